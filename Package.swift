@@ -1,0 +1,56 @@
+// swift-tools-version: 6.2
+// The target graph is the rule of design: ParleyCore has no C dependency, so it cannot do I/O;
+// each C library is imported by exactly one wrapper target.
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// A test target that mirrors the source target of the same name.
+func tests(for target: String, also dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(
+        name: "\(target)Tests", dependencies: [.byName(name: target)] + dependencies, swiftSettings: settings)
+}
+
+let package = Package(
+    name: "parley",
+    products: [.executable(name: "parley", targets: ["parley"])],
+    targets: [
+        // C libraries: a module map and a shim each, nothing else.
+        // libpq is the reference Postgres client; its pipeline mode sends a whole transaction in one round trip.
+        .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        // libwebsockets: maintained HTTP/1.1 and WebSocket server with TLS and timers on one event loop.
+        .systemLibrary(name: "CWebSockets", pkgConfig: "libwebsockets", providers: [.apt(["libwebsockets-dev"])]),
+        // libcurl fetches key sets (JWKS); it will carry HTTP/2 push.
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        // OpenSSL EVP verifies and signs tokens: the JOSE libraries of Debian 12 have broken algorithm pins.
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        // Kernel calls that the Glibc module leaves out (eventfd and friends).
+        .systemLibrary(name: "CLinux"),
+
+        .target(name: "Support", swiftSettings: settings),
+        .target(name: "ParleyCore", swiftSettings: settings + [.strictMemorySafety()]),
+        .target(name: "PostgresClient", dependencies: ["CPostgres", "CLinux", "Support"], swiftSettings: settings),
+        .target(name: "WebServer", dependencies: ["CWebSockets", "CLinux", "Support"], swiftSettings: settings),
+        .target(name: "HTTPClient", dependencies: ["CCurl", "Support"], swiftSettings: settings),
+        .target(name: "Crypto", dependencies: ["COpenSSL", "ParleyCore"], swiftSettings: settings),
+        .target(
+            name: "ParleyWorker",
+            dependencies: ["Support", "ParleyCore", "PostgresClient", "WebServer", "HTTPClient", "Crypto"],
+            swiftSettings: settings),
+        .executableTarget(name: "parley", dependencies: ["ParleyWorker"], swiftSettings: settings),
+
+        tests(for: "Support"),
+        tests(for: "ParleyCore"),
+        tests(for: "PostgresClient"),
+        tests(for: "WebServer"),
+        tests(for: "HTTPClient", also: ["WebServer"]),
+        tests(for: "Crypto"),
+        tests(for: "ParleyWorker"),
+    ]
+)
