@@ -1,0 +1,152 @@
+-- Conversations and who is in them. What a send updates is one narrow row without secondary indexes,
+-- so that the update stays HOT; everything people read about a conversation lies beside it.
+
+create table parley.conversation (
+    id uuid not null,
+    last_seq bigint not null default 0,
+    last_event_seq bigint not null default 0,
+    last_activity_at timestamptz not null default now(),
+    constraint conversation_pkey primary key (id),
+    constraint conversation_last_seq_check check (last_seq >= 0),
+    constraint conversation_last_event_seq_check check (last_event_seq >= last_seq)
+) with (fillfactor = 70);
+comment on table parley.conversation
+is 'The hot row of a conversation. Its row lock orders every durable change of the conversation. No index on what a send updates.';
+comment on column parley.conversation.id is 'The conversation, a UUIDv7.';
+comment on column parley.conversation.last_seq is 'seq of the newest message; messages are numbered 1, 2, 3 without gaps.';
+comment on column parley.conversation.last_event_seq is 'event_seq of the newest event; dense like seq.';
+comment on column parley.conversation.last_activity_at is 'When the newest message was sent, or the conversation was created.';
+
+create table parley.conversation_profile (
+    conversation_id uuid not null,
+    type text not null,
+    status text not null default 'active',
+    title text,
+    description text,
+    icon_url text,
+    who_can_send text not null default 'everyone',
+    who_can_add text not null default 'everyone',
+    settings jsonb not null default '{}',
+    context_type text,
+    context_id text,
+    created_by uuid,
+    tenant_id uuid,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint conversation_profile_pkey primary key (conversation_id),
+    constraint conversation_profile_conversation_fkey foreign key (conversation_id)
+    references parley.conversation (id) on delete cascade,
+    constraint conversation_profile_created_by_fkey foreign key (created_by) references parley.account (id),
+    constraint conversation_profile_tenant_fkey foreign key (tenant_id) references parley.tenant (id),
+    constraint conversation_profile_type_check
+    check (type in ('direct', 'group', 'project', 'support', 'announcement')),
+    constraint conversation_profile_status_check check (status in ('active', 'archived', 'locked')),
+    constraint conversation_profile_title_check check (char_length(title) between 1 and 255),
+    constraint conversation_profile_description_check check (char_length(description) <= 2000),
+    constraint conversation_profile_icon_url_check check (char_length(icon_url) <= 2000),
+    constraint conversation_profile_who_can_send_check check (who_can_send in ('everyone', 'admins_only')),
+    constraint conversation_profile_who_can_add_check check (who_can_add in ('everyone', 'admins_only')),
+    constraint conversation_profile_settings_check check (jsonb_typeof(settings) = 'object'),
+    constraint conversation_profile_context_type_check check (context_type ~ '^[a-z][a-z0-9_]{0,62}$'),
+    constraint conversation_profile_context_id_check check (char_length(context_id) between 1 and 255),
+    constraint conversation_profile_context_is_both_or_none_check
+    check ((context_type is null) = (context_id is null))
+);
+create index conversation_profile_context_idx on parley.conversation_profile (context_type, context_id)
+where context_type is not null;
+create index conversation_profile_created_by_idx on parley.conversation_profile (created_by);
+create index conversation_profile_tenant_idx on parley.conversation_profile (tenant_id) where tenant_id is not null;
+comment on table parley.conversation_profile is 'What people see and decide of a conversation; seldom written.';
+comment on column parley.conversation_profile.conversation_id is 'The conversation.';
+comment on column parley.conversation_profile.type is 'direct (two people), group, project, support or announcement.';
+comment on column parley.conversation_profile.status is 'active; archived and locked refuse new messages.';
+comment on column parley.conversation_profile.title is 'Title or group name.';
+comment on column parley.conversation_profile.description is 'Group description.';
+comment on column parley.conversation_profile.icon_url is 'Group icon.';
+comment on column parley.conversation_profile.who_can_send is 'everyone, or owners and admins only.';
+comment on column parley.conversation_profile.who_can_add is 'everyone, or owners and admins only.';
+comment on column parley.conversation_profile.settings is 'Free settings of the host application.';
+comment on column parley.conversation_profile.context_type is 'What the conversation is about: listing, project, booking...';
+comment on column parley.conversation_profile.context_id is 'Id of that thing in the host application.';
+comment on column parley.conversation_profile.created_by is 'Who started it. Null: the host application.';
+comment on column parley.conversation_profile.tenant_id is 'The tenant all participants share, resolved when it was started.';
+comment on column parley.conversation_profile.created_at is 'When it was started.';
+comment on column parley.conversation_profile.updated_at is 'When a column of this row was last changed.';
+
+create table parley.direct_conversation (
+    user_low uuid not null,
+    user_high uuid not null,
+    context_type text not null default '',
+    context_id text not null default '',
+    conversation_id uuid not null,
+    constraint direct_conversation_pkey primary key (user_low, user_high, context_type, context_id),
+    constraint direct_conversation_conversation_key unique (conversation_id),
+    constraint direct_conversation_conversation_fkey foreign key (conversation_id)
+    references parley.conversation (id) on delete cascade,
+    constraint direct_conversation_pair_is_sorted_check check (user_low < user_high)
+);
+comment on table parley.direct_conversation
+is 'Makes a direct conversation unique per pair of users, and per context where the deployment threads by context.';
+comment on column parley.direct_conversation.user_low is 'The smaller of the two user ids.';
+comment on column parley.direct_conversation.user_high is 'The greater of the two user ids.';
+comment on column parley.direct_conversation.context_type is 'Context of the thread; empty without one.';
+comment on column parley.direct_conversation.context_id is 'Context of the thread; empty without one.';
+comment on column parley.direct_conversation.conversation_id is 'Their conversation.';
+
+create table parley.participant (
+    conversation_id uuid not null,
+    user_id uuid not null,
+    last_read_seq bigint not null default 0,
+    last_delivered_seq bigint not null default 0,
+    own_unread bigint not null default 0,
+    history_from_seq bigint not null default 1,
+    joined_at timestamptz not null default now(),
+    last_read_at timestamptz,
+    left_at timestamptz,
+    muted_until timestamptz,
+    pinned_at timestamptz,
+    archived_at timestamptz,
+    added_by uuid,
+    marked_unread boolean not null default false,
+    role text not null default 'member',
+    app_role text,
+    notification_level text not null default 'all',
+    constraint participant_pkey primary key (conversation_id, user_id),
+    constraint participant_conversation_fkey foreign key (conversation_id)
+    references parley.conversation (id) on delete cascade,
+    constraint participant_account_fkey foreign key (user_id) references parley.account (id),
+    constraint participant_last_read_seq_check check (last_read_seq >= 0),
+    constraint participant_last_delivered_seq_check check (last_delivered_seq >= last_read_seq),
+    constraint participant_own_unread_check check (own_unread >= 0),
+    constraint participant_history_from_seq_check check (history_from_seq >= 1),
+    constraint participant_role_check check (role in ('owner', 'admin', 'member')),
+    constraint participant_app_role_check check (app_role ~ '^[a-z][a-z0-9_]{0,62}$'),
+    constraint participant_notification_level_check check (notification_level in ('all', 'mentions', 'none'))
+) with (fillfactor = 80);
+-- left_at is included so that "my current conversations" is answered by this index alone
+create index participant_user_idx on parley.participant (user_id, conversation_id) include (left_at);
+comment on table parley.participant
+is 'Who is in a conversation, how far they have read, and their own settings for it. The one source of the access rule.';
+comment on column parley.participant.conversation_id is 'The conversation.';
+comment on column parley.participant.user_id is 'The participant.';
+comment on column parley.participant.last_read_seq is 'Everything up to this seq has been read. Only moves forward.';
+comment on column parley.participant.last_delivered_seq is 'Everything up to this seq has reached a device. Only moves forward.';
+comment on column parley.participant.own_unread
+is 'How many messages after last_read_seq the participant sent; they do not count as unread.';
+comment on column parley.participant.history_from_seq is 'seq of the first message the participant may see.';
+comment on column parley.participant.joined_at is 'When the participant joined, the last time.';
+comment on column parley.participant.last_read_at is 'When last_read_seq last moved.';
+comment on column parley.participant.left_at is 'Set: no longer a participant, and nothing is visible any more.';
+comment on column parley.participant.muted_until is 'No notifications until then; infinity: for good.';
+comment on column parley.participant.pinned_at is 'Set: shown before all others in the inbox.';
+comment on column parley.participant.archived_at is 'Set: shown only in the archive.';
+comment on column parley.participant.added_by is 'Who added the participant.';
+comment on column parley.participant.marked_unread is 'The participant marked the conversation as unread, until it is next read.';
+comment on column parley.participant.role is 'Permission role: owner, admin or member.';
+comment on column parley.participant.app_role is 'Role in the host application: buyer, seller, artist...';
+comment on column parley.participant.notification_level is 'Which messages notify: all, mentions or none.';
+
+alter table parley.conversation enable row level security;
+alter table parley.conversation_profile enable row level security;
+alter table parley.direct_conversation enable row level security;
+alter table parley.participant enable row level security;

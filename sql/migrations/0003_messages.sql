@@ -1,0 +1,174 @@
+-- Messages and what hangs from them. `message` is partitioned by month on its UUIDv7, so that retention can drop
+-- whole months; that is why nothing has a foreign key into it. The rows of a send reference neither the conversation
+-- nor the account: the send holds the conversation's row lock and has just read both, and the checks would cost more
+-- than the inserts.
+
+create table parley.message_type (
+    name text not null,
+    client_may_send boolean not null,
+    requires_content boolean not null,
+    description text not null,
+    constraint message_type_pkey primary key (name),
+    constraint message_type_name_check check (name ~ '^[a-z][a-z0-9_]{0,31}$')
+);
+comment on table parley.message_type is 'The message types of this deployment. New types are rows, not schema changes.';
+comment on column parley.message_type.name is 'As in message.type.';
+comment on column parley.message_type.client_may_send is 'False: only the server sends it.';
+comment on column parley.message_type.requires_content is 'True: content may not be empty.';
+comment on column parley.message_type.description is 'One sentence for people.';
+
+create table parley.message (
+    id uuid not null,
+    conversation_id uuid not null,
+    seq bigint not null,
+    sender_id uuid,
+    reply_to_id uuid,
+    client_message_id uuid,
+    created_at timestamptz not null,
+    edited_at timestamptz,
+    deleted_at timestamptz,
+    expires_at timestamptz,
+    sender_role text,
+    type text not null,
+    content text,
+    metadata jsonb,
+    mentions uuid[],
+    constraint message_pkey primary key (id),
+    constraint message_seq_check check (seq >= 1),
+    constraint message_deleted_has_no_content_check
+    check (deleted_at is null or (content is null and metadata is null))
+) partition by range (id);
+-- Each partition also gets a unique index on (conversation_id, seq) when it is made (ensure_partitions): the parent cannot
+-- have one that does not contain id. Across partitions the conversation's row lock makes seq unique.
+comment on table parley.message
+is 'The messages. Partitioned by month on id; a deleted message stays as a tombstone without content, so seq stays dense.';
+comment on column parley.message.id is 'UUIDv7 made by the server; its time is created_at.';
+comment on column parley.message.conversation_id is 'The conversation.';
+comment on column parley.message.seq is 'Position in the conversation: 1, 2, 3 without gaps.';
+comment on column parley.message.sender_id is 'The sender. Null: the system.';
+comment on column parley.message.reply_to_id is 'The message of the same conversation that this one answers.';
+comment on column parley.message.client_message_id is 'Id given by the client; sending it again returns this message.';
+comment on column parley.message.created_at is 'When it was sent; rises with seq.';
+comment on column parley.message.edited_at is 'When it was last edited.';
+comment on column parley.message.deleted_at is 'When it was deleted for everyone.';
+comment on column parley.message.expires_at is 'From then on it is not shown, and is purged.';
+comment on column parley.message.sender_role is 'The sender''s role when sending: the application role if there is one, else the permission role.';
+comment on column parley.message.type is 'As in message_type.name.';
+comment on column parley.message.content is 'The text.';
+comment on column parley.message.metadata is 'Free JSON object of the client. Null: empty.';
+comment on column parley.message.mentions is 'Participants named in the message. Null: none.';
+
+create table parley.message_key (
+    conversation_id uuid not null,
+    sender_id uuid not null,
+    client_message_id uuid not null,
+    message_id uuid not null,
+    request_hash bytea not null,
+    constraint message_key_pkey primary key (conversation_id, sender_id, client_message_id)
+);
+comment on table parley.message_key
+is 'Makes a send happen once: inserted first, so that racing retries wait on it and take no seq.';
+comment on column parley.message_key.conversation_id is 'The conversation.';
+comment on column parley.message_key.sender_id is 'The sender.';
+comment on column parley.message_key.client_message_id is 'The client''s id for this send.';
+comment on column parley.message_key.message_id is 'The message it became.';
+comment on column parley.message_key.request_hash is 'Fingerprint of what was asked: the same id with another request is a conflict.';
+
+create table parley.message_revision (
+    conversation_id uuid not null,
+    message_id uuid not null,
+    revision integer not null,
+    replaced_at timestamptz not null default now(),
+    replaced_by uuid,
+    reason text not null,
+    content text,
+    metadata jsonb,
+    constraint message_revision_pkey primary key (conversation_id, message_id, revision),
+    constraint message_revision_revision_check check (revision >= 1),
+    constraint message_revision_reason_check check (reason in ('edited', 'deleted'))
+);
+comment on table parley.message_revision
+is 'What a message said before each edit, and before it was deleted for everyone (for moderation).';
+comment on column parley.message_revision.conversation_id is 'The conversation.';
+comment on column parley.message_revision.message_id is 'The message.';
+comment on column parley.message_revision.revision is '1 is the text as sent.';
+comment on column parley.message_revision.replaced_at is 'When it stopped being current.';
+comment on column parley.message_revision.replaced_by is 'Who edited or deleted it.';
+comment on column parley.message_revision.reason is 'edited or deleted.';
+comment on column parley.message_revision.content is 'The text.';
+comment on column parley.message_revision.metadata is 'The metadata.';
+
+create table parley.message_tombstone (
+    conversation_id uuid not null,
+    seq bigint not null,
+    message_id uuid not null,
+    sender_id uuid,
+    deleted_at timestamptz not null default now(),
+    deleted_by uuid,
+    constraint message_tombstone_pkey primary key (conversation_id, seq)
+);
+comment on table parley.message_tombstone
+is 'Messages deleted for everyone: lets unread counts leave them out without looking through the partitions.';
+comment on column parley.message_tombstone.conversation_id is 'The conversation.';
+comment on column parley.message_tombstone.seq is 'seq of the deleted message.';
+comment on column parley.message_tombstone.message_id is 'The deleted message.';
+comment on column parley.message_tombstone.sender_id is 'Who had sent it.';
+comment on column parley.message_tombstone.deleted_at is 'When it was deleted.';
+comment on column parley.message_tombstone.deleted_by is 'Who deleted it.';
+
+create table parley.message_hidden (
+    conversation_id uuid not null,
+    user_id uuid not null,
+    seq bigint not null,
+    message_id uuid not null,
+    hidden_at timestamptz not null default now(),
+    own boolean not null,
+    constraint message_hidden_pkey primary key (conversation_id, user_id, seq)
+);
+create index message_hidden_user_idx on parley.message_hidden (user_id, message_id);
+comment on table parley.message_hidden is 'Messages a user deleted for themselves.';
+comment on column parley.message_hidden.conversation_id is 'The conversation.';
+comment on column parley.message_hidden.user_id is 'Who does not want to see it.';
+comment on column parley.message_hidden.seq is 'seq of the message.';
+comment on column parley.message_hidden.message_id is 'The message.';
+comment on column parley.message_hidden.hidden_at is 'Since when.';
+comment on column parley.message_hidden.own is 'True if that user had sent it; own messages never count as unread.';
+
+create table parley.reaction (
+    conversation_id uuid not null,
+    message_id uuid not null,
+    user_id uuid not null,
+    emoji text not null,
+    created_at timestamptz not null default now(),
+    constraint reaction_pkey primary key (conversation_id, message_id, user_id, emoji),
+    constraint reaction_emoji_check check (octet_length(emoji) between 1 and 64)
+);
+comment on table parley.reaction is 'Emoji reactions, one row per message, user and emoji.';
+comment on column parley.reaction.conversation_id is 'The conversation.';
+comment on column parley.reaction.message_id is 'The message.';
+comment on column parley.reaction.user_id is 'Who reacted.';
+comment on column parley.reaction.emoji is 'The emoji.';
+comment on column parley.reaction.created_at is 'When.';
+
+create table parley.read_marker (
+    conversation_id uuid not null,
+    user_id uuid not null,
+    seq bigint not null,
+    read_at timestamptz not null default now(),
+    constraint read_marker_pkey primary key (conversation_id, user_id, seq)
+);
+comment on table parley.read_marker
+is 'One row per advance of a read horizon: message n was read by user u at the read_at of the first marker with seq >= n.';
+comment on column parley.read_marker.conversation_id is 'The conversation.';
+comment on column parley.read_marker.user_id is 'The reader.';
+comment on column parley.read_marker.seq is 'The new read horizon.';
+comment on column parley.read_marker.read_at is 'When it got there.';
+
+alter table parley.message_type enable row level security;
+alter table parley.message enable row level security;
+alter table parley.message_key enable row level security;
+alter table parley.message_revision enable row level security;
+alter table parley.message_tombstone enable row level security;
+alter table parley.message_hidden enable row level security;
+alter table parley.reaction enable row level security;
+alter table parley.read_marker enable row level security;

@@ -1,0 +1,82 @@
+-- The event log: every durable change appends one narrow row, in the transaction that makes the change. Rows carry ids
+-- and small deltas, never message text: what clients receive is rendered when it is read. Also who reads the log:
+-- durable consumers with their cursor, and the running workers whom the doorbell wakes.
+
+create table parley.event (
+    id bigint generated always as identity (cache 1),
+    xid xid8 not null default pg_current_xact_id(),
+    event_seq bigint,
+    message_seq bigint,
+    created_at timestamptz not null default now(),
+    conversation_id uuid,
+    user_id uuid,
+    actor_id uuid,
+    message_id uuid,
+    kind text not null,
+    data jsonb,
+    constraint event_pkey primary key (id),
+    constraint event_conversation_event_seq_key unique (conversation_id, event_seq),
+    constraint event_seq_is_of_a_conversation_check check ((conversation_id is null) = (event_seq is null)),
+    constraint event_belongs_to_somebody_check check (conversation_id is not null or user_id is not null)
+) with (
+    autovacuum_vacuum_scale_factor = 0,
+    autovacuum_vacuum_threshold = 10000,
+    autovacuum_vacuum_insert_scale_factor = 0,
+    autovacuum_vacuum_insert_threshold = 100000,
+    autovacuum_vacuum_cost_delay = 0
+);
+create index event_xid_idx on parley.event (xid);
+create index event_user_idx on parley.event (user_id, id) where conversation_id is null;
+comment on table parley.event
+is 'Append-only log of every durable change. Read it by snapshot cursor only (read_log): id order is not commit order.';
+comment on column parley.event.id
+is 'Drawn after the conversation''s row lock is taken, so within one conversation id order is event_seq order. Sequence cache must be 1.';
+comment on column parley.event.xid is 'The transaction that wrote it.';
+comment on column parley.event.event_seq is 'Position in the conversation''s log: dense, 1, 2, 3.';
+comment on column parley.event.message_seq is 'seq of the message it is about; hides it from those whose history starts later.';
+comment on column parley.event.created_at is 'When.';
+comment on column parley.event.conversation_id is 'The conversation. Null: the event is for user_id alone.';
+comment on column parley.event.user_id is 'Without a conversation the addressee; otherwise the user the event is about, if any.';
+comment on column parley.event.actor_id is 'Who did it. Null: the system.';
+comment on column parley.event.message_id is 'The message it is about.';
+comment on column parley.event.kind is 'message:new, participant:left, ...';
+comment on column parley.event.data is 'Small delta of this kind of event. Never message text.';
+
+create table parley.consumer (
+    name text not null,
+    snapshot pg_snapshot not null,
+    max_id bigint not null,
+    epoch text not null,
+    updated_at timestamptz not null default now(),
+    constraint consumer_pkey primary key (name),
+    constraint consumer_name_check check (name ~ '^[a-z][a-z0-9_]{0,62}$')
+) with (fillfactor = 50);
+comment on table parley.consumer
+is 'Durable readers of the log. The cursor advances in the transaction of its effect, which makes the effect happen once.';
+comment on column parley.consumer.name is 'The consumer.';
+comment on column parley.consumer.snapshot is 'Cursor: what was visible when the consumer last read.';
+comment on column parley.consumer.max_id is 'Cursor: the highest event id it has seen.';
+comment on column parley.consumer.epoch is 'System identifier and timeline the cursor belongs to.';
+comment on column parley.consumer.updated_at is 'When the cursor last moved.';
+
+create table parley.worker (
+    id bigint generated always as identity,
+    lock_key bigint not null,
+    started_at timestamptz not null default now(),
+    beat_at timestamptz not null default now(),
+    name text not null,
+    version text not null,
+    constraint worker_pkey primary key (id),
+    constraint worker_lock_key_key unique (lock_key)
+) with (fillfactor = 50);
+comment on table parley.worker is 'Running workers. Every writer looks at each row: a worker that sleeps is woken.';
+comment on column parley.worker.id is 'The worker.';
+comment on column parley.worker.lock_key is 'Advisory lock the worker holds while it sleeps.';
+comment on column parley.worker.started_at is 'When it started.';
+comment on column parley.worker.beat_at is 'Its last sign of life; rows without one for a minute are removed.';
+comment on column parley.worker.name is 'Name for people, as configured.';
+comment on column parley.worker.version is 'Version of the worker.';
+
+alter table parley.event enable row level security;
+alter table parley.consumer enable row level security;
+alter table parley.worker enable row level security;
