@@ -1,0 +1,192 @@
+internal import FoundationEssentials
+internal import Support
+
+extension ServeConfiguration {
+    /// The shortest HMAC key that HS256 may be used with (RFC 7518 section 3.2: the size of the hash).
+    public static let shortestSecretBytes = 32
+
+    /// The settings of `parley serve`.
+    public static var settings: SettingTable<ServeConfiguration> {
+        SettingTable(
+            defaults: ServeConfiguration(), Self.rows(ServeConfiguration()),
+            check: { options throws(ConfigurationError) in try options.resolve() })
+    }
+
+    /// The rows of ``settings``, for commands that accept the same ones.
+    public static func rows(_ defaults: ServeConfiguration) -> [Setting<ServeConfiguration>] {
+        Self.databaseRows(defaults) + Self.addressRows(defaults) + Self.tokenRows(defaults) + Self.limitRows(defaults)
+    }
+
+    private static func databaseRows(_ defaults: ServeConfiguration) -> [Setting<ServeConfiguration>] {
+        [
+            Setting(
+                "database-url", environment: "PARLEY_DATABASE_URL", \.databaseURL, .databaseURL, defaults: defaults,
+                secret: true, help: "The Postgres to serve, as a login that is a member of parley_worker."),
+            Setting(
+                "listen-database-url", environment: "PARLEY_LISTEN_DATABASE_URL", \.listenDatabaseURL,
+                .databaseURL, defaults: defaults, secret: true,
+                help: "A direct connection for LISTEN when database-url leads through a transaction pooler."),
+            Setting(
+                "poll-only", environment: "PARLEY_POLL_ONLY", \.pollOnly, .flag, defaults: defaults,
+                help: "Never LISTEN: poll the event log all the time. For poolers without a direct connection."),
+            Setting(
+                "db-pool-size", environment: "PARLEY_DB_POOL_SIZE", \.databasePoolSize, .integer("n", 1...200),
+                defaults: defaults, help: "Connections for requests; the event log uses one more."),
+            Setting(
+                "db-queue-size", environment: "PARLEY_DB_QUEUE_SIZE", \.databaseQueueSize, .integer("n", 1...100_000),
+                defaults: defaults, help: "Requests that may wait for the pool; one more is answered 503."),
+            Setting(
+                "statement-timeout", environment: "PARLEY_STATEMENT_TIMEOUT", \.statementTimeout,
+                .duration(.milliseconds(100) ... .seconds(300)), defaults: defaults,
+                help: "The longest a request's statement may run in the database."),
+        ]
+    }
+
+    private static func addressRows(_ defaults: ServeConfiguration) -> [Setting<ServeConfiguration>] {
+        [
+            Setting(
+                "host", environment: "PARLEY_HOST", \.host, .text("address", "a local address or host name"),
+                defaults: defaults, help: "The address to listen on; 0.0.0.0 or :: for all."),
+            Setting(
+                "port", environment: "PARLEY_PORT", \.port, .integer("port", 0...65535), defaults: defaults,
+                help: "The port to listen on; 0 picks a free one."),
+            Setting(
+                "tls-cert", environment: "PARLEY_TLS_CERT", \.tlsCertificate,
+                .text("file", "the path of a PEM file"), defaults: defaults,
+                help: "Certificate chain in PEM; with tls-key the server speaks TLS."),
+            Setting(
+                "tls-key", environment: "PARLEY_TLS_KEY", \.tlsKey, .text("file", "the path of a PEM file"),
+                defaults: defaults, help: "Private key in PEM."),
+        ]
+    }
+
+    private static func tokenRows(_ defaults: ServeConfiguration) -> [Setting<ServeConfiguration>] {
+        let secret = SettingKind<String>(
+            placeholder: "secret", accepted: "at least \(Self.shortestSecretBytes) bytes of secret text",
+            parse: { $0.utf8.count >= Self.shortestSecretBytes ? $0 : nil }, format: { $0 })
+        return [
+            Setting(
+                "jwt-secret", environment: "PARLEY_JWT_SECRET", \.jwtSecret, secret, defaults: defaults,
+                secret: true,
+                help: "The secret that HS256 tokens are signed with. Prefer the environment or a file: others can read "
+                    + "command lines."
+            ),
+            Setting(
+                "jwt-secret-file", environment: "PARLEY_JWT_SECRET_FILE", \.jwtSecretFile,
+                .text("file", "the path of a file that holds the secret"), defaults: defaults,
+                help: "A file that holds the secret; white space at its ends is not part of it."),
+            Setting(
+                "jwks", environment: "PARLEY_JWKS", \.jwks, Self.keySetSource, defaults: defaults,
+                help:
+                    "JSON Web Key Set for RS256, ES256 and EdDSA tokens: a file, or a URL that is fetched again when a "
+                    + "token names an unknown key."
+            ),
+            Setting(
+                "jwks-ca", environment: "PARLEY_JWKS_CA", \.jwksCA, .text("file", "the path of a PEM file"),
+                defaults: defaults,
+                help: "Certificate authority to trust for the key set's URL, in place of the system's."
+            ),
+            Setting(
+                "jwt-issuer", environment: "PARLEY_JWT_ISSUER", \.jwtIssuer,
+                .text("iss", "the exact iss claim"), defaults: defaults,
+                help: "Refuse tokens whose iss claim is another."),
+            Setting(
+                "jwt-audience", environment: "PARLEY_JWT_AUDIENCE", \.jwtAudience,
+                .text("aud", "the exact aud claim"), defaults: defaults,
+                help: "Refuse tokens whose aud claim is not, or does not contain, this."),
+        ]
+    }
+
+    private static func limitRows(_ defaults: ServeConfiguration) -> [Setting<ServeConfiguration>] {
+        [
+            Setting(
+                "max-connections", environment: "PARLEY_MAX_CONNECTIONS", \.maxConnections,
+                .integer("n", 1...1_000_000),
+                defaults: defaults, help: "Open client connections; the next one is answered 503."),
+            Setting(
+                "max-channels", environment: "PARLEY_MAX_CHANNELS", \.maxChannels, .integer("n", 1...10_000),
+                defaults: defaults, help: "Channels that one connection may join."),
+            Setting(
+                "max-message-bytes", environment: "PARLEY_MAX_MESSAGE_BYTES", \.maxMessageBytes,
+                .bytes(1024...64 * 1024 * 1024), defaults: defaults,
+                help: "The largest message or request body a client may send."),
+            Setting(
+                "max-queue-bytes", environment: "PARLEY_MAX_QUEUE_BYTES", \.maxQueueBytes,
+                .bytes(16 * 1024...1024 * 1024 * 1024), defaults: defaults,
+                help: "What may wait to be sent to one connection; a slower client is closed and catches up later."),
+            Setting(
+                "idle-timeout", environment: "PARLEY_IDLE_TIMEOUT", \.idleTimeout,
+                .duration(.seconds(5) ... .seconds(3600)), defaults: defaults,
+                help: "A connection that sends nothing for so long is closed. Clients beat every 15 to 25 s."),
+            Setting(
+                "client-events-per-second", environment: "PARLEY_CLIENT_EVENTS_PER_SECOND", \.clientEventsPerSecond,
+                .integer("n", 1...100_000), defaults: defaults, help: "Messages one connection may send per second."),
+            Setting(
+                "client-joins-per-second", environment: "PARLEY_CLIENT_JOINS_PER_SECOND", \.clientJoinsPerSecond,
+                .integer("n", 1...100_000), defaults: defaults, help: "Channels one connection may join per second."),
+            Setting(
+                "log-level", environment: "PARLEY_LOG_LEVEL", \.logLevel, .logLevel, defaults: defaults,
+                help: "The least important lines to log: debug, info, warning or error."),
+            Setting(
+                "drain-seconds", environment: "PARLEY_DRAIN_SECONDS", \.drainTime,
+                .duration(.zero ... .seconds(600)), defaults: defaults,
+                help: "How long a stopping worker finishes what is under way."),
+        ]
+    }
+
+    /// A path, an https URL, or an http URL on the loopback.
+    static var keySetSource: SettingKind<String> {
+        SettingKind(
+            placeholder: "file or url", accepted: "a file path, an https:// URL, or an http:// URL on localhost",
+            parse: { KeySetSource($0) == nil ? nil : $0 }, format: { $0 })
+    }
+
+    /// Decides what no single setting can: the parts that need each other, and the secret's file.
+    mutating func resolve() throws(ConfigurationError) {
+        guard !self.databaseURL.isEmpty else {
+            throw ConfigurationError(
+                .missing, setting: "--database-url (PARLEY_DATABASE_URL)",
+                "is needed; give a URL like postgresql://user:password@host:5432/database")
+        }
+        if (self.tlsCertificate == nil) != (self.tlsKey == nil) {
+            throw ConfigurationError(
+                .missing, setting: self.tlsKey == nil ? "--tls-key" : "--tls-cert",
+                "is needed: TLS takes both --tls-cert and --tls-key")
+        }
+        try self.readSecretFile()
+        guard self.jwtSecret != nil || self.jwks != nil else {
+            throw ConfigurationError(
+                .missing, setting: "--jwt-secret (PARLEY_JWT_SECRET) or --jwks (PARLEY_JWKS)",
+                "one of them is needed to verify tokens")
+        }
+    }
+
+    private mutating func readSecretFile() throws(ConfigurationError) {
+        guard let path = self.jwtSecretFile else { return }
+        guard self.jwtSecret == nil else {
+            throw ConfigurationError(
+                .invalid, setting: "--jwt-secret-file", "give either this or --jwt-secret, not both")
+        }
+        guard let data = try? Data(contentsOf: URL(filePath: path)), let text = String(validating: data, as: UTF8.self)
+        else {
+            throw ConfigurationError(.invalid, setting: "--jwt-secret-file", "'\(path)' is not a readable text file")
+        }
+        let secret = text.trimmed
+        guard secret.utf8.count >= Self.shortestSecretBytes else {
+            throw ConfigurationError(
+                .invalid, setting: "--jwt-secret-file",
+                "the secret in '\(path)' is too short; it takes at least \(Self.shortestSecretBytes) bytes")
+        }
+        self.jwtSecret = secret
+    }
+}
+
+extension String {
+    /// Without white space at its ends.
+    var trimmed: String {
+        var view = self[...]
+        while view.first?.isWhitespace == true { view.removeFirst() }
+        while view.last?.isWhitespace == true { view.removeLast() }
+        return String(view)
+    }
+}

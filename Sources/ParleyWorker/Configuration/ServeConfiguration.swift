@@ -1,0 +1,52 @@
+public import Support
+
+/// Everything `parley serve` can be told. Each property is one row of ``settings``, which holds its flag, its environment
+/// variable and its meaning.
+public struct ServeConfiguration: Sendable {
+    // Database
+    public var databaseURL = ""
+    /// Nil: LISTEN goes through `databaseURL`.
+    public var listenDatabaseURL: String?
+    public var databasePoolSize = 8
+    /// Transactions that may wait for a pooled connection; one more is answered 503 at once.
+    public var databaseQueueSize = 4096
+    public var statementTimeout = Duration.seconds(10)
+    public var pollOnly = false
+
+    // Address
+    public var host = "127.0.0.1"
+    /// 0 picks a free port.
+    public var port = 4000
+    public var tlsCertificate: String?
+    public var tlsKey: String?
+
+    // Tokens
+    public var jwtSecret: String?
+    public var jwtSecretFile: String?
+    /// A path or a URL of a JSON Web Key Set.
+    public var jwks: String?
+    /// PEM file of a certificate authority to trust for the key set, in place of the system's.
+    public var jwksCA: String?
+    public var jwtIssuer: String?
+    public var jwtAudience: String?
+
+    // Limits
+    public var maxConnections = 10_000
+    /// Per connection.
+    public var maxChannels = 100
+    public var maxMessageBytes = 1024 * 1024
+    /// Per connection, of what waits to be sent.
+    public var maxQueueBytes = 4 * 1024 * 1024
+    public var idleTimeout = Duration.seconds(60)
+    /// Per connection.
+    public var clientEventsPerSecond = 100
+    /// Per connection.
+    public var clientJoinsPerSecond = 100
+
+    // Operation
+    public var logLevel = Log.Level.info
+    /// For a graceful stop; then connections are cut.
+    public var drainTime = Duration.seconds(10)
+
+    public init() {}
+}
