@@ -1,0 +1,132 @@
+-- What both doors run first: take the install lock, refuse what cannot work, make the roles, schemas and the ledger.
+-- Plain SQL (no psql commands), inside the caller's transaction, and safe to run again.
+
+-- One installation at a time per database; the others wait here and then find nothing left to do. Waiting must not
+-- fail, so the lock timeout comes after it: from then on a busy table stops the installation, not the application.
+do $lock$
+begin
+    perform pg_advisory_xact_lock(hashtextextended('parley:install', 0));
+end
+$lock$;
+
+set local lock_timeout = '15s';
+set local search_path = pg_catalog, pg_temp;
+
+-- Function files are applied in file-name order and may call each other in any order. The lint run sets
+-- parley.check_bodies = on for a second pass, when every function exists.
+select set_config(
+    'check_function_bodies',
+    coalesce(nullif(current_setting('parley.check_bodies', true), ''), 'off'),
+    true
+);
+
+do $refuse$
+declare
+    v_owner name;
+begin
+    if current_setting('server_version_num')::int < 150000 then
+        raise exception 'Parley needs PostgreSQL 15 or newer, this server is %', current_setting('server_version');
+    end if;
+    if getdatabaseencoding() <> 'UTF8' then
+        raise exception 'Parley needs a database with encoding UTF8, this one is %', getdatabaseencoding()
+            using hint = 'create database ... template template0 encoding ''UTF8''';
+    end if;
+
+    select pg_get_userbyid(nspowner) into v_owner from pg_catalog.pg_namespace where nspname = 'parley';
+    if v_owner is null then
+        return;
+    end if;
+    if not pg_has_role(current_user, v_owner, 'MEMBER') then
+        raise exception 'schema parley belongs to %, install as that role', v_owner;
+    end if;
+    if to_regclass('parley.migration') is null
+        and exists (select from pg_catalog.pg_class where relnamespace = 'parley'::regnamespace)
+    then
+        raise exception 'schema parley holds objects but no ledger parley.migration'
+            using hint = 'It was not made by this installer: restore the ledger or rename the schema.';
+    end if;
+end
+$refuse$;
+
+-- Roles belong to the whole cluster: they may exist already (Supabase), be reserved, or be made by an installation
+-- into another database in this very moment. A missing role stops the installation, because grants and policies name
+-- it; a missing membership does not, because only the worker needs it. Either way a DBA is told what to run.
+do $roles$
+declare
+    v_role text;
+    v_command text;
+    v_missing text[] := '{}';
+    v_advised text[] := '{}';
+begin
+    foreach v_role in array array['anon', 'authenticated', 'service_role', 'parley_worker'] loop
+        continue when exists (select from pg_catalog.pg_roles where rolname = v_role);
+        v_command := format('create role %I nologin noinherit', v_role);
+        begin
+            execute v_command;
+        exception
+            when duplicate_object or unique_violation then
+                null; -- made by somebody else since we looked
+            when insufficient_privilege then
+                v_missing := v_missing || v_command;
+        end;
+    end loop;
+    if v_missing <> '{}' then
+        raise exception 'roles are missing and % may not create them', current_user
+            using hint = 'Ask a DBA to run: ' || array_to_string(v_missing, '; ');
+    end if;
+
+    -- The worker acts as the role of each request's token. NOINHERIT: until it does so it has none of their rights.
+    foreach v_role in array array['anon', 'authenticated', 'service_role'] loop
+        continue when pg_has_role('parley_worker', v_role, 'MEMBER');
+        v_command := format('grant %I to parley_worker', v_role);
+        begin
+            execute v_command;
+        exception
+            when unique_violation then
+                null; -- granted by somebody else since we looked
+            when insufficient_privilege then
+                v_advised := v_advised || v_command;
+        end;
+    end loop;
+    if v_advised <> '{}' then
+        raise warning '% may not grant the API roles to parley_worker; the worker cannot serve requests yet', current_user
+            using hint = 'Ask a DBA to run: ' || array_to_string(v_advised, '; ');
+    end if;
+
+    if (select rolsuper from pg_catalog.pg_roles where rolname = current_user) then
+        raise warning 'installing as superuser %: its functions will run with superuser rights', current_user
+            using hint = 'Install as an ordinary role that owns the database; CREATEROLE is enough.';
+    end if;
+end
+$roles$;
+
+create schema if not exists parley;
+revoke all on schema parley from public;
+comment on schema parley is 'Parley, private: tables and functions. API roles have no usage here.';
+
+create schema if not exists parley_api;
+revoke all on schema parley_api from public;
+comment on schema parley_api is 'Parley, exposed: the views and functions that applications call.';
+
+create table if not exists parley.migration (
+    applied_at timestamptz not null default now(),
+    version    integer not null,
+    breaking   boolean not null,
+    name       text not null,
+    sha256     text not null,
+
+    constraint migration_pkey primary key (version),
+    constraint migration_name_key unique (name),
+    constraint migration_name_check check (name ~ '^[0-9]{4}_[a-z0-9_]+$' and left(name, 4)::integer = version),
+    constraint migration_sha256_check check (sha256 ~ '^[0-9a-f]{64}$')
+);
+alter table parley.migration enable row level security;
+revoke all on parley.migration from public;
+comment on table parley.migration is
+'The ledger: one row per applied file of sql/migrations. Applied files never change; functions, API and policies are re-applied each time and have no row.';
+comment on column parley.migration.applied_at is 'when the installing transaction began';
+comment on column parley.migration.version is 'number at the start of the file name';
+comment on column parley.migration.breaking is
+'the file begins with "--! breaking": a worker that does not know this version must not start';
+comment on column parley.migration.name is 'file name without .sql';
+comment on column parley.migration.sha256 is 'SHA-256 of the file as it was applied, hexadecimal';
