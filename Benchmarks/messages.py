@@ -46,7 +46,7 @@ class ChatApp:
 
 def our_sockets(cluster: Cluster, worker: Worker) -> list:
     """Every user on the conversation with its peer, which it both sends on and listens to."""
-    cluster.psql("update parley.tier_limit set value = null where name = 'messages_per_minute'")
+    cluster.psql("update parley.tier_limit set amount = null where name = 'messages_per_minute'")
     users = cluster.psql(
         "insert into parley.account (id, display_name, tier_name) "
         f"select gen_random_uuid(), 'user ' || n, 'privileged_plus' from generate_series(1, {USERS}) n returning id"

@@ -21,7 +21,7 @@ from parley import Cluster
 CLIENTS, ROUNDS, SECONDS, CONVERSATIONS = 32, 5, 5, 1000
 
 PREPARE = f"""
-update parley.tier_limit set value = null where name = 'messages_per_minute';
+update parley.tier_limit set amount = null where name = 'messages_per_minute';
 create schema bench;
 create table bench.pair (n int primary key, sender uuid not null, conversation_id uuid);
 insert into bench.pair select n, gen_random_uuid(), null from generate_series(1, {CONVERSATIONS}) n;
