@@ -1,0 +1,33 @@
+internal import Synchronization
+
+/// Answers one request, once, from any thread, now or later.
+///
+/// A second answer, and an answer after the client has left, are ignored. When the last reference goes away without
+/// an answer, the client gets a 500: no request hangs because somebody forgot it.
+public final class HTTPResponder: Sendable {
+    private let loop: EventLoop
+    private let answered = Atomic<Bool>(false)
+    private let answer: @Sendable (HTTPResponse) -> Void
+
+    /// - Parameter answer: called at most once, on the loop's thread.
+    init(loop: EventLoop, answer: @escaping @Sendable (HTTPResponse) -> Void) {
+        self.loop = loop
+        self.answer = answer
+    }
+
+    /// Sends the response. Any thread; only the first call counts.
+    public func respond(_ response: HTTPResponse) {
+        guard !self.answered.exchange(true, ordering: .relaxed) else { return }
+        if self.loop.isCurrent {
+            self.answer(response)
+        } else {
+            let answer = self.answer
+            self.loop.execute { answer(response) }
+        }
+    }
+
+    deinit {
+        guard !self.answered.load(ordering: .relaxed) else { return }
+        self.respond(ResponseEncoder.failure(500, "The request was dropped without an answer."))
+    }
+}

@@ -1,0 +1,134 @@
+/// The HTTP side of a connection.
+extension Connection {
+    /// Bytes of unsent responses beyond which no further pipelined request is read.
+    private static let pipelineBytes = 256 * 1024
+
+    func receiveHTTP(_ input: UnsafeRawBufferPointer) {
+        guard let http else { return }
+        if http.pending != nil || http.isHoldingInput {
+            // At most one read's worth: reading is paused from here on.
+            http.early.append(contentsOf: input)
+            self.updateReading()
+        } else {
+            self.readRequests(input)
+        }
+    }
+
+    /// Goes on with what came too early. Called at the end of a turn.
+    func resume() {
+        guard self.phase == .http, let http else { return }
+        http.isResumeDue = false
+        guard http.pending == nil, http.isHoldingInput else { return }
+        let early = http.early
+        http.early = []
+        early.withUnsafeBytes { self.readRequests($0) }
+        self.updateReading()
+    }
+
+    /// Everything sent: pipelined requests that waited for room may go on.
+    func queueDrained() { self.scheduleResume() }
+
+    private func scheduleResume() {
+        guard let http, http.isHoldingInput, http.pending == nil, !http.isResumeDue else { return }
+        http.isResumeDue = true
+        self.server.resumable.append(self)
+    }
+
+    private func readRequests(_ input: UnsafeRawBufferPointer) {
+        guard let http, !input.isEmpty else { return }
+        if http.reader.isIdle { self.deadline = self.server.now + self.server.limits.header }
+        var index = 0
+        http.isReading = true
+        defer { http.isReading = false }
+        while self.phase == .http, index < input.count {
+            switch http.reader.read(input, &index) {
+            case .needsMore: return
+            case .awaitsBody(let head):
+                if head.asksForWebSocket { return self.refuse(HTTPFailure(400, "An upgrade must not have a body.")) }
+                if head.expectsContinue {
+                    self.enqueue(Frame(verbatim: Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)))
+                }
+                self.deadline = self.server.now + self.server.limits.body
+            case .failed(let failure): return self.refuse(failure)
+            case .complete(let head, let body):
+                let rest = UnsafeRawBufferPointer(rebasing: input[index...])
+                self.dispatch(head, body, rest: rest)
+                guard self.phase == .http else { return }
+                if http.pending != nil || self.queuedBytes > Self.pipelineBytes {
+                    http.early.append(contentsOf: rest)
+                    return self.updateReading()
+                }
+            }
+        }
+    }
+
+    private func dispatch(_ head: RequestHead, _ body: [UInt8], rest: UnsafeRawBufferPointer) {
+        guard let http, let handler = self.server.handler else { return }
+        let serial = http.begin(head)
+        self.deadline = self.server.now + self.server.limits.response
+        let request = HTTPRequest(
+            method: head.method, path: head.path, query: head.query, headers: head.headers, body: body,
+            peer: http.peer)
+        guard head.asksForWebSocket else {
+            let bound = LoopBound(self, thread: self.server.loop.thread)
+            let responder = HTTPResponder(loop: self.server.loop) { bound.onLoop.respond(serial, $0) }
+            return handler.handle(request, responder)
+        }
+        do throws(HTTPFailure) {
+            let key = try Handshake.key(of: head)
+            guard !self.server.isStopping else { throw HTTPFailure(503, "The server is going down; connect again.") }
+            switch handler.upgrade(request) {
+            case .accept(let context): self.becomeSocket(key: key, context: context, rest: rest)
+            case .refuse(let response): self.respond(serial, response)
+            }
+        } catch {
+            var response = ResponseEncoder.failure(error.status, error.message)
+            if error.status == 426 { response.headers += [("upgrade", "websocket"), ("sec-websocket-version", "13")] }
+            self.respond(serial, response)
+        }
+    }
+
+    /// Answers the request with this number, if it still waits.
+    func respond(_ serial: UInt64, _ response: HTTPResponse) {
+        guard self.phase == .http, let http, let pending = http.pending, pending.serial == serial else { return }
+        http.pending = nil
+        let keepsAlive = pending.keepsAlive && !self.server.isStopping
+        self.send(response, isHead: pending.isHead, keepsAlive: keepsAlive)
+        guard keepsAlive else { return self.beginClosing() }
+        self.deadline = self.server.now + self.server.limits.idle
+        if !http.isReading { self.scheduleResume() }
+    }
+
+    /// Answers what could not be read as a request, and closes: what follows cannot be read either.
+    private func refuse(_ failure: HTTPFailure) {
+        self.send(ResponseEncoder.failure(failure.status, failure.message), isHead: false, keepsAlive: false)
+        self.beginClosing()
+    }
+
+    private func send(_ response: HTTPResponse, isHead: Bool, keepsAlive: Bool) {
+        let head = ResponseEncoder.head(response, keepsAlive: keepsAlive, date: self.server.date)
+        self.enqueue(Frame(verbatim: head))
+        if !isHead, ResponseEncoder.hasBody(response), !response.body.isEmpty {
+            self.enqueue(Frame(verbatim: response.body))
+        }
+    }
+
+    /// Too slow, or idle for too long.
+    func expireHTTP() {
+        guard let http else { return self.kill() }
+        if http.pending != nil {
+            self.refuse(HTTPFailure(504, "The request took too long to answer."))
+        } else if http.reader.isIdle, !http.isHoldingInput {
+            // Nothing of a request has come: there is nothing to answer.
+            self.kill()
+        } else {
+            self.refuse(HTTPFailure(408, "The request took too long to arrive."))
+        }
+    }
+
+    /// True when closing this connection interrupts nobody.
+    var isIdleHTTP: Bool {
+        guard self.phase == .http, let http else { return false }
+        return http.pending == nil && http.reader.isIdle && !http.isHoldingInput && self.queuedBytes == 0
+    }
+}

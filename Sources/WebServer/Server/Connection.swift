@@ -1,0 +1,193 @@
+internal import CWebSockets
+internal import Glibc
+
+/// One accepted connection, from the first byte to the last. Confined to the loop's thread.
+///
+/// It is the seam between libwebsockets, which moves bytes (TLS included), and the two protocols. What it sends is
+/// queued and leaves at the end of the loop's turn. What closes it is noted and done at the end of the turn, so that
+/// no callback of lws ever finds its connection gone.
+final class Connection {
+    enum Phase: Equatable {
+        case http
+        case webSocket
+        /// A last response or close frame waits to leave; input is discarded.
+        case closing
+        /// Everything has left and our side is shut; input is discarded until the peer closes too.
+        case draining
+        case dead
+    }
+
+    unowned let server: ServerCore
+    /// The lws connection; nil before adoption and after its end.
+    var wsi: OpaquePointer?
+    /// The place in the server's table.
+    var slot = 0
+    var phase = Phase.http
+    /// Milliseconds of the loop's clock when ``expire()`` is due.
+    var deadline: Int64
+
+    private(set) var queue = SendQueue()
+    /// Bytes handed to lws that the kernel has not taken. lws takes nothing more until they have left.
+    private var inFlight = 0
+    private var isDirty = false
+    private var isReadPaused = false
+
+    /// The HTTP side; nil after an upgrade.
+    var http: HTTPExchange?
+    /// The WebSocket side; nil before an upgrade.
+    var decoder: FrameDecoder?
+    var socket: WebSocket?
+    /// Payload bytes since the idle clock was last set.
+    var progress = 0
+
+    init(server: ServerCore, peer: String) {
+        self.server = server
+        self.http = HTTPExchange(
+            reader: RequestReader(
+                maxHeaderBytes: server.configuration.maxHeaderBytes, maxBodyBytes: server.configuration.maxBodyBytes),
+            peer: peer)
+        self.deadline = server.now + server.limits.header
+    }
+
+    var queuedBytes: Int { self.queue.bytes + self.inFlight }
+
+    // MARK: - Input
+
+    /// Bytes from the peer. They are valid during the call only.
+    func receive(_ input: UnsafeRawBufferPointer) {
+        switch self.phase {
+        case .http: self.receiveHTTP(input)
+        case .webSocket: self.receiveFrames(input, 0)
+        case .closing, .draining, .dead: break
+        }
+    }
+
+    /// Stops or resumes reading. Reading also stops while lws holds bytes back: its raw sockets would spin otherwise.
+    func updateReading() {
+        guard let wsi else { return }
+        let wanted = self.inFlight > 0 || (self.phase == .http && self.http?.isHoldingInput == true)
+        guard wanted != self.isReadPaused else { return }
+        self.isReadPaused = wanted
+        lws_rx_flow_control(wsi, wanted ? 0 : 1)
+    }
+
+    // MARK: - Output
+
+    func enqueue(_ frame: Frame) {
+        self.queue.append(frame)
+        self.markDirty()
+    }
+
+    func markDirty() {
+        guard !self.isDirty else { return }
+        self.isDirty = true
+        self.server.dirty.append(self)
+    }
+
+    /// Writes what waits, at the end of a turn. Never called from within a callback of lws.
+    func flush(_ scratch: UnsafeMutableRawBufferPointer) {
+        self.isDirty = false
+        guard self.wsi != nil, self.phase != .dead, self.inFlight == 0 else { return }
+        self.writeQueue(scratch)
+        self.afterWriting()
+    }
+
+    /// The kernel has taken what was in flight.
+    func becameWritable(_ scratch: UnsafeMutableRawBufferPointer) {
+        guard self.wsi != nil, self.phase != .dead else { return }
+        self.inFlight = 0
+        self.writeQueue(scratch)
+        self.afterWriting()
+    }
+
+    private func writeQueue(_ scratch: UnsafeMutableRawBufferPointer) {
+        guard let wsi else { return }
+        // A bounded number of writes per turn, so that one fast reader of much does not hold up the others.
+        for _ in 0..<4 {
+            let count = self.queue.fill(scratch)
+            guard count > 0 else { return }
+            guard cws_write(wsi, scratch.baseAddress, count) >= 0 else { return self.kill() }
+            if lws_partial_buffered(wsi) != 0 {
+                self.inFlight = count
+                return
+            }
+        }
+        if !self.queue.isEmpty { lws_callback_on_writable(wsi) }
+    }
+
+    private func afterWriting() {
+        guard self.phase != .dead else { return }
+        if self.inFlight == 0, self.queue.isEmpty {
+            if self.phase == .closing { self.finishSending() }
+            if self.phase == .http { self.queueDrained() }
+        }
+        self.updateReading()
+    }
+
+    private func finishSending() {
+        self.phase = .draining
+        guard let wsi, lws_is_ssl(wsi) == 0 else { return self.kill() }
+        // Closing at once could destroy the last bytes on their way, if the peer still sends.
+        shutdown(lws_get_socket_fd(wsi), Int32(SHUT_WR))
+    }
+
+    // MARK: - End
+
+    /// Sends what waits, then closes.
+    func beginClosing() {
+        guard self.phase == .http || self.phase == .webSocket else { return }
+        self.phase = .closing
+        self.http = nil
+        self.decoder = nil
+        self.deadline = self.server.now + self.server.limits.close
+        self.detachSocket()
+        self.markDirty()
+    }
+
+    /// Closes without another byte, at the end of the turn.
+    func kill() {
+        guard self.phase != .dead else { return }
+        self.end()
+        self.server.doomed.append(self)
+    }
+
+    /// lws has closed the connection. Called from its close callback.
+    func gone() {
+        self.wsi = nil
+        self.end()
+        self.server.remove(self)
+    }
+
+    private func end() {
+        self.phase = .dead
+        self.queue.dropAll()
+        self.inFlight = 0
+        self.http = nil
+        self.decoder = nil
+        self.detachSocket()
+    }
+
+    private func detachSocket() {
+        guard let socket else { return }
+        self.socket = nil
+        socket.detach()
+        self.server.closedSockets.append(socket)
+    }
+
+    /// Drops what has not begun to leave, and closes a socket whose peer reads too slowly.
+    func closeSlowConsumer() {
+        self.queue.dropUnstarted()
+        self.queue.append(Frame(closeCode: 1013, reason: "slow consumer"))
+        self.beginClosing()
+    }
+
+    /// The deadline has passed.
+    func expire() {
+        switch self.phase {
+        case .http: self.expireHTTP()
+        case .webSocket: self.closeSocket(code: 1000, reason: "idle")
+        case .closing, .draining: self.kill()
+        case .dead: break
+        }
+    }
+}

@@ -1,0 +1,132 @@
+internal import CLinux
+internal import CWebSockets
+internal import Glibc
+internal import Support
+
+/// The listening socket. It accepts by itself: lws's own listener spins when descriptors run out. Loop-confined.
+final class Listener {
+    let descriptor: Int32
+    let port: Int
+    var wsi: OpaquePointer?
+    private unowned let server: ServerCore
+    /// Keeps the listener alive from adoption until lws has closed the descriptor.
+    private var keptAlive: Listener?
+
+    /// Connections taken per turn, so that a storm leaves time for those that are open.
+    private static let perTurn = 64
+
+    init(host: String, port: Int, server: ServerCore) throws(WebServerError) {
+        (self.descriptor, self.port) = try Self.bind(host, port)
+        self.server = server
+    }
+
+    /// Accepts what waits. Called by lws when the socket is readable.
+    func acceptWaiting() {
+        self.keptAlive = self
+        for _ in 0..<Self.perTurn {
+            var address = sockaddr_storage()
+            var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+            let accepted = withUnsafeMutablePointer(to: &address) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    clinux_accept(self.descriptor, $0, &length)
+                }
+            }
+            if accepted >= 0 {
+                if self.server.isFull {
+                    self.turnAway(accepted)
+                } else {
+                    self.server.admit(accepted, peer: numericHost(&address, length))
+                }
+                continue
+            }
+            switch errno {
+            case EINTR, ECONNABORTED, EPROTO: continue
+            case EAGAIN: return
+            default: return self.rest(errno)
+            }
+        }
+    }
+
+    /// No descriptors or memory: waiting connections stay in the kernel's backlog, and nobody spins.
+    private func rest(_ code: Int32) {
+        guard let wsi else { return }
+        self.server.log.warning("accept paused", [("errno", "\(code)")])
+        lws_rx_flow_control(wsi, 0)
+        let bound = LoopBound(self, thread: self.server.loop.thread)
+        self.server.loop.schedule(after: .milliseconds(250)) {
+            if let wsi = bound.onLoop.wsi { lws_rx_flow_control(wsi, 1) }
+        }
+    }
+
+    /// Over the limit: say so if the socket takes it, and close.
+    private func turnAway(_ accepted: Int32) {
+        if !self.server.usesTLS {
+            let response = ResponseEncoder.failure(503, "The server has no room for another connection.")
+            let bytes = ResponseEncoder.head(response, keepsAlive: false, date: self.server.date) + response.body
+            _ = Glibc.send(accepted, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+            shutdown(accepted, Int32(SHUT_WR))
+        }
+        Glibc.close(accepted)
+    }
+
+    /// Stops listening. Must not be called from within ``acceptWaiting()``.
+    func close() { if let wsi { cws_close_now(wsi) } else { Glibc.close(self.descriptor) } }
+
+    /// lws has taken the socket out of its table and is about to close it.
+    func gone() {
+        self.wsi = nil
+        self.keptAlive = nil
+    }
+
+    private static func bind(_ host: String, _ port: Int) throws(WebServerError) -> (Int32, Int) {
+        let place = "\(host) port \(port)"
+        var hints = addrinfo()
+        hints.ai_flags = AI_NUMERICHOST | AI_PASSIVE
+        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        var found: UnsafeMutablePointer<addrinfo>?
+        guard (0...65535).contains(port), getaddrinfo(host, "\(port)", &hints, &found) == 0, let found else {
+            throw WebServerError(.addressUnusable, "\(place) is not a numeric address and port")
+        }
+        defer { freeaddrinfo(found) }
+        let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+        let descriptor = socket(found.pointee.ai_family, type, 0)
+        guard descriptor >= 0 else { throw WebServerError(.addressUnusable, "no socket for \(place): \(reason())") }
+        // Accepted sockets inherit both: small frames must not wait, and a dead peer must be found some day.
+        let tcp = Int32(IPPROTO_TCP)
+        for (level, option, value) in [
+            (SOL_SOCKET, SO_REUSEADDR, 1), (tcp, TCP_NODELAY, 1), (SOL_SOCKET, SO_KEEPALIVE, 1),
+        ] as [(Int32, Int32, Int32)] {
+            var value = value
+            setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
+        }
+        guard Glibc.bind(descriptor, found.pointee.ai_addr, found.pointee.ai_addrlen) == 0,
+            listen(descriptor, 4096) == 0
+        else {
+            let text = reason()
+            Glibc.close(descriptor)
+            throw WebServerError(.addressUnusable, "cannot listen on \(place): \(text)")
+        }
+        var address = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        _ = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
+        }
+        // The port is at the same place in both address families.
+        let bound = withUnsafeBytes(of: &address) { Int($0[2]) << 8 | Int($0[3]) }
+        return (descriptor, bound)
+    }
+
+    private static func reason() -> String { String(cString: strerror(errno)) }
+}
+
+/// The address of a peer without its port.
+private func numericHost(_ address: inout sockaddr_storage, _ length: socklen_t) -> String {
+    var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+    let result = withUnsafePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            getnameinfo($0, length, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST)
+        }
+    }
+    guard result == 0 else { return "" }
+    return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}

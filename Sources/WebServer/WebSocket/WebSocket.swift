@@ -1,0 +1,67 @@
+/// One open WebSocket. Every member but ``id`` must be used on the loop's thread; elsewhere it stops the program.
+public final class WebSocket: @unchecked Sendable {
+    // Sendable because every access to its mutable state first checks that the caller is on the loop's thread.
+
+    /// Unique within the process.
+    public let id: UInt64
+    private let thread: LoopThread
+    private var storedContext: AnyObject?
+    /// Nil once the socket is closing or gone.
+    private var connection: Connection?
+
+    init(id: UInt64, connection: Connection, context: AnyObject, thread: LoopThread) {
+        self.id = id
+        self.thread = thread
+        self.connection = connection
+        self.storedContext = context
+    }
+
+    /// What the handler bound to the socket when it accepted the upgrade. Released when the socket closed.
+    public var context: AnyObject? {
+        get {
+            self.thread.check()
+            return self.storedContext
+        }
+        set {
+            self.thread.check()
+            self.storedContext = newValue
+        }
+    }
+
+    /// True until the socket is closing or gone.
+    public var isOpen: Bool {
+        self.thread.check()
+        return self.connection != nil
+    }
+
+    /// Bytes that wait to be sent, those included that the kernel did not take yet.
+    public var queuedBytes: Int {
+        self.thread.check()
+        return self.connection?.queuedBytes ?? 0
+    }
+
+    /// Sends a frame after those before it; all that is sent in one turn of the loop leaves in one write.
+    ///
+    /// When more than `maxQueuedBytes` would wait, the socket is closed with 1013 instead, and what waited is dropped
+    /// at once. Nothing happens on a closed socket.
+    public func send(_ frame: Frame) {
+        self.thread.check()
+        self.connection?.send(frame)
+    }
+
+    /// Sends a close frame after everything that waits, and closes. Only the first call counts.
+    /// ``ServerHandler/closed(_:)`` follows at the end of the loop's turn.
+    /// - Parameters:
+    ///   - code: a code that may be sent (1000 to 1003, 1007 to 1014, 3000 to 4999).
+    ///   - reason: for people; cut to 123 bytes of UTF-8.
+    public func close(code: UInt16, reason: String) {
+        self.thread.check()
+        self.connection?.closeSocket(code: code, reason: reason)
+    }
+
+    /// The connection is closing or gone. Loop thread only.
+    func detach() { self.connection = nil }
+
+    /// After the handler was told. Loop thread only.
+    func releaseContext() { self.storedContext = nil }
+}
