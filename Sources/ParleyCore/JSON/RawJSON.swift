@@ -1,0 +1,65 @@
+/// One well-formed JSON value inside a text, not parsed further: a view of the bytes as they were sent.
+public struct RawJSON: Sendable {
+    public enum Kind: Sendable { case null, bool, number, string, array, object }
+
+    /// Names of members to pick out of an object.
+    public struct Keys: Sendable, ExpressibleByArrayLiteral {
+        let names: [[UInt8]]
+
+        public init(_ names: [String]) { self.names = names.map { Array($0.utf8) } }
+        public init(arrayLiteral elements: String...) { self.init(elements) }
+    }
+
+    let storage: [UInt8]
+    let range: Range<Int>
+    public let kind: Kind
+
+    init(storage: [UInt8], range: Range<Int>) {
+        self.storage = storage
+        self.range = range
+        self.kind = Self.kind(of: storage[range.lowerBound])
+    }
+
+    /// Checks that `bytes` are one whole JSON value in UTF-8, no deeper than `maxDepth`.
+    public init(_ bytes: [UInt8], maxDepth: Int = 64) throws(JSONError) {
+        let span = bytes.span
+        try JSONScanner.checkUTF8(span)
+        var index = 0
+        JSONScanner.skipSpace(span, &index)
+        let start = index
+        try JSONScanner.skipValue(span, &index, maxDepth: maxDepth)
+        let end = index
+        try JSONScanner.expectEnd(span, &index)
+        self.init(storage: bytes, range: start..<end)
+    }
+
+    /// The text of the value, without white space around it.
+    public var bytes: [UInt8] {
+        self.range == self.storage.indices ? self.storage : Array(self.storage[self.range])
+    }
+
+    public var isNull: Bool { self.kind == .null }
+
+    public var bool: Bool? { self.kind == .bool ? self.storage[self.range.lowerBound] == UInt8(ascii: "t") : nil }
+
+    public var string: String? { self.kind == .string ? JSONText.string(self.storage, self.range) : nil }
+
+    public var number: JSONNumber? {
+        guard self.kind == .number else { return nil }
+        return JSONNumber(scanned: String(decoding: self.storage[self.range], as: UTF8.self))
+    }
+
+    /// A number written as an integer that fits.
+    public var int64: Int64? { self.number?.int64 }
+
+    static func kind(of first: UInt8) -> Kind {
+        switch first {
+        case UInt8(ascii: "{"): .object
+        case UInt8(ascii: "["): .array
+        case UInt8(ascii: "\""): .string
+        case UInt8(ascii: "t"), UInt8(ascii: "f"): .bool
+        case UInt8(ascii: "n"): .null
+        default: .number
+        }
+    }
+}

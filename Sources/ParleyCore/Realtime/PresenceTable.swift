@@ -1,0 +1,103 @@
+/// Who is present in one topic. Each member (one socket in one channel) holds at most one presence, under its key;
+/// several members may share a key, as the devices of one user do.
+public struct PresenceTable: Sendable {
+    /// A socket's membership in the channel; unique within the table.
+    public typealias MemberID = UInt64
+
+    /// Bounds of what one topic remembers.
+    public struct Limits: Sendable {
+        /// Serialized size of the fields of one presence, in bytes.
+        public var maxFieldBytes: Int
+        /// Members with a presence.
+        public var maxMembers: Int
+        /// Length of a key in bytes.
+        public var maxKeyBytes: Int
+
+        public init(maxFieldBytes: Int = 4096, maxMembers: Int = 10_000, maxKeyBytes: Int = 255) {
+            self.maxFieldBytes = maxFieldBytes
+            self.maxMembers = maxMembers
+            self.maxKeyBytes = maxKeyBytes
+        }
+    }
+
+    /// What the channel does after a track.
+    public enum TrackAction: Sendable, Equatable {
+        /// Reply ok; nobody else learns of it.
+        case unchanged
+        /// Reply ok and send the diff to every member, the tracker included.
+        case changed(PresenceDiff)
+        /// Fields too large: `system` error ``ProtocolText/System/presenceTooLarge``, then close the channel.
+        case tooLarge
+        /// The topic is full, or the key too long: reply with an error.
+        case refused
+    }
+
+    private struct Presence {
+        var key: String
+        var meta: PresenceMeta
+        var order: UInt64
+    }
+
+    private let limits: Limits
+    private var presences: [MemberID: Presence] = [:]
+    private var nextOrder: UInt64 = 0
+
+    public init(limits: Limits = Limits()) { self.limits = limits }
+
+    /// Members with a presence.
+    public var count: Int { self.presences.count }
+
+    public var isEmpty: Bool { self.presences.isEmpty }
+
+    /// A client tracked `fields`.
+    ///
+    /// - Parameter ref: the `phx_ref` if this is a new presence; unique in the server's life, see ``PresenceRefs``.
+    public mutating func track(member: MemberID, key: String, fields: JSONObject, ref: String) -> TrackAction {
+        var fields = fields
+        fields["phx_ref"] = nil
+        fields["phx_ref_prev"] = nil
+        guard fields.serialized().count <= self.limits.maxFieldBytes else { return .tooLarge }
+        guard key.utf8.count <= self.limits.maxKeyBytes else { return .refused }
+        let old = self.presences[member]
+        if let old, old.key.isSpelled(key), old.meta.fields == fields { return .unchanged }
+        guard old != nil || self.presences.count < self.limits.maxMembers else { return .refused }
+
+        let meta = PresenceMeta(ref: ref, fields: fields)
+        self.presences[member] = Presence(key: key, meta: meta, order: old?.order ?? self.nextOrder)
+        if old == nil { self.nextOrder += 1 }
+        var joined = meta
+        if let old, old.key.isSpelled(key) { joined.previousRef = old.meta.ref }
+        return .changed(
+            PresenceDiff(
+                joins: [PresenceDiff.Entry(key: key, meta: joined)],
+                leaves: old.map { [PresenceDiff.Entry(key: $0.key, meta: $0.meta)] } ?? []))
+    }
+
+    /// A client untracked, left the channel, or its socket is gone. Nil if it was not present.
+    public mutating func remove(member: MemberID) -> PresenceDiff? {
+        guard let old = self.presences.removeValue(forKey: member) else { return nil }
+        return PresenceDiff(joins: [], leaves: [PresenceDiff.Entry(key: old.key, meta: old.meta)])
+    }
+
+    /// `{key:{"metas":[{"phx_ref":...,fields}]}}`, oldest first: the payload of `presence_state`.
+    public func stateJSON() -> [UInt8] {
+        let entries = self.presences.values.sorted { $0.order < $1.order }
+        var writer = JSONWriter()
+        PresenceDiff.write(entries.map { PresenceDiff.Entry(key: $0.key, meta: $0.meta) }, to: &writer)
+        return writer.bytes
+    }
+}
+
+/// Makes `phx_ref` values: a prefix chosen at start, so that restarts do not repeat them, and a counter.
+public struct PresenceRefs: Sendable {
+    private let prefix: String
+    private var counter: UInt64 = 0
+
+    /// - Parameter seed: random, or the id of the worker's run.
+    public init(seed: UInt64) { self.prefix = "F" + String(seed, radix: 36) + "-" }
+
+    public mutating func next() -> String {
+        self.counter += 1
+        return self.prefix + String(self.counter, radix: 36)
+    }
+}
