@@ -1,0 +1,70 @@
+/// What a caller handed to the pool.
+struct Submission: Sendable {
+    let transaction: Transaction
+    let submittedAt: ContinuousClock.Instant
+    let completion: @Sendable (Result<[ResultSet], PostgresError>) -> Void
+}
+
+/// A transaction in the pool, from submission to answer. Only the pool's thread touches it.
+final class PoolJob {
+    /// One command in the pipeline; the server answers each with one result.
+    enum Item {
+        /// `begin`, `commit`, `rollback`, `deallocate`, read-only mode: the result is not the caller's.
+        case control
+        case prepare(sql: String)
+        case statement
+    }
+
+    /// Nil for the `rollback` that the pool sends itself.
+    let submission: Submission?
+    let deadline: ContinuousClock.Instant
+
+    /// The first statement's time to start again after a lost race.
+    var notBefore: ContinuousClock.Instant?
+    var conflictRetries = 0
+    /// Times it was sent again for reasons of the link, not of its own.
+    var linkRetries = 0
+
+    // Since it was sent last:
+    var items: [Item] = []
+    var answered = 0
+    var results: [ResultSet] = []
+    var error: PostgresError?
+    /// Everything up to the end of the transaction went to libpq: from here on it may be committed.
+    var wasSentWhole = false
+    var timedOut = false
+    /// A cancel request went out while it was in flight; it may hit a transaction it was not meant for.
+    var wasHitByCancel = false
+
+    init(_ submission: Submission) {
+        self.submission = submission
+        self.deadline = submission.submittedAt + submission.transaction.timeout
+    }
+
+    /// The pool's own `rollback`.
+    init(rollbackBefore deadline: ContinuousClock.Instant) {
+        self.submission = nil
+        self.deadline = deadline
+    }
+
+    /// `begin` and `commit` are spelled out, so an error leaves the session in a failed transaction.
+    var isExplicit: Bool { self.submission?.transaction.mode == .repeatableReadOnly }
+
+    /// Nothing may be sent behind it.
+    var isAlone: Bool { self.isExplicit || self.submission?.transaction.alone ?? true }
+
+    /// Running it twice is the same as running it once.
+    var isReadOnly: Bool { self.submission.map { $0.transaction.mode != .readWrite } ?? false }
+
+    func forgetAttempt() {
+        self.items = []
+        self.answered = 0
+        self.results = []
+        self.error = nil
+        self.wasSentWhole = false
+        self.timedOut = false
+        self.wasHitByCancel = false
+    }
+
+    func complete(_ result: Result<[ResultSet], PostgresError>) { self.submission?.completion(result) }
+}

@@ -1,0 +1,68 @@
+public import Support
+
+/// Connections to one database, and one thread that runs every transaction of the process on them without blocking.
+///
+/// - A transaction is sent whole, in one round trip. An idle connection is taken first; only when all are busy is a
+///   transaction sent behind another one (`PostgresConfiguration.pipelineDepth`).
+/// - Transactions are independent: two that are submitted one after the other may be committed in either order. Who
+///   needs an order submits the second when the first is answered.
+/// - A broken connection is replaced by itself, with backoff. What was not sent waits; what was sent and not answered
+///   fails with `outcomeUnknown`, except that reads are run again.
+/// - A transaction out of time is cancelled on the server. If the server does not even answer that, its connection is
+///   closed.
+public final class PostgresPool: Sendable {
+    private let shared: PoolShared
+    private let maxQueued: Int
+
+    /// Starts connecting at once, and returns at once.
+    ///
+    /// - Parameters:
+    ///   - size: connections, at least 1.
+    ///   - maxQueued: transactions that may wait for a connection; one more is refused with `.queueFull`.
+    public init(_ configuration: PostgresConfiguration, size: Int, maxQueued: Int, log: Log) {
+        precondition(size > 0 && maxQueued > 0, "a pool needs a connection and a queue")
+        self.maxQueued = maxQueued
+        let shared = PoolShared()
+        self.shared = shared
+        let started = PosixThread.spawn(name: "pg-pool") {
+            let loop = PoolLoop(configuration, size: size, shared: shared, log: log)
+            loop.run()
+        }
+        precondition(started, "the system has no thread for the Postgres pool")
+    }
+
+    deinit { self.shared.close(nil) }
+
+    /// Queues a transaction.
+    ///
+    /// - Parameter completion: called once: on the pool's thread, or, when the transaction is refused (`.queueFull`,
+    ///   `.shutdown`, a value that no statement can carry), on the caller's before `submit` returns. It must not
+    ///   block. On success there is one result per statement, in order.
+    public func submit(
+        _ transaction: Transaction, completion: @escaping @Sendable (Result<[ResultSet], PostgresError>) -> Void
+    ) {
+        for statement in transaction.statements {
+            if let refusal = PostgresError.refusal(of: statement) { return completion(.failure(refusal)) }
+        }
+        let submission = Submission(transaction: transaction, submittedAt: .now, completion: completion)
+        if let refusal = self.shared.submit(submission, maxQueued: self.maxQueued) { completion(.failure(refusal)) }
+    }
+
+    /// Runs a transaction and waits for its outcome, at most about the transaction's timeout and one second.
+    ///
+    /// Cancelling the task does not cut it short: a transaction that was sent has an outcome, and that is returned.
+    public func run(_ transaction: Transaction) async throws(PostgresError) -> [ResultSet] {
+        let result = await withCheckedContinuation { continuation in
+            self.submit(transaction) { continuation.resume(returning: $0) }
+        }
+        return try result.get()
+    }
+
+    /// Takes no more transactions, finishes what it has (at most 5 s), closes the connections.
+    public func shutdown() async {
+        await withCheckedContinuation { continuation in self.shared.close { continuation.resume() } }
+    }
+
+    /// What the pool is doing; for metrics and health checks.
+    public var statistics: PoolStatistics { self.shared.statistics }
+}
