@@ -22,6 +22,7 @@ $door$;
 \o /dev/null
 \ir bootstrap.sql
 \ir manifest.sql
+\ir finish.sql
 \o
 
 notify pgrst, 'reload schema';

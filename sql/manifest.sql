@@ -24,5 +24,17 @@
 \set sha256 '6e63c5863d0dae716b639951152a525db714bd9968c36491bab19dad9963c1df'
 \set breaking false
 \ir apply.sql
-\set version 5
+\set version 6
+\set name '0006_log_state'
+\set sha256 '70bdcb3d11d329537a9150b514e20c14c6f993b5ec735861089b287951fe54eb'
+\set breaking false
+\ir apply.sql
+\set version 6
 \ir newest.sql
+\ir functions/60_log_ring.sql
+\ir functions/61_log_worker.sql
+\ir functions/62_log_position.sql
+\ir functions/63_log_render.sql
+\ir functions/64_log_read.sql
+\ir functions/65_log_join.sql
+\ir functions/66_log_replay.sql

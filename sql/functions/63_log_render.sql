@@ -1,0 +1,108 @@
+-- What readers of the log receive: each event as the complete JSON object for clients, made from the rows as they are
+-- now. The log holds no text, so an event of a message that was since deleted, has expired or was purged shows that
+-- message as it is now: without content. Whole batches at once; every join is by primary key.
+--
+-- A payload has conversation_id, event_seq, actor_id and at, the ids and the delta of the event, and for the kinds
+-- message:new|updated, conversation:* and participant:* the thing itself.
+
+create or replace function parley.tombstone_json(message_id uuid, conversation_id uuid, seq bigint, deleted_at timestamptz)
+returns jsonb
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select parley.message_json(
+        row(
+            message_id, conversation_id, seq, null, null, null, null, null, deleted_at, null, null, 'text', null, null, null
+        )::parley.message,
+        '[]'
+    )
+$$;
+revoke all on function parley.tombstone_json(uuid, uuid, bigint, timestamptz) from public;
+comment on function parley.tombstone_json(uuid, uuid, bigint, timestamptz)
+is 'A message that is no longer there, in the shape of a deleted one.';
+
+create or replace function parley.render_events(ids bigint[])
+returns table (
+    id bigint,
+    xid xid8,
+    conversation_id uuid,
+    event_seq bigint,
+    user_id uuid,
+    kind text,
+    actor_id uuid,
+    message_id uuid,
+    message_seq bigint,
+    history_from_seq bigint,
+    payload text
+)
+language plpgsql
+stable
+security definer
+rows 1000
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_column
+begin
+    return query
+    select
+        e.id,
+        e.xid,
+        e.conversation_id,
+        e.event_seq,
+        e.user_id,
+        e.kind,
+        e.actor_id,
+        e.message_id,
+        e.message_seq,
+        case when e.kind = 'participant:joined' then p.history_from_seq end,
+        (
+            jsonb_build_object(
+                'conversation_id', e.conversation_id,
+                'event_seq', e.event_seq,
+                'actor_id', e.actor_id,
+                'at', e.created_at
+            )
+            || case when e.user_id is null then '{}' else jsonb_build_object('user_id', e.user_id) end
+            || case
+                when e.message_id is null then '{}'
+                when e.kind not in ('message:new', 'message:updated')
+                    then jsonb_build_object('message_id', e.message_id, 'seq', e.message_seq)
+                when m.id is null or m.expires_at <= now()
+                    then jsonb_build_object(
+                        'message',
+                        parley.tombstone_json(
+                            e.message_id, e.conversation_id, e.message_seq, coalesce(m.expires_at, e.created_at)
+                        )
+                    )
+                else jsonb_build_object('message', parley.message_json(m))
+            end
+            -- A user's own event about a conversation shows it as that user sees it, and no longer once the user left.
+            || case
+                when e.kind not in ('conversation:new', 'conversation:updated') then '{}'
+                when e.conversation_id is not null
+                    then jsonb_build_object('conversation', parley.conversation_json(e.conversation_id))
+                when p.left_at is null and p.user_id is not null
+                    then jsonb_build_object('conversation', parley.conversation_json(p.conversation_id, e.user_id))
+                else '{}'
+            end
+            || case
+                when p.user_id is null or e.conversation_id is null or e.kind not like 'participant:%' then '{}'
+                else jsonb_build_object('participant', parley.participant_json(p))
+            end
+            || coalesce(e.data, '{}')
+        )::text
+    from parley.event as e
+    left join parley.message as m
+        on e.message_id = m.id and e.kind in ('message:new', 'message:updated')
+    left join parley.participant as p
+        on p.conversation_id = coalesce(e.conversation_id, (e.data ->> 'conversation_id')::uuid)
+        and e.user_id = p.user_id
+    where e.id = any (ids)
+    order by e.id;
+end
+$$;
+revoke all on function parley.render_events(bigint[]) from public;
+comment on function parley.render_events(bigint[]) is 'These events by id, with the payloads clients receive, as of now.';
