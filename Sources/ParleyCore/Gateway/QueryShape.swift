@@ -1,0 +1,98 @@
+/// One item of `select=`: a column, perhaps under another name, or all columns.
+public enum SelectItem: Sendable, Equatable {
+    case all
+    case column(String, alias: String?)
+
+    /// Reads `a,alias:b,*`. An empty text selects nothing, so that rows are empty objects.
+    public static func parse(_ text: String) throws(GatewayError) -> [SelectItem] {
+        var scanner = QueryScanner(text)
+        if text.isEmpty { return [] }
+        var items: [SelectItem] = []
+        repeat {
+            items.append(try self.item(&scanner, whole: text))
+        } while scanner.skip(",")
+        guard scanner.isAtEnd else {
+            throw .unreadable(
+                "select parameter", text, at: scanner.offset,
+                "unexpected \(scanner.found) expecting \",\" or end of input")
+        }
+        return items
+    }
+
+    private static func item(_ scanner: inout QueryScanner, whole: String) throws(GatewayError) -> SelectItem {
+        scanner.skipBlanks()
+        if scanner.comes("...") { throw .unsupported("Spreading embedded resources is") }
+        if scanner.skip("*") {
+            scanner.skipBlanks()
+            return .all
+        }
+        var name = try self.name(&scanner, whole: whole)
+        var alias: String?
+        if scanner.comes(":"), !scanner.comes("::") {
+            _ = scanner.skip(":")
+            alias = name
+            name = try self.name(&scanner, whole: whole)
+        }
+        if scanner.comes("->") { throw .unsupported("JSON paths in select are") }
+        if scanner.comes("::") { throw .unsupported("Casts in select are") }
+        if scanner.comes("(") {
+            throw .unsupported(name == "count" ? "Aggregates are" : "Embedding other resources is")
+        }
+        if scanner.comes("!") { throw .unsupported("Embedding other resources is") }
+        if scanner.comes(".") { throw .unsupported("Aggregates are") }
+        return .column(name, alias: alias)
+    }
+
+    private static func name(_ scanner: inout QueryScanner, whole: String) throws(GatewayError) -> String {
+        guard let name = scanner.takeName() else {
+            throw .unreadable(
+                "select parameter", whole, at: scanner.offset,
+                "unexpected \(scanner.found) expecting field name (* or [a..z0..9_$])")
+        }
+        return name
+    }
+}
+
+/// One item of `order=`.
+public struct OrderTerm: Sendable, Equatable {
+    public var column: String
+    public var descending: Bool
+    /// Nil leaves nulls where Postgres puts them: last when ascending.
+    public var nullsFirst: Bool?
+
+    public init(_ column: String, descending: Bool = false, nullsFirst: Bool? = nil) {
+        self.column = column
+        self.descending = descending
+        self.nullsFirst = nullsFirst
+    }
+
+    /// Reads `a.desc.nullslast,b`.
+    public static func parse(_ text: String) throws(GatewayError) -> [OrderTerm] {
+        var scanner = QueryScanner(text)
+        var terms: [OrderTerm] = []
+        repeat {
+            guard let name = scanner.takeName() else {
+                throw .unreadable(
+                    "order", text, at: scanner.offset,
+                    "unexpected \(scanner.found) expecting field name (* or [a..z0..9_$])")
+            }
+            if scanner.comes("->") { throw .unsupported("JSON paths in order are") }
+            if scanner.comes("(") { throw .unsupported("Ordering by embedded resources is") }
+            var term = OrderTerm(name)
+            if scanner.skip(".desc") { term.descending = true } else { _ = scanner.skip(".asc") }
+            if scanner.skip(".nullsfirst") {
+                term.nullsFirst = true
+            } else if scanner.skip(".nullslast") {
+                term.nullsFirst = false
+            }
+            scanner.skipBlanks()
+            terms.append(term)
+        } while scanner.skip(",")
+        guard scanner.isAtEnd else {
+            throw .unreadable(
+                "order", text, at: scanner.offset,
+                "unexpected \(scanner.found) expecting \"asc\", \"desc\", \"nullsfirst\" or \"nullslast\"")
+        }
+        return terms
+    }
+}
