@@ -1,6 +1,6 @@
-import Testing
+public import Testing
 
-@testable import ParleyCore
+@testable public import ParleyCore
 
 private let things = APIRelation(
     "things",
