@@ -1,0 +1,41 @@
+internal import ParleyCore
+internal import PostgresClient
+
+/// The statement that makes a transaction the caller's.
+enum GatewayStatements {
+    /// Headers passed on as `request.headers`: never one that holds a token or a cookie.
+    private static let passedHeaders = [
+        "accept", "content-type", "prefer", "user-agent", "x-client-info", "x-forwarded-for", "x-request-id",
+    ]
+    /// Longer values are cut: they are for logs and audit rows.
+    private static let longestHeader = 1_024
+
+    /// Sets, until the transaction ends, what PostgREST sets: the path, the role, and the facts of the request.
+    static func settings(
+        _ request: GatewayRequest, _ caller: GatewayCaller, _ configuration: GatewayConfiguration
+    ) -> Statement {
+        let timeout = configuration.statementTimeout.components
+        let milliseconds = timeout.seconds * 1_000 + timeout.attoseconds / 1_000_000_000_000_000
+        return Statement(
+            """
+            select set_config('search_path', quote_ident($1), true), set_config('role', $2, true), \
+            set_config('request.jwt.claims', $3, true), set_config('request.method', $4, true), \
+            set_config('request.path', $5, true), set_config('request.headers', $6, true), \
+            set_config('statement_timeout', $7, true)
+            """,
+            [
+                configuration.schema, caller.role, caller.claims, request.method,
+                "/" + request.segments.joined(separator: "/"), self.headers(request.headers), String(milliseconds),
+            ])
+    }
+
+    private static func headers(_ headers: [String: String]) -> String {
+        var object = JSONObject()
+        for name in self.passedHeaders {
+            guard let value = headers[name] else { continue }
+            // Cut between characters, and without the zero byte no text of Postgres can hold.
+            object[name] = .string(String(value.unicodeScalars.prefix(self.longestHeader).filter { $0 != "\0" }))
+        }
+        return String(decoding: object.serialized(), as: UTF8.self)
+    }
+}
