@@ -1,0 +1,8 @@
+"""Faults are injected into clusters and workers of the test's own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))

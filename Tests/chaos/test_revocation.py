@@ -1,0 +1,231 @@
+"""A removed participant's open sockets receive nothing that was committed after the removal, in every interleaving."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+
+import asyncpg
+import pytest
+from parley import Cluster, Worker
+from sockets import Refused, Socket
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with Cluster() as cluster:
+        cluster.psql("update parley.tier_limit set amount = null where period_seconds is not null")
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def worker(cluster):
+    with Worker(cluster, "--log-level", "warning", "--client-events-per-second", "1000") as worker:
+        yield worker
+
+
+class Group:
+    """An admin, a member who will be removed, and another who stays to see that messages do flow."""
+
+    def __init__(self, cluster: Cluster, worker: Worker):
+        self.cluster, self.worker = cluster, worker
+        self.admin, self.member, self.other = (cluster.account(name) for name in ("Admin", "Member", "Other"))
+        self.id = self.rpc(self.admin, "start_conversation", participant_ids=[self.member, self.other], type="group")["id"]
+        self.topic = f"conversation:{self.id}"
+
+    def rpc(self, user: str, function: str, **arguments):
+        return self.worker.rpc(function, self.worker.token(user), **arguments)
+
+    async def call(self, user: str, function: str, **arguments):
+        return await asyncio.get_running_loop().run_in_executor(None, lambda: self.rpc(user, function, **arguments))
+
+    async def remove(self) -> None:
+        await self.call(self.admin, "remove_participant", conversation_id=self.id, user_id=self.member)
+
+    def removal_seq(self) -> int:
+        return int(self.cluster.psql(
+            f"select event_seq from parley.event where conversation_id = '{self.id}' and kind = 'participant:left'"
+        ))
+
+    async def watch(self, user: str, topic: str | None = None) -> Socket:
+        socket = await Socket.open(self.worker)
+        await socket.join(topic or self.topic, self.worker.token(user))
+        return socket
+
+    async def all_delivered(self, witness: Socket) -> None:
+        """Returns when the worker has fanned out everything that is committed now."""
+        marker = await self.call(self.admin, "send_message", conversation_id=self.id, content="marker")
+        await witness.wait(lambda: any(e["message"]["id"] == marker["id"] for e in witness.events("message:new")))
+
+    def check(self, *sockets: Socket) -> None:
+        last = self.removal_seq()
+        for socket in sockets:
+            seen = [event["event_seq"] for event in socket.events() if event.get("conversation_id") == self.id and "event_seq" in event]
+            assert all(seq <= last for seq in seen), f"received {[s for s in seen if s > last]} after the removal at {last}"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("round", range(12))
+async def test_removal_while_messages_flow(cluster, worker, round):
+    chance = random.Random(round)
+    group = Group(cluster, worker)
+    mine = [await group.watch(group.member), await group.watch(group.member, f"user:{group.member}")]
+    witness = await group.watch(group.other)
+    flowing = True
+
+    async def flood(user: str) -> None:
+        n = 0
+        while flowing:
+            n += 1
+            await group.call(user, "send_message", conversation_id=group.id, content=f"flood {n}")
+
+    floods = [asyncio.create_task(flood(group.admin)), asyncio.create_task(flood(group.other))]
+    await asyncio.sleep(chance.random() * 0.2)
+    await group.remove()
+    await asyncio.sleep(0.1)
+    flowing = False
+    await asyncio.gather(*floods)
+    await group.all_delivered(witness)
+    for socket in mine:
+        await socket.heartbeat()
+    group.check(*mine)
+    assert len(witness.events("message:new")) > 2
+    # The channel was closed with the protocol's words; the socket is alive, and a new join is refused.
+    await mine[0].wait(lambda: any(m["event"] == "phx_close" for m in mine[0].messages))
+    assert any("permission" in m["payload"]["message"] for m in mine[0].messages if m["event"] == "system")
+    with pytest.raises(Refused):
+        await mine[0].join(group.topic, worker.token(group.member))
+    with pytest.raises(Refused):
+        await mine[0].send_message(group.id, "let me in")
+    for socket in [*mine, witness]:
+        await socket.close()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("commit_first", [True, False])
+async def test_removal_held_open_while_the_member_joins(cluster, worker, commit_first):
+    """The join's check sees the member, the removal commits before or after the join is answered."""
+    group = Group(cluster, worker)
+    witness = await group.watch(group.other)
+    connection = await asyncpg.connect(cluster.superuser_url)
+    removal = connection.transaction()
+    await removal.start()
+    claims = json.dumps({"sub": group.admin, "role": "authenticated"})
+    await connection.execute("select set_config('request.jwt.claims', $1, true)", claims)
+    await connection.execute("set local role authenticated")
+    await connection.execute(
+        "select parley_api.remove_participant(conversation_id => $1, user_id => $2)", group.id, group.member
+    )
+    sockets = [await Socket.open(worker) for _ in range(10)]
+
+    async def join(socket: Socket, topic: str) -> None:
+        try:
+            await socket.join(topic, worker.token(group.member))
+        except Refused:
+            pass
+
+    joins = [
+        asyncio.create_task(join(socket, group.topic if n % 2 else f"user:{group.member}")) for n, socket in enumerate(sockets)
+    ]
+    if commit_first:
+        await removal.commit()
+        await asyncio.gather(*joins)
+    else:
+        await asyncio.gather(*joins)
+        await removal.commit()
+    await connection.close()
+    for n in range(5):
+        await group.call(group.admin, "send_message", conversation_id=group.id, content=f"after {n}")
+    await group.all_delivered(witness)
+    for socket in sockets:
+        await socket.heartbeat()
+    group.check(*sockets)
+    for socket in [*sockets, witness]:
+        await socket.close()
+
+
+@pytest.mark.asyncio
+async def test_removal_and_messages_while_the_worker_is_stopped(cluster, worker):
+    """All of it is in one read of the log: the worker applies the removal at its position, not at the end."""
+    group = Group(cluster, worker)
+    mine = [await group.watch(group.member), await group.watch(group.member, f"user:{group.member}")]
+    witness = await group.watch(group.other)
+
+    def as_admin(call: str) -> str:
+        claims = json.dumps({"sub": group.admin, "role": "authenticated"})
+        return f"select set_config('request.jwt.claims', '{claims}', true); set local role authenticated; select {call}; commit"
+
+    os.kill(worker.pid, signal.SIGSTOP)
+    try:
+        for call in [
+            f"parley_api.send_message(conversation_id => '{group.id}', content => 'before')",
+            f"parley_api.remove_participant(conversation_id => '{group.id}', user_id => '{group.member}')",
+            f"parley_api.send_message(conversation_id => '{group.id}', content => 'after')",
+            f"parley_api.send_message(conversation_id => '{group.id}', content => 'long after')",
+        ]:
+            cluster.psql("begin; " + as_admin(call), cluster.superuser_url)
+    finally:
+        os.kill(worker.pid, signal.SIGCONT)
+    await group.all_delivered(witness)
+    for socket in mine:
+        await socket.heartbeat()
+        contents = [event["message"]["content"] for event in socket.events("message:new")]
+        assert "before" in contents and "after" not in contents and "long after" not in contents
+    group.check(*mine)
+    contents = [event["message"]["content"] for event in witness.events("message:new")]
+    assert "after" in contents and "long after" in contents
+    for socket in [*mine, witness]:
+        await socket.close()
+
+
+@pytest.mark.asyncio
+async def test_leaving_and_coming_back(cluster, worker):
+    """Nothing of the time in between, everything from the return on."""
+    group = Group(cluster, worker)
+    inbox = await group.watch(group.member, f"user:{group.member}")
+    witness = await group.watch(group.other)
+    await group.call(group.member, "leave_conversation", conversation_id=group.id)
+    await group.call(group.admin, "send_message", conversation_id=group.id, content="while away")
+    await group.all_delivered(witness)
+    await group.call(group.admin, "add_participants", conversation_id=group.id, user_ids=[group.member])
+    await group.call(group.admin, "send_message", conversation_id=group.id, content="welcome back")
+    await inbox.wait(lambda: any(e["message"]["content"] == "welcome back" for e in inbox.events("message:new")))
+    contents = [event["message"]["content"] for event in inbox.events("message:new")]
+    assert "while away" not in contents and "marker" not in contents
+    for socket in [inbox, witness]:
+        await socket.close()
+
+
+@pytest.mark.asyncio
+async def test_ephemeral_events_stop_with_the_removal(cluster, worker):
+    group = Group(cluster, worker)
+    mine, other = await group.watch(group.member), await group.watch(group.other)
+    await other.broadcast(group.topic, "typing:start", {})
+    await mine.event("typing:start")
+    await group.remove()
+    await other.event("participant:left")
+    await asyncio.sleep(1.1)
+    await other.broadcast(group.topic, "typing:start", {})
+    await other.broadcast(group.topic, "wave", {"a": 1})
+    await mine.heartbeat()
+    assert len(mine.events("typing:start")) == 1 and mine.events("wave") == []
+    with pytest.raises(Refused):
+        await mine.broadcast(group.topic, "typing:start", {})
+    for socket in [mine, other]:
+        await socket.close()
+
+
+@pytest.mark.asyncio
+async def test_revoked_sessions_close_every_channel(cluster, worker):
+    group = Group(cluster, worker)
+    mine = [await group.watch(group.member), await group.watch(group.member, f"user:{group.member}")]
+    old = worker.token(group.member)
+    worker.rpc("revoke_sessions", worker.service_key, user_id=group.member)
+    for socket in mine:
+        await socket.wait(lambda: any(m["event"] == "phx_close" for m in socket.messages))
+        with pytest.raises(Refused):
+            await socket.join(group.topic, old)
+        await socket.close()
