@@ -1,0 +1,24 @@
+/// What one socket may ask for.
+public struct SessionLimits: Sendable, Equatable {
+    /// Channels at a time, joining ones included.
+    public var maxChannels = 100
+    /// Joins per second, and how many may come at once: a client that reconnects joins all its channels together.
+    public var joinsPerSecond = 50.0
+    public var joinBurst = 200
+    /// Frames per second from the client, heartbeats included, and how many may come at once.
+    public var eventsPerSecond = 100.0
+    public var eventBurst = 500
+    /// Presence calls of one channel within `presenceWindow` seconds.
+    public var presenceCalls = 5
+    public var presenceWindow: Int64 = 30
+    /// Bytes of one broadcast payload.
+    public var maxBroadcastBytes = 256 << 10
+    /// Messages kept for a channel whose join is not decided yet.
+    public var maxDeferred = 32
+    /// Calls to the database that may wait for one socket.
+    public var maxPendingCalls = 256
+    /// Seconds after which a socket without any channel is closed.
+    public var secondsWithoutChannel: Int64 = 600
+
+    public init() {}
+}

@@ -1,0 +1,50 @@
+extension SocketSession {
+    /// `broadcast`: answered when the channel asked for acknowledgements, and then refusals too.
+    mutating func broadcast(
+        _ message: ClientMessage, at index: Int, context: SessionContext
+    ) -> [SessionAction] {
+        let channel = self.channels[index]
+        guard let broadcast = ClientBroadcast(message) else {
+            return self.acknowledge(message, channel, error: BroadcastRefusal.malformed.reason)
+        }
+        let intent: BroadcastIntent
+        do {
+            intent = try BroadcastIntent(
+                broadcast, topic: channel.topic, token: channel.token, limit: context.limits.maxBroadcastBytes)
+        } catch {
+            return self.acknowledge(message, channel, error: error.reason)
+        }
+        switch intent {
+        case .call(let function, let conversation, let names, let arguments):
+            guard self.pendingCalls < context.limits.maxPendingCalls else {
+                return self.acknowledge(message, channel, error: ProtocolText.System.tooManyMessages)
+            }
+            self.pendingCalls += 1
+            let reply = DatabaseCall.Reply(joinRef: message.joinRef, ref: message.ref, topic: message.topic)
+            return [
+                .call(
+                    DatabaseCall(
+                        function: function, conversation: conversation, names: names, arguments: arguments,
+                        token: channel.token, reply: channel.ack ? reply : nil))
+            ]
+        case .typing(let user, let conversation, let isTyping):
+            let typing = Typing(
+                sender: channel.hearsItself ? nil : channel.id, conversation: conversation, user: user,
+                isTyping: isTyping)
+            return [.typing(typing)] + self.acknowledge(message, channel)
+        case .forward:
+            let publication = Publication(
+                sender: channel.hearsItself ? nil : channel.id, topic: channel.topic, broadcast: broadcast)
+            return [.publish(publication)] + self.acknowledge(message, channel)
+        case .nothing: return self.acknowledge(message, channel)
+        }
+    }
+
+    private func acknowledge(
+        _ message: ClientMessage, _ channel: Channel, error: String? = nil
+    ) -> [SessionAction] {
+        guard channel.ack else { return [] }
+        guard let error else { return [self.reply(to: message, ok: RealtimeCodec.emptyObject)] }
+        return [self.reply(to: message, error: error)]
+    }
+}

@@ -1,0 +1,99 @@
+internal import FoundationEssentials
+
+extension SocketSession {
+    mutating func join(
+        _ message: ClientMessage, context: SessionContext, verify: TokenCheck
+    ) -> [SessionAction] {
+        guard Topic.subTopic(ofWire: message.topic) != nil else {
+            return [self.reply(to: message, error: ProtocolText.Reply.unmatchedTopic)]
+        }
+        guard self.joins.take(now: context.nanoseconds) else { return self.refuse(message, .tooManyJoins) }
+        var actions: [SessionAction] = []
+        // One membership per topic: the newer join replaces the older one without a word, because a `phx_close` of the
+        // older would close the newer in clients that do not look at its ref.
+        if let index = self.index(of: message.topic) {
+            actions.append(.drop(self.channels[index].id))
+            self.remove(at: index, context: context)
+        }
+        do {
+            let channel = try self.admit(message, context: context, verify: verify)
+            self.channels.append(channel.0)
+            actions.append(.authorize(channel.1))
+        } catch {
+            actions += self.refuse(message, error)
+        }
+        return actions
+    }
+
+    private func refuse(_ message: ClientMessage, _ refusal: JoinRefusal) -> [SessionAction] {
+        [self.reply(to: message, error: refusal.reason)]
+    }
+
+    /// Everything that can be said without the database.
+    private mutating func admit(
+        _ message: ClientMessage, context: SessionContext, verify: TokenCheck
+    ) throws(JoinRefusal) -> (Channel, Authorization) {
+        guard let subTopic = Topic.subTopic(ofWire: message.topic), !subTopic.isEmpty else {
+            throw .topicNameRequired
+        }
+        guard !context.draining else { throw .restarting }
+        guard self.channels.count < context.limits.maxChannels else { throw .tooManyChannels }
+        guard case .json(let payload) = message.payload else { throw .internalError }
+        let config = JoinConfig(payload: payload)
+        guard config.isPrivate else { throw .privateOnly }
+        guard config.replay != .invalid else { throw .replayParameters }
+        let token = try self.token(config.accessToken, context: context, verify: verify)
+        guard context.database == .ready else { throw .unavailable }
+        let topic = Topic(subTopic: subTopic)
+        guard Self.mayAsk(for: topic, token) else { throw .unauthorized(subTopic) }
+
+        self.lastSerial &+= 1
+        if self.lastSerial == 0 { self.lastSerial = 1 }
+        let id = ChannelID(slot: self.slot, serial: self.lastSerial)
+        let channel = Channel(
+            id: id, name: message.topic, topic: topic, token: token, presenceEnabled: config.presenceEnabled,
+            presenceKey: config.presenceEnabled ? Self.presenceKey(config.presenceKey) : config.presenceKey ?? "",
+            state: .joining(ref: message.ref, joinRef: message.joinRef, deferred: []),
+            joinRef: message.joinRef ?? message.ref, ack: config.acknowledges, hearsItself: config.receivesOwn,
+            joinResponse: config.joinResponse)
+        return (
+            channel,
+            Authorization(
+                channel: id, topic: topic, token: token, replay: config.replay, isRefresh: false)
+        )
+    }
+
+    /// What the access rule would refuse whatever the database says; spares it the question.
+    private static func mayAsk(for topic: Topic, _ token: SessionToken) -> Bool {
+        if token.isService { return true }
+        guard let subject = token.subject else { return false }
+        switch topic {
+        case .user(let id): return id == subject
+        case .conversation, .moderation: return true
+        case .other: return false
+        }
+    }
+
+    /// The token of a join; absent, and opaque keys, mean the one of the socket.
+    private func token(
+        _ text: String?, context: SessionContext, verify: TokenCheck
+    ) throws(JoinRefusal) -> SessionToken {
+        var token = self.apiToken
+        if let text, SessionToken.fingerprint(of: text) != token.fingerprint {
+            switch verify(text) {
+            case .success(let verified): token = verified
+            case .failure(let refusal): throw .token(refusal)
+            }
+        }
+        guard token.expiresAt > context.seconds else {
+            throw .token(TokenRefusal.expired(secondsAgo: context.seconds - token.expiresAt))
+        }
+        return token
+    }
+
+    /// The key asked for, or one of its own.
+    static func presenceKey(_ asked: String?) -> String {
+        guard let asked, !asked.isEmpty else { return UUID().lowercaseText }
+        return asked
+    }
+}

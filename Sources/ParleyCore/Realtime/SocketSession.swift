@@ -1,0 +1,230 @@
+/// The protocol of one socket: frames in, actions out.
+///
+/// It owns no timer, no socket and no connection to the database. Everything it sends is already encoded for the
+/// serializer of the socket. Standard: the Supabase Realtime protocol, serializers 1.0.0 and 2.0.0.
+public struct SocketSession: Sendable {
+    public let version: SerializerVersion
+    /// The token of the upgrade; joins without a token of their own use it.
+    public let apiToken: SessionToken
+    public internal(set) var channels: [Channel] = []
+    /// Since when, in Unix seconds, no channel is there.
+    public internal(set) var emptySince: Int64
+    /// Serial of the newest channel; the next socket in this slot continues from it.
+    public internal(set) var lastSerial: UInt32
+    let slot: UInt32
+    var events: TokenBucket
+    var joins: TokenBucket
+    var pendingCalls = 0
+
+    /// - Parameters:
+    ///   - slot: the place of the connection in the hub's table.
+    ///   - lastSerial: the last serial used in that slot by any socket before.
+    public init(
+        slot: UInt32, lastSerial: UInt32, version: SerializerVersion, apiToken: SessionToken, context: SessionContext
+    ) {
+        self.slot = slot
+        self.lastSerial = lastSerial
+        self.version = version
+        self.apiToken = apiToken
+        self.emptySince = context.seconds
+        let limits = context.limits
+        self.events = TokenBucket(rate: limits.eventsPerSecond, burst: limits.eventBurst)
+        self.joins = TokenBucket(rate: limits.joinsPerSecond, burst: limits.joinBurst)
+    }
+
+    /// The channel of that id, if it is still there.
+    public func channel(_ id: ChannelID) -> Channel? { self.index(of: id).map { self.channels[$0] } }
+
+    // MARK: Events
+
+    /// A frame that the codec understood.
+    public mutating func receive(
+        _ message: ClientMessage, context: SessionContext, verify: TokenCheck
+    ) -> [SessionAction] {
+        let allowed = self.events.take(now: context.nanoseconds)
+        if message.topic == "phoenix" {
+            guard allowed, message.event == "heartbeat" else { return [] }
+            return [self.reply(to: message, ok: RealtimeCodec.emptyObject)]
+        }
+        guard allowed else {
+            guard let index = self.index(of: message.topic) else { return [] }
+            return self.terminate(at: index, text: ProtocolText.System.tooManyMessages, context: context)
+        }
+        switch message.event {
+        case "phx_join", "join:conversation":
+            return self.join(message, context: context, verify: verify)
+        case "phx_leave":
+            return self.leave(message, context: context)
+        default:
+            guard let index = self.index(of: message.topic) else {
+                return [self.reply(to: message, error: ProtocolText.Reply.unmatchedTopic)]
+            }
+            return self.receive(message, at: index, context: context, verify: verify)
+        }
+    }
+
+    /// A frame that is no message: dropped, but counted.
+    public mutating func receiveMalformed(context: SessionContext) { _ = self.events.take(now: context.nanoseconds) }
+
+    /// The database answered; answers for channels that are gone are ignored.
+    public mutating func authorized(
+        _ question: Authorization, _ answer: AuthorizationAnswer, context: SessionContext, verify: TokenCheck
+    ) -> [SessionAction] {
+        guard let index = self.index(of: question.channel) else { return [] }
+        if question.isRefresh { return self.refreshed(at: index, question, answer, context: context) }
+        guard case .joining(let ref, let joinRef, let deferred) = self.channels[index].state else { return [] }
+        let channel = self.channels[index]
+        let join = ClientMessage(
+            joinRef: joinRef, ref: ref, topic: channel.name, event: "phx_join", payload: .json([]))
+        switch answer {
+        case .denied, .failed:
+            self.remove(at: index, context: context)
+            let refusal: JoinRefusal
+            if case .failed(let failure) = answer { refusal = failure } else { refusal = .unauthorized(channel.subTopic) }
+            var actions = [self.reply(to: join, error: refusal.reason), .drop(channel.id)]
+            for message in deferred where self.wantsReply(message, ack: channel.ack) {
+                actions.append(self.reply(to: message, error: ProtocolText.Reply.unmatchedTopic))
+            }
+            return actions
+        case .allowed:
+            self.channels[index].state = .joined
+            self.channels[index].joinResponse = []
+            var actions = [self.reply(to: join, ok: channel.joinResponse), .goLive(channel.id)]
+            for message in deferred {
+                guard let index = self.index(of: channel.id) else { break }
+                actions += self.receive(message, at: index, context: context, verify: verify)
+            }
+            return actions
+        }
+    }
+
+    /// A `call` is over.
+    ///
+    /// - Parameters:
+    ///   - reply: where the answer goes, from the call.
+    ///   - isError: whether `response` describes a failure.
+    ///   - response: one JSON object.
+    public mutating func callFinished(
+        _ reply: DatabaseCall.Reply?, isError: Bool, response: [UInt8]
+    ) -> [SessionAction] {
+        self.pendingCalls -= 1
+        guard let reply else { return [] }
+        return [
+            .send(
+                RealtimeCodec.reply(
+                    self.version, joinRef: reply.joinRef, ref: reply.ref, topic: reply.topic,
+                    status: isError ? .error : .ok, response: response))
+        ]
+    }
+
+    /// The right to read a channel ended in the log.
+    public mutating func revoked(_ id: ChannelID, context: SessionContext) -> [SessionAction] {
+        guard let index = self.index(of: id) else { return [] }
+        let text = ProtocolText.System.permissionLost(subTopic: self.channels[index].subTopic)
+        return self.terminate(at: index, text: text, context: context)
+    }
+
+    /// The time of `expiresAt` of a channel may have come.
+    public mutating func expire(_ id: ChannelID, context: SessionContext) -> [SessionAction] {
+        guard let index = self.index(of: id), self.channels[index].expiresAt <= context.seconds else { return [] }
+        let refusal = TokenRefusal.expired(secondsAgo: context.seconds - self.channels[index].expiresAt)
+        return self.terminate(
+            at: index, text: refusal.systemText, joinReason: refusal.joinReason, context: context)
+    }
+
+    /// The socket had time enough to join something.
+    public func isAbandoned(context: SessionContext) -> Bool {
+        self.channels.isEmpty && context.seconds - self.emptySince >= context.limits.secondsWithoutChannel
+    }
+
+    // MARK: Messages of a channel
+
+    private mutating func receive(
+        _ message: ClientMessage, at index: Int, context: SessionContext, verify: TokenCheck
+    ) -> [SessionAction] {
+        if message.event == "access_token" {
+            return self.refreshToken(message, at: index, context: context, verify: verify)
+        }
+        if case .joining(let ref, let joinRef, var deferred) = self.channels[index].state {
+            guard deferred.count < context.limits.maxDeferred else {
+                guard self.wantsReply(message, ack: self.channels[index].ack) else { return [] }
+                return [self.reply(to: message, error: ProtocolText.System.tooManyMessages)]
+            }
+            deferred.append(message)
+            self.channels[index].state = .joining(ref: ref, joinRef: joinRef, deferred: deferred)
+            return []
+        }
+        switch message.event {
+        case "broadcast": return self.broadcast(message, at: index, context: context)
+        case "presence": return self.presence(message, at: index, context: context)
+        default: return []
+        }
+    }
+
+    private mutating func leave(_ message: ClientMessage, context: SessionContext) -> [SessionAction] {
+        let done = self.reply(to: message, ok: RealtimeCodec.emptyObject)
+        guard let index = self.index(of: message.topic) else {
+            guard Topic.subTopic(ofWire: message.topic) != nil else {
+                return [self.reply(to: message, error: ProtocolText.Reply.unmatchedTopic)]
+            }
+            return [done]
+        }
+        let channel = self.channels[index]
+        // A leave that names another join is late: it must not end the membership that replaced it.
+        if let joinRef = message.joinRef, joinRef != channel.joinRef { return [done] }
+        self.remove(at: index, context: context)
+        return [done, self.close(channel), .drop(channel.id)]
+    }
+
+    // MARK: Ending channels
+
+    /// Ends a channel with a reason the client sees: a refused join, or a `system` message and `phx_close`.
+    mutating func terminate(
+        at index: Int, text: String, joinReason: String? = nil, context: SessionContext
+    ) -> [SessionAction] {
+        let channel = self.channels[index]
+        self.remove(at: index, context: context)
+        if case .joining(let ref, let joinRef, _) = channel.state {
+            let join = ClientMessage(
+                joinRef: joinRef, ref: ref, topic: channel.name, event: "phx_join", payload: .json([]))
+            return [self.reply(to: join, error: joinReason ?? text), .drop(channel.id)]
+        }
+        let system = RealtimeCodec.system(
+            self.version, topic: channel.name, status: .error, message: text)
+        return [.send(system), self.close(channel), .drop(channel.id)]
+    }
+
+    mutating func remove(at index: Int, context: SessionContext) {
+        self.channels.remove(at: index)
+        if self.channels.isEmpty {
+            self.channels = []
+            self.emptySince = context.seconds
+        }
+    }
+
+    private func close(_ channel: Channel) -> SessionAction {
+        .send(RealtimeCodec.close(self.version, joinRef: channel.joinRef, topic: channel.name))
+    }
+
+    // MARK: Details
+
+    func index(of id: ChannelID) -> Int? { self.channels.firstIndex { $0.id == id } }
+    func index(of name: String) -> Int? { self.channels.firstIndex { $0.name == name } }
+
+    func wantsReply(_ message: ClientMessage, ack: Bool) -> Bool {
+        message.event == "presence" || (message.event == "broadcast" && ack)
+    }
+
+    func reply(to message: ClientMessage, ok response: [UInt8]) -> SessionAction {
+        .send(
+            RealtimeCodec.reply(
+                self.version, joinRef: message.joinRef, ref: message.ref, topic: message.topic, status: .ok,
+                response: response))
+    }
+
+    func reply(to message: ClientMessage, error reason: String) -> SessionAction {
+        .send(
+            RealtimeCodec.errorReply(
+                self.version, joinRef: message.joinRef, ref: message.ref, topic: message.topic, reason: reason))
+    }
+}
