@@ -16,7 +16,7 @@
 \ir apply.sql
 \set version 4
 \set name '0004_log'
-\set sha256 '4a400e711ebddfa8c34f316a44b870a69cf77f81356edc55049bac1092a106a8'
+\set sha256 '4b1e10ef51caa5b2775c50df2453f253c9ea6711ce30b0bec40915ac5e5dc6b5'
 \set breaking false
 \ir apply.sql
 \set version 5

@@ -7,7 +7,7 @@ create table parley.event (
     xid xid8 not null default pg_current_xact_id(),
     event_seq bigint,
     message_seq bigint,
-    created_at timestamptz not null default now(),
+    created_at timestamptz not null default clock_timestamp(),
     conversation_id uuid,
     user_id uuid,
     actor_id uuid,
@@ -34,7 +34,7 @@ is 'Drawn after the conversation''s row lock is taken, so within one conversatio
 comment on column parley.event.xid is 'The transaction that wrote it.';
 comment on column parley.event.event_seq is 'Position in the conversation''s log: dense, 1, 2, 3.';
 comment on column parley.event.message_seq is 'seq of the message it is about; hides it from those whose history starts later.';
-comment on column parley.event.created_at is 'When.';
+comment on column parley.event.created_at is 'When it was written, under the conversation''s lock: rises with event_seq.';
 comment on column parley.event.conversation_id is 'The conversation. Null: the event is for user_id alone.';
 comment on column parley.event.user_id is 'Without a conversation the addressee; otherwise the user the event is about, if any.';
 comment on column parley.event.actor_id is 'Who did it. Null: the system.';
