@@ -45,12 +45,17 @@ let package = Package(
             swiftSettings: settings),
         .executableTarget(name: "parley", dependencies: ["ParleyWorker"], swiftSettings: settings),
 
+        // What tests against Postgres share: addresses of the test cluster, clusters to crash.
+        .target(
+            name: "PostgresTestKit", dependencies: ["PostgresClient"], path: "Tests/PostgresTestKit",
+            swiftSettings: settings),
+
         tests(for: "Support"),
         tests(for: "ParleyCore"),
-        tests(for: "PostgresClient"),
+        tests(for: "PostgresClient", also: ["PostgresTestKit", "Support"]),
         tests(for: "WebServer"),
         tests(for: "HTTPClient", also: ["WebServer"]),
         tests(for: "Crypto"),
-        tests(for: "ParleyWorker"),
+        tests(for: "ParleyWorker", also: ["PostgresTestKit"]),
     ]
 )

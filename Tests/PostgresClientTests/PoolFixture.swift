@@ -1,0 +1,52 @@
+import PostgresClient
+import PostgresTestKit
+import Support
+
+/// A pool on the test database, with a schema of its own, both gone at the end.
+func withPool<Value>(
+    size: Int = 4, maxQueued: Int = 10_000, _ adjust: (inout PostgresConfiguration) -> Void = { _ in },
+    _ body: (PostgresPool, _ schema: String, _ applicationName: String) async throws -> Value
+) async throws -> Value {
+    let name = TestDatabase.uniqueName("pool")
+    let pool = PostgresPool(
+        try TestDatabase.owner(name, adjust), size: size, maxQueued: maxQueued, log: Log(label: "test", sink: { _ in }))
+    do {
+        _ = try await pool.run("create schema \(name)")
+        let value = try await body(pool, name, name)
+        _ = try await pool.run("drop schema \(name) cascade")
+        await pool.shutdown()
+        return value
+    } catch {
+        await pool.shutdown()
+        throw error
+    }
+}
+
+extension PostgresPool {
+    /// One statement in a transaction of its own.
+    @discardableResult
+    func run(_ sql: String, _ parameters: [String?] = [], timeout: Duration = .seconds(20)) async throws -> ResultSet {
+        try await self.run(Transaction([Statement(sql, parameters)], timeout: timeout))[0]
+    }
+
+    func int(_ sql: String) async throws -> Int64? { try await self.run(sql).rows.first?.int64(0) }
+
+    /// The error of a transaction that must fail.
+    func failure(of transaction: Transaction) async -> PostgresError? {
+        do throws(PostgresError) {
+            _ = try await self.run(transaction)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    /// Ends the sessions of one application name, all but the caller's.
+    func terminate(_ applicationName: String) async throws {
+        try await self.run(
+            """
+            select pg_terminate_backend(pid) from pg_stat_activity
+            where application_name = $1 and pid <> pg_backend_pid()
+            """, [applicationName])
+    }
+}
