@@ -39,7 +39,7 @@ public struct TokenBucket: Sendable, Equatable {
         let needed = Self.times(self.interval, Int64(count))
         guard self.interval != .max, needed <= self.capacity else { return .max }
         let debt = self.fullAt > now ? Self.minus(self.fullAt, now) : 0
-        return max(0, Self.plus(debt, needed) - self.capacity)
+        return max(0, Self.minus(needed, self.capacity - debt))
     }
 
     private static func plus(_ left: Int64, _ right: Int64) -> Int64 {
