@@ -126,6 +126,15 @@ extension Connection {
         }
     }
 
+    /// True while a response leaves and no request is being read or answered.
+    var isSendingResponse: Bool {
+        switch self.phase {
+        case .http: self.http?.pending == nil && self.http?.reader.isIdle == true
+        case .closing: self.isLastResponse
+        default: false
+        }
+    }
+
     /// True when closing this connection interrupts nobody.
     var isIdleHTTP: Bool {
         guard self.phase == .http, let http else { return false }

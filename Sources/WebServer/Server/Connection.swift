@@ -30,6 +30,8 @@ final class Connection {
     /// Bytes handed to lws that the kernel has not taken. lws takes nothing more until they have left.
     private var inFlight = 0
     private var isDirty = false
+    /// Closing after an HTTP response, not after a close frame.
+    private(set) var isLastResponse = false
     private var isReadPaused = false
 
     /// The HTTP side; nil after an upgrade.
@@ -96,6 +98,8 @@ final class Connection {
     func becameWritable(_ scratch: UnsafeMutableRawBufferPointer) {
         guard self.wsi != nil, self.phase != .dead else { return }
         self.inFlight = 0
+        // A slow reader of a long response is not idle.
+        if self.isSendingResponse { self.deadline = self.server.now + self.server.limits.idle }
         self.writeQueue(scratch)
         self.afterWriting()
     }
@@ -126,6 +130,7 @@ final class Connection {
 
     private func finishSending() {
         self.phase = .draining
+        self.deadline = self.server.now + self.server.limits.close
         guard let wsi, lws_is_ssl(wsi) == 0 else { return self.kill() }
         // Closing at once could destroy the last bytes on their way, if the peer still sends.
         shutdown(lws_get_socket_fd(wsi), Int32(SHUT_WR))
@@ -136,10 +141,12 @@ final class Connection {
     /// Sends what waits, then closes.
     func beginClosing() {
         guard self.phase == .http || self.phase == .webSocket else { return }
+        self.isLastResponse = self.phase == .http
+        self.deadline =
+            self.server.now + (self.isLastResponse ? self.server.limits.idle : self.server.limits.close)
         self.phase = .closing
         self.http = nil
         self.decoder = nil
-        self.deadline = self.server.now + self.server.limits.close
         self.detachSocket()
         self.markDirty()
     }

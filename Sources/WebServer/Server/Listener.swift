@@ -9,8 +9,6 @@ final class Listener {
     let port: Int
     var wsi: OpaquePointer?
     private unowned let server: ServerCore
-    /// Keeps the listener alive from adoption until lws has closed the descriptor.
-    private var keptAlive: Listener?
 
     /// Connections taken per turn, so that a storm leaves time for those that are open.
     private static let perTurn = 64
@@ -22,7 +20,6 @@ final class Listener {
 
     /// Accepts what waits. Called by lws when the socket is readable.
     func acceptWaiting() {
-        self.keptAlive = self
         for _ in 0..<Self.perTurn {
             var address = sockaddr_storage()
             var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
@@ -73,10 +70,7 @@ final class Listener {
     func close() { if let wsi { cws_close_now(wsi) } else { Glibc.close(self.descriptor) } }
 
     /// lws has taken the socket out of its table and is about to close it.
-    func gone() {
-        self.wsi = nil
-        self.keptAlive = nil
-    }
+    func gone() { self.wsi = nil }
 
     private static func bind(_ host: String, _ port: Int) throws(WebServerError) -> (Int32, Int) {
         let place = "\(host) port \(port)"

@@ -33,7 +33,7 @@ final class ServerCore {
 
     let configuration: ServerConfiguration
     let limits: Limits
-    unowned let loop: EventLoop
+    let loop: EventLoop
     let log: Log
     /// Nil after shutdown: the handler often owns the server.
     private(set) var handler: (any ServerHandler)?
@@ -83,7 +83,8 @@ final class ServerCore {
         }
         self.vhost = vhost
         self.listener = listener
-        self.loop.context.atTurnEnd { [unowned self] in self.endTurn() }
+        // The loop's context keeps the server from now until the context is destroyed: lws holds pointers into it.
+        self.loop.context.atTurnEnd { self.endTurn() }
         return listener.port
     }
 
