@@ -15,13 +15,14 @@ struct LifecycleTests {
 
     @Test func stopsAcceptingAndDrains() async throws {
         let held = Locked<HTTPResponder?>(nil)
-        try await TestServer.run(handle: { request, responder in
+        try await TestServer.run { _ in
+        } handle: { request, responder in
             if request.path == "/hold" {
                 held.withLock { $0 = responder }
             } else {
                 responder.respond(HTTPResponse(status: 200))
             }
-        }) { server, port in
+        } _: { server, port in
             let socket = try TestClient.socket(port: port)
             let idle = try TestClient(port: port)
             #expect(try idle.request(TestClient.get("/")).status == 200)

@@ -44,7 +44,10 @@ struct SocketTests {
 
     @Test(arguments: [401, 403, 404, 429, 503])
     func refusalsCarryStatusAndBody(status: Int) async throws {
-        try await TestServer.run(upgrade: { _ in .refuse(.json(status, #"{"error":"no"}"#)) }) { server, port in
+        try await TestServer.run { _ in
+        } upgrade: { _ in
+            .refuse(.json(status, #"{"error":"no"}"#))
+        } _: { server, port in
             let client = try TestClient(port: port)
             // The connection lives on, so a client can try again on it.
             for _ in 0..<2 {
@@ -127,12 +130,13 @@ struct SocketTests {
     }
 
     @Test func serverClosesAfterWhatItSent() async throws {
-        try await TestServer.run(received: { socket, _ in
+        try await TestServer.run { _ in
+        } received: { socket, _ in
             for number in 0..<100 { socket.send(Frame(text: Array("\(number)".utf8))) }
             socket.close(code: 1012, reason: "restart")
             socket.send(Frame(text: Array("late".utf8)))
             socket.close(code: 1000, reason: "second")
-        }) { server, port in
+        } _: { server, port in
             let client = try TestClient.socket(port: port)
             try client.send(TestClient.frame(1, [65]) + TestClient.frame(1, [66]))
             for number in 0..<100 { #expect(try client.readFrame().text == "\(number)") }

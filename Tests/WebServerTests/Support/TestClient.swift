@@ -63,6 +63,28 @@ final class TestClient {
         shutdown(self.descriptor, Int32(SHUT_RDWR))
     }
 
+    /// Finds the server's end of this connection, which is in this process, and fixes its send buffer to a few
+    /// kilobytes, so that it fills at once.
+    func shrinkServerBuffer() throws {
+        var own = sockaddr_in()
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        _ = withUnsafeMutablePointer(to: &own) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(self.descriptor, $0, &length) }
+        }
+        for candidate: Int32 in 3..<4096 {
+            var peer = sockaddr_in()
+            length = socklen_t(MemoryLayout<sockaddr_in>.size)
+            let result = withUnsafeMutablePointer(to: &peer) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getpeername(candidate, $0, &length) }
+            }
+            guard result == 0, peer.sin_port == own.sin_port else { continue }
+            var size: Int32 = 4096
+            setsockopt(candidate, SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+            return
+        }
+        throw ClientError(description: "the server's end was not found")
+    }
+
     private func fill() throws {
         var chunk = [UInt8](repeating: 0, count: 65536)
         let count = recv(self.descriptor, &chunk, chunk.count, 0)
