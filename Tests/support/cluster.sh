@@ -129,6 +129,13 @@ start() {
     echo "export PARLEY_SUPERUSER_URL='$(url postgres parley)'"
 }
 
+# After a crash the pid in the file may be a zombie's, or already another process's: the arguments tell.
+is_running() {
+    local pid
+    pid=$(postmaster)
+    [ -n "$pid" ] && ps -o args= -p "$pid" | grep -qF -- "-D $directory/data"
+}
+
 postmaster() { head -1 "$directory/data/postmaster.pid" 2>/dev/null || true; }
 
 # Children first would let the postmaster begin crash recovery by itself, so it goes first; orphans would keep the
@@ -144,12 +151,12 @@ kill9() {
     for child in $pid $children; do
         while kill -0 "$child" 2>/dev/null && [ "$(ps -o stat= -p "$child" | cut -c1)" != Z ]; do sleep 0.02; done
     done
+    # All of them are dead. A zombie that nobody has reaped yet would still pass for a running postmaster.
+    rm -f "$directory/data/postmaster.pid" "$directory"/.s.PGSQL.*
 }
 
 restart() {
-    local pid
-    pid=$(postmaster)
-    if [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null; then
+    if is_running; then
         as_server "$(bindir)/pg_ctl" -D "$directory/data" -m fast -w stop >/dev/null
     fi
     start_server || { tail -20 "$directory/log" >&2; fail "the server did not start again"; }
