@@ -34,14 +34,14 @@ enum Libpq {
             }
         }
         guard let started else { throw PostgresError(.connectFailed, message: "libpq is out of memory") }
+        // Without this libpq prints notices, which may quote user content, on standard error.
+        PQsetNoticeReceiver(started, { _, _ in }, nil)
         do throws(PostgresError) {
             try Self.finishConnecting(started, within: configuration.connectTimeout, interrupt: interrupt)
         } catch {
             PQfinish(started)
             throw error
         }
-        // Without this libpq prints notices, which may quote user content, on standard error.
-        PQsetNoticeReceiver(started, { _, _ in }, nil)
         return LibpqHandle(pointer: started)
     }
 

@@ -41,11 +41,11 @@ extension PostgresPool {
         }
     }
 
-    /// Ends the sessions of one application name, all but the caller's.
+    /// Ends the sessions of one application name, all but the caller's, and waits until they are gone.
     func terminate(_ applicationName: String) async throws {
         try await self.run(
             """
-            select pg_terminate_backend(pid) from pg_stat_activity
+            select pg_terminate_backend(pid, 5000) from pg_stat_activity
             where application_name = $1 and pid <> pg_backend_pid()
             """, [applicationName])
     }

@@ -32,6 +32,15 @@ public struct ThrowawayCluster: Sendable {
     public func restart() async throws { _ = try await Self.script(["restart"], self.exports) }
     public func stop() async throws { _ = try await Self.script(["stop"], self.exports) }
 
+    /// Stops one process of the cluster in its tracks, as a hanging machine would.
+    public static func freeze(_ process: Int64) throws {
+        guard kill(pid_t(process), SIGSTOP) == 0 else { throw Failure(description: "SIGSTOP failed") }
+    }
+
+    public static func thaw(_ process: Int64) throws {
+        guard kill(pid_t(process), SIGCONT) == 0 else { throw Failure(description: "SIGCONT failed") }
+    }
+
     /// Runs `Tests/support/cluster.sh` and returns what it printed.
     private static func script(_ arguments: [String], _ environment: [String: String]) async throws -> String {
         try await blocking {

@@ -1,0 +1,263 @@
+import PostgresClient
+import PostgresTestKit
+import Support
+import Testing
+
+@Suite struct PoolFaultTests {
+    @Test func aFullQueueRefusesAtOnce() async throws {
+        try await withPool(size: 1, maxQueued: 3) {
+            $0.pipelineDepth = 1
+        } _: { (pool, _, _) async throws in
+            let sleep = Transaction([Statement("select pg_sleep(0.5)")])
+            async let running = pool.run(sleep)
+            #expect(try await eventually { pool.statistics.inFlight == 1 })
+            let outcomes = await withTaskGroup(of: (PostgresError?, Duration).self) { group in
+                for _ in 0..<8 {
+                    group.addTask {
+                        let start = ContinuousClock.now
+                        return (await pool.failure(of: Transaction([Statement("select 1")])), .now - start)
+                    }
+                }
+                return await group.reduce(into: []) { $0.append($1) }
+            }
+            let refused = outcomes.filter { $0.0?.code == .queueFull }
+            #expect(refused.count == 5)
+            #expect(outcomes.filter { $0.0 == nil }.count == 3)
+            #expect(refused.allSatisfy { $0.1 < .milliseconds(300) && $0.0?.isRetriable == true })
+            #expect(pool.statistics.refusedQueueFull == 5)
+            _ = try await running
+        }
+    }
+
+    @Test func aSlowStatementHoldsUpNobody() async throws {
+        try await withPool(size: 2) { (pool, _, _) async throws in
+            async let slow = pool.run(Transaction([Statement("select pg_sleep(1)")]))
+            #expect(try await eventually { pool.statistics.inFlight == 1 })
+            try await Task.sleep(for: .milliseconds(20))
+            let start = ContinuousClock.now
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<50 { group.addTask { try await pool.run("select 1") } }
+                try await group.waitForAll()
+            }
+            #expect(ContinuousClock.now - start < .milliseconds(700))
+            _ = try await slow
+        }
+    }
+
+    @Test func aTimeoutCancelsOnTheServer() async throws {
+        try await withPool(size: 1) { (pool, schema, name) async throws in
+            try await pool.run("create table \(schema).t (a int)")
+            let start = ContinuousClock.now
+            let error = await pool.failure(
+                of: Transaction(
+                    [Statement("insert into \(schema).t values (1)"), Statement("select pg_sleep(30)")],
+                    timeout: .milliseconds(300)))
+            #expect(error?.code == .timeout)
+            // The server said that it cancelled, so it is known that nothing happened.
+            #expect(error?.outcomeUnknown == false)
+            #expect(ContinuousClock.now - start < .seconds(5))
+            #expect(try await pool.int("select count(*) from \(schema).t") == 0)
+            // The same connection goes on.
+            #expect(pool.statistics.connects == 1)
+        }
+    }
+
+    @Test func waitingForAConnectionTimesOutToo() async throws {
+        try await withPool(size: 1) {
+            $0.pipelineDepth = 1
+        } _: { (pool, _, _) async throws in
+            async let running = pool.run(Transaction([Statement("select pg_sleep(0.8)")]))
+            #expect(try await eventually { pool.statistics.inFlight == 1 })
+            let error = await pool.failure(of: Transaction([Statement("select 1")], timeout: .milliseconds(100)))
+            #expect(error?.code == .timeout)
+            #expect(error?.outcomeUnknown == false)
+            _ = try await running
+        }
+    }
+
+    @Test func withoutAServerTransactionsFailInTime() async throws {
+        var configuration = PostgresConfiguration(url: "postgresql://nobody@127.0.0.1:1/none")
+        configuration.connectionWait = .milliseconds(300)
+        let pool = PostgresPool(configuration, size: 2, maxQueued: 10, log: Log(label: "test", sink: { _ in }))
+        let start = ContinuousClock.now
+        let error = await pool.failure(of: Transaction([Statement("select 1")]))
+        #expect(error?.code == .connectFailed)
+        #expect(error?.isRetriable == true)
+        #expect(ContinuousClock.now - start < .seconds(10))
+        await pool.shutdown()
+    }
+
+    @Test func idleConnectionsThatDiedCostNothing() async throws {
+        let killer = PostgresPool(
+            try TestDatabase.owner(), size: 1, maxQueued: 10, log: Log(label: "test", sink: { _ in }))
+        try await withPool(size: 3) { (pool, schema, name) async throws in
+            try await pool.run("create table \(schema).t (a int)")
+            for round in 0..<10 {
+                try await killer.terminate(name)
+                // Straight after: the pool has not noticed yet.
+                try await pool.run("insert into \(schema).t values (\(round))")
+            }
+            #expect(try await pool.int("select count(*) from \(schema).t") == 10)
+        }
+        await killer.shutdown()
+    }
+
+    /// Sessions are killed all the time under load. A transaction that succeeded is there, one that failed for sure is
+    /// not, and one of unknown outcome is there once or not at all.
+    @Test func outcomesAreTrueWhileSessionsAreKilled() async throws {
+        let killer = PostgresPool(
+            try TestDatabase.owner(), size: 1, maxQueued: 10, log: Log(label: "test", sink: { _ in }))
+        try await withPool(size: 4) { (pool, schema, name) async throws in
+            try await pool.run("create table \(schema).t (a int)")
+            let history = try await Self.load(pool, schema, for: .seconds(2)) {
+                try await killer.terminate(name)
+                try await Task.sleep(for: .milliseconds(40))
+            }
+            try await Self.check(history, pool, schema)
+            #expect(history.committed.count > 50)
+            #expect(pool.statistics.connects > 8)
+        }
+        await killer.shutdown()
+    }
+
+    @Test(.timeLimit(.minutes(2))) func outcomesAreTrueWhileTheServerIsKilled() async throws {
+        let cluster = try await ThrowawayCluster.start()
+        let pool = PostgresPool(
+            PostgresConfiguration(url: try cluster.url("PARLEY_TEST_DATABASE_URL"), connectionWait: .seconds(30)),
+            size: 4, maxQueued: 1000, log: Log(label: "test", sink: { _ in }))
+        try await pool.run("create schema s")
+        try await pool.run("create table s.t (a int)")
+        let history = try await Self.load(pool, "s", for: .seconds(3)) {
+            try await cluster.kill9()
+            try await cluster.restart()
+            try await Task.sleep(for: .milliseconds(300))
+        }
+        try await Self.check(history, pool, "s")
+        #expect(history.committed.count > 50)
+        #expect(!history.unknown.isEmpty)
+        await pool.shutdown()
+        try await cluster.stop()
+    }
+
+    struct History {
+        var committed: Set<Int64> = []
+        var failed: Set<Int64> = []
+        var unknown: Set<Int64> = []
+    }
+
+    /// Writes numbers from many tasks while `fault` happens again and again.
+    static func load(
+        _ pool: PostgresPool, _ schema: String, for duration: Duration,
+        _ fault: @escaping @Sendable () async throws -> Void
+    ) async throws -> History {
+        let history = Locked(History())
+        let end = ContinuousClock.now + duration
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for writer in 0..<16 {
+                group.addTask {
+                    var number = Int64(writer) * 1_000_000
+                    while ContinuousClock.now < end {
+                        number += 1
+                        let value = number
+                        let error = await pool.failure(
+                            of: Transaction(
+                                [
+                                    Statement("insert into \(schema).t values ($1)", [String(value)]),
+                                    Statement("select pg_sleep(0.002)"),
+                                ], timeout: .seconds(40)))
+                        history.withLock { history -> Void in
+                            if error == nil {
+                                history.committed.insert(value)
+                            } else if error?.outcomeUnknown == true {
+                                history.unknown.insert(value)
+                            } else {
+                                history.failed.insert(value)
+                            }
+                        }
+                    }
+                }
+            }
+            group.addTask { while ContinuousClock.now < end { try await fault() } }
+            try await group.waitForAll()
+        }
+        return history.withLock { $0 }
+    }
+
+    static func check(_ history: History, _ pool: PostgresPool, _ schema: String) async throws {
+        let rows = try await pool.run("select a, count(*) from \(schema).t group by a").rows
+        let found = Set(rows.compactMap { $0.int64(0) })
+        #expect(rows.allSatisfy { $0.int64(1) == 1 })
+        #expect(history.committed.subtracting(found).isEmpty)
+        #expect(history.failed.isDisjoint(with: found))
+        #expect(found.subtracting(history.committed).isSubset(of: history.unknown))
+    }
+
+    @Test func readsAreRunAgainWhenTheirConnectionDies() async throws {
+        let killer = PostgresPool(
+            try TestDatabase.owner(), size: 1, maxQueued: 10, log: Log(label: "test", sink: { _ in }))
+        try await withPool(size: 2) { (pool, _, name) async throws in
+            async let read = pool.run(
+                Transaction([Statement("select pg_sleep(0.3)"), Statement("select 7")], mode: .readOnly))
+            #expect(try await eventually { pool.statistics.inFlight == 1 })
+            try await Task.sleep(for: .milliseconds(50))
+            try await killer.terminate(name)
+            #expect(try await read[1].rows[0].int64(0) == 7)
+            #expect(pool.statistics.connects >= 3)
+        }
+        await killer.shutdown()
+    }
+
+    @Test func aWriteWhoseConnectionDiesIsOfUnknownOutcome() async throws {
+        let killer = PostgresPool(
+            try TestDatabase.owner(), size: 1, maxQueued: 10, log: Log(label: "test", sink: { _ in }))
+        try await withPool(size: 1) { (pool, _, name) async throws in
+            async let failure = pool.failure(of: Transaction([Statement("select pg_sleep(5)")]))
+            #expect(try await eventually { pool.statistics.inFlight == 1 })
+            try await Task.sleep(for: .milliseconds(50))
+            try await killer.terminate(name)
+            let error = await failure
+            #expect(error?.code == .connectionLost)
+            #expect(error?.sqlState == "57P01")
+            #expect(error?.outcomeUnknown == true)
+            #expect(error?.isRetriable == false)
+        }
+        await killer.shutdown()
+    }
+
+    @Test func shutdownFinishesWhatItHasAndRefusesMore() async throws {
+        let pool = PostgresPool(
+            try TestDatabase.owner(), size: 2, maxQueued: 100, log: Log(label: "test", sink: { _ in }))
+        let results = Locked(Set<Int64>())
+        for value in 0..<20 {
+            pool.submit(Transaction([Statement("select \(value) from pg_sleep(0.02)")])) { result in
+                let number = (try? result.get())?[0].rows[0].int64(0)
+                if let number { results.withLock { _ = $0.insert(number) } }
+            }
+        }
+        await pool.shutdown()
+        // Whatever was submitted before the shutdown was finished; none hangs.
+        #expect(results.withLock { $0.count } == 20)
+        #expect(await pool.failure(of: Transaction([Statement("select 1")]))?.code == .shutdown)
+        await pool.shutdown()
+    }
+
+    /// A server that stops answering altogether: the cancel request is of no use, the connection is given up.
+    @Test(.timeLimit(.minutes(1))) func aFrozenServerDoesNotFreezeThePool() async throws {
+        let cluster = try await ThrowawayCluster.start()
+        let pool = PostgresPool(
+            PostgresConfiguration(url: try cluster.url("PARLEY_TEST_DATABASE_URL")), size: 1, maxQueued: 10,
+            log: Log(label: "test", sink: { _ in }))
+        let pid = try #require(try await pool.int("select pg_backend_pid()"))
+        try ThrowawayCluster.freeze(pid)
+        let start = ContinuousClock.now
+        let error = await pool.failure(of: Transaction([Statement("select 1")], timeout: .milliseconds(300)))
+        #expect(error?.code == .timeout)
+        #expect(error?.outcomeUnknown == true)
+        #expect(ContinuousClock.now - start < .seconds(4))
+        // On a new connection.
+        #expect(try await pool.int("select 5") == 5)
+        try ThrowawayCluster.thaw(pid)
+        await pool.shutdown()
+        try await cluster.stop()
+    }
+}
