@@ -54,7 +54,7 @@ let package = Package(
         tests(for: "ParleyCore"),
         tests(for: "PostgresClient", also: ["PostgresTestKit", "Support"]),
         tests(for: "WebServer"),
-        tests(for: "HTTPClient", also: ["WebServer"]),
+        tests(for: "HTTPClient", also: ["WebServer", "Support"]),
         tests(for: "Crypto"),
         tests(for: "ParleyWorker", also: ["PostgresTestKit"]),
     ]

@@ -27,7 +27,7 @@ final class Transfer: @unchecked Sendable {
             // A body of gzip would have no limit once it is unpacked: none is asked for.
             parley_curl_set_string(handle, CURLOPT_USERAGENT, "parley"),
             parley_curl_set_string(handle, CURLOPT_PROTOCOLS_STR, isCleartext ? "http" : "https"),
-            parley_curl_set_string(handle, CURLOPT_REDIR_PROTOCOLS_STR, ""),
+            parley_curl_set_string(handle, CURLOPT_REDIR_PROTOCOLS_STR, "https"),
             parley_curl_set_long(handle, CURLOPT_FOLLOWLOCATION, 0),
             // Signals belong to the program, and libcurl is on a thread of its own.
             parley_curl_set_long(handle, CURLOPT_NOSIGNAL, 1),
@@ -44,6 +44,8 @@ final class Transfer: @unchecked Sendable {
         if isCleartext { results.append(parley_curl_set_string(handle, CURLOPT_NOPROXY, "*")) }
         if let path = configuration.certificateAuthority {
             results.append(parley_curl_set_string(handle, CURLOPT_CAINFO, path))
+            // The system's directory of authorities would count as well.
+            results.append(parley_curl_set_string(handle, CURLOPT_CAPATH, nil))
         }
         if let failure = results.first(where: { $0 != CURLE_OK }) { throw HTTPError(failure, isTooLarge: false) }
     }
