@@ -107,7 +107,7 @@ public struct BroadcastRefusal: Error, Sendable, Equatable {
     public static let tooLarge = BroadcastRefusal(reason: ProtocolText.Reply.payloadTooLarge)
     /// Names that the server gives to what really happened.
     public static let reserved = BroadcastRefusal(reason: "This event name is reserved for the server")
-    static let notHere = BroadcastRefusal(reason: "Clients may not broadcast on this topic")
+    public static let notHere = BroadcastRefusal(reason: "Clients may not broadcast on this topic")
     static let noUser = BroadcastRefusal(reason: "This token has no user to act for")
 
     static func argument(_ name: String, _ wanted: String) -> BroadcastRefusal {

@@ -47,7 +47,7 @@ struct CommandArguments {
     }
 
     mutating func addConversation() {
-        self.fields.append(("conversation_id", [UInt8]("\"\(self.conversation.uuidString.lowercased())\"".utf8)))
+        self.fields.append(("conversation_id", [UInt8]("\"\(self.conversation.lowercaseText)\"".utf8)))
         self.fields.sort { $0.name < $1.name }
     }
 

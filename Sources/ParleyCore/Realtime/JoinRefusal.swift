@@ -4,8 +4,6 @@
 public struct JoinRefusal: Error, Sendable, Equatable {
     public var reason: String
 
-    init(reason: String) { self.reason = reason }
-
     public static let topicNameRequired = JoinRefusal(reason: ProtocolText.Join.topicRequired)
     public static let privateOnly = JoinRefusal(reason: ProtocolText.Join.privateOnly)
     public static let tooManyChannels = JoinRefusal(reason: ProtocolText.Join.tooManyChannels)

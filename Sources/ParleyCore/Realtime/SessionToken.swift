@@ -55,7 +55,8 @@ public struct TokenRefusal: Error, Sendable, Equatable {
     /// A token whose `exp` passed so many seconds ago.
     public static func expired(secondsAgo: Int64) -> TokenRefusal {
         TokenRefusal(
-            upgradeText: ProtocolText.Handshake.expired, systemText: ProtocolText.System.expired(secondsAgo: secondsAgo),
+            upgradeText: ProtocolText.Handshake.expired,
+            systemText: ProtocolText.System.expired(secondsAgo: secondsAgo),
             joinReason: ProtocolText.Join.expired(secondsAgo: secondsAgo))
     }
 }

@@ -3,7 +3,9 @@ extension SocketSession {
     mutating func refreshToken(
         _ message: ClientMessage, at index: Int, context: SessionContext, verify: TokenCheck
     ) -> [SessionAction] {
-        guard case .json(let payload) = message.payload, let text = AccessToken.update(payload: payload) else { return [] }
+        guard case .json(let payload) = message.payload, let text = AccessToken.update(payload: payload) else {
+            return []
+        }
         let channel = self.channels[index]
         let fingerprint = SessionToken.fingerprint(of: text)
         guard fingerprint != (channel.refreshing ?? channel.token).fingerprint else { return [] }

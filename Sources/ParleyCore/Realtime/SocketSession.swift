@@ -80,7 +80,11 @@ public struct SocketSession: Sendable {
         case .denied, .failed:
             self.remove(at: index, context: context)
             let refusal: JoinRefusal
-            if case .failed(let failure) = answer { refusal = failure } else { refusal = .unauthorized(channel.subTopic) }
+            if case .failed(let failure) = answer {
+                refusal = failure
+            } else {
+                refusal = .unauthorized(channel.subTopic)
+            }
             var actions = [self.reply(to: join, error: refusal.reason), .drop(channel.id)]
             for message in deferred where self.wantsReply(message, ack: channel.ack) {
                 actions.append(self.reply(to: message, error: ProtocolText.Reply.unmatchedTopic))

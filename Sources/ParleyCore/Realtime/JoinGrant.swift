@@ -1,0 +1,25 @@
+public import FoundationEssentials
+
+/// What the database answered to a join that it allows.
+public struct JoinGrant: Sendable, Equatable {
+    /// A conversation the subscriber may follow, with the first message seq visible to it.
+    public struct Conversation: Sendable, Equatable {
+        public var id: UUID
+        public var historyFrom: Int64
+
+        public init(id: UUID, historyFrom: Int64) {
+            self.id = id
+            self.historyFrom = historyFrom
+        }
+    }
+
+    /// The position of the statement that decided: events it contains are history, all others are still to come.
+    public var position: LogCursor
+    /// All conversations of an inbox; the one of a conversation topic.
+    public var conversations: [Conversation]
+
+    public init(position: LogCursor, conversations: [Conversation]) {
+        self.position = position
+        self.conversations = conversations
+    }
+}

@@ -1,0 +1,285 @@
+import FoundationEssentials
+import Testing
+
+@testable import ParleyCore
+
+@Suite struct SocketSessionMessageTests {
+    private func call(_ actions: [SessionAction]) throws -> DatabaseCall {
+        #expect(actions.count == 1)
+        guard case .call(let call) = try #require(actions.first) else {
+            Issue.record("no call: \(actions)")
+            throw CancellationError()
+        }
+        return call
+    }
+
+    // MARK: Broadcast
+
+    @Test func forwardedWithoutReplyUnlessAsked() throws {
+        var silent = SessionHarness()
+        let id = try silent.join(#"{"private":true}"#)
+        let actions = try silent.broadcast("hi", #"{"a": 1}"#)
+        guard case .publish(let publication) = actions.first else {
+            Issue.record("not forwarded: \(actions)")
+            return
+        }
+        #expect(actions.count == 1)
+        #expect(publication.sender == id)
+        #expect(publication.broadcast.body == .json([UInt8](#"{"a": 1}"#.utf8)))
+
+        var asking = SessionHarness()
+        try asking.join(#"{"private":true,"broadcast":{"ack":true,"self":true}}"#)
+        let answered = try asking.broadcast("hi")
+        #expect(
+            frames(answered) == [#"["1","9","\#(SessionHarness.topic)","phx_reply",{"status":"ok","response":{}}]"#])
+        guard case .publish(let own) = answered.first else {
+            Issue.record("not forwarded: \(answered)")
+            return
+        }
+        #expect(own.sender == nil)
+    }
+
+    @Test func joinRefMayBeMissingOrStale() throws {
+        var harness = SessionHarness()
+        try harness.join()
+        for joinRef in [nil, "77"] {
+            let actions = try harness.send("broadcast", #"{"event":"hi","payload":{}}"#, joinRef: joinRef)
+            #expect(actions.count == 2)
+        }
+    }
+
+    @Test(
+        arguments: [
+            "message:new", "Message:New", "MESSAGE:SEND", "participant:left", "typing:pause", "replay:gap",
+            "user:online",
+            "conversation:new",
+        ])
+    func namesOfTheServerCannotBeForged(event: String) throws {
+        var harness = SessionHarness()
+        try harness.join()
+        #expect(try reason(try harness.broadcast(event)) == "This event name is reserved for the server")
+        var silent = SessionHarness()
+        try silent.join(#"{"private":true}"#)
+        #expect(try silent.broadcast(event).isEmpty)
+    }
+
+    @Test func nobodyBroadcastsIntoAnInbox() throws {
+        var harness = SessionHarness()
+        try harness.join(topic: SessionHarness.inbox)
+        #expect(
+            try reason(try harness.broadcast("hi", topic: SessionHarness.inbox))
+                == "Clients may not broadcast on this topic")
+        #expect(
+            try reason(try harness.broadcast("message:send", #"{"content":"x"}"#, topic: SessionHarness.inbox))
+                == "This event name is reserved for the server")
+    }
+
+    @Test func tooLarge() throws {
+        var limits = SessionLimits()
+        limits.maxBroadcastBytes = 20
+        var harness = SessionHarness(limits: limits)
+        try harness.join()
+        #expect(try reason(try harness.broadcast("hi", #"{"a":"0123456789abcdef"}"#)) == "payload_size_exceeded")
+        #expect(harness.session.channels.count == 1)
+    }
+
+    @Test func binaryBroadcastIsForwardedAsItIs() throws {
+        var harness = SessionHarness()
+        try harness.join(#"{"private":true}"#)
+        let message = ClientMessage(
+            joinRef: "1", ref: "2", topic: SessionHarness.topic, event: "broadcast",
+            payload: .userBroadcast(event: "blob", metadata: [], body: .binary([0, 255])))
+        let actions = harness.session.receive(message, context: harness.context, verify: harness.verify)
+        guard case .publish(let publication) = actions.first else {
+            Issue.record("not forwarded: \(actions)")
+            return
+        }
+        #expect(publication.broadcast.body == .binary([0, 255]))
+    }
+
+    // MARK: Calls
+
+    @Test func sendBecomesACallAsTheHolder() throws {
+        var harness = SessionHarness()
+        try harness.join()
+        let call = try self.call(
+            try harness.broadcast(
+                "message:send", #"{"content":"h\u00e9","type":null,"clientMessageId":"x","local":1}"#))
+        #expect(call.function == .sendMessage)
+        #expect(call.names == ["client_message_id", "content", "conversation_id"])
+        #expect(
+            String(decoding: call.arguments, as: UTF8.self)
+                == #"{"client_message_id":"x","content":"h\u00e9","conversation_id":"\#(SessionHarness.room.lowercaseText)"}"#
+        )
+        #expect(call.token.subject == SessionHarness.alice)
+        let reply = harness.session.callFinished(
+            call.reply, isError: false, response: [UInt8](#"{"message":{}}"#.utf8))
+        #expect(
+            frames(reply) == [
+                #"["1","9","\#(SessionHarness.topic)","phx_reply",{"status":"ok","response":{"message":{}}}]"#
+            ])
+    }
+
+    @Test(
+        arguments: [
+            ("message:send", "{}", "content is required"),
+            ("message:send", "[]", "payload must be an object"),
+            ("message:send", #"{"content":{"a":1}}"#, "content must be a string"),
+            (
+                "message:send", #"{"content":"x","conversation_id":"00000000-0000-4000-8000-0000000000c2"}"#,
+                "conversation_id must be the conversation of the channel"
+            ),
+            ("message:read", "{}", "seq is required"),
+            ("message:read", #"{"seq":"1"}"#, "seq must be a whole number"),
+            ("message:read", #"{"seq":1.5}"#, "seq must be a whole number"),
+            ("message:read", #"{"seq":-1}"#, "seq must be a whole number"),
+            ("message:read", #"{"seq":1,"message_id":"x"}"#, "seq must be absent when message_id is given"),
+            ("message:delivered", "{}", "seq is required"),
+            ("user:typing", "{}", "is_typing must be true or false"),
+        ])
+    func badArguments(event: String, payload: String, expected: String) throws {
+        var harness = SessionHarness()
+        try harness.join()
+        #expect(try reason(try harness.broadcast(event, payload)) == expected)
+    }
+
+    @Test(
+        arguments: [
+            ("message:read", #"{"seq":4}"#, DatabaseCall.Function.markAsRead, ["conversation_id", "seq"]),
+            ("message:read:update", #"{"seq":4}"#, .markAsRead, ["conversation_id", "seq"]),
+            ("message:read", #"{"messageId":"m"}"#, .markMessageAsRead, ["message_id"]),
+            ("message:delivered", #"{"seq":4}"#, .markAsDelivered, ["conversation_id", "seq"]),
+        ])
+    func horizons(event: String, payload: String, function: DatabaseCall.Function, names: [String]) throws {
+        var harness = SessionHarness()
+        try harness.join()
+        let call = try self.call(try harness.broadcast(event, payload))
+        #expect(call.function == function)
+        #expect(call.names == names)
+    }
+
+    @Test func callsAreBounded() throws {
+        var limits = SessionLimits()
+        limits.maxPendingCalls = 2
+        var harness = SessionHarness(limits: limits)
+        try harness.join()
+        let first = try self.call(try harness.broadcast("message:send", #"{"content":"1"}"#))
+        _ = try self.call(try harness.broadcast("message:send", #"{"content":"2"}"#))
+        #expect(
+            try reason(try harness.broadcast("message:send", #"{"content":"3"}"#)) == "Too many messages per second")
+        _ = harness.session.callFinished(first.reply, isError: false, response: RealtimeCodec.emptyObject)
+        _ = try self.call(try harness.broadcast("message:send", #"{"content":"4"}"#))
+    }
+
+    // MARK: Typing
+
+    @Test(
+        arguments: [
+            ("typing:start", #"{"user_id":"00000000-0000-4000-8000-00000000000b"}"#, true),
+            ("typing:stop", "{}", false),
+            ("user:typing", #"{"is_typing":true}"#, true), ("user:typing", #"{"isTyping":false}"#, false),
+        ])
+    func typingIsTheSessionsOwn(event: String, payload: String, isTyping: Bool) throws {
+        var harness = SessionHarness()
+        let id = try harness.join(#"{"private":true}"#)
+        #expect(
+            try harness.broadcast(event, payload) == [
+                .typing(
+                    Typing(
+                        sender: id, conversation: SessionHarness.room, user: SessionHarness.alice, isTyping: isTyping))
+            ])
+    }
+
+    @Test func serviceRoleHasNobodyToType() throws {
+        var harness = SessionHarness()
+        try harness.join(token: "service")
+        #expect(try reason(try harness.broadcast("typing:start")) == "This token has no user to act for")
+    }
+
+    @Test func joinConversationIsAccepted() throws {
+        var harness = SessionHarness()
+        try harness.join()
+        #expect(frames(try harness.broadcast("join:conversation")).first?.contains(#""status":"ok""#) == true)
+    }
+
+    // MARK: Limits
+
+    @Test func tooManyFramesCloseTheChannel() throws {
+        var limits = SessionLimits()
+        limits.eventsPerSecond = 1
+        limits.eventBurst = 3
+        var harness = SessionHarness(limits: limits)
+        let id = try harness.join(#"{"private":true}"#)
+        _ = try harness.broadcast("a")
+        _ = try harness.broadcast("b")
+        let actions = try harness.broadcast("c")
+        let sent = frames(actions)
+        #expect(sent.count == 2)
+        #expect(sent[0].contains(#""message":"Too many messages per second""#) && sent[0].contains(#""system""#))
+        #expect(sent[1].contains("phx_close"))
+        #expect(actions.last == .drop(id))
+        #expect(harness.session.channels.isEmpty)
+    }
+
+    @Test func unknownEventsAreIgnored() throws {
+        var harness = SessionHarness()
+        try harness.join()
+        #expect(try harness.send("whatever").isEmpty)
+    }
+
+    // MARK: Presence
+
+    @Test func trackIsAnsweredOnceTheTableTookIt() throws {
+        var harness = SessionHarness()
+        let id = try harness.join(#"{"private":true,"presence":{"key":"me"}}"#)
+        let actions = try harness.send("presence", #"{"event":"TRACK","payload":{"a":1}}"#)
+        guard case .track(let track) = actions.first, actions.count == 1 else {
+            Issue.record("not tracked: \(actions)")
+            return
+        }
+        #expect(track.channel == id && track.key == "me")
+        #expect(harness.session.channel(id)?.presenceEnabled == true)
+        #expect(
+            frames(harness.session.tracked(track, .done, context: harness.context)).first?.contains(#""ok""#) == true)
+        let closed = frames(harness.session.tracked(track, .tooLarge, context: harness.context))
+        #expect(closed.first?.contains("Track message size exceeded") == true)
+        #expect(harness.session.channels.isEmpty)
+    }
+
+    @Test func presenceKeyIsMadeUpWhenEmpty() throws {
+        var keys: Set<String> = []
+        for _ in 0..<2 {
+            var harness = SessionHarness()
+            let id = try harness.join(#"{"private":true,"presence":{"enabled":true,"key":""}}"#)
+            keys.insert(try #require(harness.session.channel(id)?.presenceKey))
+        }
+        #expect(keys.count == 2 && !keys.contains(""))
+    }
+
+    @Test func presenceFaultsKeepTheChannel() throws {
+        var harness = SessionHarness()
+        let id = try harness.join()
+        #expect(
+            try reason(try harness.send("presence", #"{"event":"track","payload":[1]}"#))
+                == "Presence track payload must be a map")
+        #expect(
+            frames(try harness.send("presence", #"{"event":"other"}"#)).first?.contains(
+                #"{"status":"error","response":{}}"#)
+                == true)
+        #expect(try harness.send("presence", #"{"event":"untrack"}"#).last == .untrack(id))
+        #expect(harness.session.channels.count == 1)
+    }
+
+    @Test func sixthPresenceCallInHalfAMinuteCloses() throws {
+        var harness = SessionHarness()
+        try harness.join()
+        for _ in 0..<5 { _ = try harness.send("presence", #"{"event":"untrack"}"#) }
+        let sent = frames(try harness.send("presence", #"{"event":"untrack"}"#))
+        #expect(sent.first?.contains("Client presence rate limit exceeded") == true)
+        #expect(harness.session.channels.isEmpty)
+        try harness.join()
+        for _ in 0..<5 { _ = try harness.send("presence", #"{"event":"untrack"}"#) }
+        harness.context.now += 30_000
+        #expect(frames(try harness.send("presence", #"{"event":"untrack"}"#)).first?.contains(#""ok""#) == true)
+    }
+}
