@@ -1,0 +1,79 @@
+internal import ParleyCore
+internal import PostgresClient
+
+/// A call of the API on behalf of a socket, as one transaction of the caller's role.
+enum CallQuery {
+    static func transaction(_ call: DatabaseCall, timeout: Duration) -> Transaction {
+        let identity = Statement(
+            """
+            select set_config('role', $1, true), set_config('request.jwt.claims', $2, true), \
+            set_config('statement_timeout', $3, true)
+            """,
+            [
+                call.token.role, String(decoding: call.token.claims, as: UTF8.self),
+                String(timeout.components.seconds * 1000),
+            ])
+        return Transaction(
+            [identity, Statement(Self.sql(call), [String(decoding: call.arguments, as: UTF8.self)])], timeout: timeout)
+    }
+
+    /// Names come from a fixed list, so the text is safe and there are few of them to prepare.
+    private static func sql(_ call: DatabaseCall) -> String {
+        let arguments = call.names.map { "\($0) => _.\($0)" }.joined(separator: ", ")
+        let columns = call.names.map { "\($0) \(Self.type(of: $0))" }.joined(separator: ", ")
+        return
+            "select parley_api.\(call.function.rawValue)(\(arguments)) from json_to_record($1::json) as _(\(columns))"
+    }
+
+    private static func type(of argument: String) -> String {
+        switch argument {
+        case "conversation_id", "message_id", "client_message_id", "reply_to_id": "uuid"
+        case "attachment_ids", "mentions": "uuid[]"
+        case "seq": "bigint"
+        case "metadata": "jsonb"
+        case "expires_in": "interval"
+        default: "text"
+        }
+    }
+
+    /// The `response` of a call that succeeded.
+    static func response(_ results: [ResultSet], _ function: DatabaseCall.Function) -> [UInt8] {
+        let value = results.last?.rows.first?[0] ?? []
+        let isObject = value.first == UInt8(ascii: "{")
+        guard function == .sendMessage, isObject else { return isObject ? value : [UInt8]("{}".utf8) }
+        return [UInt8]("{\"message\":".utf8) + value + [UInt8(ascii: "}")]
+    }
+
+    /// The `response` of a call that failed: `{reason, code, detail?, hint?, retriable}`.
+    static func response(_ error: PostgresError) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.raw("{\"reason\":")
+        writer.string(Self.reason(error))
+        writer.raw(",\"code\":")
+        writer.string(error.sqlState ?? "PT503")
+        if error.code == .server {
+            if let detail = error.detail {
+                writer.raw(",\"detail\":")
+                writer.string(detail)
+            }
+            if let hint = error.hint {
+                writer.raw(",\"hint\":")
+                writer.string(hint)
+            }
+        }
+        writer.raw(",\"retriable\":")
+        // With a client_message_id a second try is safe even when the outcome is not known.
+        writer.bool(error.isRetriable || error.outcomeUnknown || error.code != .server)
+        writer.byte(UInt8(ascii: "}"))
+        return writer.bytes
+    }
+
+    private static func reason(_ error: PostgresError) -> String {
+        switch error.code {
+        case .server: error.message
+        case .queueFull: "The database has too much to do, please try again"
+        case .timeout: "The database did not answer in time, please try again"
+        default: "The database could not be reached, please try again"
+        }
+    }
+}

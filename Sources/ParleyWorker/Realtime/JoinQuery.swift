@@ -1,0 +1,120 @@
+internal import FoundationEssentials
+internal import ParleyCore
+internal import PostgresClient
+
+/// The question of a join to the database, and its answer.
+enum JoinQuery {
+    struct Answer: Sendable {
+        /// Nil: not allowed.
+        var grant: JoinGrant?
+        /// Rows to show first, oldest first.
+        var replay: [LogEvent]
+    }
+
+    /// One snapshot decides, names the position and reads the replay.
+    static func transaction(_ question: Authorization, maxReplayRows: Int, timeout: Duration) -> Transaction {
+        let role = question.token.role
+        let user = question.token.subject?.lowercaseText
+        var statements = [
+            Statement(
+                """
+                select allowed, snapshot::text, max_id, conversation_ids, history_from \
+                from parley.authorize_join($1, $2::uuid, $3::bigint, $4)
+                """,
+                [role, user, question.token.issuedAt.map(String.init), question.topic.subTopic])
+        ]
+        var after: String?
+        var since: String?
+        var asked = 0
+        switch question.replay {
+        case .none, .invalid: break
+        case .after(let eventSeq, let limit):
+            after = String(eventSeq)
+            asked = limit
+        case .since(let milliseconds, let limit):
+            since = String(milliseconds)
+            asked = limit
+        }
+        if asked > 0 {
+            statements.append(
+                Statement(
+                    """
+                    select id, xid::text, conversation_id, event_seq, user_id, kind, actor_id, message_id, message_seq, \
+                    history_from_seq, payload \
+                    from parley.replay($1, $2::uuid, $3, $4::bigint, \
+                    'epoch'::timestamptz + $5::bigint * interval '1 millisecond', $6::int)
+                    """,
+                    [role, user, question.topic.subTopic, after, since, String(min(asked, maxReplayRows))]))
+        }
+        return Transaction(statements, mode: .repeatableReadOnly, timeout: timeout)
+    }
+
+    /// - Throws: `JoinRefusal` when the answer does not have the shape of the contract.
+    static func answer(_ results: [ResultSet], to question: Authorization) throws(JoinRefusal) -> Answer {
+        guard let row = results.first?.rows.first, let allowed = row.bool(0) else { throw .internalError }
+        guard allowed else { return Answer(grant: nil, replay: []) }
+        guard let text = row.string(1), let snapshot = PgSnapshot(text), let maxID = row.int64(2) else {
+            throw .internalError
+        }
+        let ids = Self.elements(row.string(3)).map { UUID(uuidString: String($0)) }
+        let starts = Self.elements(row.string(4)).map { Int64($0) }
+        guard ids.count == starts.count else { throw .internalError }
+        var conversations: [JoinGrant.Conversation] = []
+        for (id, start) in zip(ids, starts) {
+            guard let id, let start else { throw .internalError }
+            conversations.append(JoinGrant.Conversation(id: id, historyFrom: start))
+        }
+        if case .conversation(let id) = question.topic, !conversations.contains(where: { $0.id == id }) {
+            // Only the service role, which takes no part, may read a conversation without a place in it.
+            guard question.token.isService else { throw .internalError }
+            conversations = [JoinGrant.Conversation(id: id, historyFrom: 0)]
+        }
+        let cursor = LogCursor(snapshot: snapshot, maxID: maxID)
+        return Answer(
+            grant: JoinGrant(position: cursor, conversations: conversations),
+            replay: results.count > 1 ? results[1].rows.compactMap(Self.event) : [])
+    }
+
+    /// The elements of an array of uuids or numbers in Postgres' text format: none needs quotes.
+    private static func elements(_ text: String?) -> [Substring] {
+        guard let text, text.hasPrefix("{"), text.hasSuffix("}") else { return [] }
+        return text.dropFirst().dropLast().split(separator: ",")
+    }
+
+    private static func event(_ row: Row) -> LogEvent? {
+        guard let id = row.int64(0), let kind = row.string(5), let payload = row[10] else { return nil }
+        return LogEvent(
+            id: id, transactionID: row.uint64(1) ?? 0, conversationID: row.uuid(2), eventSeq: row.int64(3),
+            userID: row.uuid(4), kind: kind, actorID: row.uuid(6), messageID: row.uuid(7), messageSeq: row.int64(8),
+            historyFromSeq: row.int64(9), payload: payload)
+    }
+}
+
+extension JoinRefusal {
+    /// What a client is told when the database could not decide.
+    init(_ error: PostgresError) {
+        switch error.code {
+        case .queueFull: self = .poolExhausted
+        case .timeout: self = .timedOut
+        case .connectFailed, .connectionLost, .shutdown: self = .unavailable
+        default:
+            if error.sqlState == "57014" {
+                self = .timedOut
+            } else {
+                self = error.isRetriable ? .unavailable : .internalError
+            }
+        }
+    }
+}
+
+extension JoinQuery {
+    /// Asks the access rule about several topics at once; one result set for each, its first column the answer.
+    static func permissions(_ topics: [Topic], _ token: SessionToken, timeout: Duration) -> Transaction {
+        let statements = topics.map { topic in
+            Statement(
+                "select allowed from parley.authorize_join($1, $2::uuid, $3::bigint, $4)",
+                [token.role, token.subject?.lowercaseText, token.issuedAt.map(String.init), topic.subTopic])
+        }
+        return Transaction(statements, mode: .readOnly, timeout: timeout)
+    }
+}

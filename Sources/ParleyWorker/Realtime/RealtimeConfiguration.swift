@@ -1,0 +1,24 @@
+public import ParleyCore
+
+/// Settings of the WebSocket service.
+public struct RealtimeConfiguration: Sendable {
+    /// What one socket may ask for.
+    public var limits = SessionLimits()
+    /// Sockets at a time; the next upgrade is answered 429.
+    public var maxConnections = 10_000
+    /// Upgrades per second over all clients, and how many may come at once.
+    public var upgradesPerSecond = 2_000.0
+    public var upgradeBurst = 5_000
+    /// How long the database may take to decide a join.
+    public var joinTimeout: Duration = .seconds(8)
+    /// How long a call made through a socket may take, waiting included; also its `statement_timeout`.
+    public var callTimeout: Duration = .seconds(8)
+    /// Rows of a replay when the client names no limit, and the most it may ask for.
+    public var maxReplayRows = 1_000
+    /// Payload bytes of one replay; the rest is announced as a gap, because it would not fit the queue of the socket.
+    public var maxReplayBytes = 1 << 20
+    /// Deliveries after which the loop serves its sockets before it goes on with the log.
+    public var deliveriesPerTurn = 20_000
+
+    public init() {}
+}

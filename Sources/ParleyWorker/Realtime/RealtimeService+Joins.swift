@@ -1,0 +1,113 @@
+internal import FoundationEssentials
+internal import ParleyCore
+internal import PostgresClient
+internal import Support
+internal import WebServer
+
+/// What a channel that was allowed sees before it is live.
+struct LivePlan {
+    var grant: JoinGrant
+    var replay: [LogEvent]
+    var missed: ArraySlice<LogEvent>
+}
+
+extension RealtimeService {
+    /// Asks the access rule. The ticket is opened first, so that nothing can fall between the answer and the log.
+    func authorize(_ question: Authorization, for connection: SocketConnection) {
+        let ticket = question.isRefresh ? nil : self.gate.openTicket()
+        let transaction = JoinQuery.transaction(
+            question, maxReplayRows: self.configuration.maxReplayRows, timeout: self.configuration.joinTimeout)
+        self.pool.submit(transaction) { result in
+            self.onLoop { $0.authorized(question, ticket, result) }
+        }
+    }
+
+    private func authorized(
+        _ question: Authorization, _ ticket: JoinGate.Ticket?, _ result: Result<[ResultSet], PostgresError>
+    ) {
+        let missed = ticket.map { self.gate.close($0) } ?? .events([])
+        // The serial is never used twice: a socket that took the place of a closed one has no such channel.
+        guard let connection = self.connections[question.channel.slot] else { return }
+        var plan: LivePlan?
+        let answer: AuthorizationAnswer
+        do {
+            let found = try JoinQuery.answer(result.get(), to: question)
+            switch (found.grant, missed) {
+            case (nil, _): answer = .denied
+            case (_, .overflowed): answer = .failed(.overtaken)
+            case (let grant?, .events(let events)):
+                plan = LivePlan(grant: grant, replay: found.replay, missed: events)
+                answer = .allowed
+            }
+        } catch let refusal as JoinRefusal {
+            answer = .failed(refusal)
+            self.log.error("the access rule answered out of contract")
+        } catch let error as PostgresError {
+            answer = .failed(JoinRefusal(error))
+            self.log.warning(
+                "a join could not be decided", [("code", "\(error.code)"), ("sqlstate", error.sqlState ?? "")])
+        } catch {
+            preconditionFailure("the answer of a join throws nothing else")
+        }
+        if !question.isRefresh {
+            if plan == nil { self.metrics.joinsRefused += 1 } else { self.metrics.joinsAccepted += 1 }
+        }
+        let context = self.context()
+        let actions = connection.session.authorized(question, answer, context: context, verify: self.check(context))
+        self.perform(actions, for: connection, live: plan)
+        if question.isRefresh, let channel = connection.session.channel(question.channel) {
+            // The wheel looks at a channel when its old token would have expired; an earlier end needs its own entry.
+            self.expiry.insert(channel.id, at: channel.expiresAt)
+        }
+    }
+
+    /// Presence state, replay, what was missed, then live: in this order on the wire.
+    func goLive(_ id: ChannelID, _ plan: LivePlan, _ connection: SocketConnection) {
+        guard let channel = connection.session.channel(id) else { return }
+        if channel.presenceEnabled { self.sendPresenceState(channel, connection) }
+        self.replay(plan.replay, to: channel, connection)
+        let effects = self.index.subscribe(
+            id, topic: channel.topic, version: connection.session.version, user: channel.token.boundUser,
+            grant: plan.grant, missed: plan.missed, isCanonical: channel.isCanonical
+        ) { event, delivery in
+            var frames = TopicFrames(event)
+            if self.deliver(delivery, &frames) { self.metrics.deliveries += 1 }
+        }
+        self.expiry.insert(id, at: channel.expiresAt)
+        for closed in effects.closed { self.revoke(closed) }
+    }
+
+    private func replay(_ events: [LogEvent], to channel: Channel, _ connection: SocketConnection) {
+        var bytes = 0
+        for (place, event) in events.enumerated() {
+            bytes += event.payload.count
+            guard bytes <= self.configuration.maxReplayBytes || place == 0 else {
+                self.sendGaps(of: events[place...], to: channel, connection)
+                return
+            }
+            let template = TopicFrames.template(event, replayed: true)
+            if let payload = template.encode(connection.session.version, topic: channel.name) {
+                connection.send(payload)
+            }
+        }
+    }
+
+    /// Says what a replay leaves out, per conversation, so that the client pages it with `get_events`.
+    private func sendGaps(of events: ArraySlice<LogEvent>, to channel: Channel, _ connection: SocketConnection) {
+        var ranges: [UUID: (from: Int64, to: Int64)] = [:]
+        for event in events {
+            guard let conversation = event.conversationID, let seq = event.eventSeq else { continue }
+            let known = ranges[conversation] ?? (seq, seq)
+            ranges[conversation] = (min(known.from, seq), max(known.to, seq))
+        }
+        for (conversation, range) in ranges.sorted(by: { $0.value.from < $1.value.from }) {
+            let payload =
+                #"{"conversation_id":"\#(conversation.lowercaseText)","from":\#(range.from),"to":\#(range.to),"#
+                + #""reason":"size"}"#
+            let template = BroadcastTemplate(event: "replay:gap", body: .json([UInt8](payload.utf8)))
+            if let payload = template.encode(connection.session.version, topic: channel.name) {
+                connection.send(payload)
+            }
+        }
+    }
+}

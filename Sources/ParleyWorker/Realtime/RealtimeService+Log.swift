@@ -1,0 +1,67 @@
+public import ParleyCore
+internal import Support
+internal import WebServer
+
+extension RealtimeService {
+    /// Fans out a batch of the log; returns when its frames are with their sockets.
+    ///
+    /// - Parameters:
+    ///   - events: in the order of the log.
+    ///   - cursor: the position after them.
+    public func apply(_ events: [LogEvent], cursor: LogCursor) async {
+        var turn = 0
+        for event in events {
+            let before = self.metrics.deliveries
+            self.apply(event)
+            turn += self.metrics.deliveries - before
+            if turn >= self.configuration.deliveriesPerTurn {
+                turn = 0
+                await Task.yield()
+            }
+        }
+        self.index.advance(to: cursor)
+    }
+
+    private func apply(_ event: LogEvent) {
+        self.metrics.logEvents += 1
+        var frames = TopicFrames(event)
+        let effects = self.index.apply(event) { _, delivery in
+            if self.deliver(delivery, &frames) { self.metrics.deliveries += 1 }
+        }
+        self.gate.record(event)
+        for id in effects.closed { self.revoke(id) }
+    }
+
+    /// The tail reads the log, or it cannot: without it no join can be live, but who is live stays.
+    public func tailChanged(isLive: Bool) { self.tailIsLive = isLive }
+
+    /// The log is another one now (restore, failover): every position is void, and every client starts anew.
+    public func epochChanged() {
+        self.tailIsLive = false
+        self.index.forgetPositions()
+        let sockets = self.connections.count
+        self.log.warning("the log changed its epoch; all sockets are closed", [("sockets", "\(sockets)")])
+        for connection in self.connections.all { connection.socket.close(code: 1012, reason: "service restart") }
+    }
+
+    /// Refuses new sockets and joins, and closes the open sockets evenly over a time, with the code that brings clients
+    /// back elsewhere.
+    public func drain(over time: Duration) async {
+        guard !self.draining else { return }
+        self.draining = true
+        let all = self.connections.all
+        let pause = Duration.milliseconds(50)
+        let steps = max(1, Int(time / pause))
+        let share = (all.count + steps - 1) / steps
+        var next = all[...]
+        while !next.isEmpty {
+            for connection in next.prefix(share) { connection.socket.close(code: 1012, reason: "service restart") }
+            next = next.dropFirst(share)
+            // Cancelled: whoever drains is out of patience, so the rest is closed at once.
+            if !next.isEmpty, (try? await Task.sleep(for: pause)) == nil {
+                for connection in next { connection.socket.close(code: 1012, reason: "service restart") }
+                return
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+internal import ParleyCore
+internal import PostgresClient
+public import WebServer
+
+/// One message of a REST broadcast and what it means.
+private struct RestStep: Sendable {
+    var topic: Topic
+    var broadcast: ClientBroadcast
+    var intent: BroadcastIntent
+
+    /// A call is left to the function it calls.
+    var needsPermission: Bool {
+        if case .call = self.intent { return false }
+        return true
+    }
+}
+
+/// What all steps of one request share.
+private struct RestPlan: Sendable {
+    var token: SessionToken
+    var isBatch: Bool
+    var responder: HTTPResponder
+}
+
+/// `POST /realtime/v1/api/broadcast` and `.../api/broadcast/{topic}/events/{event}`.
+extension RealtimeService {
+    /// Answers a REST broadcast with 202 once it is out, and what it means has happened: a `message:send` is stored.
+    ///
+    /// Called on the loop. The service role may use any topic, others the conversations they take part in; in a batch,
+    /// messages to other topics are left out without a word, as upstream does.
+    /// - Returns: false when the path is none of this API.
+    public nonisolated func handleBroadcast(_ request: HTTPRequest, _ responder: HTTPResponder) -> Bool {
+        guard let route = BroadcastRequest.route(request) else { return false }
+        if let preflight = CrossOrigin.preflight(request) {
+            responder.respond(preflight)
+            return true
+        }
+        self.assumeIsolated { service in
+            do throws(HTTPRefusal) {
+                try service.broadcast(request, route, responder)
+            } catch {
+                responder.respond(error.response)
+            }
+        }
+        return true
+    }
+
+    private func broadcast(
+        _ request: HTTPRequest, _ route: BroadcastRequest.Route, _ responder: HTTPResponder
+    ) throws(HTTPRefusal) {
+        guard request.method == "POST" else { throw HTTPRefusal(405, "message", "Method not allowed") }
+        guard let text = BroadcastRequest.token(request),
+            case .success(let token) = self.verify(text, self.clock() / 1000)
+        else { throw .unauthorized }
+        let isBatch = route == .batch
+        var steps: [RestStep] = []
+        for message in try BroadcastRequest.messages(request, route) {
+            do {
+                let intent = try BroadcastIntent(
+                    message.broadcast, topic: message.topic, token: token,
+                    limit: self.configuration.limits.maxBroadcastBytes)
+                steps.append(RestStep(topic: message.topic, broadcast: message.broadcast, intent: intent))
+            } catch {
+                if error == .notHere, isBatch { continue }
+                throw error == .notHere ? .forbidden : HTTPRefusal(422, "error", error.reason)
+            }
+        }
+        let plan = RestPlan(token: token, isBatch: isBatch, responder: responder)
+        var topics: [Topic] = []
+        for step in steps where step.needsPermission && !topics.contains(step.topic) { topics.append(step.topic) }
+        if token.isService || topics.isEmpty {
+            self.run(steps[...], plan)
+        } else {
+            self.authorize(steps, topics, plan)
+        }
+    }
+
+    /// Leaves out the steps whose topics the access rule refuses, and runs the others.
+    private func authorize(_ steps: [RestStep], _ topics: [Topic], _ plan: RestPlan) {
+        let transaction = JoinQuery.permissions(topics, plan.token, timeout: self.configuration.joinTimeout)
+        self.pool.submit(transaction) { result in
+            self.onLoop { service in
+                switch result {
+                case .failure(let error): plan.responder.respond(service.refusal(error).response)
+                case .success(let results):
+                    let allowed = Set(zip(topics, results).filter { $1.rows.first?.bool(0) ?? false }.map(\.0))
+                    let left = steps.filter { !$0.needsPermission || allowed.contains($0.topic) }
+                    if left.isEmpty, !plan.isBatch {
+                        plan.responder.respond(HTTPRefusal.forbidden.response)
+                    } else {
+                        service.run(left[...], plan)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Carries out one step after the other, in order.
+    private func run(_ steps: ArraySlice<RestStep>, _ plan: RestPlan) {
+        guard let step = steps.first else {
+            plan.responder.respond(HTTPResponse(status: 202, headers: CrossOrigin.headers))
+            return
+        }
+        switch step.intent {
+        case .nothing: break
+        case .forward:
+            self.publish(Publication(sender: nil, topic: step.topic, broadcast: step.broadcast))
+        case .typing(let user, let conversation, let isTyping):
+            self.publish(Typing(sender: nil, conversation: conversation, user: user, isTyping: isTyping))
+        case .call(let function, let conversation, let names, let arguments):
+            let call = DatabaseCall(
+                function: function, conversation: conversation, names: names, arguments: arguments, token: plan.token,
+                reply: nil)
+            let transaction = CallQuery.transaction(call, timeout: self.configuration.callTimeout)
+            self.pool.submit(transaction) { result in
+                self.onLoop { service in
+                    switch result {
+                    case .success: service.run(steps.dropFirst(), plan)
+                    case .failure(let error): plan.responder.respond(service.refusal(error).response)
+                    }
+                }
+            }
+            return
+        }
+        self.run(steps.dropFirst(), plan)
+    }
+
+    private func refusal(_ error: PostgresError) -> HTTPRefusal {
+        if error.code == .queueFull { return HTTPRefusal(429, "message", "Too many requests") }
+        let state = error.sqlState ?? ""
+        let status = state.hasPrefix("PT4") ? Int(state.dropFirst(2)) ?? 400 : error.code == .server ? 400 : 503
+        return HTTPRefusal(status: status, json: String(decoding: CallQuery.response(error), as: UTF8.self))
+    }
+}

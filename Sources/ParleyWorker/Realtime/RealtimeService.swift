@@ -1,0 +1,130 @@
+internal import FoundationEssentials
+public import ParleyCore
+public import PostgresClient
+public import Support
+public import WebServer
+
+/// The WebSocket service: every socket of this worker, its channels, and the fan-out of the log.
+///
+/// It runs on the thread of the event loop and nowhere else. The server calls it synchronously; answers of the database
+/// come back through `EventLoop.execute`, in bursts; the tail awaits `apply`, which is its back-pressure. All protocol
+/// is in `SocketSession`, all routing in `MembershipIndex`; what is here carries their actions out.
+public actor RealtimeService {
+    /// Checks a token against the time given in Unix seconds.
+    public typealias Verify = @Sendable (_ token: String, _ now: Int64) -> Result<SessionToken, TokenRefusal>
+
+    nonisolated let loop: EventLoop
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { self.loop.asUnownedSerialExecutor() }
+
+    let configuration: RealtimeConfiguration
+    let pool: PostgresPool
+    let verify: Verify
+    let log: Log
+    /// Milliseconds since 1970.
+    let clock: @Sendable () -> Int64
+
+    var connections = ConnectionTable()
+    var index = MembershipIndex()
+    var gate = JoinGate()
+    var expiry: ExpiryWheel<ChannelID>
+    var presence: [Topic: PresenceTable] = [:]
+    /// Where a channel is tracked.
+    var tracked: [ChannelID: Topic] = [:]
+    var presenceRefs: PresenceRefs
+    var typing = Throttle<TypingKey>()
+    /// Who was announced to type and has not stopped since; bounded.
+    var startedTyping: Set<TypingKey> = []
+    /// Calls that wait behind a running one of the same socket and conversation; an entry exists while one runs.
+    var waitingCalls: [CallKey: [DatabaseCall]] = [:]
+    var upgrades: TokenBucket
+    var tailIsLive = false
+    var draining = false
+    var metrics = RealtimeMetrics()
+
+    /// - Parameters:
+    ///   - loop: of the web server whose sockets these are.
+    ///   - pool: for joins and calls; its user may call the worker functions and take the API roles.
+    ///   - verify: checks tokens without I/O.
+    ///   - clock: milliseconds since 1970.
+    public init(
+        loop: EventLoop, pool: PostgresPool, configuration: RealtimeConfiguration, verify: @escaping Verify, log: Log,
+        clock: @escaping @Sendable () -> Int64 = RealtimeService.systemClock
+    ) {
+        self.loop = loop
+        self.pool = pool
+        self.configuration = configuration
+        self.verify = verify
+        self.log = log
+        self.clock = clock
+        let now = clock()
+        self.expiry = ExpiryWheel(now: now / 1000)
+        self.presenceRefs = PresenceRefs(seed: .random(in: 0 ... .max))
+        self.upgrades = TokenBucket(rate: configuration.upgradesPerSecond, burst: configuration.upgradeBurst)
+    }
+
+    /// The time of day in milliseconds since 1970.
+    public static let systemClock: @Sendable () -> Int64 = { Int64(Date.now.timeIntervalSince1970 * 1000) }
+
+    /// Starts the one timer of the service. To be called once, when the server starts.
+    public nonisolated func start() {
+        self.loop.schedule(every: .seconds(1)) { [weak self] in
+            guard let self else { return }
+            self.assumeIsolated { $0.tick() }
+        }
+    }
+
+    /// A copy of the counters.
+    public func currentMetrics() -> RealtimeMetrics {
+        var metrics = self.metrics
+        metrics.connections = self.connections.count
+        metrics.channels = self.index.count
+        return metrics
+    }
+
+    // MARK: What every part needs
+
+    func context() -> SessionContext {
+        SessionContext(
+            now: self.clock(), limits: self.configuration.limits, database: self.tailIsLive ? .ready : .unreachable,
+            draining: self.draining)
+    }
+
+    func check(_ context: SessionContext) -> TokenCheck {
+        { token in self.verify(token, context.now / 1000) }
+    }
+
+    /// Runs `work` on the loop; for callbacks of other threads.
+    nonisolated func onLoop(_ work: @escaping @Sendable (isolated RealtimeService) -> Void) {
+        self.loop.execute { self.assumeIsolated { work($0) } }
+    }
+
+    private func tick() {
+        let context = self.context()
+        let seconds = context.now / 1000
+        let due = self.expiry.advance(to: seconds) { id in
+            guard let connection = self.connections[id.slot] else { return nil }
+            if id.serial == 0 {
+                guard connection.session.channels.isEmpty else { return nil }
+                return connection.session.emptySince + context.limits.secondsWithoutChannel
+            }
+            return connection.session.channel(id)?.expiresAt
+        }
+        for id in due {
+            guard let connection = self.connections[id.slot] else { continue }
+            if id.serial == 0 {
+                if connection.session.isAbandoned(context: context) {
+                    connection.socket.close(code: 1000, reason: "no channel joined")
+                }
+            } else {
+                self.perform(connection.session.expire(id, context: context), for: connection)
+            }
+        }
+    }
+}
+
+/// The calls of one socket for one conversation run one after the other.
+struct CallKey: Hashable {
+    var socket: UInt64
+    var slot: UInt32
+    var conversation: UUID
+}
