@@ -102,6 +102,8 @@ $roles$;
 
 create schema if not exists parley;
 revoke all on schema parley from public;
+-- The worker calls its own functions by name; it has no right to any table.
+grant usage on schema parley to parley_worker;
 comment on schema parley is 'Parley, private: tables and functions. API roles have no usage here.';
 
 create schema if not exists parley_api;

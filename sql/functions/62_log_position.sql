@@ -20,6 +20,18 @@ $$;
 revoke all on function parley.log_epoch() from public;
 comment on function parley.log_epoch() is 'System identifier and timeline of this server: <identifier>/<timeline>.';
 
+create or replace function parley.log_end()
+returns bigint
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce((select max(e.id) from parley.event e), (select s.purged_id from parley.log_state s))
+$$;
+revoke all on function parley.log_end() from public;
+comment on function parley.log_end() is 'The highest event id visible; the last purged one if no event is kept.';
+
 create or replace function parley.log_position()
 returns table (snapshot pg_snapshot, max_id bigint, epoch text)
 language sql
@@ -27,7 +39,7 @@ stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select pg_current_snapshot(), coalesce((select max(e.id) from parley.event e), 0), parley.log_epoch()
+    select pg_current_snapshot(), parley.log_end(), parley.log_epoch()
 $$;
 revoke all on function parley.log_position() from public;
 grant execute on function parley.log_position() to parley_worker;

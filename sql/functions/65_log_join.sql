@@ -82,7 +82,7 @@ declare
 begin
     allowed := false;
     snapshot := pg_current_snapshot();
-    max_id := coalesce((select max(e.id) from parley.event e), 0);
+    max_id := parley.log_end();
     conversation_ids := '{}';
     history_from := '{}';
 

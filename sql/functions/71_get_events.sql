@@ -1,0 +1,59 @@
+-- Pages of one conversation's log, for a client that saw a gap or was away for longer than a replay carries.
+
+create or replace function parley.get_events(conversation_id uuid, after_seq bigint default 0, page_size integer default 100)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_participant parley.participant;
+    v_user_id constant uuid := parley.require_caller();
+    v_last bigint;
+    v_kept bigint;
+    v_ids bigint[];
+begin
+    if after_seq is null or after_seq < 0 then
+        raise exception using errcode = 'PT400', message = 'after_seq must be 0 or more.';
+    end if;
+    if page_size is null or page_size not between 1 and 1000 then
+        raise exception using errcode = 'PT400', message = 'page_size must be between 1 and 1000.';
+    end if;
+    v_participant := parley.require_participant(get_events.conversation_id, v_user_id);
+    select c.last_event_seq into v_last from parley.conversation c where c.id = get_events.conversation_id;
+    v_kept := parley.first_kept_event_seq(get_events.conversation_id);
+    -- one more than asked for tells whether there are more
+    v_ids := parley.events_after(
+        get_events.conversation_id, after_seq, v_participant.history_from_seq, parley.message_floor_of(v_user_id), page_size + 1
+    );
+    return jsonb_build_object(
+        'events', parley.events_json(v_ids[:page_size]),
+        'gap', case
+            when after_seq + 1 < v_kept then parley.replay_gap(get_events.conversation_id, after_seq + 1, v_kept - 1)::jsonb
+        end,
+        'has_more', cardinality(v_ids) > page_size,
+        'last_event_seq', v_last
+    );
+end
+$$;
+revoke all on function parley.get_events(uuid, bigint, integer) from public;
+grant execute on function parley.get_events(uuid, bigint, integer) to authenticated;
+comment on function parley.get_events(uuid, bigint, integer)
+is 'Events of a conversation after an event_seq, as {events: [{event, payload}], gap, has_more, last_event_seq}. gap names what was purged.';
+
+create or replace function parley.events_json(ids bigint[])
+returns jsonb
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(
+        jsonb_agg(jsonb_build_object('event', r.kind, 'payload', r.payload::jsonb) order by r.id), '[]'
+    )
+    from parley.render_events(ids) r
+$$;
+revoke all on function parley.events_json(bigint[]) from public;
+comment on function parley.events_json(bigint[]) is 'These events as clients receive them: [{event, payload}], by id.';
