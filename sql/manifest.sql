@@ -38,3 +38,10 @@
 \ir functions/64_log_read.sql
 \ir functions/65_log_join.sql
 \ir functions/66_log_replay.sql
+\ir functions/67_log_consumer.sql
+\ir functions/68_log_cursor.sql
+\ir functions/69_first_unseen.sql
+\ir functions/70_sync.sql
+\ir functions/71_get_events.sql
+\ir functions/72_upkeep.sql
+\ir api/log.sql
