@@ -43,7 +43,9 @@ let package = Package(
             name: "ParleyWorker",
             dependencies: ["Support", "ParleyCore", "PostgresClient", "WebServer", "HTTPClient", "Crypto"],
             swiftSettings: settings),
-        .executableTarget(name: "parley", dependencies: ["ParleyWorker"], swiftSettings: settings),
+        .executableTarget(
+            name: "parley", dependencies: ["Support", "ParleyCore", "PostgresClient", "Crypto", "ParleyWorker"],
+            swiftSettings: settings),
 
         // What tests against Postgres share: addresses of the test cluster, clusters to crash.
         .target(

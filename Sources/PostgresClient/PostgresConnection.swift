@@ -81,6 +81,16 @@ public final class PostgresConnection {
         return try self.answer(sent: sent == 1, deadline: deadline)
     }
 
+    /// Runs a script of any number of statements and blocks until the last is answered; their rows are dropped. Outside
+    /// `begin` and `commit` the server treats it as one transaction. COPY is not supported.
+    ///
+    /// - Throws: as ``query(_:_:timeout:)``; after `.server` nothing of the rest was run.
+    public func execute(script: String, timeout: Duration? = nil) throws(PostgresError) {
+        let deadline = ContinuousClock.now + (timeout ?? self.queryTimeout)
+        let connection = try self.open()
+        _ = try self.answer(sent: PQsendQuery(connection, script) == 1, deadline: deadline)
+    }
+
     /// Subscribes to a channel's notifications.
     public func listen(_ channel: String) throws(PostgresError) {
         let quoted = channel.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"")
