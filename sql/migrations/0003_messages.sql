@@ -34,7 +34,6 @@ create table parley.message (
     metadata jsonb,
     mentions uuid[],
     constraint message_pkey primary key (id),
-    constraint message_seq_check check (seq >= 1),
     constraint message_deleted_has_no_content_check
     check (deleted_at is null or (content is null and metadata is null))
 ) partition by range (id);
@@ -42,7 +41,7 @@ create table parley.message (
 -- have one that does not contain id. Across partitions the conversation's row lock makes seq unique.
 comment on table parley.message
 is 'The messages. Partitioned by month on id; a deleted message stays as a tombstone without content, so seq stays dense.';
-comment on column parley.message.id is 'UUIDv7 made by the server; its time is created_at.';
+comment on column parley.message.id is 'UUIDv7 made by the server when the send began; created_at is when it got its seq.';
 comment on column parley.message.conversation_id is 'The conversation.';
 comment on column parley.message.seq is 'Position in the conversation: 1, 2, 3 without gaps.';
 comment on column parley.message.sender_id is 'The sender. Null: the system.';

@@ -15,9 +15,7 @@ create table parley.event (
     kind text not null,
     data jsonb,
     constraint event_pkey primary key (id),
-    constraint event_conversation_event_seq_key unique (conversation_id, event_seq),
-    constraint event_seq_is_of_a_conversation_check check ((conversation_id is null) = (event_seq is null)),
-    constraint event_belongs_to_somebody_check check (conversation_id is not null or user_id is not null)
+    constraint event_conversation_event_seq_key unique (conversation_id, event_seq)
 ) with (
     autovacuum_vacuum_scale_factor = 0,
     autovacuum_vacuum_threshold = 10000,

@@ -1,0 +1,21 @@
+-- Tables no API role reads or writes: row-level security is on (in the migrations) and there is no policy, which means
+-- nobody; the functions reach them as the owner.
+
+revoke all on table parley.setting from public;
+revoke all on table parley.tier from public;
+revoke all on table parley.tier_entitlement from public;
+revoke all on table parley.tier_limit from public;
+revoke all on table parley.account from public;
+revoke all on table parley.tenant from public;
+revoke all on table parley.tenant_member from public;
+revoke all on table parley.rate_bucket from public;
+revoke all on table parley.direct_conversation from public;
+revoke all on table parley.message_type from public;
+revoke all on table parley.message_key from public;
+revoke all on table parley.message_revision from public;
+revoke all on table parley.message_tombstone from public;
+revoke all on table parley.reaction from public;
+revoke all on table parley.read_marker from public;
+revoke all on table parley.event from public;
+revoke all on table parley.consumer from public;
+revoke all on table parley.worker from public;

@@ -1,0 +1,58 @@
+-- Accounts and plans. Bodies are bound to the private functions when they are created: callers need no usage on the private schema,
+-- and the wrappers no search_path of their own; they are inlined where they are called.
+
+create or replace function parley_api.get_entitlements()
+returns jsonb
+language sql
+stable
+security invoker
+begin atomic
+    select parley.get_entitlements();
+end;
+comment on function parley_api.get_entitlements() is
+'The caller''s tier, entitlements and limits.';
+revoke all on function parley_api.get_entitlements() from public;
+grant execute on function parley_api.get_entitlements() to authenticated;
+
+create or replace function parley_api.upsert_account(
+    user_id uuid,
+    display_name text default null,
+    tier text default null
+)
+returns jsonb
+language sql
+volatile
+security invoker
+begin atomic
+    select parley.upsert_account(upsert_account.user_id, upsert_account.display_name, upsert_account.tier);
+end;
+comment on function parley_api.upsert_account(uuid, text, text) is
+'Registers a user, or changes the display name and tier.';
+revoke all on function parley_api.upsert_account(uuid, text, text) from public;
+grant execute on function parley_api.upsert_account(uuid, text, text) to service_role;
+
+create or replace function parley_api.set_account_tier(user_id uuid, tier text)
+returns jsonb
+language sql
+volatile
+security invoker
+begin atomic
+    select parley.set_account_tier(set_account_tier.user_id, set_account_tier.tier);
+end;
+comment on function parley_api.set_account_tier(uuid, text) is
+'Moves a user to another tier.';
+revoke all on function parley_api.set_account_tier(uuid, text) from public;
+grant execute on function parley_api.set_account_tier(uuid, text) to service_role;
+
+create or replace function parley_api.revoke_sessions(user_id uuid)
+returns jsonb
+language sql
+volatile
+security invoker
+begin atomic
+    select parley.revoke_sessions(revoke_sessions.user_id);
+end;
+comment on function parley_api.revoke_sessions(uuid) is
+'Ends every session of a user: their tokens are refused and their sockets closed.';
+revoke all on function parley_api.revoke_sessions(uuid) from public;
+grant execute on function parley_api.revoke_sessions(uuid) to service_role;

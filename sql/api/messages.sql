@@ -1,0 +1,137 @@
+-- Messages: sending, reading, changing. Bodies are bound to the private functions when they are created: callers need no usage on the private schema,
+-- and the wrappers no search_path of their own; they are inlined where they are called.
+
+create or replace function parley_api.send_message(
+    conversation_id uuid,
+    content text default null,
+    type text default 'text',
+    client_message_id uuid default null,
+    reply_to_id uuid default null,
+    attachment_ids uuid[] default null,
+    mentions uuid[] default null,
+    metadata jsonb default null,
+    expires_in interval default null
+)
+returns jsonb
+language sql
+volatile
+security invoker
+begin atomic
+    select parley.send_message(
+        send_message.conversation_id,
+        send_message.content,
+        send_message.type,
+        send_message.client_message_id,
+        send_message.reply_to_id,
+        send_message.attachment_ids,
+        send_message.mentions,
+        send_message.metadata,
+        send_message.expires_in
+    );
+end;
+comment on function parley_api.send_message(uuid, text, text, uuid, uuid, uuid[], uuid[], jsonb, interval) is
+'Sends a message and returns it; the same client_message_id again returns the same message.';
+revoke all on function parley_api.send_message(uuid, text, text, uuid, uuid, uuid[], uuid[], jsonb, interval) from public;
+grant execute on function parley_api.send_message(
+    uuid, text, text, uuid, uuid, uuid[], uuid[], jsonb, interval
+) to authenticated;
+
+create or replace function parley_api.get_conversation_messages(
+    conversation_id uuid,
+    before_seq bigint default null,
+    after_seq bigint default null,
+    around_seq bigint default null,
+    page_size integer default 50
+)
+returns jsonb
+language sql
+stable
+security invoker
+begin atomic
+    select parley.get_conversation_messages(
+        get_conversation_messages.conversation_id,
+        get_conversation_messages.before_seq,
+        get_conversation_messages.after_seq,
+        get_conversation_messages.around_seq,
+        get_conversation_messages.page_size
+    );
+end;
+comment on function parley_api.get_conversation_messages(uuid, bigint, bigint, bigint, integer) is
+'A page of messages, oldest first: {messages, has_more}; the newest by default.';
+revoke all on function parley_api.get_conversation_messages(uuid, bigint, bigint, bigint, integer) from public;
+grant execute on function parley_api.get_conversation_messages(
+    uuid, bigint, bigint, bigint, integer
+) to authenticated;
+
+create or replace function parley_api.edit_message(message_id uuid, content text, metadata jsonb default null)
+returns jsonb
+language sql
+volatile
+security invoker
+begin atomic
+    select parley.edit_message(edit_message.message_id, edit_message.content, edit_message.metadata);
+end;
+comment on function parley_api.edit_message(uuid, text, jsonb) is
+'Changes a message the caller sent. Returns it.';
+revoke all on function parley_api.edit_message(uuid, text, jsonb) from public;
+grant execute on function parley_api.edit_message(uuid, text, jsonb) to authenticated;
+
+create or replace function parley_api.delete_message(message_id uuid, for_everyone boolean default false)
+returns jsonb
+language sql
+volatile
+security invoker
+begin atomic
+    select parley.delete_message(delete_message.message_id, delete_message.for_everyone);
+end;
+comment on function parley_api.delete_message(uuid, boolean) is
+'Deletes a message for the caller or for everyone.';
+revoke all on function parley_api.delete_message(uuid, boolean) from public;
+grant execute on function parley_api.delete_message(uuid, boolean) to authenticated;
+
+create or replace function parley_api.add_reaction(message_id uuid, emoji text)
+returns jsonb
+language sql
+volatile
+security invoker
+begin atomic
+    select parley.add_reaction(add_reaction.message_id, add_reaction.emoji);
+end;
+comment on function parley_api.add_reaction(uuid, text) is
+'Adds a reaction of the caller. Returns the message.';
+revoke all on function parley_api.add_reaction(uuid, text) from public;
+grant execute on function parley_api.add_reaction(uuid, text) to authenticated;
+
+create or replace function parley_api.remove_reaction(message_id uuid, emoji text)
+returns jsonb
+language sql
+volatile
+security invoker
+begin atomic
+    select parley.remove_reaction(remove_reaction.message_id, remove_reaction.emoji);
+end;
+comment on function parley_api.remove_reaction(uuid, text) is
+'Removes a reaction of the caller. Returns the message.';
+revoke all on function parley_api.remove_reaction(uuid, text) from public;
+grant execute on function parley_api.remove_reaction(uuid, text) to authenticated;
+
+create or replace function parley_api.send_system_message(
+    conversation_id uuid,
+    content text,
+    metadata jsonb default null
+)
+returns jsonb
+language sql
+volatile
+security invoker
+begin atomic
+    select parley.send_system_message(
+        send_system_message.conversation_id,
+        send_system_message.content,
+        send_system_message.metadata
+    );
+end;
+comment on function parley_api.send_system_message(uuid, text, jsonb) is
+'Writes a system message, inside the transaction of the caller. Returns it.';
+revoke all on function parley_api.send_system_message(uuid, text, jsonb) from public;
+grant execute on function parley_api.send_system_message(uuid, text, jsonb) to service_role;

@@ -1,0 +1,67 @@
+-- Read and delivery state. Bodies are bound to the private functions when they are created: callers need no usage on the private schema,
+-- and the wrappers no search_path of their own; they are inlined where they are called.
+
+create or replace function parley_api.mark_as_read(conversation_id uuid, seq bigint default null)
+returns jsonb
+language sql
+volatile
+security invoker
+begin atomic
+    select parley.mark_as_read(mark_as_read.conversation_id, mark_as_read.seq);
+end;
+comment on function parley_api.mark_as_read(uuid, bigint) is
+'The caller has read everything up to seq, by default everything.';
+revoke all on function parley_api.mark_as_read(uuid, bigint) from public;
+grant execute on function parley_api.mark_as_read(uuid, bigint) to authenticated;
+
+create or replace function parley_api.mark_message_as_read(message_id uuid)
+returns jsonb
+language sql
+volatile
+security invoker
+begin atomic
+    select parley.mark_message_as_read(mark_message_as_read.message_id);
+end;
+comment on function parley_api.mark_message_as_read(uuid) is
+'The caller has read everything up to this message.';
+revoke all on function parley_api.mark_message_as_read(uuid) from public;
+grant execute on function parley_api.mark_message_as_read(uuid) to authenticated;
+
+create or replace function parley_api.mark_as_unread(conversation_id uuid)
+returns jsonb
+language sql
+volatile
+security invoker
+begin atomic
+    select parley.mark_as_unread(mark_as_unread.conversation_id);
+end;
+comment on function parley_api.mark_as_unread(uuid) is
+'Shows the conversation as unread to the caller until it is next read.';
+revoke all on function parley_api.mark_as_unread(uuid) from public;
+grant execute on function parley_api.mark_as_unread(uuid) to authenticated;
+
+create or replace function parley_api.mark_as_delivered(conversation_id uuid, seq bigint default null)
+returns jsonb
+language sql
+volatile
+security invoker
+begin atomic
+    select parley.mark_as_delivered(mark_as_delivered.conversation_id, mark_as_delivered.seq);
+end;
+comment on function parley_api.mark_as_delivered(uuid, bigint) is
+'Everything up to seq, by default everything, has reached a device of the caller.';
+revoke all on function parley_api.mark_as_delivered(uuid, bigint) from public;
+grant execute on function parley_api.mark_as_delivered(uuid, bigint) to authenticated;
+
+create or replace function parley_api.get_unread_counts()
+returns jsonb
+language sql
+stable
+security invoker
+begin atomic
+    select parley.get_unread_counts();
+end;
+comment on function parley_api.get_unread_counts() is
+'Unread counts of the caller, in total and by conversation; muted ones apart.';
+revoke all on function parley_api.get_unread_counts() from public;
+grant execute on function parley_api.get_unread_counts() to authenticated;

@@ -1,0 +1,183 @@
+-- The one access rule: a current participant sees a conversation, from history_from_seq on, as far back as the viewer's
+-- own tier allows. Policies, joins, replay and every function use the helpers below.
+
+create or replace function parley.my_conversation_ids()
+returns setof uuid
+language sql
+stable
+security definer
+rows 50
+set search_path = pg_catalog, pg_temp
+as $$
+    select p.conversation_id
+    from parley.participant as p
+    inner join parley.account as a on p.user_id = a.id
+    where
+        p.user_id = (select parley.current_user_id())
+        and p.left_at is null
+        and a.suspended_at is null
+        and a.deleted_at is null
+        and parley.token_is_valid(a.tokens_valid_after)
+$$;
+comment on function parley.my_conversation_ids() is
+'Conversations the caller is in. For policies: conversation_id = any (array(select parley.my_conversation_ids())).';
+revoke all on function parley.my_conversation_ids() from public;
+grant execute on function parley.my_conversation_ids() to authenticated;
+
+create or replace function parley.my_history_floors()
+returns jsonb
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(jsonb_object_agg(p.conversation_id, p.history_from_seq), '{}')
+    from parley.participant as p
+    where p.user_id = (select parley.current_user_id()) and p.left_at is null and p.history_from_seq > 1
+$$;
+comment on function parley.my_history_floors() is
+'First seq the caller may see, by conversation, where that is not the first message.';
+revoke all on function parley.my_history_floors() from public;
+grant execute on function parley.my_history_floors() to authenticated;
+
+create or replace function parley.message_floor_of(user_id uuid)
+returns uuid
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(
+        parley.uuid_v7_floor(
+            now() - make_interval(days => least(parley.limit_of(message_floor_of.user_id, 'retention_days'), 36500)::integer)
+        ),
+        '00000000-0000-0000-0000-000000000000'
+    )
+$$;
+comment on function parley.message_floor_of(uuid) is
+'The smallest message id the user may see: how far back the tier reaches. A bound on id also skips old partitions.';
+revoke all on function parley.message_floor_of(uuid) from public;
+
+create or replace function parley.my_message_floor()
+returns uuid
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select parley.message_floor_of(parley.current_user_id())
+$$;
+comment on function parley.my_message_floor() is 'The smallest message id the caller may see.';
+revoke all on function parley.my_message_floor() from public;
+grant execute on function parley.my_message_floor() to authenticated;
+
+create or replace function parley.can_access_conversation(conversation_id uuid, user_id uuid default null)
+returns boolean
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_caller uuid := parley.current_user_id();
+    v_user_id uuid := coalesce(can_access_conversation.user_id, v_caller);
+begin
+    if not parley.is_host() then
+        v_caller := parley.require_caller();
+        -- who is in a conversation is known only to those who are
+        if v_user_id <> v_caller and not exists (
+            select from parley.participant as p
+            where p.conversation_id = can_access_conversation.conversation_id
+                and p.user_id = v_caller and p.left_at is null
+        ) then
+            return false;
+        end if;
+    end if;
+    return exists (
+        select from parley.participant as p
+        inner join parley.account as a on p.user_id = a.id
+        where p.conversation_id = can_access_conversation.conversation_id
+            and p.user_id = v_user_id
+            and p.left_at is null
+            and a.suspended_at is null
+            and a.deleted_at is null
+    );
+end;
+$$;
+comment on function parley.can_access_conversation(uuid, uuid) is
+'True if the user (by default the caller) is in the conversation. A caller who is not in it gets false for everybody.';
+revoke all on function parley.can_access_conversation(uuid, uuid) from public;
+grant execute on function parley.can_access_conversation(uuid, uuid) to authenticated, service_role;
+
+create or replace function parley.require_participant(conversation_id uuid, user_id uuid)
+returns parley.participant
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_participant parley.participant;
+begin
+    if require_participant.conversation_id is null then
+        raise exception using errcode = 'PT400', message = 'conversation_id is required.';
+    end if;
+    select p.* into v_participant
+    from parley.participant as p
+    where p.conversation_id = require_participant.conversation_id
+        and p.user_id = require_participant.user_id
+        and p.left_at is null;
+    if not found then
+        raise exception using
+            errcode = 'PT403',
+            message = 'You are not a participant of this conversation, or it does not exist.';
+    end if;
+    return v_participant;
+end;
+$$;
+comment on function parley.require_participant(uuid, uuid) is
+'The user''s current participant row, or PT403, which does not tell an unknown conversation from a foreign one.';
+revoke all on function parley.require_participant(uuid, uuid) from public;
+
+create or replace function parley.require_message(message_id uuid, user_id uuid)
+returns parley.message
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_message parley.message;
+begin
+    if require_message.message_id is null then
+        raise exception using errcode = 'PT400', message = 'message_id is required.';
+    end if;
+    select m.* into v_message
+    from parley.message as m
+    inner join parley.participant as p on m.conversation_id = p.conversation_id
+    where m.id = require_message.message_id
+        and p.user_id = require_message.user_id
+        and p.left_at is null
+        and m.seq >= p.history_from_seq
+        and m.id >= parley.message_floor_of(require_message.user_id)
+        and (m.expires_at is null or m.expires_at > now())
+        and not exists (
+            select from parley.message_hidden as h
+            where h.conversation_id = m.conversation_id
+                and h.user_id = require_message.user_id
+                and h.seq = m.seq
+        );
+    if not found then
+        raise exception using
+            errcode = 'PT404',
+            message = 'The message does not exist, or you may not see it.';
+    end if;
+    return v_message;
+end;
+$$;
+comment on function parley.require_message(uuid, uuid) is
+'A message the user may see, or PT404, which does not tell an unknown message from a foreign one.';
+revoke all on function parley.require_message(uuid, uuid) from public;

@@ -1,0 +1,333 @@
+-- Sending. The order of the locks is: the client's key, the sender's rate bucket, the conversation. A retry waits on
+-- the key and takes no seq; everything after the conversation's lock is one statement: number, membership, message, event.
+
+create or replace function parley.validate_metadata(metadata jsonb)
+returns jsonb
+language plpgsql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if metadata is null or metadata = '{}' then
+        return null;
+    end if;
+    if jsonb_typeof(metadata) <> 'object' then
+        raise exception using errcode = 'PT400', message = 'metadata must be a JSON object.';
+    end if;
+    if octet_length(metadata::text) > 8192 then
+        raise exception using errcode = 'PT413', message = 'metadata may have at most 8192 bytes.';
+    end if;
+    return metadata;
+end;
+$$;
+comment on function parley.validate_metadata(jsonb) is 'Metadata as it is stored: an object of at most 8192 bytes; null for an empty one.';
+revoke all on function parley.validate_metadata(jsonb) from public;
+
+create or replace function parley.validate_content(content text, max_length bigint)
+returns void
+language plpgsql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if content is null or content !~ '\S' then
+        raise exception using errcode = 'PT400', message = 'content must not be empty.';
+    end if;
+    if char_length(content) > max_length then
+        raise exception using
+            errcode = 'PT400',
+            message = format('content may have at most %s characters.', max_length),
+            detail = format('It has %s.', char_length(content));
+    end if;
+end;
+$$;
+comment on function parley.validate_content(text, bigint) is 'Fails with PT400 if the text is empty or longer than the limit (null: no limit).';
+revoke all on function parley.validate_content(text, bigint) from public;
+
+create or replace function parley.check_message_request(
+    conversation_id uuid,
+    content text,
+    type text,
+    max_length bigint,
+    reply_to_id uuid,
+    attachment_ids uuid[],
+    mentions uuid[],
+    metadata jsonb,
+    expires_in interval,
+    history_from_seq bigint
+)
+returns void
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_type parley.message_type;
+begin
+    select t.* into v_type from parley.message_type as t where t.name = check_message_request.type;
+    if not found or not v_type.client_may_send then
+        raise exception using
+            errcode = 'PT400',
+            message = 'This message type cannot be sent.',
+            hint = (
+                select format('Types: %s.', string_agg(t.name, ', ' order by t.name))
+                from parley.message_type as t
+                where t.client_may_send
+            );
+    end if;
+    if v_type.requires_content or check_message_request.content is not null then
+        perform parley.validate_content(check_message_request.content, max_length);
+    elsif check_message_request.metadata is null or check_message_request.metadata = '{}' then
+        raise exception using errcode = 'PT400', message = 'A message needs content, metadata or an attachment.';
+    end if;
+    if cardinality(check_message_request.attachment_ids) > 0 then
+        raise exception using
+            errcode = 'PT404',
+            message = 'An attachment does not exist, or you may not use it.';
+    end if;
+    if check_message_request.expires_in not between interval '1 second' and interval '366 days' then
+        raise exception using errcode = 'PT400', message = 'expires_in must be between 1 second and 366 days.';
+    end if;
+    if check_message_request.reply_to_id is not null and not exists (
+        select from parley.message as m
+        where m.id = check_message_request.reply_to_id
+            and m.conversation_id = check_message_request.conversation_id
+            and m.seq >= check_message_request.history_from_seq
+    ) then
+        raise exception using
+            errcode = 'PT404',
+            message = 'The message to reply to does not exist in this conversation.';
+    end if;
+    if check_message_request.mentions is not null then
+        if cardinality(check_message_request.mentions) > 256 then
+            raise exception using errcode = 'PT400', message = 'At most 256 users can be mentioned.';
+        end if;
+        if exists (
+            select from unnest(check_message_request.mentions) as u (id)
+            where not exists (
+                select from parley.participant as p
+                where p.conversation_id = check_message_request.conversation_id
+                    and p.user_id = u.id
+                    and p.left_at is null
+            )
+        ) then
+            raise exception using
+                errcode = 'PT400',
+                message = 'Only participants of the conversation can be mentioned.';
+        end if;
+    end if;
+end;
+$$;
+comment on function parley.check_message_request(
+    uuid, text, text, bigint, uuid, uuid[], uuid[], jsonb, interval, bigint
+) is 'Checks everything about a message that a plain short text does not need.';
+revoke all on function parley.check_message_request(
+    uuid, text, text, bigint, uuid, uuid[], uuid[], jsonb, interval, bigint
+) from public;
+
+create or replace function parley.send_message(
+    conversation_id uuid,
+    content text default null,
+    type text default 'text',
+    client_message_id uuid default null,
+    reply_to_id uuid default null,
+    attachment_ids uuid[] default null,
+    mentions uuid[] default null,
+    metadata jsonb default null,
+    expires_in interval default null
+)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_user_id uuid := parley.current_user_id();
+    v_sender record;
+    v_metadata jsonb := parley.validate_metadata(send_message.metadata);
+    v_mentions uuid[] := nullif(send_message.mentions, '{}');
+    v_hash bytea;
+    v_id uuid := parley.uuid_v7();
+    v_message parley.message;
+begin
+    -- 1. everything that decides, by primary keys, in one statement
+    select
+        p.role,
+        p.app_role,
+        p.history_from_seq,
+        cp.type,
+        cp.status,
+        cp.who_can_send,
+        a.suspended_at,
+        a.deleted_at,
+        a.tokens_valid_after,
+        rate.amount,
+        rate.period_seconds,
+        rate.burst,
+        length.amount as max_length
+    into v_sender
+    from parley.participant as p
+    inner join parley.conversation_profile as cp on p.conversation_id = cp.conversation_id
+    inner join parley.account as a on p.user_id = a.id
+    left join parley.tier_limit as rate on a.tier_name = rate.tier_name and rate.name = 'messages_per_minute'
+    left join parley.tier_limit as length on a.tier_name = length.tier_name and length.name = 'max_content_length'
+    where p.conversation_id = send_message.conversation_id and p.user_id = v_user_id and p.left_at is null;
+    if not found then
+        perform parley.require_participant(send_message.conversation_id, parley.require_caller());
+    end if;
+    if v_sender.suspended_at is not null
+        or v_sender.deleted_at is not null
+        or v_sender.tokens_valid_after is not null
+    then
+        perform parley.require_caller();
+    end if;
+
+    -- 2. once and only once: a racing retry waits here for the first one to end, and a late one gets its message whatever
+    -- has changed since
+    if send_message.client_message_id is not null then
+        v_hash := sha256(convert_to(
+            row(
+                send_message.type, send_message.reply_to_id, v_mentions, v_metadata,
+                extract(epoch from send_message.expires_in), send_message.content
+            )::text,
+            'UTF8'
+        ));
+        insert into parley.message_key (conversation_id, sender_id, client_message_id, message_id, request_hash)
+        values (send_message.conversation_id, v_user_id, send_message.client_message_id, v_id, v_hash)
+        on conflict do nothing;
+        if not found then
+            return parley.repeated_message(
+                send_message.conversation_id, v_user_id, send_message.client_message_id, v_hash
+            );
+        end if;
+    end if;
+
+    -- 3. the request itself
+    if send_message.type = 'text'
+        and send_message.reply_to_id is null
+        and send_message.attachment_ids is null
+        and v_mentions is null
+        and send_message.expires_in is null
+    then
+        perform parley.validate_content(send_message.content, v_sender.max_length);
+    else
+        perform parley.check_message_request(
+            send_message.conversation_id, send_message.content, send_message.type, v_sender.max_length,
+            send_message.reply_to_id, send_message.attachment_ids, v_mentions, v_metadata,
+            send_message.expires_in, v_sender.history_from_seq
+        );
+    end if;
+
+    -- 4. may anybody send here, and may this sender now
+    if v_sender.status <> 'active' then
+        raise exception using
+            errcode = 'PT403',
+            message = format('This conversation is %s and takes no new messages.', v_sender.status);
+    end if;
+    if (v_sender.type = 'announcement' or v_sender.who_can_send = 'admins_only') and v_sender.role = 'member' then
+        raise exception using errcode = 'PT403', message = 'Only admins can send messages in this conversation.';
+    end if;
+    if v_sender.amount is not null then
+        perform parley.take_token(
+            v_user_id, 'messages_per_minute', v_sender.amount, v_sender.period_seconds, v_sender.burst
+        );
+    end if;
+
+    -- 5. The update takes the conversation's lock. What follows reads the participant under it: the row is followed to
+    -- its newest version, so a removal that has just committed is seen and nothing is written.
+    with conversation as (
+        update parley.conversation as c
+        set
+            last_seq = c.last_seq + 1,
+            last_event_seq = c.last_event_seq + 1,
+            last_activity_at = greatest(c.last_activity_at, clock_timestamp())
+        where c.id = send_message.conversation_id
+        returning c.id, c.last_seq, c.last_event_seq, c.last_activity_at
+    ),
+
+    sender as (
+        update parley.participant as p
+        set
+            -- who has read everything before has also read this
+            last_read_seq = case when p.last_read_seq = c.last_seq - 1 then c.last_seq else p.last_read_seq end,
+            last_delivered_seq = case
+                when p.last_read_seq = c.last_seq - 1 then c.last_seq else p.last_delivered_seq
+            end,
+            own_unread = case when p.last_read_seq = c.last_seq - 1 then 0 else p.own_unread + 1 end
+        from conversation as c
+        where p.conversation_id = send_message.conversation_id and p.user_id = v_user_id and p.left_at is null
+        returning c.last_seq, c.last_event_seq, c.last_activity_at, coalesce(p.app_role, p.role) as sender_role
+    ),
+
+    event as (
+        insert into parley.event (event_seq, message_seq, conversation_id, actor_id, message_id, kind)
+        select s.last_event_seq, s.last_seq, send_message.conversation_id, v_user_id, v_id, 'message:new'
+        from sender as s
+    )
+
+    insert into parley.message as m (
+        id, conversation_id, seq, sender_id, reply_to_id, client_message_id, created_at, expires_at,
+        sender_role, type, content, metadata, mentions
+    )
+    select
+        v_id, send_message.conversation_id, s.last_seq, v_user_id, send_message.reply_to_id,
+        send_message.client_message_id, s.last_activity_at, s.last_activity_at + send_message.expires_in,
+        s.sender_role, send_message.type, send_message.content, v_metadata, v_mentions
+    from sender as s
+    returning m.* into v_message;
+    if v_message.id is null then
+        perform parley.require_participant(send_message.conversation_id, v_user_id);
+        raise exception using errcode = '40001', message = 'The membership changed while sending.', hint = 'Try again.';
+    end if;
+    perform parley.ring();
+    return parley.message_json(v_message, '[]');
+end;
+$$;
+comment on function parley.send_message(uuid, text, text, uuid, uuid, uuid[], uuid[], jsonb, interval) is
+'Sends a message as the caller and returns it. The same client_message_id again returns the first message; with other content PT409.';
+revoke all on function parley.send_message(uuid, text, text, uuid, uuid, uuid[], uuid[], jsonb, interval) from public;
+grant execute on function parley.send_message(uuid, text, text, uuid, uuid, uuid[], uuid[], jsonb, interval) to authenticated;
+
+create or replace function parley.repeated_message(
+    conversation_id uuid, sender_id uuid, client_message_id uuid, request_hash bytea
+)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_key parley.message_key;
+    v_message parley.message;
+begin
+    select k.* into strict v_key
+    from parley.message_key as k
+    where k.conversation_id = repeated_message.conversation_id
+        and k.sender_id = repeated_message.sender_id
+        and k.client_message_id = repeated_message.client_message_id;
+    if v_key.request_hash <> repeated_message.request_hash then
+        raise exception using
+            errcode = 'PT409',
+            message = 'This client_message_id was already used for another message.',
+            hint = 'Use a new uuid for every message, and the same one only to repeat a send.';
+    end if;
+    select m.* into v_message from parley.message as m where m.id = v_key.message_id;
+    if not found then
+        raise exception using
+            errcode = 'PT409',
+            message = 'This message was sent before and has since been purged.';
+    end if;
+    return parley.message_json(v_message);
+end;
+$$;
+comment on function parley.repeated_message(uuid, uuid, uuid, bytea) is
+'The message an earlier send with this client_message_id made, or PT409 if that send asked for something else.';
+revoke all on function parley.repeated_message(uuid, uuid, uuid, bytea) from public;

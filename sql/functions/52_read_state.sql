@@ -1,0 +1,300 @@
+-- Read and delivery horizons. They only move forward; each advance of reading leaves a marker row, from which the moment
+-- any message was read follows. Nothing is written per message or per recipient.
+
+create or replace function parley.own_messages(
+    conversation_id uuid, user_id uuid, after_seq bigint, up_to_seq bigint
+)
+returns bigint
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select count(*)
+    from parley.message as m
+    where
+        m.conversation_id = own_messages.conversation_id
+        and m.seq > own_messages.after_seq
+        and m.seq <= own_messages.up_to_seq
+        and (
+            m.sender_id = own_messages.user_id
+            or (m.sender_id is null and m.metadata ->> 'actor_id' = own_messages.user_id::text)
+        )
+$$;
+comment on function parley.own_messages(uuid, uuid, bigint, bigint) is
+'How many messages in that range the user sent or, for system messages, caused.';
+revoke all on function parley.own_messages(uuid, uuid, bigint, bigint) from public;
+
+create or replace function parley.read_state_json(participant parley.participant, last_seq bigint)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select jsonb_build_object(
+        'conversation_id', participant.conversation_id,
+        'last_read_seq', participant.last_read_seq,
+        'last_read_at', participant.last_read_at,
+        'last_delivered_seq', participant.last_delivered_seq,
+        'marked_unread', participant.marked_unread,
+        'unread_count', parley.unread_count(participant, last_seq)
+    )
+$$;
+comment on function parley.read_state_json(parley.participant, bigint) is 'Where a participant has got to in a conversation.';
+revoke all on function parley.read_state_json(parley.participant, bigint) from public;
+
+create or replace function parley.advance_horizon(
+    user_id uuid, conversation_id uuid, seq bigint, is_read boolean
+)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_participant parley.participant := parley.require_participant(
+        advance_horizon.conversation_id, advance_horizon.user_id
+    );
+    v_last_seq bigint;
+    v_seq bigint;
+    v_now timestamptz := clock_timestamp();
+begin
+    if advance_horizon.seq < 0 then
+        raise exception using errcode = 'PT400', message = 'seq must not be negative.';
+    end if;
+    select c.last_seq into strict v_last_seq
+    from parley.conversation as c
+    where c.id = advance_horizon.conversation_id;
+    v_seq := least(coalesce(advance_horizon.seq, v_last_seq), v_last_seq);
+    -- horizons never go back, so without the lock a "nothing to do" can already be trusted
+    if v_seq <= v_participant.last_delivered_seq
+        and (not is_read or (v_seq <= v_participant.last_read_seq and not v_participant.marked_unread))
+    then
+        return parley.read_state_json(v_participant, v_last_seq);
+    end if;
+
+    v_last_seq := (parley.lock_conversation(advance_horizon.conversation_id)).last_seq;
+    v_participant := parley.require_participant(advance_horizon.conversation_id, advance_horizon.user_id);
+    if is_read and v_seq > v_participant.last_read_seq then
+        update parley.participant as p
+        set
+            last_read_seq = v_seq,
+            last_read_at = v_now,
+            last_delivered_seq = greatest(p.last_delivered_seq, v_seq),
+            marked_unread = false,
+            own_unread = case
+                when p.own_unread = 0 or v_seq = v_last_seq then 0
+                else greatest(
+                    0, p.own_unread - parley.own_messages(p.conversation_id, p.user_id, p.last_read_seq, v_seq)
+                )
+            end
+        where p.conversation_id = advance_horizon.conversation_id and p.user_id = advance_horizon.user_id
+        returning p.* into v_participant;
+        insert into parley.read_marker (conversation_id, user_id, seq, read_at)
+        values (advance_horizon.conversation_id, advance_horizon.user_id, v_seq, v_now);
+        perform parley.append_read_event(v_participant);
+    elsif not is_read and v_seq > v_participant.last_delivered_seq then
+        update parley.participant as p
+        set last_delivered_seq = v_seq
+        where p.conversation_id = advance_horizon.conversation_id and p.user_id = advance_horizon.user_id
+        returning p.* into v_participant;
+        perform parley.append_event(
+            advance_horizon.conversation_id, 'message:delivered', advance_horizon.user_id, null, null,
+            advance_horizon.user_id, jsonb_build_object('last_delivered_seq', v_seq)
+        );
+    elsif is_read and v_participant.marked_unread then
+        update parley.participant as p
+        set marked_unread = false
+        where p.conversation_id = advance_horizon.conversation_id and p.user_id = advance_horizon.user_id
+        returning p.* into v_participant;
+        perform parley.append_settings_event(v_participant);
+    end if;
+    return parley.read_state_json(v_participant, v_last_seq);
+end;
+$$;
+comment on function parley.advance_horizon(uuid, uuid, bigint, boolean) is
+'Moves the read (and delivery) or only the delivery horizon of a participant forward; nothing is written if it does not move.';
+revoke all on function parley.advance_horizon(uuid, uuid, bigint, boolean) from public;
+
+create or replace function parley.append_read_event(participant parley.participant)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_data jsonb := jsonb_build_object(
+        'last_read_seq', participant.last_read_seq, 'read_at', participant.last_read_at
+    );
+begin
+    -- without read receipts only the reader's own devices learn of it
+    if (select a.read_receipts from parley.account as a where a.id = participant.user_id) then
+        perform parley.append_event(
+            participant.conversation_id, 'message:read', participant.user_id, null, null, participant.user_id, v_data
+        );
+    else
+        perform parley.append_event(
+            null, 'message:read', participant.user_id, null, null, participant.user_id,
+            v_data || jsonb_build_object('conversation_id', participant.conversation_id)
+        );
+    end if;
+end;
+$$;
+comment on function parley.append_read_event(parley.participant) is
+'Tells the conversation, or only the reader if they keep receipts to themselves, that the read horizon moved.';
+revoke all on function parley.append_read_event(parley.participant) from public;
+
+create or replace function parley.append_settings_event(participant parley.participant)
+returns void
+language sql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select parley.append_event(
+        null, 'participant:updated', participant.user_id, null, null, participant.user_id,
+        jsonb_build_object(
+            'conversation_id', participant.conversation_id,
+            'settings', parley.my_settings_json(participant)
+        )
+    )
+$$;
+comment on function parley.append_settings_event(parley.participant) is
+'Tells a participant''s other devices that their own settings for a conversation changed.';
+revoke all on function parley.append_settings_event(parley.participant) from public;
+
+create or replace function parley.mark_as_read(conversation_id uuid, seq bigint default null)
+returns jsonb
+language sql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select parley.advance_horizon(parley.require_caller(), mark_as_read.conversation_id, mark_as_read.seq, true)
+$$;
+comment on function parley.mark_as_read(uuid, bigint) is
+'The caller has read everything up to seq, by default everything. Returns the read state.';
+revoke all on function parley.mark_as_read(uuid, bigint) from public;
+grant execute on function parley.mark_as_read(uuid, bigint) to authenticated;
+
+create or replace function parley.mark_message_as_read(message_id uuid)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := parley.require_caller();
+    v_message parley.message := parley.require_message(message_id, v_user_id);
+begin
+    return parley.advance_horizon(v_user_id, v_message.conversation_id, v_message.seq, true);
+end;
+$$;
+comment on function parley.mark_message_as_read(uuid) is
+'The caller has read everything up to this message. Returns the read state.';
+revoke all on function parley.mark_message_as_read(uuid) from public;
+grant execute on function parley.mark_message_as_read(uuid) to authenticated;
+
+create or replace function parley.mark_as_delivered(conversation_id uuid, seq bigint default null)
+returns jsonb
+language sql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select parley.advance_horizon(
+        parley.require_caller(), mark_as_delivered.conversation_id, mark_as_delivered.seq, false
+    )
+$$;
+comment on function parley.mark_as_delivered(uuid, bigint) is
+'Everything up to seq, by default everything, has reached a device of the caller. Returns the read state.';
+revoke all on function parley.mark_as_delivered(uuid, bigint) from public;
+grant execute on function parley.mark_as_delivered(uuid, bigint) to authenticated;
+
+create or replace function parley.mark_as_unread(conversation_id uuid)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_user_id uuid := parley.require_caller();
+    v_participant parley.participant := parley.require_participant(mark_as_unread.conversation_id, v_user_id);
+    v_last_seq bigint := (parley.lock_conversation(mark_as_unread.conversation_id)).last_seq;
+begin
+    update parley.participant as p
+    set marked_unread = true
+    where p.conversation_id = mark_as_unread.conversation_id
+        and p.user_id = v_user_id and p.left_at is null and not p.marked_unread
+    returning p.* into v_participant;
+    if found then
+        perform parley.append_settings_event(v_participant);
+    else
+        v_participant := parley.require_participant(mark_as_unread.conversation_id, v_user_id);
+    end if;
+    return parley.read_state_json(v_participant, v_last_seq);
+end;
+$$;
+comment on function parley.mark_as_unread(uuid) is
+'Shows the conversation as unread to the caller until it is next read. The read horizon, and so the receipts, stay.';
+revoke all on function parley.mark_as_unread(uuid) from public;
+grant execute on function parley.mark_as_unread(uuid) to authenticated;
+
+create or replace function parley.get_unread_counts()
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := parley.require_caller();
+begin
+    return (
+        select jsonb_build_object(
+            'total', coalesce(sum(u.unread) filter (where not u.muted), 0),
+            'muted_total', coalesce(sum(u.unread) filter (where u.muted), 0),
+            'unread_conversations', count(*) filter (where not u.muted),
+            'conversations', coalesce(
+                jsonb_agg(
+                    jsonb_build_object(
+                        'conversation_id', u.conversation_id,
+                        'unread_count', u.unread,
+                        'marked_unread', u.marked_unread,
+                        'muted', u.muted,
+                        'archived', u.archived
+                    )
+                    order by u.last_activity_at desc, u.conversation_id
+                ),
+                '[]'
+            )
+        )
+        from (
+            select
+                p.conversation_id,
+                p.marked_unread,
+                c.last_activity_at,
+                parley.unread_count(p, c.last_seq) as unread,
+                p.archived_at is not null as archived,
+                coalesce(p.muted_until > now(), false) or p.notification_level = 'none' as muted
+            from parley.participant as p
+            inner join parley.conversation as c on p.conversation_id = c.id
+            where p.user_id = v_user_id
+                and p.left_at is null
+                and (c.last_seq > p.last_read_seq or p.marked_unread)
+        ) as u
+        where u.unread > 0 or u.marked_unread
+    );
+end;
+$$;
+comment on function parley.get_unread_counts() is
+'Unread messages of the caller: in total, muted conversations apart, and for each conversation that has any.';
+revoke all on function parley.get_unread_counts() from public;
+grant execute on function parley.get_unread_counts() to authenticated;

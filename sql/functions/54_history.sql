@@ -1,0 +1,180 @@
+-- The history of a conversation: pages by seq, answered by the (conversation_id, seq) index of the partitions that can
+-- hold what the viewer may see.
+
+create or replace function parley.message_page(
+    conversation_id uuid,
+    user_id uuid,
+    floor_id uuid,
+    from_seq bigint,
+    to_seq bigint,
+    newest_first boolean,
+    max_rows integer
+)
+returns setof parley.message
+language plpgsql
+stable
+security definer
+rows 50
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    -- two statements, so that each is an index scan in its own direction; the bounds on id leave out partitions
+    if newest_first then
+        return query
+        select m.*
+        from parley.message as m
+        where m.conversation_id = message_page.conversation_id
+            and m.seq between message_page.from_seq and message_page.to_seq
+            and m.id >= message_page.floor_id
+            and m.id < parley.uuid_v7_floor(now() + interval '1 day')
+            and (m.expires_at is null or m.expires_at > now())
+            and not exists (
+                select from parley.message_hidden as h
+                where h.conversation_id = message_page.conversation_id
+                    and h.user_id = message_page.user_id
+                    and h.seq = m.seq
+            )
+        order by m.seq desc
+        limit message_page.max_rows;
+    else
+        return query
+        select m.*
+        from parley.message as m
+        where m.conversation_id = message_page.conversation_id
+            and m.seq between message_page.from_seq and message_page.to_seq
+            and m.id >= message_page.floor_id
+            and m.id < parley.uuid_v7_floor(now() + interval '1 day')
+            and (m.expires_at is null or m.expires_at > now())
+            and not exists (
+                select from parley.message_hidden as h
+                where h.conversation_id = message_page.conversation_id
+                    and h.user_id = message_page.user_id
+                    and h.seq = m.seq
+            )
+        order by m.seq
+        limit message_page.max_rows;
+    end if;
+end;
+$$;
+comment on function parley.message_page(uuid, uuid, uuid, bigint, bigint, boolean, integer) is
+'Messages the user may see between two seqs, from one end or the other.';
+revoke all on function parley.message_page(uuid, uuid, uuid, bigint, bigint, boolean, integer) from public;
+
+create or replace function parley.get_conversation_messages(
+    conversation_id uuid,
+    before_seq bigint default null,
+    after_seq bigint default null,
+    around_seq bigint default null,
+    page_size integer default 50
+)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_user_id uuid := parley.require_caller();
+    v_page_size integer := parley.require_page_size(get_conversation_messages.page_size);
+    v_me parley.participant := parley.require_participant(get_conversation_messages.conversation_id, v_user_id);
+    v_floor_id uuid := parley.message_floor_of(v_user_id);
+    v_last_seq bigint;
+    v_older parley.message[] := '{}';
+    v_newer parley.message[] := '{}';
+    v_older_size integer := v_page_size;
+    v_newer_size integer := 0;
+    v_split_seq bigint;
+    v_more_before boolean;
+    v_more_after boolean;
+    v_read_seq bigint;
+    v_delivered_seq bigint;
+begin
+    if num_nonnulls(before_seq, after_seq, around_seq) > 1 then
+        raise exception using
+            errcode = 'PT400',
+            message = 'Only one of before_seq, after_seq and around_seq can be given.';
+    end if;
+    if least(before_seq, after_seq, around_seq) < 0 then
+        raise exception using errcode = 'PT400', message = 'A seq must not be negative.';
+    end if;
+    select c.last_seq into v_last_seq
+    from parley.conversation as c
+    where c.id = get_conversation_messages.conversation_id;
+
+    -- the page is what lies up to the split, newest first, and what lies after it, oldest first
+    v_split_seq := v_last_seq;
+    if before_seq is not null then
+        v_split_seq := least(before_seq - 1, v_last_seq);
+    elsif after_seq is not null then
+        v_split_seq := after_seq;
+        v_older_size := 0;
+        v_newer_size := v_page_size;
+    elsif around_seq is not null then
+        v_split_seq := least(around_seq, v_last_seq);
+        v_older_size := (v_page_size + 1) / 2;
+        v_newer_size := v_page_size - v_older_size;
+    end if;
+
+    -- one more than needed on each side tells whether there is more
+    select coalesce(array_agg(m order by m.seq), '{}') into v_older
+    from parley.message_page(
+        get_conversation_messages.conversation_id, v_user_id, v_floor_id,
+        v_me.history_from_seq, v_split_seq, true, v_older_size + 1
+    ) as m;
+    v_more_before := cardinality(v_older) > v_older_size;
+    if v_more_before then
+        v_older := v_older[2:];
+    end if;
+    select coalesce(array_agg(m order by m.seq), '{}') into v_newer
+    from parley.message_page(
+        get_conversation_messages.conversation_id, v_user_id, v_floor_id,
+        greatest(v_me.history_from_seq, v_split_seq + 1), v_last_seq, false, v_newer_size + 1
+    ) as m;
+    v_more_after := cardinality(v_newer) > v_newer_size;
+    if v_more_after then
+        v_newer := v_newer[:v_newer_size];
+    end if;
+
+    -- a message of the viewer is read when everybody has read it, delivered when everybody has it
+    select min(case when a.read_receipts then p.last_read_seq else 0 end), min(p.last_delivered_seq)
+    into v_read_seq, v_delivered_seq
+    from parley.participant as p
+    inner join parley.account as a on p.user_id = a.id
+    where p.conversation_id = get_conversation_messages.conversation_id
+        and p.user_id <> v_user_id
+        and p.left_at is null;
+
+    return jsonb_build_object(
+        'messages', coalesce(
+            (
+                select jsonb_agg(
+                    parley.message_json(
+                        m,
+                        case when m.deleted_at is null then parley.reactions_json(m.conversation_id, m.id) else '[]' end,
+                        case
+                            when m.sender_id is distinct from v_user_id then 'sent'
+                            when m.seq <= v_read_seq then 'read'
+                            when m.seq <= v_delivered_seq then 'delivered'
+                            else 'sent'
+                        end
+                    )
+                    order by m.seq
+                )
+                from unnest(v_older || v_newer) as m
+            ),
+            '[]'
+        ),
+        'has_more', case when after_seq is not null then v_more_after else v_more_before end,
+        'has_more_before', v_more_before,
+        'has_more_after', v_more_after,
+        'last_seq', v_last_seq,
+        'last_read_seq', v_me.last_read_seq
+    );
+end;
+$$;
+comment on function parley.get_conversation_messages(uuid, bigint, bigint, bigint, integer) is
+'A page of a conversation, oldest first: the newest by default, or before, after or around a seq. has_more looks in the direction asked for.';
+revoke all on function parley.get_conversation_messages(uuid, bigint, bigint, bigint, integer) from public;
+grant execute on function parley.get_conversation_messages(uuid, bigint, bigint, bigint, integer) to authenticated;

@@ -1,0 +1,248 @@
+-- Changing what was sent: editing, deleting and reacting. Each takes the conversation's lock first and then looks at the
+-- message again, so that two changes to one message cannot pass each other.
+
+create or replace function parley.require_writable(conversation_id uuid)
+returns parley.conversation_profile
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_profile parley.conversation_profile;
+begin
+    select cp.* into strict v_profile
+    from parley.conversation_profile as cp
+    where cp.conversation_id = require_writable.conversation_id;
+    if v_profile.status <> 'active' then
+        raise exception using
+            errcode = 'PT403',
+            message = format('This conversation is %s and takes no changes.', v_profile.status);
+    end if;
+    return v_profile;
+end;
+$$;
+comment on function parley.require_writable(uuid) is 'The profile of a conversation, or PT403 if it is archived or locked.';
+revoke all on function parley.require_writable(uuid) from public;
+
+create or replace function parley.lock_message(message_id uuid, user_id uuid)
+returns parley.message
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_message parley.message := parley.require_message(lock_message.message_id, lock_message.user_id);
+begin
+    perform parley.lock_conversation(v_message.conversation_id);
+    -- again, now that nobody else can change it, or the membership
+    return parley.require_message(lock_message.message_id, lock_message.user_id);
+end;
+$$;
+comment on function parley.lock_message(uuid, uuid) is
+'Takes the lock of the message''s conversation and returns the message as it is under it; PT404 if the user may not see it.';
+revoke all on function parley.lock_message(uuid, uuid) from public;
+
+create or replace function parley.keep_revision(message parley.message, user_id uuid, reason text)
+returns void
+language sql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    insert into parley.message_revision (
+        conversation_id, message_id, revision, replaced_by, reason, content, metadata
+    )
+    select
+        message.conversation_id,
+        message.id,
+        coalesce(max(r.revision), 0) + 1,
+        keep_revision.user_id,
+        keep_revision.reason,
+        message.content,
+        message.metadata
+    from parley.message_revision as r
+    where r.conversation_id = message.conversation_id and r.message_id = message.id
+$$;
+comment on function parley.keep_revision(parley.message, uuid, text) is 'Keeps what a message says before it changes.';
+revoke all on function parley.keep_revision(parley.message, uuid, text) from public;
+
+create or replace function parley.edit_message(message_id uuid, content text, metadata jsonb default null)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_user_id uuid := parley.provision_caller();
+    v_message parley.message;
+    v_metadata jsonb := parley.validate_metadata(edit_message.metadata);
+    v_minutes bigint := parley.limit_of(v_user_id, 'edit_window_minutes');
+begin
+    perform parley.validate_content(edit_message.content, parley.limit_of(v_user_id, 'max_content_length'));
+    v_message := parley.lock_message(edit_message.message_id, v_user_id);
+    if v_message.sender_id is distinct from v_user_id then
+        raise exception using errcode = 'PT403', message = 'Only the sender can edit a message.';
+    end if;
+    if v_message.deleted_at is not null then
+        raise exception using errcode = 'PT409', message = 'The message was deleted.';
+    end if;
+    perform parley.require_writable(v_message.conversation_id);
+    if edit_message.metadata is null then
+        v_metadata := v_message.metadata;
+    end if;
+    -- the same edit again changes nothing, whenever it comes
+    if v_message.content is not distinct from edit_message.content
+        and v_message.metadata is not distinct from v_metadata
+    then
+        return parley.message_json(v_message);
+    end if;
+    if clock_timestamp() > v_message.created_at + make_interval(mins => v_minutes::integer) then
+        raise exception using
+            errcode = 'PT403',
+            message = format('A message can be edited for %s minutes.', v_minutes);
+    end if;
+    perform parley.keep_revision(v_message, v_user_id, 'edited');
+    update parley.message as m
+    set content = edit_message.content, metadata = v_metadata, edited_at = clock_timestamp()
+    where m.id = v_message.id
+    returning m.* into v_message;
+    perform parley.append_event(
+        v_message.conversation_id, 'message:updated', v_user_id, v_message.id, v_message.seq, null, null
+    );
+    return parley.message_json(v_message);
+end;
+$$;
+comment on function parley.edit_message(uuid, text, jsonb) is
+'Changes the text, and the metadata if given, of a message the caller sent a short while ago. Returns the message.';
+revoke all on function parley.edit_message(uuid, text, jsonb) from public;
+grant execute on function parley.edit_message(uuid, text, jsonb) to authenticated;
+
+create or replace function parley.hide_message(message_id uuid, user_id uuid)
+returns parley.message
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_message parley.message;
+begin
+    -- without require_message: hiding twice is fine
+    select m.* into v_message
+    from parley.message as m
+    inner join parley.participant as p on m.conversation_id = p.conversation_id
+    where m.id = hide_message.message_id
+        and p.user_id = hide_message.user_id
+        and p.left_at is null
+        and m.seq >= p.history_from_seq;
+    if not found then
+        return parley.require_message(hide_message.message_id, hide_message.user_id);
+    end if;
+    insert into parley.message_hidden (conversation_id, user_id, seq, message_id, own)
+    values (
+        v_message.conversation_id,
+        hide_message.user_id,
+        v_message.seq,
+        v_message.id,
+        v_message.sender_id is not distinct from hide_message.user_id
+        or (v_message.sender_id is null and v_message.metadata ->> 'actor_id' = hide_message.user_id::text)
+    )
+    on conflict do nothing;
+    if found then
+        perform parley.append_event(
+            null, 'message:deleted', hide_message.user_id, v_message.id, v_message.seq, hide_message.user_id,
+            jsonb_build_object('conversation_id', v_message.conversation_id, 'for_everyone', false)
+        );
+    end if;
+    return v_message;
+end;
+$$;
+comment on function parley.hide_message(uuid, uuid) is 'Hides a message from one user, who alone is told.';
+revoke all on function parley.hide_message(uuid, uuid) from public;
+
+create or replace function parley.retract_message(message_id uuid, user_id uuid)
+returns parley.message
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_message parley.message := parley.lock_message(retract_message.message_id, retract_message.user_id);
+    v_role text := (
+        parley.require_participant(v_message.conversation_id, retract_message.user_id)
+    ).role;
+    v_minutes bigint := parley.limit_of(retract_message.user_id, 'delete_window_minutes');
+begin
+    if v_message.deleted_at is not null then
+        return v_message;
+    end if;
+    if v_role = 'member' and v_message.sender_id is distinct from retract_message.user_id then
+        raise exception using
+            errcode = 'PT403',
+            message = 'Only the sender or an admin can delete a message for everyone.';
+    end if;
+    if v_role = 'member' and clock_timestamp() > v_message.created_at + make_interval(mins => v_minutes::integer) then
+        raise exception using
+            errcode = 'PT403',
+            message = format('A message can be deleted for everyone for %s minutes.', v_minutes),
+            hint = 'It can still be deleted for yourself.';
+    end if;
+    perform parley.keep_revision(v_message, retract_message.user_id, 'deleted');
+    insert into parley.message_tombstone (conversation_id, seq, message_id, sender_id, deleted_by)
+    values (v_message.conversation_id, v_message.seq, v_message.id, v_message.sender_id, retract_message.user_id);
+    update parley.message as m
+    set content = null, metadata = null, mentions = null, deleted_at = clock_timestamp()
+    where m.id = v_message.id
+    returning m.* into v_message;
+    perform parley.append_event(
+        v_message.conversation_id, 'message:deleted', retract_message.user_id, v_message.id, v_message.seq, null,
+        jsonb_build_object('for_everyone', true)
+    );
+    return v_message;
+end;
+$$;
+comment on function parley.retract_message(uuid, uuid) is
+'Deletes a message for everyone: the row stays as a tombstone, what it said is kept for moderation only.';
+revoke all on function parley.retract_message(uuid, uuid) from public;
+
+create or replace function parley.delete_message(message_id uuid, for_everyone boolean default false)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := parley.provision_caller();
+    v_message parley.message;
+begin
+    if message_id is null then
+        raise exception using errcode = 'PT400', message = 'message_id is required.';
+    end if;
+    if coalesce(for_everyone, false) then
+        v_message := parley.retract_message(message_id, v_user_id);
+    else
+        v_message := parley.hide_message(message_id, v_user_id);
+    end if;
+    return jsonb_build_object(
+        'message_id', v_message.id,
+        'conversation_id', v_message.conversation_id,
+        'seq', v_message.seq,
+        'for_everyone', coalesce(for_everyone, false),
+        'deleted_at', v_message.deleted_at
+    );
+end;
+$$;
+comment on function parley.delete_message(uuid, boolean) is
+'Deletes a message for the caller, or for everyone (by its sender within the time limit, or by an admin). Again is fine.';
+revoke all on function parley.delete_message(uuid, boolean) from public;
+grant execute on function parley.delete_message(uuid, boolean) to authenticated;

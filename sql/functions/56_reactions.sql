@@ -1,0 +1,118 @@
+-- Emoji reactions: one row per message, user and emoji.
+
+create or replace function parley.require_emoji(emoji text)
+returns text
+language plpgsql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- pictographs with their joiners, selectors and tags (Unicode TR 51), or a keycap
+    if emoji is null
+        or octet_length(emoji) > 64
+        or (
+            emoji !~ '^[0-9#*]\ufe0f?\u20e3$'
+            and (
+                emoji !~ (
+                    '^[\u00a9\u00ae\u200d\u203c\u2049\u2122\u2139\u2190-\u2bff\u3030\u303d\u3297\u3299\ufe0e\ufe0f'
+                    || '\U0001f000-\U0001faff\U000e0020-\U000e007f]+$'
+                )
+                or emoji ~ '^[\u200d\ufe0e\ufe0f\U000e0020-\U000e007f]'
+            )
+        )
+    then
+        raise exception using errcode = 'PT400', message = 'emoji must be one emoji of at most 64 bytes.';
+    end if;
+    return emoji;
+end;
+$$;
+comment on function parley.require_emoji(text) is 'The text if it is an emoji, or PT400.';
+revoke all on function parley.require_emoji(text) from public;
+
+create or replace function parley.append_reaction_event(
+    message parley.message, user_id uuid, emoji text, op text
+)
+returns void
+language sql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select parley.append_event(
+        message.conversation_id, 'message:reaction', append_reaction_event.user_id, message.id, message.seq,
+        append_reaction_event.user_id,
+        jsonb_build_object('emoji', append_reaction_event.emoji, 'op', append_reaction_event.op)
+    )
+$$;
+comment on function parley.append_reaction_event(parley.message, uuid, text, text) is
+'Tells the conversation that a reaction was added or removed.';
+revoke all on function parley.append_reaction_event(parley.message, uuid, text, text) from public;
+
+create or replace function parley.add_reaction(message_id uuid, emoji text)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_user_id uuid := parley.provision_caller();
+    v_emoji text := parley.require_emoji(add_reaction.emoji);
+    v_message parley.message := parley.lock_message(add_reaction.message_id, v_user_id);
+begin
+    perform parley.require_writable(v_message.conversation_id);
+    if v_message.deleted_at is not null then
+        raise exception using errcode = 'PT409', message = 'The message was deleted.';
+    end if;
+    if (
+        select count(*) from parley.reaction as r
+        where r.conversation_id = v_message.conversation_id
+            and r.message_id = v_message.id
+            and r.user_id = v_user_id
+            and r.emoji <> v_emoji
+    ) >= 20 then
+        raise exception using errcode = 'PT409', message = 'At most 20 different reactions to one message.';
+    end if;
+    insert into parley.reaction (conversation_id, message_id, user_id, emoji)
+    values (v_message.conversation_id, v_message.id, v_user_id, v_emoji)
+    on conflict do nothing;
+    if found then
+        perform parley.append_reaction_event(v_message, v_user_id, v_emoji, 'added');
+    end if;
+    return parley.message_json(v_message);
+end;
+$$;
+comment on function parley.add_reaction(uuid, text) is 'Adds a reaction of the caller; again is fine. Returns the message.';
+revoke all on function parley.add_reaction(uuid, text) from public;
+grant execute on function parley.add_reaction(uuid, text) to authenticated;
+
+create or replace function parley.remove_reaction(message_id uuid, emoji text)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_user_id uuid := parley.provision_caller();
+    v_emoji text := parley.require_emoji(remove_reaction.emoji);
+    v_message parley.message := parley.lock_message(remove_reaction.message_id, v_user_id);
+begin
+    delete from parley.reaction as r
+    where r.conversation_id = v_message.conversation_id
+        and r.message_id = v_message.id
+        and r.user_id = v_user_id
+        and r.emoji = v_emoji;
+    if found then
+        perform parley.append_reaction_event(v_message, v_user_id, v_emoji, 'removed');
+    end if;
+    return parley.message_json(v_message);
+end;
+$$;
+comment on function parley.remove_reaction(uuid, text) is
+'Removes a reaction of the caller; one that is not there is fine. Returns the message.';
+revoke all on function parley.remove_reaction(uuid, text) from public;
+grant execute on function parley.remove_reaction(uuid, text) to authenticated;

@@ -1,0 +1,402 @@
+-- Who is in a conversation. Every change takes the conversation's lock, so it has a place among the messages: what is
+-- said before a removal the removed user still gets, what comes after never.
+
+create or replace function parley.require_managed_conversation(conversation_id uuid)
+returns parley.conversation_profile
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_profile parley.conversation_profile := parley.require_writable(conversation_id);
+begin
+    if v_profile.type = 'direct' then
+        raise exception using
+            errcode = 'PT400',
+            message = 'The two participants of a direct conversation cannot change.',
+            hint = 'Start a group, or archive the conversation.';
+    end if;
+    return v_profile;
+end;
+$$;
+comment on function parley.require_managed_conversation(uuid) is
+'The profile of a conversation whose members can change, or PT400 for a direct one.';
+revoke all on function parley.require_managed_conversation(uuid) from public;
+
+create or replace function parley.require_admin(participant parley.participant)
+returns void
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if participant.role not in ('owner', 'admin') then
+        raise exception using errcode = 'PT403', message = 'Only admins of the conversation can do this.';
+    end if;
+end;
+$$;
+comment on function parley.require_admin(parley.participant) is 'PT403 unless the participant is owner or admin.';
+revoke all on function parley.require_admin(parley.participant) from public;
+
+create or replace function parley.check_new_members(
+    profile parley.conversation_profile, user_ids uuid[], caller_id uuid
+)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_max bigint := parley.limit_of(coalesce(profile.created_by, caller_id), 'max_group_size');
+begin
+    perform parley.require_accounts(user_ids);
+    -- within the tenant of the conversation, or nobody of any
+    if exists (
+        select from unnest(user_ids) as u (id)
+        where case
+            when profile.tenant_id is null
+                then exists (select from parley.tenant_member as t where t.user_id = u.id)
+            else not exists (
+                select from parley.tenant_member as t where t.user_id = u.id and t.tenant_id = profile.tenant_id
+            )
+        end
+    ) then
+        raise exception using
+            errcode = 'PT403',
+            message = 'One of the users cannot be in this conversation.',
+            hint = 'Members of a tenant can only write to members of the same tenant.';
+    end if;
+    if cardinality(user_ids) + (
+        select count(*) from parley.participant as p
+        where p.conversation_id = profile.conversation_id and p.left_at is null
+    ) > v_max then
+        raise exception using
+            errcode = 'PT400',
+            message = format('A conversation may have at most %s participants.', v_max);
+    end if;
+end;
+$$;
+comment on function parley.check_new_members(parley.conversation_profile, uuid[], uuid) is
+'May these users join: they exist, share the tenant, and there is room.';
+revoke all on function parley.check_new_members(parley.conversation_profile, uuid[], uuid) from public;
+
+create or replace function parley.add_participants(
+    conversation_id uuid, participant_ids uuid[], app_roles jsonb default null
+)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_by_host boolean := parley.is_host();
+    v_user_id uuid := case when not v_by_host then parley.provision_caller() end;
+    v_user_ids uuid[] := parley.clean_user_ids(add_participants.participant_ids, null);
+    v_conversation parley.conversation;
+    v_profile parley.conversation_profile;
+    v_me parley.participant;
+    v_new uuid[];
+    v_new_id uuid;
+begin
+    perform parley.check_app_roles(add_participants.app_roles);
+    v_conversation := parley.lock_conversation(add_participants.conversation_id);
+    if v_by_host and v_conversation.id is null then
+        raise exception using errcode = 'PT404', message = 'The conversation does not exist.';
+    end if;
+    if not v_by_host then
+        v_me := parley.require_participant(add_participants.conversation_id, v_user_id);
+    end if;
+    v_profile := parley.require_managed_conversation(add_participants.conversation_id);
+    if not v_by_host and v_profile.who_can_add = 'admins_only' then
+        perform parley.require_admin(v_me);
+    end if;
+    v_new := array(
+        select u.id from unnest(v_user_ids) as u (id)
+        where not exists (
+            select from parley.participant as p
+            where p.conversation_id = add_participants.conversation_id and p.user_id = u.id and p.left_at is null
+        )
+        order by u.id
+    );
+    if cardinality(v_new) > 0 then
+        perform parley.check_new_members(v_profile, v_new, v_user_id);
+    end if;
+    -- they see what comes from here on; the joins come before the message about them, so they see that too
+    foreach v_new_id in array v_new loop
+        insert into parley.participant as p (
+            conversation_id, user_id, role, app_role, added_by, history_from_seq, last_read_seq, last_delivered_seq
+        )
+        values (
+            v_conversation.id, v_new_id, 'member', add_participants.app_roles ->> v_new_id::text, v_user_id,
+            v_conversation.last_seq + 1, v_conversation.last_seq, v_conversation.last_seq
+        )
+        on conflict (conversation_id, user_id) do update
+        set
+            role = excluded.role,
+            app_role = coalesce(excluded.app_role, p.app_role),
+            added_by = excluded.added_by,
+            history_from_seq = excluded.history_from_seq,
+            last_read_seq = excluded.last_read_seq,
+            last_delivered_seq = excluded.last_delivered_seq,
+            own_unread = 0,
+            marked_unread = false,
+            pinned_at = null,
+            archived_at = null,
+            joined_at = now(),
+            left_at = null;
+        perform parley.append_event(
+            v_conversation.id, 'participant:joined', v_user_id, null, null, v_new_id,
+            jsonb_build_object('history_from_seq', v_conversation.last_seq + 1)
+        );
+        perform parley.append_event(
+            null, 'conversation:new', v_user_id, null, null, v_new_id,
+            jsonb_build_object('conversation_id', v_conversation.id)
+        );
+    end loop;
+    if cardinality(v_new) > 0 then
+        perform parley.post_system_message(
+            v_conversation.id,
+            format(
+                '%s added %s.',
+                case when v_by_host then 'The administration' else parley.display_name_of(v_user_id) end,
+                case
+                    when cardinality(v_new) <= 3
+                        then (
+                            select string_agg(parley.display_name_of(u.id), ', ' order by u.n)
+                            from unnest(v_new) with ordinality as u (id, n)
+                        )
+                    else cardinality(v_new) || ' members'
+                end
+            ),
+            jsonb_strip_nulls(jsonb_build_object(
+                'event', 'participants_added', 'actor_id', v_user_id, 'user_ids', to_jsonb(v_new)
+            )),
+            v_user_id
+        );
+    end if;
+    return parley.conversation_json(v_conversation.id, v_user_id);
+end;
+$$;
+comment on function parley.add_participants(uuid, uuid[], jsonb) is
+'Adds users, who see what comes from then on; those already in it are left alone. Returns the conversation.';
+revoke all on function parley.add_participants(uuid, uuid[], jsonb) from public;
+grant execute on function parley.add_participants(uuid, uuid[], jsonb) to authenticated, service_role;
+
+create or replace function parley.end_participation(participant parley.participant, actor_id uuid, notice text)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    perform parley.post_system_message(
+        participant.conversation_id,
+        notice,
+        jsonb_strip_nulls(jsonb_build_object(
+            'event', case when actor_id = participant.user_id then 'participant_left' else 'participant_removed' end,
+            'actor_id', actor_id,
+            'user_ids', jsonb_build_array(participant.user_id)
+        )),
+        actor_id
+    );
+    update parley.participant as p
+    set left_at = clock_timestamp()
+    where p.conversation_id = participant.conversation_id and p.user_id = participant.user_id;
+    perform parley.append_event(
+        participant.conversation_id, 'participant:left', actor_id, null, null, participant.user_id, null
+    );
+end;
+$$;
+comment on function parley.end_participation(parley.participant, uuid, text) is
+'Says so, and then takes the participant out: nothing later in the log is for them. The caller holds the lock.';
+revoke all on function parley.end_participation(parley.participant, uuid, text) from public;
+
+create or replace function parley.remove_participant(conversation_id uuid, user_id uuid)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_by_host boolean := parley.is_host();
+    v_user_id uuid := case when not v_by_host then parley.provision_caller() end;
+    v_me parley.participant;
+    v_other parley.participant;
+begin
+    if remove_participant.user_id = v_user_id then
+        return parley.leave_conversation(remove_participant.conversation_id);
+    end if;
+    perform parley.lock_conversation(remove_participant.conversation_id);
+    if not v_by_host then
+        v_me := parley.require_participant(remove_participant.conversation_id, v_user_id);
+    end if;
+    select p.* into v_other
+    from parley.participant as p
+    where p.conversation_id = remove_participant.conversation_id
+        and p.user_id = remove_participant.user_id
+        and p.left_at is null;
+    if not found then
+        raise exception using
+            errcode = 'PT404',
+            message = 'The user is not a participant of this conversation.';
+    end if;
+    perform parley.require_managed_conversation(remove_participant.conversation_id);
+    if not v_by_host then
+        perform parley.require_admin(v_me);
+        if v_other.role = 'owner' and v_me.role <> 'owner' then
+            raise exception using errcode = 'PT403', message = 'Only an owner can remove an owner.';
+        end if;
+    end if;
+    perform parley.end_participation(
+        v_other,
+        v_user_id,
+        format(
+            '%s removed %s.',
+            case when v_by_host then 'The administration' else parley.display_name_of(v_user_id) end,
+            parley.display_name_of(v_other.user_id)
+        )
+    );
+    perform parley.promote_successor(v_other, v_user_id);
+    return parley.conversation_json(remove_participant.conversation_id, v_user_id);
+end;
+$$;
+comment on function parley.remove_participant(uuid, uuid) is
+'Takes a user out of a group, by an admin: they receive nothing committed after it. Returns the conversation.';
+revoke all on function parley.remove_participant(uuid, uuid) from public;
+grant execute on function parley.remove_participant(uuid, uuid) to authenticated, service_role;
+
+create or replace function parley.promote_successor(leaver parley.participant, actor_id uuid)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_heir parley.participant;
+begin
+    if leaver.role = 'member' or exists (
+        select from parley.participant as p
+        where p.conversation_id = leaver.conversation_id and p.left_at is null and p.role in ('owner', 'admin')
+    ) then
+        return;
+    end if;
+    update parley.participant as p
+    set role = leaver.role
+    where p.conversation_id = leaver.conversation_id
+        and p.user_id = (
+            select q.user_id
+            from parley.participant as q
+            where q.conversation_id = leaver.conversation_id and q.left_at is null
+            order by q.joined_at, q.user_id
+            limit 1
+        )
+    returning p.* into v_heir;
+    if found then
+        perform parley.append_event(
+            leaver.conversation_id, 'participant:updated', actor_id, null, null, v_heir.user_id,
+            jsonb_build_object('role', v_heir.role)
+        );
+    end if;
+end;
+$$;
+comment on function parley.promote_successor(parley.participant, uuid) is
+'If the last admin is gone, the longest-standing member takes over that role.';
+revoke all on function parley.promote_successor(parley.participant, uuid) from public;
+
+create or replace function parley.leave_conversation(conversation_id uuid)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_user_id uuid := parley.provision_caller();
+    v_me parley.participant;
+begin
+    perform parley.lock_conversation(leave_conversation.conversation_id);
+    v_me := parley.require_participant(leave_conversation.conversation_id, v_user_id);
+    if (
+        select cp.type from parley.conversation_profile as cp
+        where cp.conversation_id = leave_conversation.conversation_id
+    ) = 'direct' then
+        raise exception using
+            errcode = 'PT400',
+            message = 'A direct conversation cannot be left.',
+            hint = 'Archive or mute it instead.';
+    end if;
+    perform parley.end_participation(v_me, v_user_id, format('%s left.', parley.display_name_of(v_user_id)));
+    perform parley.promote_successor(v_me, v_user_id);
+    return jsonb_build_object('conversation_id', leave_conversation.conversation_id, 'user_id', v_user_id);
+end;
+$$;
+comment on function parley.leave_conversation(uuid) is
+'Takes the caller out of a group; if they were the last admin, the longest-standing member becomes one.';
+revoke all on function parley.leave_conversation(uuid) from public;
+grant execute on function parley.leave_conversation(uuid) to authenticated;
+
+create or replace function parley.update_participant_settings(
+    conversation_id uuid,
+    pin boolean default null,
+    mute_until timestamptz default null,
+    archive boolean default null,
+    notifications text default null
+)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_user_id uuid := parley.provision_caller();
+    v_before parley.participant;
+    v_after parley.participant;
+begin
+    if notifications not in ('all', 'mentions', 'none') then
+        raise exception using errcode = 'PT400', message = 'notifications must be all, mentions or none.';
+    end if;
+    perform parley.lock_conversation(update_participant_settings.conversation_id);
+    v_before := parley.require_participant(update_participant_settings.conversation_id, v_user_id);
+    update parley.participant as p
+    set
+        pinned_at = case
+            when pin is null then p.pinned_at
+            when pin then coalesce(p.pinned_at, now())
+        end,
+        archived_at = case
+            when archive is null then p.archived_at
+            when archive then coalesce(p.archived_at, now())
+        end,
+        -- a moment that has passed ends a mute
+        muted_until = case
+            when mute_until is null then p.muted_until
+            when mute_until > now() then mute_until
+        end,
+        notification_level = coalesce(notifications, p.notification_level)
+    where p.conversation_id = update_participant_settings.conversation_id and p.user_id = v_user_id
+    returning p.* into v_after;
+    if v_after is distinct from v_before then
+        perform parley.append_settings_event(v_after);
+    end if;
+    return parley.my_settings_json(v_after);
+end;
+$$;
+comment on function parley.update_participant_settings(uuid, boolean, timestamptz, boolean, text) is
+'The caller''s own settings for a conversation; arguments left out stay as they are. mute_until: infinity for good, a past moment to end it.';
+revoke all on function parley.update_participant_settings(uuid, boolean, timestamptz, boolean, text) from public;
+grant execute on function parley.update_participant_settings(uuid, boolean, timestamptz, boolean, text) to authenticated;
