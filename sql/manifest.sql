@@ -6,17 +6,17 @@
 \ir apply.sql
 \set version 2
 \set name '0002_conversations'
-\set sha256 'dc7c7f71918d9c62d86b39d88112cfa91e60e698275999f9effd95fb4b237ea5'
+\set sha256 '813d1c72b667f038081007d3f70fd5fc3ab81fe76b9d510a99ee799705397b8d'
 \set breaking false
 \ir apply.sql
 \set version 3
 \set name '0003_messages'
-\set sha256 '2cb0e03bfbab11928d72342d0b4d4bdfcb9863f878e43be77246d0a660b77bfe'
+\set sha256 '4c22363bc416ec517869c1b18faf55cedf9a271746bc428a410ec5394afdf874'
 \set breaking false
 \ir apply.sql
 \set version 4
 \set name '0004_log'
-\set sha256 '4b1e10ef51caa5b2775c50df2453f253c9ea6711ce30b0bec40915ac5e5dc6b5'
+\set sha256 'bb374a0e30c31d8c820cce2a6234b70b7ba16b6d12f176051e2280aa7f5b8dc1'
 \set breaking false
 \ir apply.sql
 \set version 5
@@ -31,6 +31,23 @@
 \ir apply.sql
 \set version 6
 \ir newest.sql
+\ir functions/10_identity.sql
+\ir functions/11_uuid.sql
+\ir functions/12_partitions.sql
+\ir functions/20_limits.sql
+\ir functions/21_accounts.sql
+\ir functions/30_access.sql
+\ir functions/31_append_event.sql
+\ir functions/40_render.sql
+\ir functions/50_send_message.sql
+\ir functions/51_start_conversation.sql
+\ir functions/52_read_state.sql
+\ir functions/53_inbox.sql
+\ir functions/54_history.sql
+\ir functions/55_edit_delete.sql
+\ir functions/56_reactions.sql
+\ir functions/57_system_messages.sql
+\ir functions/58_members.sql
 \ir functions/60_log_ring.sql
 \ir functions/61_log_worker.sql
 \ir functions/62_log_position.sql
@@ -44,4 +61,16 @@
 \ir functions/70_sync.sql
 \ir functions/71_get_events.sql
 \ir functions/72_upkeep.sql
+\ir api/accounts.sql
+\ir api/conversations.sql
 \ir api/log.sql
+\ir api/messages.sql
+\ir api/read_state.sql
+\ir api/views.sql
+\ir ../policies/conversation.sql
+\ir ../policies/conversation_profile.sql
+\ir ../policies/message.sql
+\ir ../policies/message_hidden.sql
+\ir ../policies/participant.sql
+\ir ../policies/private_tables.sql
+\ir ../policies/schemas.sql

@@ -326,7 +326,7 @@ begin
     end loop;
     perform parley.append_event(
         create_conversation.conversation_id, 'conversation:new', create_conversation.created_by,
-        null, null, null, jsonb_build_object('participant_ids', to_jsonb(user_ids))
+        null, null, null, null
     );
 end;
 $$;
