@@ -64,7 +64,7 @@ extension GatewayPlanner {
             let stripped = mediaType.stripsNulls ? "json_strip_nulls(\(value))" : value
             plan.sql = "select (\(stripped))::text\(invocation.from)"
         case .row:
-            let row = mediaType.stripsNulls ? "json_strip_nulls(row_to_json(s))" : "row_to_json(s)"
+            let row = mediaType.stripsNulls ? "json_strip_nulls(row_to_json(s.*))" : "row_to_json(s.*)"
             plan.sql = "select \(row)::text from (select t.*\(invocation.rows)) s"
         case .values, .rows:
             plan.shape = .rows
@@ -82,18 +82,18 @@ extension GatewayPlanner {
     ) throws(GatewayError) -> String {
         var columns: [APIColumn] = []
         var source = "select \(invocation.call) as value\(invocation.from)"
-        var row = "s.value"
+        var item = "s.value"
         if case .rows(let all) = function.result {
             columns = all
             source = "select t.*\(invocation.rows)"
-            row = "row_to_json(s)"
+            item = "s.*"
         }
         let clauses = try query.clauses(function.name, columns: columns, &writer)
         let total = plan.preferences.count ? "(select count(*) from call t\(clauses.condition))" : "null::bigint"
         let page = Self.page(plan.range, &writer)
         return "with call as materialized (\(source)), "
             + "page as (select \(clauses.select) from call t\(clauses.condition)\(clauses.order)\(page)) "
-            + "select \(Self.aggregate(plan.mediaType, row)), count(*), \(total) from page s"
+            + "select \(Self.aggregate(plan.mediaType, item, isRow: !columns.isEmpty)), count(*), \(total) from page s"
     }
 
     /// The call itself, and where its arguments come from.

@@ -62,7 +62,7 @@ public struct GatewayPlanner: Sendable {
         let page = Self.page(range, &writer)
         let sql =
             "with page as (select \(clauses.select)\(from)\(clauses.condition)\(clauses.order)\(page)) "
-            + "select \(Self.aggregate(mediaType, "row_to_json(s)")), count(*), \(total) from page s"
+            + "select \(Self.aggregate(mediaType, "s.*", isRow: true)), count(*), \(total) from page s"
         return GatewayPlan(
             sql: sql, parameters: writer.parameters, isReadOnly: true, shape: .rows, mediaType: mediaType,
             range: range, preferences: preferences, profile: profiled ? self.cache.schema : nil,
@@ -75,9 +75,10 @@ public struct GatewayPlanner: Sendable {
         return limit + offset
     }
 
-    /// The JSON text of all rows, each written as `row`.
-    static func aggregate(_ mediaType: MediaType, _ row: String) -> String {
-        let row = mediaType.stripsNulls ? "json_strip_nulls(\(row))" : row
+    /// The JSON text of all items: rows (written `s.*`, since a column may be called `s` too) or single values.
+    static func aggregate(_ mediaType: MediaType, _ item: String, isRow: Bool) -> String {
+        let json = isRow ? "row_to_json(\(item))" : "to_json(\(item))"
+        let row = mediaType.stripsNulls ? "json_strip_nulls(\(json))" : item
         return mediaType.isObject ? "(json_agg(\(row)) -> 0)::text" : "coalesce(json_agg(\(row)), '[]')::text"
     }
 }

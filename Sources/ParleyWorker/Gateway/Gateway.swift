@@ -36,10 +36,13 @@ public final class Gateway: Sendable {
 
     /// Answers a request below the prefix, now or later. - Returns: false for any other path.
     public func handle(_ request: HTTPRequest, _ responder: HTTPResponder) -> Bool {
-        guard self.segments(request) != nil else { return false }
+        guard self.owns(request) else { return false }
         self.answer(request) { responder.respond($0) }
         return true
     }
+
+    /// Whether the path is below the prefix.
+    func owns(_ request: HTTPRequest) -> Bool { self.segments(request) != nil }
 
     /// Answers a request whose path is below the prefix; `done` is called once, on any thread.
     func answer(_ request: HTTPRequest, _ done: @escaping @Sendable (HTTPResponse) -> Void) {
@@ -118,7 +121,7 @@ public final class Gateway: Sendable {
         let transaction = Transaction(
             [
                 GatewayStatements.settings(request, caller, self.configuration),
-                Statement(plan.sql, plan.parameters),
+                GatewayStatements.call(plan, caller),
             ],
             mode: plan.isReadOnly ? .readOnly : .readWrite,
             // The server gives up first, and says so better than a lost connection would.

@@ -94,7 +94,8 @@ extension SchemaCacheStore {
                     log.info(
                         "schema cache loaded",
                         [("relations", String(cache.relations.count)), ("functions", String(cache.functions.count))])
-                    done(cache)
+                    // A schema without anything in it is one that was not migrated yet.
+                    done(cache.isEmpty ? nil : cache)
                 case .failure(let error):
                     log.warning(
                         "schema cache not loaded", [("error", "\(error.code)"), ("sqlstate", error.sqlState ?? "")])
