@@ -101,6 +101,10 @@ extension GatewayError {
     public static let zeroByte = GatewayError(
         status: 400, code: Code("22021"), message: "invalid byte sequence for encoding \"UTF8\": 0x00")
 
+    /// 22021: a path with a zero byte, or one that is no text in UTF-8 when it is decoded.
+    public static let undecodablePath = GatewayError(
+        status: 400, code: Code("22021"), message: "invalid byte sequence for encoding \"UTF8\"")
+
     /// PGRST205: no view of that name.
     public static func relation(_ name: String, schema: String, closest: String?) -> GatewayError {
         GatewayError(

@@ -42,7 +42,9 @@ public final class Gateway: Sendable {
     }
 
     /// Whether the path is below the prefix.
-    func owns(_ request: HTTPRequest) -> Bool { self.segments(request) != nil }
+    func owns(_ request: HTTPRequest) -> Bool {
+        request.path == self.configuration.prefix || request.path.hasPrefix(self.configuration.prefix + "/")
+    }
 
     /// Answers a request whose path is below the prefix; `done` is called once, on any thread.
     func answer(_ request: HTTPRequest, _ done: @escaping @Sendable (HTTPResponse) -> Void) {
@@ -58,14 +60,16 @@ public final class Gateway: Sendable {
                 done(Self.http(error.response))
             }
         }
+        guard let segments = request.segments else { return finish(.failure(.undecodablePath)) }
         let token: String?
         do {
             token = try GatewayCaller.token(request.headers)
         } catch {
             return finish(.failure(error))
         }
+        let prefixLength = self.configuration.prefix.split(separator: "/").count
         let call = GatewayRequest(
-            method: request.method, segments: self.segments(request) ?? [],
+            method: request.method, segments: Array(segments.dropFirst(prefixLength)),
             query: request.query.map { GatewayRequest.Parameter($0.name, $0.value) }, headers: request.headers,
             body: request.body)
         guard let token else { return self.run(call, GatewayCaller.anonymous(self.configuration), finish) }
@@ -150,12 +154,6 @@ public final class Gateway: Sendable {
     }
 
     // MARK: - HTTP
-
-    /// The decoded segments below the prefix; nil for a path elsewhere.
-    private func segments(_ request: HTTPRequest) -> [String]? {
-        guard let all = request.segments, all.starts(with: self.configuration.prefix) else { return nil }
-        return Array(all.dropFirst(self.configuration.prefix.count))
-    }
 
     private static func http(_ response: GatewayResponse) -> HTTPResponse {
         HTTPResponse(

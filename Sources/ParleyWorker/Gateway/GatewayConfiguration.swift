@@ -2,8 +2,8 @@
 public struct GatewayConfiguration: Sendable {
     /// The one exposed schema.
     public var schema = "parley_api"
-    /// Path segments before a view's name or `rpc`.
-    public var prefix = ["rest", "v1"]
+    /// The path before `/<view>` and `/rpc/<function>`, without anything to decode.
+    public var prefix = "/rest/v1"
     /// The role of a request without a token.
     public var anonymousRole = "anon"
     /// The roles a token may ask for.
