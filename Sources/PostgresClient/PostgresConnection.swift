@@ -27,7 +27,7 @@ public final class PostgresConnection {
 
     private let interrupter: Interrupter
     private let queryTimeout: Duration
-    private let preparesStatements: Bool
+    private var preparesStatements: Bool
     private let cacheSize: Int
     private var connection: OpaquePointer?
     private var prepared: [String: String] = [:]
@@ -86,9 +86,24 @@ public final class PostgresConnection {
     ///
     /// - Throws: as ``query(_:_:timeout:)``; after `.server` nothing of the rest was run.
     public func execute(script: String, timeout: Duration? = nil) throws(PostgresError) {
+        if let refusal = PostgresError.refusal(of: Statement(script)) { throw refusal }
         let deadline = ContinuousClock.now + (timeout ?? self.queryTimeout)
         let connection = try self.open()
         _ = try self.answer(sent: PQsendQuery(connection, script) == 1, deadline: deadline)
+    }
+
+    /// Finds out whether a pooler is in between, and stops preparing statements if so.
+    ///
+    /// A pooler makes up the key for cancelling; the server's names its process. A pooler in session mode, where all
+    /// would work, is not told apart.
+    public func detectPooler() throws(PostgresError) -> Bool {
+        let preparing = self.preparesStatements
+        self.preparesStatements = false
+        let row = try self.query("select pg_backend_pid()").rows.first
+        let connection = try self.open()
+        let isPooled = row?.int64(0) != Int64(PQbackendPID(connection))
+        self.preparesStatements = preparing && !isPooled
+        return isPooled
     }
 
     /// Subscribes to a channel's notifications.
@@ -146,10 +161,12 @@ public final class PostgresConnection {
     private func answer(sent: Bool, deadline: ContinuousClock.Instant) throws(PostgresError) -> ResultSet {
         let connection = try self.open()
         guard sent else { throw self.lost(connection, outcomeUnknown: false) }
-        try self.awaitAnswer(connection, deadline: deadline)
         var answer: Result<ResultSet, PostgresError>?
         var isFatal = false
-        while let result = PQgetResult(connection) {
+        while !isFatal {
+            // Each time, so that PQgetResult never waits itself: a script has many results.
+            try self.awaitAnswer(connection, deadline: deadline)
+            guard let result = PQgetResult(connection) else { break }
             defer { PQclear(result) }
             switch PQresultStatus(result) {
             case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY: answer = .success(ResultSet(result: result))
@@ -165,7 +182,6 @@ public final class PostgresConnection {
                 self.close()
                 throw PostgresError(.protocolViolation, message: "COPY is not supported", outcomeUnknown: true)
             }
-            if isFatal { break }
         }
         guard let answer else { throw self.lost(connection, outcomeUnknown: true) }
         if isFatal { self.close() }

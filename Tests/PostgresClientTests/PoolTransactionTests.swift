@@ -39,7 +39,8 @@ import Testing
 
     @Test func theServersFieldsAreKept() async throws {
         try await withPool { (pool, schema, _) async throws in
-            let sql = "do $$begin raise exception 'no' using errcode='PT403', detail='d', hint='h', constraint='c'; end$$"
+            let raise = "raise exception 'no' using errcode = 'PT403', detail = 'd', hint = 'h', constraint = 'c';"
+            let sql = "do $$begin \(raise) end$$"
             let error = await pool.failure(of: Transaction([Statement(sql)]))
             #expect(error?.sqlState == "PT403")
             #expect(error?.message == "no")
@@ -148,7 +149,8 @@ import Testing
     @Test func conflictsAreRetriedUntilTheyPass() async throws {
         try await withPool { (pool, schema, _) async throws in
             try await pool.run("create sequence \(schema).s")
-            let body = "begin if nextval('\(schema).s') < 4 then raise exception 'x' using errcode = '40001'; end if; end"
+            let raise = "raise exception 'x' using errcode = '40001';"
+            let body = "begin if nextval('\(schema).s') < 4 then \(raise) end if; end"
             try await pool.run("create function \(schema).f() returns void language plpgsql as $$\(body)$$")
             try await pool.run("select \(schema).f()")
             #expect(try await pool.int("select last_value from \(schema).s") == 4)

@@ -1,0 +1,54 @@
+public import ParleyCore
+public import PostgresClient
+public import Support
+
+/// Follows the event log: every committed event, once, as soon as it is visible.
+///
+/// One connection, one thread. The position (`LogCursor`) is in memory: a new process starts at the log's end, and its
+/// clients catch up by their own positions. A broken connection is made anew, and the tail goes on where it was.
+public struct EventTail: Service {
+    struct Settings: Sendable {
+        let configuration: PostgresConfiguration
+        let workerName: String
+        let version: String
+        let pollOnly: Bool
+        let policy: TailPolicy
+        let log: Log
+        let deliver: @Sendable (TailBatch) async -> Void
+        let epochChanged: @Sendable () -> Void
+        let state: @Sendable (TailState) -> Void
+    }
+
+    public var name: String { "tail" }
+
+    private let settings: Settings
+
+    /// - Parameters:
+    ///   - configuration: a login that may run the worker's functions.
+    ///   - workerName, version: how this worker registers itself in `parley.worker`.
+    ///   - pollOnly: never LISTEN and never sleep: for poolers in transaction mode (which are also recognised).
+    ///   - deliver: takes a batch; the next read happens when it returns. An empty batch tells the position only:
+    ///     after connecting, after `epochChanged`, before sleeping.
+    ///   - epochChanged: the log is another one (restore, failover): every position held anywhere is void.
+    ///   - state: called when the state changes.
+    public init(
+        _ configuration: PostgresConfiguration, workerName: String, version: String, pollOnly: Bool = false,
+        policy: TailPolicy = TailPolicy(), log: Log, deliver: @escaping @Sendable (TailBatch) async -> Void,
+        epochChanged: @escaping @Sendable () -> Void, state: @escaping @Sendable (TailState) -> Void
+    ) {
+        self.settings = Settings(
+            configuration: configuration, workerName: workerName, version: version, pollOnly: pollOnly,
+            policy: policy, log: log, deliver: deliver, epochChanged: epochChanged, state: state)
+    }
+
+    /// Follows the log until the task is cancelled; then gives the registration back and returns.
+    public func run() async throws {
+        let interrupter = PostgresConnection.Interrupter()
+        let runner = TailRunner(self.settings, interrupter: interrupter)
+        await withTaskCancellationHandler {
+            await runner.run()
+        } onCancel: {
+            interrupter.interrupt()
+        }
+    }
+}

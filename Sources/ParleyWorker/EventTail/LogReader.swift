@@ -1,0 +1,129 @@
+internal import ParleyCore
+internal import PostgresClient
+
+/// The tail's session with the database: registration, cursor, reads, the lock that says "asleep".
+///
+/// It lives as long as its connection. Every method blocks; errors other than those of `connect` mean that the
+/// session is of no more use.
+final class LogReader {
+    /// The log's end when the session began.
+    struct Position {
+        var cursor: LogCursor
+        var epoch: String
+    }
+
+    private static let mostRows = 2000
+    /// Payload bytes in one batch beyond which the next one asks for fewer rows.
+    private static let mostBytes = 4 << 20
+
+    private let connection: PostgresConnection
+    private let workerID: String
+    private let lockKey: String
+    /// Behind a pooler the session may change hands with every statement: no LISTEN, no session locks.
+    let isPooled: Bool
+    let position: Position
+    private var batch = 500
+
+    /// Connects, registers the worker and listens.
+    init(
+        _ configuration: PostgresConfiguration, interrupter: PostgresConnection.Interrupter, workerName: String,
+        version: String, pollOnly: Bool
+    ) throws(PostgresError) {
+        self.connection = try PostgresConnection(configuration, interrupter: interrupter)
+        self.isPooled = try self.connection.detectPooler()
+        if !pollOnly, !self.isPooled { try self.connection.listen("parley") }
+        let worker = try Self.row(
+            self.connection.query(
+                "select worker_id, lock_key from parley.worker_start($1, $2)", [workerName, version]))
+        let end = try Self.row(
+            self.connection.query("select snapshot::text, max_id, epoch from parley.log_position()"))
+        guard let id = worker.string(0), let key = worker.string(1),
+            let snapshot = end.string(0).flatMap(PgSnapshot.init), let maxID = end.int64(1), let epoch = end.string(2)
+        else { throw Self.unexpected }
+        self.workerID = id
+        self.lockKey = key
+        self.position = Position(cursor: LogCursor(snapshot: snapshot, maxID: maxID), epoch: epoch)
+    }
+
+    /// What became visible since `cursor`. `isFull`: there may be more.
+    ///
+    /// Bells that rang before it are forgotten: what they announced is in the answer.
+    func read(after cursor: LogCursor) throws(PostgresError) -> (batch: TailBatch, isFull: Bool) {
+        try self.connection.forgetNotifications()
+        let result = try self.connection.query(
+            """
+            select pg_current_snapshot()::text, e.* from (select 1) one
+            left join parley.read_log($1::pg_snapshot, $2::bigint, $3::integer) e on true
+            """,
+            [cursor.snapshot.description, String(cursor.maxID), String(self.batch)])
+        guard let snapshot = result.rows.first?.string(0).flatMap(PgSnapshot.init) else { throw Self.unexpected }
+        var events: [LogEvent] = []
+        var next = LogCursor(snapshot: snapshot, maxID: cursor.maxID)
+        var fresh = 0
+        var bytes = 0
+        // The left join gives one row of nulls when there is no event.
+        if !result.rows[0].isNull(1) {
+            events.reserveCapacity(result.rows.count)
+            for row in result.rows {
+                let event = try Self.event(row)
+                fresh += event.id > cursor.maxID ? 1 : 0
+                bytes += event.payload.count
+                next.maxID = max(next.maxID, event.id)
+                events.append(event)
+            }
+        }
+        // Late commits come complete, whatever was asked for; only the new ones were cut.
+        let isFull = fresh >= self.batch
+        if bytes > Self.mostBytes {
+            self.batch = max(1, self.batch / 2)
+        } else if isFull {
+            self.batch = min(self.batch * 2, Self.mostRows)
+        }
+        return (TailBatch(events: events, cursor: next), isFull)
+    }
+
+    /// - Returns: false while a writer's transaction is open.
+    func tryLock() throws(PostgresError) -> Bool {
+        try Self.row(self.connection.query("select pg_try_advisory_lock($1::bigint)", [self.lockKey])).bool(0) ?? false
+    }
+
+    func unlock() throws(PostgresError) {
+        let row = try Self.row(self.connection.query("select pg_advisory_unlock($1::bigint)", [self.lockKey]))
+        // Not ours to give back: then the session is not what we think it is.
+        guard row.bool(0) == true else { throw Self.unexpected }
+    }
+
+    func wait(upTo limit: Duration) throws(PostgresError) -> PostgresConnection.Waking {
+        try self.connection.wait(upTo: limit)
+    }
+
+    /// The sign of life. False: other workers took this one for dead.
+    func beat() throws(PostgresError) -> Bool {
+        try Self.row(self.connection.query("select parley.worker_beat($1::bigint)", [self.workerID])).bool(0) ?? false
+    }
+
+    /// Leaves in good order.
+    func stop() throws(PostgresError) {
+        _ = try self.connection.query("select parley.worker_stop($1::bigint)", [self.workerID], timeout: .seconds(1))
+        self.connection.close()
+    }
+
+    // MARK: -
+
+    private static let unexpected = PostgresError(
+        .protocolViolation, message: "the database's answer does not have the expected shape")
+
+    private static func row(_ result: ResultSet) throws(PostgresError) -> Row {
+        guard let row = result.rows.first else { throw Self.unexpected }
+        return row
+    }
+
+    private static func event(_ row: Row) throws(PostgresError) -> LogEvent {
+        guard let id = row.int64(1), let transactionID = row.uint64(2), let kind = row.string(6), let payload = row[11]
+        else { throw Self.unexpected }
+        return LogEvent(
+            id: id, transactionID: transactionID, conversationID: row.uuid(3), eventSeq: row.int64(4),
+            userID: row.uuid(5), kind: kind, actorID: row.uuid(7), messageID: row.uuid(8), messageSeq: row.int64(9),
+            historyFromSeq: row.int64(10), payload: payload)
+    }
+}

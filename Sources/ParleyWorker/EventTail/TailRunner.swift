@@ -1,0 +1,161 @@
+internal import ParleyCore
+internal import PostgresClient
+internal import Support
+
+/// Carries out what `TailMachine` decides, on a thread of its own: the database calls block.
+actor TailRunner {
+    private static let beatEvery = Duration.seconds(15)
+
+    private let executor = QueueExecutor(label: "parley.tail")
+    nonisolated var unownedExecutor: UnownedSerialExecutor { self.executor.asUnownedSerialExecutor() }
+
+    private let settings: EventTail.Settings
+    private let interrupter: PostgresConnection.Interrupter
+    private var machine: TailMachine
+    private var isPollOnly: Bool
+
+    private var reader: LogReader?
+    private var position: LogReader.Position?
+    /// Read, not handed on yet.
+    private var found: TailBatch?
+    private var delivered: LogCursor?
+    private var lastBeat = ContinuousClock.now
+    private var reported: TailState?
+    private var isStopping = false
+
+    init(_ settings: EventTail.Settings, interrupter: PostgresConnection.Interrupter) {
+        self.settings = settings
+        self.interrupter = interrupter
+        self.isPollOnly = settings.pollOnly
+        self.machine = TailMachine(policy: settings.policy, pollOnly: settings.pollOnly)
+    }
+
+    func run() async {
+        var action = self.machine.start
+        while !Task.isCancelled && !self.isStopping {
+            let event: TailMachine.Event
+            do throws(PostgresError) {
+                event = try await self.carryOut(action)
+            } catch {
+                event = self.lost(error)
+            }
+            action = self.machine.event(event)
+            self.report()
+        }
+        self.leave()
+    }
+
+    private func carryOut(_ action: TailMachine.Action) async throws(PostgresError) -> TailMachine.Event {
+        if case .connect(let delay) = action { return try await self.connect(after: delay) }
+        guard let reader, let position else { throw PostgresError(.connectionLost, message: "no connection") }
+        if self.lastBeat + Self.beatEvery <= .now {
+            guard try reader.beat() else {
+                throw PostgresError(.connectionLost, message: "the worker's registration is gone")
+            }
+            self.lastBeat = .now
+        }
+        switch action {
+        case .connect: preconditionFailure("handled above")
+        case .read:
+            let (batch, isFull) = try reader.read(after: position.cursor)
+            self.position?.cursor = batch.cursor
+            self.found = batch
+            return .read(count: batch.events.count, isFull: isFull)
+        case .deliver:
+            if let found { await self.deliver(found) }
+            return .delivered
+        case .tryLock: return try reader.tryLock() ? .locked : .lockBusy
+        case .unlock:
+            try reader.unlock()
+            return .unlocked
+        case .pause(let time): return try self.wait(reader, upTo: time)
+        case .sleep(let time):
+            // The last reads found nothing, but the position moved on with other transactions.
+            if self.delivered != position.cursor { await self.deliver(TailBatch(events: [], cursor: position.cursor)) }
+            return try self.wait(reader, upTo: time)
+        }
+    }
+
+    private func wait(_ reader: LogReader, upTo time: Duration) throws(PostgresError) -> TailMachine.Event {
+        switch try reader.wait(upTo: time) {
+        case .notification: return .notified
+        case .timeout: return .elapsed
+        case .interrupted:
+            self.isStopping = true
+            return .elapsed
+        }
+    }
+
+    private func deliver(_ batch: TailBatch) async {
+        self.found = nil
+        await self.settings.deliver(batch)
+        self.delivered = batch.cursor
+    }
+
+    // MARK: Connection
+
+    private func connect(after delay: Duration) async throws(PostgresError) -> TailMachine.Event {
+        if delay > .zero {
+            // Half of it is chance, so that many workers do not come back at once. Ends early when cancelled.
+            try? await Task.sleep(for: delay * Double.random(in: 0.5...1))
+        }
+        guard !Task.isCancelled else { throw PostgresError(.shutdown, message: "shut down") }
+        let reader = try LogReader(
+            self.settings.configuration, interrupter: self.interrupter, workerName: self.settings.workerName,
+            version: self.settings.version, pollOnly: self.isPollOnly)
+        if reader.isPooled, !self.isPollOnly {
+            self.isPollOnly = true
+            self.machine = TailMachine(policy: self.settings.policy, pollOnly: true)
+            self.settings.log.warning("a pooler is in between: no LISTEN, the log is polled")
+        }
+        self.reader = reader
+        self.lastBeat = .now
+        await self.settle(reader.position)
+        self.settings.log.info("tail connected", [("log.epoch", reader.position.epoch)])
+        return .connected
+    }
+
+    /// A cursor from before is good for as long as the log is the same one: nothing is lost, and nothing comes twice.
+    private func settle(_ end: LogReader.Position) async {
+        // Found and not handed on when the connection broke: the cursor is past it already.
+        if let found, self.position?.epoch == end.epoch { await self.deliver(found) }
+        self.found = nil
+        if let position, position.epoch == end.epoch { return }
+        let isAnother = self.position != nil
+        self.position = end
+        if isAnother {
+            self.settings.log.warning("the log's epoch changed", [("log.epoch", end.epoch)])
+            self.settings.epochChanged()
+        }
+        await self.deliver(TailBatch(events: [], cursor: end.cursor))
+    }
+
+    private func lost(_ error: PostgresError) -> TailMachine.Event {
+        self.reader = nil
+        if error.code != .shutdown {
+            self.settings.log.warning(
+                "tail disconnected",
+                [("error.code", error.code.description), ("error.sqlstate", error.sqlState ?? "")])
+        }
+        return .disconnected
+    }
+
+    private func report() {
+        let state = self.machine.state
+        guard state != self.reported else { return }
+        self.reported = state
+        self.settings.state(state)
+    }
+
+    private func leave() {
+        self.interrupter.reset()
+        do throws(PostgresError) {
+            try self.reader?.stop()
+        } catch {
+            // Without it the others remove the registration after a minute.
+            self.settings.log.info("the worker's registration stays behind", [("error.code", error.code.description)])
+        }
+        self.reader = nil
+        if self.reported != .disconnected { self.settings.state(.disconnected) }
+    }
+}
