@@ -10,7 +10,9 @@
 -- alone would take the new transaction for one it has seen. The function is STABLE: it sees the snapshot of the calling
 -- statement, which is therefore the next cursor.
 --
--- plpgsql keeps its plans per session, so that a poll that finds nothing costs three index probes.
+-- plpgsql keeps its plans per session, so that a poll that finds nothing costs three index probes. The planner must not
+-- be free to choose here: in the late branches `id + 0` keeps the primary key, whose range is the whole log, out of the
+-- way, and a sequential scan, parallel workers or compilation are never right, whatever the statistics say.
 
 create or replace function parley.read_log_ids(after_snapshot pg_snapshot, after_id bigint, batch integer, floor_id bigint)
 returns bigint[]
@@ -18,29 +20,32 @@ language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set max_parallel_workers_per_gather = 0
+set jit = off
 as $$
 declare
     v_xmax constant xid8 := pg_snapshot_xmax(after_snapshot);
     v_xip constant xid8[] := array(select pg_snapshot_xip(after_snapshot));
     -- events of the calling transaction are left for its successor, see cursor_snapshot
-    v_own constant xid8 := pg_current_xact_id_if_assigned();
+    v_own constant xid8 := coalesce(pg_current_xact_id_if_assigned(), '0');
 begin
     return array(
         (
             select e.id
             from parley.event e
-            where e.id > after_id and e.xid is distinct from v_own
+            where e.id > after_id and e.xid <> v_own
             order by e.id
             limit batch
         )
         union all
         select e.id
         from parley.event e
-        where e.id <= after_id and e.id > floor_id and e.xid >= v_xmax and e.xid is distinct from v_own
+        where e.id + 0 <= after_id and e.id + 0 > floor_id and e.xid >= v_xmax and e.xid <> v_own
         union all
         select e.id
         from parley.event e
-        where e.id <= after_id and e.id > floor_id and e.xid = any (v_xip) and e.xid is distinct from v_own
+        where e.id + 0 <= after_id and e.id + 0 > floor_id and e.xid = any (v_xip) and e.xid <> v_own
         order by 1
     );
 end
