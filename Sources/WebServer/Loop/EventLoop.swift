@@ -23,7 +23,7 @@ public final class EventLoop: SerialExecutor, Sendable {
     public init(name: String = "parley-loop", tls: Bool = false) throws(WebServerError) {
         let thread = LoopThread()
         let mailbox = LoopMailbox(thread: thread)
-        let context = LoopContext()
+        let context = LoopContext(mailbox: mailbox)
         self.thread = thread
         self.mailbox = mailbox
         self.confined = LoopBound(context, thread: thread)
@@ -46,22 +46,23 @@ public final class EventLoop: SerialExecutor, Sendable {
     /// loop is shut down. A late run is not made up for.
     @discardableResult
     public func schedule(every period: Duration, _ work: @escaping @Sendable () -> Void) -> LoopTimer {
-        self.start(LoopTimer(loop: self, delay: period, repeats: true, work: work))
+        self.arm(period, repeats: true, work)
     }
 
     /// Runs `work` on the loop's thread once, after `delay`, unless the timer is cancelled or the loop is shut down.
     @discardableResult
     public func schedule(after delay: Duration, _ work: @escaping @Sendable () -> Void) -> LoopTimer {
-        self.start(LoopTimer(loop: self, delay: delay, repeats: false, work: work))
+        self.arm(delay, repeats: false, work)
     }
 
-    private func start(_ timer: LoopTimer) -> LoopTimer {
+    private func arm(_ delay: Duration, repeats: Bool, _ work: @escaping @Sendable () -> Void) -> LoopTimer {
+        let timer = LoopTimer(loop: self)
         let confined = self.confined
-        self.execute { confined.onLoop.arm(timer) }
+        self.execute { [id = timer.id] in confined.onLoop.arm(id, delay, repeats: repeats, work) }
         return timer
     }
 
-    func cancel(_ timer: LoopTimer) {
+    func cancel(_ timer: UInt64) {
         let confined = self.confined
         self.execute { confined.onLoop.disarm(timer) }
     }
@@ -96,9 +97,6 @@ public final class EventLoop: SerialExecutor, Sendable {
         guard let value = result.withLock({ $0 }) else { fatalError("the event loop answered without a result") }
         return value
     }
-
-    /// Makes the next wait return at once if work was posted. Loop thread only.
-    func nudge() { self.mailbox.nudgeIfPending() }
 
     /// The state of the loop that its servers build on. Loop thread only.
     var context: LoopContext { self.confined.onLoop }

@@ -5,9 +5,12 @@ internal import Glibc
 final class LoopContext {
     /// The libwebsockets context while the loop serves.
     private(set) var pointer: OpaquePointer?
-    private var timers: [ObjectIdentifier: ArmedTimer] = [:]
+    private let mailbox: LoopMailbox
+    private var timers: [UInt64: ArmedTimer] = [:]
     private var turnEnds: [() -> Void] = []
     private var stopped: [() -> Void] = []
+
+    init(mailbox: LoopMailbox) { self.mailbox = mailbox }
 
     /// Runs `work` after each turn of the loop: once all that arrived together has been handled. Servers write here,
     /// so that what one turn sent to a socket leaves in one system call.
@@ -37,34 +40,44 @@ final class LoopContext {
 
     // MARK: - Timers
 
-    func arm(_ timer: LoopTimer) {
+    func arm(_ id: UInt64, _ delay: Duration, repeats: Bool, _ work: @escaping @Sendable () -> Void) {
         guard let pointer = self.pointer else { return }
-        let armed = ArmedTimer(timer, context: self)
-        self.timers[ObjectIdentifier(timer)] = armed
+        let armed = ArmedTimer(id, delay, repeats: repeats, context: self, work)
+        self.timers[id] = armed
         armed.set(in: pointer)
     }
 
-    func disarm(_ timer: LoopTimer) { self.timers.removeValue(forKey: ObjectIdentifier(timer))?.free() }
+    func disarm(_ id: UInt64) { self.timers.removeValue(forKey: id)?.free() }
 
     fileprivate func fire(_ armed: ArmedTimer) {
-        let timer = armed.timer
-        if timer.repeats, let pointer = self.pointer { armed.set(in: pointer) } else { self.disarm(timer) }
-        timer.work()
+        if armed.repeats, let pointer = self.pointer { armed.set(in: pointer) } else { self.disarm(armed.id) }
+        armed.work()
         // Timers run before the wait of a service call: what they sent or posted must not sit through that wait.
         self.endTurn()
-        timer.loop.nudge()
+        self.mailbox.nudgeIfPending()
     }
 }
 
-/// A timer in the context's sorted list, with the C memory that the list links.
+/// A timer in the context's sorted list, with the C memory that the list links. It owns the work, so that a cancelled
+/// timer keeps nothing alive.
 private final class ArmedTimer {
-    let timer: LoopTimer
+    let id: UInt64
+    let repeats: Bool
+    let work: @Sendable () -> Void
+    private let microseconds: Int64
     private unowned let context: LoopContext
     private let node: UnsafeMutablePointer<cws_timer>
 
-    init(_ timer: LoopTimer, context: LoopContext) {
-        self.timer = timer
+    init(
+        _ id: UInt64, _ delay: Duration, repeats: Bool, context: LoopContext, _ work: @escaping @Sendable () -> Void
+    ) {
+        self.id = id
+        self.repeats = repeats
+        self.work = work
         self.context = context
+        let (seconds, attoseconds) = delay.components
+        // At least one: lws reads 0 as "never".
+        self.microseconds = max(1, seconds * 1_000_000 + attoseconds / 1_000_000_000_000)
         self.node = .allocate(capacity: 1)
         self.node.initialize(to: cws_timer())
         self.node.pointee.owner = Unmanaged.passUnretained(self).toOpaque()
@@ -72,7 +85,7 @@ private final class ArmedTimer {
 
     func set(in pointer: OpaquePointer) {
         self.node.withMemoryRebound(to: lws_sorted_usec_list_t.self, capacity: 1) { sul in
-            lws_sul_schedule(pointer, 0, sul, timerThunk, self.timer.microseconds)
+            lws_sul_schedule(pointer, 0, sul, timerThunk, self.microseconds)
         }
     }
 

@@ -1,23 +1,17 @@
-/// A timer of an ``EventLoop``; it runs until it is cancelled, whether or not anybody keeps this object.
-public final class LoopTimer: Sendable {
-    let loop: EventLoop
-    let delay: Duration
-    let repeats: Bool
-    let work: @Sendable () -> Void
+internal import Synchronization
 
-    init(loop: EventLoop, delay: Duration, repeats: Bool, work: @escaping @Sendable () -> Void) {
+/// The handle of a timer of an ``EventLoop``. The timer runs until it is cancelled, whether or not anybody keeps this.
+public final class LoopTimer: Sendable {
+    private let loop: EventLoop
+    let id: UInt64
+
+    private static let lastID = Atomic<UInt64>(0)
+
+    init(loop: EventLoop) {
         self.loop = loop
-        self.delay = delay
-        self.repeats = repeats
-        self.work = work
+        self.id = Self.lastID.add(1, ordering: .relaxed).newValue
     }
 
     /// Stops it: no run begins after the loop has taken note. Any thread; harmless when it already ended.
-    public func cancel() { self.loop.cancel(self) }
-
-    /// Microseconds, at least one: lws reads 0 as "never".
-    var microseconds: Int64 {
-        let (seconds, attoseconds) = self.delay.components
-        return max(1, seconds * 1_000_000 + attoseconds / 1_000_000_000_000)
-    }
+    public func cancel() { self.loop.cancel(self.id) }
 }
