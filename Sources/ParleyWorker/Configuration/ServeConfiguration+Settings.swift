@@ -161,7 +161,8 @@ extension ServeConfiguration {
         }
     }
 
-    private mutating func readSecretFile() throws(ConfigurationError) {
+    /// Puts the secret of ``jwtSecretFile``, if one is named, into ``jwtSecret``.
+    public mutating func readSecretFile() throws(ConfigurationError) {
         guard let path = self.jwtSecretFile else { return }
         guard self.jwtSecret == nil else {
             throw ConfigurationError(

@@ -33,7 +33,7 @@ public struct Setting<Options>: Sendable {
         self.isSecret = secret
         self.apply = { options, text in
             guard let value = kind.parse(text) else { return false }
-            options[keyPath: path] = value
+            options[keyPath: path] = kind.merge(options[keyPath: path], value)
             return true
         }
     }
@@ -47,6 +47,22 @@ public struct Setting<Options>: Sendable {
             placeholder: kind.placeholder, accepted: kind.accepted,
             parse: { text in kind.parse(text).map { .some($0) } }, format: { value in value.map(kind.format) ?? "" })
         self.init(flag, environment: environment, path, optional, defaults: defaults, secret: secret, help: help)
+    }
+
+    private init(_ other: Setting<some Any>, apply: @escaping @Sendable (inout Options, String) -> Bool) {
+        self.flag = other.flag
+        self.environment = other.environment
+        self.placeholder = other.placeholder
+        self.accepted = other.accepted
+        self.fallback = other.fallback
+        self.help = other.help
+        self.isSecret = other.isSecret
+        self.apply = apply
+    }
+
+    /// The same setting of a command whose options contain these.
+    public func within<Outer>(_ path: any WritableKeyPath<Outer, Options> & Sendable) -> Setting<Outer> {
+        Setting<Outer>(self) { outer, text in self.apply(&outer[keyPath: path], text) }
     }
 
     /// Puts `text` into `options`.

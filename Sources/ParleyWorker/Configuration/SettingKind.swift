@@ -8,11 +8,18 @@ public struct SettingKind<Value: Sendable>: Sendable {
     public let accepted: String
     let parse: @Sendable (String) -> Value?
     let format: @Sendable (Value) -> String
+    let merge: @Sendable (_ before: Value, _ new: Value) -> Value
 
+    /// - Parameters:
+    ///   - parse: nil for a text that is not accepted.
+    ///   - format: the text of a default; empty if there is nothing to show.
+    ///   - merge: what a setting that is given again makes of both values; the last one counts unless told otherwise.
     public init(
         placeholder: String?, accepted: String, parse: @escaping @Sendable (String) -> Value?,
-        format: @escaping @Sendable (Value) -> String
+        format: @escaping @Sendable (Value) -> String,
+        merge: @escaping @Sendable (_ before: Value, _ new: Value) -> Value = { _, new in new }
     ) {
+        self.merge = merge
         self.placeholder = placeholder
         self.accepted = accepted
         self.parse = parse

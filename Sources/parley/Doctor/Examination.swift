@@ -1,0 +1,168 @@
+internal import ParleyWorker
+internal import PostgresClient
+
+/// Looks a database over, one check after the other.
+struct Examination {
+    let connection: PostgresConnection
+    /// Of the files at hand; nil if they are not found.
+    let manifest: Manifest?
+    /// Seconds since 1970 here, read when the server's clock is.
+    let now: () -> Int64
+
+    /// Every check, in the order of the table. A check that cannot be made is a finding too.
+    func run() -> [Finding] {
+        let checks: [(String, () throws -> [Finding])] = [
+            ("server", self.server), ("durability", self.durability), ("capacity", self.capacity),
+            ("clock", self.clock), ("install", self.ledger), ("roles", self.roles), ("login", self.login),
+            ("security", self.security), ("partitions", self.partitions), ("notifications", self.notifications),
+        ]
+        return checks.flatMap { subject, check in
+            do {
+                return try check()
+            } catch let error as PostgresError {
+                return [.failure(subject, "cannot be checked: \(error.message)", error.hint ?? "")]
+            } catch {
+                return [.failure(subject, "cannot be checked: \(error)", "")]
+            }
+        }
+    }
+
+    func value(_ sql: String, _ parameters: [String?] = []) throws(PostgresError) -> String {
+        try self.connection.query(sql, parameters).rows.first?.string(0) ?? ""
+    }
+
+    func list(_ sql: String, _ parameters: [String?] = []) throws(PostgresError) -> [String] {
+        try self.connection.query(sql, parameters).rows.compactMap { $0.string(0) }
+    }
+
+    func isTrue(_ sql: String, _ parameters: [String?] = []) throws(PostgresError) -> Bool {
+        try self.connection.query(sql, parameters).rows.first?.bool(0) ?? false
+    }
+
+    // MARK: - The server
+
+    private func server() throws(PostgresError) -> [Finding] {
+        let version = try self.value("show server_version")
+        let number = Int(try self.value("show server_version_num")) ?? 0
+        let encoding = try self.value("show server_encoding")
+        return [
+            number >= 150_000
+                ? .ok("PostgreSQL version", version)
+                : .failure("PostgreSQL version", version, "Parley needs PostgreSQL 15 or newer."),
+            encoding == "UTF8"
+                ? .ok("database encoding", encoding)
+                : .failure("database encoding", encoding, "create database ... template template0 encoding 'UTF8'"),
+        ]
+    }
+
+    private func durability() throws(PostgresError) -> [Finding] {
+        var findings: [Finding] = []
+        let commit = try self.value("show synchronous_commit")
+        findings.append(
+            commit == "off" || commit == "local"
+                ? .failure(
+                    "synchronous_commit", commit,
+                    "alter database \(try self.value("select quote_ident(current_database())")) set synchronous_commit = "
+                        + "on; an acknowledged message, and the log's cursor, may be lost in a crash without it.")
+                : .ok("synchronous_commit", commit))
+        for (name, loss) in [("fsync", "the whole database"), ("full_page_writes", "pages torn by a crash")] {
+            let value = try self.value("show \(name)")
+            findings.append(
+                value == "on"
+                    ? .ok(name, value)
+                    : .failure(name, value, "alter system set \(name) = on; a power failure can cost \(loss)."))
+        }
+        return findings
+    }
+
+    private func capacity() throws(PostgresError) -> [Finding] {
+        let most = Int(try self.value("show max_connections")) ?? 0
+        let used =
+            Int(try self.value("select count(*) from pg_stat_activity where backend_type = 'client backend'")) ?? 0
+        let level = try self.value("show wal_level")
+        let size = try self.value("show max_wal_size")
+        let bytes = Int(try self.value("select pg_size_bytes(current_setting('max_wal_size'))")) ?? 0
+        return [
+            most - used >= 20
+                ? .ok("connections", "\(used) of \(most) in use")
+                : .warning(
+                    "connections", "\(used) of \(most) in use",
+                    "Each worker takes --db-pool-size and one more. Raise max_connections or use a pooler."),
+            .ok("wal_level", level),
+            bytes >= 512 * 1024 * 1024
+                ? .ok("max_wal_size", size)
+                : .warning(
+                    "max_wal_size", size, "alter system set max_wal_size = '2GB'; less means frequent checkpoints."),
+        ]
+    }
+
+    private func clock() throws(PostgresError) -> [Finding] {
+        let before = self.now()
+        let there = Int64(try self.value("select extract(epoch from clock_timestamp())::bigint")) ?? 0
+        let skew = there - (before + self.now()) / 2
+        let state = "the database is \(abs(skew)) s \(skew < 0 ? "behind" : "ahead")"
+        if abs(skew) <= 2 { return [.ok("clock", "no difference worth mentioning")] }
+        let advice = "Run NTP on both machines; tokens expire at the wrong time."
+        return [abs(skew) > 30 ? .failure("clock", state, advice) : .warning("clock", state, advice)]
+    }
+
+    // MARK: - Notifications and partitions
+
+    private func notifications() throws(PostgresError) -> [Finding] {
+        let usage = Double(try self.value("select pg_notification_queue_usage()")) ?? 0
+        let percent = "\(Int((usage * 100).rounded())) % full"
+        var findings = [
+            usage < 0.1
+                ? Finding.ok("notification queue", percent)
+                : .failure(
+                    "notification queue", percent,
+                    "A session that listens sits in a long transaction; at 100 % every send fails. Find it: select pid, "
+                        + "xact_start from pg_stat_activity order by xact_start; and end it with pg_terminate_backend.")
+        ]
+        findings.append(try self.hearsItself())
+        return findings
+    }
+
+    /// A pooler in transaction mode gives every transaction another server connection, and LISTEN is lost.
+    private func hearsItself() throws(PostgresError) -> Finding {
+        let channel = "parley_doctor_\(try self.value("select pg_backend_pid()"))"
+        try self.connection.listen(channel)
+        let first = try self.value("select pg_backend_pid()")
+        try self.connection.forgetNotifications()
+        _ = try self.connection.query("select pg_notify($1, '')", [channel])
+        let heard = try self.connection.wait(upTo: .seconds(2)) == .notification
+        let last = try self.value("select pg_backend_pid()")
+        guard heard, first == last else {
+            return .warning(
+                "LISTEN through this URL", "not heard: a pooler in transaction mode is in between",
+                "Give parley serve a direct connection with --listen-database-url, or --poll-only.")
+        }
+        return .ok("LISTEN through this URL", "works")
+    }
+
+    private func partitions() throws -> [Finding] {
+        let parents = try self.list(
+            """
+            select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+            where n.nspname = 'parley' and c.relkind = 'p' order by 1
+            """)
+        return try parents.map { parent in
+            // Bounds are times of UUIDs or timestamps, which the names repeat: <parent>_YYYYMM or _YYYYMMDD.
+            let newest = try self.value(
+                """
+                select coalesce(max(substring(c.relname from '_(\\d{6,8})$')), '') from pg_inherits i
+                join pg_class c on c.oid = i.inhrelid
+                join pg_class p on p.oid = i.inhparent join pg_namespace n on n.oid = p.relnamespace
+                where n.nspname = 'parley' and p.relname = $1
+                """, [parent])
+            let soon = try self.value(
+                "select to_char(now() at time zone 'utc' + interval '7 days', $1)",
+                [newest.count == 8 ? "YYYYMMDD" : "YYYYMM"])
+            return newest >= soon
+                ? .ok("partitions of \(parent)", "made up to \(newest)")
+                : .failure(
+                    "partitions of \(parent)", newest.isEmpty ? "none" : "made up to \(newest) only",
+                    "Run parley's upkeep function now, and see that a worker or pg_cron runs it daily.")
+        }
+    }
+}
