@@ -147,22 +147,22 @@ struct Examination {
             where n.nspname = 'parley' and c.relkind = 'p' order by 1
             """)
         return try parents.map { parent in
-            // Bounds are times of UUIDs or timestamps, which the names repeat: <parent>_YYYYMM or _YYYYMMDD.
+            // Names repeat the bounds: <parent>_YYYY_MM, or _YYYY_MM_DD.
             let newest = try self.value(
                 """
-                select coalesce(max(substring(c.relname from '_(\\d{6,8})$')), '') from pg_inherits i
+                select coalesce(max(substring(c.relname from '_(\\d{4}_\\d\\d(_\\d\\d)?)$')), '') from pg_inherits i
                 join pg_class c on c.oid = i.inhrelid
                 join pg_class p on p.oid = i.inhparent join pg_namespace n on n.oid = p.relnamespace
                 where n.nspname = 'parley' and p.relname = $1
                 """, [parent])
             let soon = try self.value(
                 "select to_char(now() at time zone 'utc' + interval '7 days', $1)",
-                [newest.count == 8 ? "YYYYMMDD" : "YYYYMM"])
+                [newest.count > 7 ? "YYYY_MM_DD" : "YYYY_MM"])
             return newest >= soon
                 ? .ok("partitions of \(parent)", "made up to \(newest)")
                 : .failure(
                     "partitions of \(parent)", newest.isEmpty ? "none" : "made up to \(newest) only",
-                    "Run parley's upkeep function now, and see that a worker or pg_cron runs it daily.")
+                    "As the owner: select parley.maintain(); and see that pg_cron, or a running worker, does it daily.")
         }
     }
 }
