@@ -1,0 +1,56 @@
+internal import ParleyCore
+internal import PostgresClient
+internal import WebServer
+
+/// What each part of the worker is told.
+extension ServeConfiguration {
+    var server: ServerConfiguration {
+        var server = ServerConfiguration(host: self.host, port: self.port)
+        // Some room for HTTP beside the sockets, whose own limit answers with words.
+        server.maxConnections = self.maxConnections + 256
+        server.maxMessageBytes = self.maxMessageBytes
+        server.maxBodyBytes = self.maxMessageBytes
+        server.maxQueuedBytes = self.maxQueueBytes
+        server.idleTimeout = self.idleTimeout
+        if let certificate = self.tlsCertificate, let key = self.tlsKey {
+            server.tls = .init(certificatePath: certificate, keyPath: key)
+        }
+        return server
+    }
+
+    /// A separate address for LISTEN, or polling only, says that the other one is a pooler in transaction mode: the
+    /// next transaction may meet another session, which knows nothing of statements prepared before.
+    private var isPooled: Bool { self.pollOnly || self.listenDatabaseURL != nil }
+
+    func postgres(_ applicationName: String) -> PostgresConfiguration {
+        var postgres = PostgresConfiguration(url: self.databaseURL, applicationName: applicationName)
+        postgres.preparedStatements = !self.isPooled
+        return postgres
+    }
+
+    var tail: PostgresConfiguration {
+        var postgres = PostgresConfiguration(
+            url: self.listenDatabaseURL ?? self.databaseURL, applicationName: "parley tail")
+        postgres.preparedStatements = !self.pollOnly
+        return postgres
+    }
+
+    var realtime: RealtimeConfiguration {
+        var realtime = RealtimeConfiguration()
+        realtime.maxConnections = self.maxConnections
+        realtime.limits.maxChannels = self.maxChannels
+        realtime.limits.joinsPerSecond = Double(self.clientJoinsPerSecond)
+        realtime.limits.joinBurst = max(realtime.limits.joinBurst, self.clientJoinsPerSecond)
+        realtime.limits.eventsPerSecond = Double(self.clientEventsPerSecond)
+        realtime.limits.eventBurst = max(realtime.limits.eventBurst, self.clientEventsPerSecond)
+        realtime.joinTimeout = self.statementTimeout
+        realtime.callTimeout = self.statementTimeout
+        return realtime
+    }
+
+    var gateway: GatewayConfiguration {
+        var gateway = GatewayConfiguration()
+        gateway.statementTimeout = self.statementTimeout
+        return gateway
+    }
+}
