@@ -36,6 +36,7 @@ final class VirtualHost {
             kept.append(copy)
             return UnsafePointer(copy)
         }
+        info.options = cws_context_options(tls == nil ? 0 : 1)
         if let tls {
             info.port = Int32(CWS_NO_LISTEN_TLS)
             info.ssl_cert_filepath = keep(tls.certificatePath)
@@ -98,6 +99,8 @@ private func connectionThunk(
     case LWS_CALLBACK_RAW_ADOPT: connection(of: wsi)?.wsi = wsi
     case LWS_CALLBACK_RAW_RX:
         guard let connection = connection(of: wsi) else { return -1 }
+        // After a TLS handshake lws allows so many seconds for its own roles to negotiate; ours have deadlines.
+        if lws_is_ssl(wsi) != 0 { lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0) }
         connection.server.received(connection, UnsafeRawBufferPointer(start: input, count: count))
     case LWS_CALLBACK_RAW_WRITEABLE:
         guard let connection = connection(of: wsi) else { return -1 }
