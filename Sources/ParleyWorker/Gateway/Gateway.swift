@@ -10,9 +10,8 @@ public import WebServer
 /// cache, runs the planned statement as the caller in one transaction and one round trip, and words the answer. It
 /// queues nothing: the pool's queue is the only one, and it is bounded.
 public final class Gateway: Sendable {
-    /// Verifies a token and calls back, at once or later, on any thread.
-    public typealias Authenticate =
-        @Sendable (_ token: String, _ done: @escaping @Sendable (Result<VerifiedToken, JWTError>) -> Void) -> Void
+    /// Verifies a token; called on the server's loop, so it must not wait. `TokenVerifier.verify` is one.
+    public typealias Authenticate = @Sendable (_ token: String) throws(JWTError) -> VerifiedToken
 
     private let configuration: GatewayConfiguration
     private let pool: PostgresPool
@@ -61,9 +60,9 @@ public final class Gateway: Sendable {
             }
         }
         guard let segments = request.segments else { return finish(.failure(.undecodablePath)) }
-        let token: String?
+        let caller: GatewayCaller
         do {
-            token = try GatewayCaller.token(request.headers)
+            caller = try self.caller(request.headers)
         } catch {
             return finish(.failure(error))
         }
@@ -72,17 +71,22 @@ public final class Gateway: Sendable {
             method: request.method, segments: Array(segments.dropFirst(prefixLength)),
             query: request.query.map { GatewayRequest.Parameter($0.name, $0.value) }, headers: request.headers,
             body: request.body)
-        guard let token else { return self.run(call, GatewayCaller.anonymous(self.configuration), finish) }
-        self.authenticate(token) { result in
-            switch result {
-            case .failure(let error): finish(.failure(GatewayError(error)))
-            case .success(let token):
-                guard self.configuration.roles.contains(token.role) else {
-                    return finish(.failure(.role(token.role)))
-                }
-                self.run(call, GatewayCaller(token, anonymousRole: self.configuration.anonymousRole), finish)
-            }
+        self.run(call, caller, finish)
+    }
+
+    /// Who calls, by the token of the request.
+    private func caller(_ headers: [String: String]) throws(GatewayError) -> GatewayCaller {
+        guard let token = try GatewayCaller.token(headers) else {
+            return GatewayCaller.anonymous(self.configuration)
         }
+        let verified: VerifiedToken
+        do {
+            verified = try self.authenticate(token)
+        } catch {
+            throw GatewayError(error)
+        }
+        guard self.configuration.roles.contains(verified.role) else { throw .role(verified.role) }
+        return GatewayCaller(verified, anonymousRole: self.configuration.anonymousRole)
     }
 
     // MARK: - One request

@@ -54,12 +54,8 @@ struct LiveGateway: Sendable {
         let verifier = JWTVerifier(keys: JWTKeySet(secret: key), policy: JWTPolicy())
         self.gateway = Gateway(
             configuration, pool: pool,
-            authenticate: { token, done in
-                do throws(JWTError) {
-                    done(.success(try verifier.verify(token, now: Int64(Date.now.timeIntervalSince1970))))
-                } catch {
-                    done(.failure(error))
-                }
+            authenticate: { token throws(JWTError) in
+                try verifier.verify(token, now: Int64(Date.now.timeIntervalSince1970))
             }, log: log)
     }
 
