@@ -1,11 +1,10 @@
--- Reading the log as a client: sync and get_events.
+-- Reading the log as a client. Bodies are bound to the private functions when they are created, as in the other files.
 
 create or replace function parley_api.get_events(conversation_id uuid, after_seq bigint default 0, page_size integer default 100)
 returns jsonb
 language sql
 stable
 security invoker
-set search_path = pg_catalog, pg_temp
 begin atomic
     select parley.get_events(get_events.conversation_id, get_events.after_seq, get_events.page_size);
 end;
@@ -19,7 +18,6 @@ returns jsonb
 language sql
 stable
 security invoker
-set search_path = pg_catalog, pg_temp
 begin atomic
     select parley.sync(sync.cursor);
 end;

@@ -61,7 +61,10 @@ begin
         e.actor_id,
         e.message_id,
         e.message_seq,
-        case when e.kind = 'participant:joined' then p.history_from_seq end,
+        case
+            when e.kind = 'participant:joined'
+                then coalesce((e.data ->> 'history_from_seq')::bigint, p.history_from_seq)
+        end,
         (
             jsonb_build_object(
                 'conversation_id', e.conversation_id,

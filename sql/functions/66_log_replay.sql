@@ -127,7 +127,7 @@ declare
     v_limit constant integer := least(greatest(coalesce(max_rows, 1000), 0), 10000);
     v_floor uuid := '00000000-0000-0000-0000-000000000000';
     v_history_from bigint;
-    v_after bigint := greatest(after_event_seq, 0);
+    v_after constant bigint := case when after_event_seq >= 0 then after_event_seq when after_event_seq < 0 then 0 end;
     v_kept bigint;
     v_ids bigint[];
 begin

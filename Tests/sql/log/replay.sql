@@ -1,0 +1,96 @@
+-- Replay and its pages: everything missed, nothing that is not the reader's to see, and a gap where it was purged.
+begin;
+select plan(20);
+\ir ../setup.psql
+
+select count(parley_api.send_message(:'conversation', 'message ' || n)) as sent from generate_series(1, 10) n \gset
+select last_event_seq as last from parley.conversation where id = :'conversation' \gset
+
+create function pg_temp.replayed(user_id text, topic text, after bigint, since timestamptz, max_rows int)
+returns table (kind text, event_seq bigint) language sql as $$
+    select kind, event_seq from parley.replay('authenticated', user_id::uuid, topic, after, since, max_rows)
+$$;
+
+select results_eq(
+    format('select event_seq from pg_temp.replayed(%L, %L, 0, null, 1000)', :'bob', :'topic'),
+    format('select generate_series(1, %s)::bigint', :'last'), 'a replay from 0 is the whole log, dense and in order'
+);
+select results_eq(
+    format('select event_seq from pg_temp.replayed(%L, %L, %s, null, 1000)', :'bob', :'topic', :last - 2),
+    format('values (%s::bigint), (%s)', :last - 1, :'last'), 'a replay after n begins with n + 1'
+);
+select is_empty(format('select * from pg_temp.replayed(%L, %L, %s, null, 1000)', :'bob', :'topic', :'last'), 'who has everything gets nothing');
+select is_empty(format('select * from pg_temp.replayed(%L, %L, 99999999, null, 1000)', :'bob', :'topic'), 'nor who claims to have more');
+select results_eq(
+    format('select event_seq from pg_temp.replayed(%L, %L, 0, null, 3)', :'bob', :'topic'),
+    'select generate_series(1, 3)::bigint', 'a limit leaves out the newest, which get_events brings'
+);
+select is_empty(format('select * from pg_temp.replayed(%L, %L, 0, null, 1000)', :'eve', :'topic'), 'a stranger gets nothing');
+select results_eq(
+    format('select event_seq from pg_temp.replayed(%L, %L, null, now() - interval %L, 2)', :'bob', :'topic', '1 hour'),
+    format('values (%s::bigint), (%s)', :last - 1, :'last'), 'a replay since a time is the newest, oldest first'
+);
+select is_empty(
+    format('select * from pg_temp.replayed(%L, %L, null, clock_timestamp() + interval %L, 5)', :'bob', :'topic', '1 hour'),
+    'a replay since the future is empty'
+);
+select results_eq(
+    format('select count(*) from pg_temp.replayed(%L, %L, null, now() - interval %L, 1000) where kind = %L',
+        :'bob', 'user:' || :'bob', '1 hour', 'message:new'),
+    'values (10::bigint)', 'the inbox replays the events of all conversations'
+);
+select is_empty(
+    format('select * from pg_temp.replayed(%L, %L, null, now() - interval %L, 5)', :'eve', 'user:' || :'bob', '1 hour'),
+    'for its user only'
+);
+
+select parley_api.add_participants(:'conversation', array[:'eve'::uuid]) is not null as added \gset
+select parley_api.send_message(:'conversation', 'welcome') is not null as welcomed \gset
+select results_eq(
+    format('select min(message_seq), max(message_seq) from parley.replay(%L, %L, %L, 0, null, 1000)', 'authenticated', :'eve', :'topic'),
+    format('select history_from_seq, history_from_seq + 1 from parley.participant where user_id = %L', :'eve'), 'who joins later is not replayed the messages of before'
+);
+
+insert into parley.tier_limit (tier_name, name, amount) values ('privileged_plus', 'retention_days', 30)
+on conflict on constraint tier_limit_pkey do update set amount = excluded.amount;
+update parley.event set message_id = parley.uuid_v7(now() - interval '31 days')
+where conversation_id = :'conversation' and kind = 'message:new' and message_seq <= 4;
+select results_eq(
+    format('select min(message_seq) from parley.replay(%L, %L, %L, 0, null, 1000)', 'authenticated', :'bob', :'topic'),
+    'values (5::bigint)', 'messages further back than the tier reaches are not replayed'
+);
+
+delete from parley.event where conversation_id = :'conversation' and event_seq <= 5;
+select results_eq(
+    format('select kind, payload::jsonb - %L from parley.replay(%L, %L, %L, 1, null, 1) limit 1', 'conversation_id',
+        'authenticated', :'bob', :'topic'),
+    $$values ('replay:gap', '{"from": 2, "to": 5, "reason": "purged"}'::jsonb)$$, 'where events were purged a gap comes first'
+);
+select is_empty(
+    format('select * from pg_temp.replayed(%L, %L, 5, null, 1000) where kind = %L', :'bob', :'topic', 'replay:gap'),
+    'but not for a reader who had them all'
+);
+
+-- get_events, the pages of the same
+select pg_temp.be(:'bob') is null as is_bob \gset
+select is(
+    (select jsonb_build_object('n', jsonb_array_length(g -> 'events'), 'gap', g #- '{gap,conversation_id}' -> 'gap', 'more', g -> 'has_more',
+        'first', g #> '{events,0,payload,event_seq}')
+     from parley_api.get_events(:'conversation', 1, 2) g),
+    '{"n": 2, "gap": {"from": 2, "to": 5, "reason": "purged"}, "more": true, "first": 8}', 'a page names the gap before it'
+);
+select is(
+    (select jsonb_build_object('n', jsonb_array_length(g -> 'events'), 'gap', g -> 'gap', 'more', g -> 'has_more',
+        'seq', g #> '{events,0,payload,event_seq}', 'last', g -> 'last_event_seq')
+     from parley_api.get_events(:'conversation', (select last_event_seq - 1 from parley.conversation where id = :'conversation'), 2) g),
+    (select jsonb_build_object('n', 1, 'gap', null, 'more', false, 'seq', last_event_seq, 'last', last_event_seq)
+     from parley.conversation where id = :'conversation'), 'the last page says so'
+);
+select throws_ok(format('select parley_api.get_events(%L, -1)', :'conversation'), 'PT400', null, 'a negative position is refused');
+select throws_ok(format('select parley_api.get_events(%L, 0, 1000000000)', :'conversation'), 'PT400', null, 'a page of a billion is refused');
+select throws_ok(format('select parley_api.get_events(%L)', gen_random_uuid()), 'PT403', null, 'an unknown conversation is refused');
+select pg_temp.be('55555555-5555-4555-8555-555555555555') is null as is_stranger \gset
+select throws_ok(format('select parley_api.get_events(%L)', :'conversation'), 'PT403', null, 'and a foreign one in the same way');
+
+select * from finish();
+rollback;

@@ -1,0 +1,131 @@
+-- sync: the inbox, then what happened since; its cursor is its user's alone.
+begin;
+select plan(31);
+\ir ../setup.psql
+
+create function pg_temp.accepts(cursor text) returns boolean language plpgsql as $$
+begin
+    perform parley_api.sync(cursor);
+    return true;
+exception when sqlstate 'PT400' then
+    return false;
+end
+$$;
+
+-- RFC 4231, cases 1, 2, 3 and 6: the keys shorter and longer than a block
+select is(encode(parley.hmac_sha256(decode(repeat('0b', 20), 'hex'), 'Hi There'), 'hex'),
+    'b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7', 'HMAC-SHA256, RFC 4231 case 1');
+select is(encode(parley.hmac_sha256('Jefe', 'what do ya want for nothing?'), 'hex'),
+    '5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843', 'case 2');
+select is(encode(parley.hmac_sha256(decode(repeat('aa', 20), 'hex'), decode(repeat('dd', 50), 'hex')), 'hex'),
+    '773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe', 'case 3');
+select is(encode(parley.hmac_sha256(decode(repeat('aa', 131), 'hex'), 'Test Using Larger Than Block-Size Key - Hash Key First'), 'hex'),
+    '60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54', 'case 6');
+
+select pg_temp.commit_events() is null as committed \gset
+select pg_temp.be(:'bob') is null as is_bob \gset
+select parley_api.sync() as answer \gset
+select :'answer'::jsonb ->> 'cursor' as cursor \gset
+select is(:'answer'::jsonb #>> '{conversations,0,id}', :'conversation', 'the first call brings the conversations');
+select is(jsonb_array_length(:'answer'::jsonb -> 'participants'), 2, 'their participants');
+select is(:'answer'::jsonb -> 'unread' -> :'conversation', '0', 'and how much is unread');
+select is(:'answer'::jsonb -> 'events', '[]', 'no events: the inbox is newer than all of them');
+select is(:'answer'::jsonb -> 'has_more', 'false', 'and there is no more');
+select is(:'answer'::jsonb -> 'resync_required', 'false', 'and nothing to forget');
+
+select is(
+    parley_api.sync(:'cursor') - 'cursor',
+    '{"conversations": [], "participants": [], "unread": {}, "left_conversation_ids": [], "events": [], "has_more": false, "resync_required": false}',
+    'nothing has happened since'
+);
+
+-- something happens, and more than a page of it
+select pg_temp.be(:'ann') is null as is_ann \gset
+select count(parley_api.send_message(:'conversation', 'message ' || n)) as sent from generate_series(1, 620) n \gset
+select pg_temp.be(:'bob') is null as is_bob \gset
+select parley_api.sync(:'cursor') ->> 'has_more' as uncommitted \gset
+select ok(:'uncommitted' = 'false', 'what this very transaction wrote is left for the next call');
+select pg_temp.commit_events() is null as committed \gset
+select parley_api.sync(:'cursor') as page \gset
+select is(jsonb_array_length(:'page'::jsonb -> 'events'), 500, 'a page has 500 events');
+select is(:'page'::jsonb -> 'has_more', 'true', 'and says that there are more');
+select is(jsonb_array_length(:'page'::jsonb -> 'conversations'), 1, 'with the conversation they are about');
+select is(:'page'::jsonb -> 'unread' -> :'conversation', '620', 'as it is now');
+select parley_api.sync(:'page'::jsonb ->> 'cursor') as rest \gset
+select is(jsonb_array_length(:'rest'::jsonb -> 'events'), 120, 'the next page has the rest');
+select is(:'rest'::jsonb -> 'has_more', 'false', 'and is the last');
+select results_eq(
+    format($$select (e #>> '{payload,message,seq}')::bigint from (
+        select 1 as page, o, e from jsonb_array_elements(%L::jsonb -> 'events') with ordinality as x (e, o)
+        union all
+        select 2, o, e from jsonb_array_elements(%L::jsonb -> 'events') with ordinality as x (e, o)) p order by page, o$$, :'page', :'rest'),
+    'select generate_series(1, 620)::bigint', 'together they are every event once, in order'
+);
+select is(parley_api.sync(:'rest'::jsonb ->> 'cursor') -> 'events', '[]', 'and then there is nothing new');
+
+-- a late commit: its id is below the cursor's, its transaction was in flight when the cursor was made
+select parley_api.sync() ->> 'cursor' as cursor \gset
+select pg_temp.be(:'ann') is null as is_ann \gset
+select parley_api.mark_as_read(:'conversation') is not null as marked \gset
+select parley.encode_cursor(:'bob', parley.log_epoch(), '5:9:5,7', (select max(id) from parley.event), null, now()) as behind \gset
+update parley.event set xid = '7' where xid = pg_current_xact_id();
+select pg_temp.be(:'bob') is null as is_bob \gset
+select is(
+    (select jsonb_agg(e -> 'event') from jsonb_array_elements(parley_api.sync(:'behind') -> 'events') e),
+    (select jsonb_agg(kind order by id) from parley.event where xid = '7' and (conversation_id is not null or user_id = :'bob')),
+    'a transaction that was in flight at the cursor is brought when it has committed'
+);
+
+-- the cursor
+select throws_ok(format('select parley_api.sync(%L)', 'forged'), 'PT400', null, 'a made-up cursor is refused');
+select throws_ok(format('select parley_api.sync(%L)', ''), 'PT400', null, 'an empty one, too');
+select is(
+    (select count(*) from generate_series(1, length(:'cursor')) i
+     where pg_temp.accepts(overlay(:'cursor' placing case substr(:'cursor', i, 1) when '0' then '1' else '0' end from i for 1))),
+    0::bigint, 'a cursor with any one character changed is refused'
+);
+select pg_temp.be(:'eve') is null as is_eve \gset
+select throws_ok(format('select parley_api.sync(%L)', :'cursor'), 'PT400', null, 'somebody else''s cursor is refused');
+select pg_temp.be(:'bob') is null as is_bob \gset
+select is(
+    (select jsonb_build_object('resync', s -> 'resync_required', 'conversations', jsonb_array_length(s -> 'conversations'), 'events', s -> 'events')
+     from parley_api.sync(parley.encode_cursor(:'bob', 'another/1', '3:3:', 1, null, now())) s),
+    '{"resync": true, "conversations": 1, "events": []}', 'after a restore or failover an old cursor loads the inbox afresh'
+);
+update parley.log_state set purged_id = (select max(id) from parley.event);
+select is(
+    parley_api.sync(parley.encode_cursor(:'bob', parley.log_epoch(), '3:3:', 1, null, now())) -> 'resync_required',
+    'true', 'and so does one from before what was purged'
+);
+select is(parley_api.sync(parley_api.sync() ->> 'cursor') -> 'resync_required', 'false', 'but not a new one');
+
+-- leaving, and a large inbox
+select pg_temp.be(:'bob') is null as is_bob \gset
+select parley_api.sync() ->> 'cursor' as cursor \gset
+select parley_api.leave_conversation(:'conversation') is null as gone \gset
+select pg_temp.commit_events() is null as committed \gset
+select is(
+    parley_api.sync(:'cursor') -> 'left_conversation_ids', jsonb_build_array(:'conversation'),
+    'a conversation that the user is no longer in is named'
+);
+insert into parley.conversation (id) select parley.uuid_v7() from generate_series(1, 250);
+insert into parley.conversation_profile (conversation_id, type) select c.id, 'group' from parley.conversation c on conflict do nothing;
+insert into parley.participant (conversation_id, user_id) select c.id, :'eve' from parley.conversation c;
+select pg_temp.be(:'eve') is null as is_eve \gset
+create temp table page (n int, answer jsonb);
+insert into page
+with recursive pages (n, answer) as (
+    select 1, parley_api.sync()
+    union all
+    select n + 1, parley_api.sync(answer ->> 'cursor') from pages where (answer -> 'has_more')::boolean and n < 20
+)
+select * from pages;
+select is(
+    (select array_agg(jsonb_array_length(answer -> 'conversations') order by n) from page), array[100, 100, 51, 0],
+    'a large inbox comes in pages, and then the events since its first'
+);
+select is((select count(distinct c ->> 'id') from page, jsonb_array_elements(answer -> 'conversations') c), 251::bigint,
+    'every conversation once');
+
+select * from finish();
+rollback;

@@ -1,0 +1,71 @@
+-- Workers, durable consumers and the purge of the log.
+begin;
+select plan(31);
+\ir ../setup.psql
+select pg_temp.commit_events() is null as committed \gset
+
+-- workers
+delete from parley.worker;
+select worker_id as one, lock_key as key from parley.worker_start('one', '1.0') \gset
+select worker_id as two, lock_key as other_key from parley.worker_start('one', '1.0') \gset
+select isnt(:one, :two, 'every start is a worker of its own, whatever its name');
+select isnt(:key::bigint, :other_key::bigint, 'with its own lock');
+select is(parley.worker_beat(:one), true, 'a worker''s beat is welcome');
+select ok((select beat_at > now() from parley.worker where id = :one), 'and noted with the time of the clock');
+update parley.worker set beat_at = now() - interval '61 seconds' where id = :two;
+select is(parley.worker_beat(:one), true, 'the beat of one');
+select is_empty(format('select from parley.worker where id = %s', :two), 'removes another that was silent for a minute');
+select is(parley.worker_beat(:two), false, 'which then learns that it must register again');
+update parley.worker set beat_at = now() - interval '59 seconds' where id = :one;
+select is((select count(*) from parley.worker_start('three', '1')), 1::bigint, 'a third one starts');
+select is((select count(*) from parley.worker), 2::bigint, 'less than a minute of silence is nothing');
+select parley.worker_stop(:one) is null as stopped \gset
+select is_empty(format('select from parley.worker where id = %s', :one), 'who stops is gone');
+
+-- consumers
+select is(parley.create_consumer('from_now'), true, 'a consumer is made');
+select is(parley.create_consumer('from_now'), false, 'once');
+select is(parley.create_consumer('from_start', true), true, 'another one from the beginning');
+select is_empty($$select * from parley.consume('from_now')$$, 'what was there before is not for the first');
+select is((select count(*) from parley.consume('from_start', 2)), 2::bigint, 'a batch for the second');
+select is((select count(*) from parley.consume('from_start')), (select count(*) - 2 from parley.event), 'then the rest');
+select is_empty($$select * from parley.consume('from_start')$$, 'and then nothing');
+
+select parley_api.send_message(:'conversation', 'news') is not null as sent \gset
+select is_empty($$select * from parley.consume('from_now')$$, 'events of the consumer''s own transaction wait for the next');
+select pg_temp.commit_events() is null as committed \gset
+savepoint failing;
+select is((select string_agg(kind, ',') from parley.consume('from_now')), 'message:new', 'news is consumed');
+rollback to failing;
+select is((select string_agg(kind, ',') from parley.consume('from_now')), 'message:new', 'and again if the effect failed');
+select is_empty($$select * from parley.consume('from_now')$$, 'but not after it has worked');
+select throws_ok($$select * from parley.consume('nobody')$$, 'PT404', null, 'an unknown consumer is refused');
+select throws_ok($$select * from parley.consume('from_now', 0)$$, 'PT400', null, 'an empty batch, too');
+
+-- a restored dump: the cursor's and the events' transaction ids are of another cluster
+select pg_temp.be(:'bob') is null as is_bob \gset
+select parley_api.send_message(:'conversation', 'before the dump') is not null as sent \gset
+update parley.event set xid = '4000000000000' where xid = pg_current_xact_id();
+update parley.consumer set snapshot = '4000000000000:4000000000001:', epoch = '1/1' where name = 'from_now';
+update parley.log_state set system_identifier = 1;
+select is((select string_agg(kind, ',') from parley.consume('from_now')), 'message:new',
+    'a consumer continues in a restored database where it had stopped');
+select is((select floor_id from parley.log_state), (select max(id) from parley.event), 'which now is the floor of late commits');
+select is_empty(
+    format('select * from parley.read_log(pg_current_snapshot(), %s, 100)', (select max(id) from parley.event)),
+    'no reader takes restored events for late commits'
+);
+select is(parley.adopt_log(), false, 'and the log is adopted once');
+
+-- purge
+update parley.event set created_at = now() - interval '100 days'
+where id < (select max(id) from parley.event) and id <> (select min(id) + 1 from parley.event);
+select is(parley.purge_events(interval '90 days', 1000), 1::bigint, 'the purge stops at the first event that is young enough');
+update parley.event set created_at = now() - interval '100 days' where id < (select max(id) from parley.event);
+select is(parley.purge_events(interval '90 days', 2), 2::bigint, 'and after a batch');
+update parley.consumer set max_id = (select min(id) from parley.event) where name = 'from_start';
+select is((parley.maintain() ->> 'events_purged')::integer, 1, 'maintain purges as the setting says, but nothing a consumer has yet to read');
+select is((select purged_id < min(id) from parley.log_state, parley.event group by purged_id), true, 'and remembers how far');
+
+select * from finish();
+rollback;
