@@ -26,7 +26,7 @@ public func runServer(
         log: log.labelled("realtime"))
     let gateway = Gateway(
         configuration.gateway, pool: pool,
-        authenticate: { token, done in done(verifier.result(token)) }, log: log.labelled("gateway"))
+        authenticate: { token throws(JWTError) in try verifier.verify(token) }, log: log.labelled("gateway"))
     let readiness = Readiness()
     let health = HealthRoutes { readiness.isLive ? [] : ["the log of the database cannot be read"] }
     front.open(HTTPRouter([health.handle, gateway.handle, realtime.handleBroadcast]), realtime)
@@ -107,11 +107,6 @@ private struct Front: Service {
 }
 
 extension TokenVerifier {
-    /// Verification in the shape the gateway takes.
-    func result(_ token: String) -> Result<VerifiedToken, JWTError> {
-        do throws(JWTError) { return .success(try self.verify(token)) } catch { return .failure(error) }
-    }
-
     /// Verification in the shape the realtime service takes, its refusals in the words of the protocol.
     var sessionToken: RealtimeService.Verify {
         { token, now in
