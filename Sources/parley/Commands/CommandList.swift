@@ -9,7 +9,7 @@ enum CommandList {
     static let usageError: Int32 = 2
 
     static var all: [Command] {
-        [ServeCommand.command, MigrateCommand.command, DoctorCommand.command, TokenCommand.command]
+        [ServeCommand.command, DevCommand.command, MigrateCommand.command, DoctorCommand.command, TokenCommand.command]
     }
 
     static func run(_ arguments: [String], environment: [String: String]) async -> Int32 {

@@ -1,15 +1,41 @@
-internal import FoundationEssentials
+internal import Crypto
 internal import Glibc
 internal import ParleyCore
+internal import ParleyWorker
 
 /// `.parley/dev.json`: everything a program needs to use a running `parley dev`.
 enum DevFile {
-    static func path(in folder: String) -> String { folder + "/.parley/dev.json" }
+    /// Of the users' tokens.
+    private static let userTokenSeconds: Int64 = 30 * 86400
+    /// Of the keys that stand for the application itself.
+    private static let keySeconds: Int64 = 3650 * 86400
 
-    /// The secret of the project in `folder`, if `parley dev` was ever ready there.
-    static func secret(in folder: String) -> String? {
-        guard let data = try? Data(contentsOf: URL(filePath: self.path(in: folder))) else { return nil }
-        return (try? JSONValue.parse(Array(data)))?["jwt_secret"]?.string
+    /// The secret of the project in `folder`, if `parley dev` was ever run there.
+    static func secret(in folder: String) -> String? { Secrets(file: folder + "/.parley/secrets.json")?.jwt }
+
+    /// - Parameter url: where the worker answers.
+    static func json(url: String, database: DevDatabase) -> [UInt8] {
+        guard let signer = JWTSigner.hs256(Array(database.secrets.jwt.utf8)) else {
+            preconditionFailure("the secrets of a project are long enough")
+        }
+        let now = Time.unix()
+        func token(_ role: String, _ seconds: Int64, subject: String? = nil) -> JSONValue {
+            var claims: JSONObject = ["role": .string(role), "iat": .int(now), "exp": .int(now + seconds)]
+            if let subject { claims["sub"] = .string(subject) }
+            return .string(signer.sign(claims.serialized()))
+        }
+        let users = DemoUser.all.map { user in
+            JSONValue.object([
+                "id": .string(user.id), "name": .string(user.name), "tier": .string(user.tier),
+                "token": token("authenticated", self.userTokenSeconds, subject: user.id),
+            ])
+        }
+        let object: JSONObject = [
+            "url": .string(url), "anon_key": token("anon", self.keySeconds),
+            "service_role_key": token("service_role", self.keySeconds), "jwt_secret": .string(database.secrets.jwt),
+            "database_url": .string(database.ownerURL), "users": .array(users),
+        ]
+        return object.serialized() + [UInt8(ascii: "\n")]
     }
 
     /// Writes a file that only its owner reads, whole or not at all.

@@ -1,0 +1,31 @@
+internal import Support
+
+/// Starts the project's Postgres again whenever it dies.
+struct DevSupervisor: Sendable {
+    let cluster: DevCluster
+    let log: Log
+
+    private static let interval = Duration.milliseconds(250)
+    private static let longestPause = Duration.seconds(10)
+
+    /// Works until cancelled; leaves the server as it is then.
+    func run() async {
+        var pause = Self.interval
+        while true {
+            do { try await Task.sleep(for: pause) } catch { return }
+            guard self.cluster.port == nil else {
+                pause = Self.interval
+                continue
+            }
+            do {
+                self.log.warning("postgres is gone, starting it again")
+                let port = try await self.cluster.start()
+                self.log.info("postgres runs again", [("port", "\(port)")])
+                pause = Self.interval
+            } catch {
+                self.log.error("postgres does not start", [("error", "\(error)")])
+                pause = min(Self.longestPause, pause * 2)
+            }
+        }
+    }
+}
