@@ -1,4 +1,3 @@
-internal import CLinux
 internal import CWebSockets
 internal import Glibc
 internal import Support
@@ -84,16 +83,13 @@ public final class EventLoop: SerialExecutor, Sendable {
     func wait<Result: Sendable>(_ work: @escaping @Sendable () -> Result) -> Result {
         if self.isCurrent { return work() }
         let result = Locked<Result?>(nil)
-        let done = eventfd(0, Int32(EFD_CLOEXEC))
-        defer { close(done) }
+        let done = Gate()
         self.execute {
             let value = work()
             result.withLock { $0 = value }
-            var one: UInt64 = 1
-            _ = write(done, &one, 8)
+            done.open()
         }
-        var count: UInt64 = 0
-        while read(done, &count, 8) < 0, errno == EINTR {}
+        done.pass()
         guard let value = result.withLock({ $0 }) else { fatalError("the event loop answered without a result") }
         return value
     }

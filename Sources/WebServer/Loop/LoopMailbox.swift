@@ -1,11 +1,9 @@
-internal import CLinux
 internal import CWebSockets
-internal import Glibc
 internal import Support
 
 /// The one door into a loop from other threads: jobs in arrival order, and one wake-up per burst.
 ///
-/// It outlives the C context. After the context is destroyed the thread sleeps on an eventfd instead, and goes on
+/// It outlives the C context. After the context is destroyed the thread sleeps at a gate instead, and goes on
 /// running jobs until the loop object itself is gone, so that nobody who awaits an actor of this loop hangs.
 final class LoopMailbox: Sendable {
     enum Job: Sendable {
@@ -34,14 +32,9 @@ final class LoopMailbox: Sendable {
 
     private let state = Locked(State())
     private let thread: LoopThread
-    private let eventDescriptor: Int32
+    private let gate = Gate()
 
-    init(thread: LoopThread) {
-        self.thread = thread
-        self.eventDescriptor = eventfd(0, Int32(EFD_CLOEXEC))
-    }
-
-    deinit { close(self.eventDescriptor) }
+    init(thread: LoopThread) { self.thread = thread }
 
     /// Puts a job at the end. Any thread.
     func post(_ job: Job) {
@@ -108,9 +101,7 @@ final class LoopMailbox: Sendable {
             state.awake = false
             return true
         }
-        guard asleep else { return }
-        var count: UInt64 = 0
-        while read(self.eventDescriptor, &count, 8) < 0, errno == EINTR {}
+        if asleep { self.gate.pass() }
     }
 
     private func wake(_ state: inout State, onLoop: Bool) {
@@ -120,8 +111,7 @@ final class LoopMailbox: Sendable {
             // On the loop's own thread the service call is about to return anyway.
             if !onLoop { lws_cancel_service(context) }
         } else {
-            var one: UInt64 = 1
-            _ = write(self.eventDescriptor, &one, 8)
+            self.gate.open()
         }
     }
 }

@@ -27,8 +27,7 @@ final class LoopStart: Sendable {
 
     /// Starts the thread and waits until its context stands.
     func launch() -> Bool {
-        let done = eventfd(0, Int32(EFD_CLOEXEC))
-        defer { close(done) }
+        let done = Gate()
         let argument = Unmanaged.passRetained(LoopLaunch(start: self, done: done))
         // Signals are for the main thread: the loop's thread inherits a full mask.
         var all = sigset_t()
@@ -42,13 +41,12 @@ final class LoopStart: Sendable {
             return false
         }
         pthread_detach(handle)
-        var count: UInt64 = 0
-        while read(done, &count, 8) < 0, errno == EINTR {}
+        done.pass()
         return self.ready.withLock { $0 } ?? false
     }
 
     /// The whole life of the loop's thread.
-    fileprivate func run(done: Int32) {
+    fileprivate func run(done: Gate) {
         self.thread.adopt()
         clinux_name_thread(self.name)
         let context = self.confined.onLoop
@@ -58,8 +56,7 @@ final class LoopStart: Sendable {
             self.mailbox.publish(context: UInt(bitPattern: pointer))
         }
         self.ready.withLock { $0 = pointer != nil }
-        var one: UInt64 = 1
-        _ = write(done, &one, 8)
+        done.open()
         guard let pointer else { return }
 
         while self.turn(context) {
@@ -100,9 +97,9 @@ final class LoopStart: Sendable {
 
 private final class LoopLaunch: Sendable {
     let start: LoopStart
-    let done: Int32
+    let done: Gate
 
-    init(start: LoopStart, done: Int32) {
+    init(start: LoopStart, done: Gate) {
         self.start = start
         self.done = done
     }
