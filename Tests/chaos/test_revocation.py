@@ -190,7 +190,7 @@ async def test_leaving_and_coming_back(cluster, worker):
     await group.call(group.member, "leave_conversation", conversation_id=group.id)
     await group.call(group.admin, "send_message", conversation_id=group.id, content="while away")
     await group.all_delivered(witness)
-    await group.call(group.admin, "add_participants", conversation_id=group.id, user_ids=[group.member])
+    await group.call(group.admin, "add_participants", conversation_id=group.id, participant_ids=[group.member])
     await group.call(group.admin, "send_message", conversation_id=group.id, content="welcome back")
     await inbox.wait(lambda: any(e["message"]["content"] == "welcome back" for e in inbox.events("message:new")))
     contents = [event["message"]["content"] for event in inbox.events("message:new")]
