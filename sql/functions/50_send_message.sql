@@ -1,5 +1,5 @@
 -- Sending. The order of the locks is: the client's key, the sender's rate bucket, the conversation. A retry waits on
--- the key and takes no seq; everything after the conversation's lock is one statement: number, membership, message, event.
+-- the key and takes no seq. What is written is the same for 2 and for 256 participants.
 
 create or replace function parley.validate_metadata(metadata jsonb)
 returns jsonb
@@ -150,10 +150,11 @@ as $$
 declare
     v_user_id uuid := parley.current_user_id();
     v_sender record;
-    v_metadata jsonb := parley.validate_metadata(send_message.metadata);
+    v_metadata jsonb;
     v_mentions uuid[] := nullif(send_message.mentions, '{}');
     v_hash bytea;
     v_id uuid := parley.uuid_v7();
+    v_conversation parley.conversation;
     v_message parley.message;
 begin
     -- 1. everything that decides, by primary keys, in one statement
@@ -188,6 +189,10 @@ begin
         perform parley.require_caller();
     end if;
 
+    if send_message.metadata is not null then
+        v_metadata := parley.validate_metadata(send_message.metadata);
+    end if;
+
     -- 2. once and only once: a racing retry waits here for the first one to end, and a late one gets its message whatever
     -- has changed since
     if send_message.client_message_id is not null then
@@ -215,7 +220,13 @@ begin
         and v_mentions is null
         and send_message.expires_in is null
     then
-        perform parley.validate_content(send_message.content, v_sender.max_length);
+        -- looked at here first, because the call costs more than the look
+        if send_message.content is null
+            or send_message.content !~ '\S'
+            or char_length(send_message.content) > v_sender.max_length
+        then
+            perform parley.validate_content(send_message.content, v_sender.max_length);
+        end if;
     else
         perform parley.check_message_request(
             send_message.conversation_id, send_message.content, send_message.type, v_sender.max_length,
@@ -239,52 +250,46 @@ begin
         );
     end if;
 
-    -- 5. The update takes the conversation's lock. What follows reads the participant under it: the row is followed to
-    -- its newest version, so a removal that has just committed is seen and nothing is written.
-    with conversation as (
-        update parley.conversation as c
-        set
-            last_seq = c.last_seq + 1,
-            last_event_seq = c.last_event_seq + 1,
-            last_activity_at = greatest(c.last_activity_at, clock_timestamp())
-        where c.id = send_message.conversation_id
-        returning c.id, c.last_seq, c.last_event_seq, c.last_activity_at
-    ),
-
-    sender as (
-        update parley.participant as p
-        set
-            -- who has read everything before has also read this
-            last_read_seq = case when p.last_read_seq = c.last_seq - 1 then c.last_seq else p.last_read_seq end,
-            last_delivered_seq = case
-                when p.last_read_seq = c.last_seq - 1 then c.last_seq else p.last_delivered_seq
-            end,
-            own_unread = case when p.last_read_seq = c.last_seq - 1 then 0 else p.own_unread + 1 end
-        from conversation as c
-        where p.conversation_id = send_message.conversation_id and p.user_id = v_user_id and p.left_at is null
-        returning c.last_seq, c.last_event_seq, c.last_activity_at, coalesce(p.app_role, p.role) as sender_role
-    ),
-
-    event as (
-        insert into parley.event (event_seq, message_seq, conversation_id, actor_id, message_id, kind)
-        select s.last_event_seq, s.last_seq, send_message.conversation_id, v_user_id, v_id, 'message:new'
-        from sender as s
-    )
-
+    -- 5. The lock: whoever updates this row is next. From here on commits have the order of seq.
+    update parley.conversation as c
+    set
+        last_seq = c.last_seq + 1,
+        last_event_seq = c.last_event_seq + 1,
+        last_activity_at = greatest(c.last_activity_at, clock_timestamp())
+    where c.id = send_message.conversation_id
+    returning c.* into v_conversation;
+    -- the sender under it: a removal that committed before leaves nothing to update
+    update parley.participant as p
+    set
+        -- who has read everything before has also read this
+        last_read_seq = case
+            when p.last_read_seq = v_conversation.last_seq - 1 then v_conversation.last_seq else p.last_read_seq
+        end,
+        last_delivered_seq = case
+            when p.last_read_seq = v_conversation.last_seq - 1 then v_conversation.last_seq else p.last_delivered_seq
+        end,
+        own_unread = case when p.last_read_seq = v_conversation.last_seq - 1 then 0 else p.own_unread + 1 end
+    where p.conversation_id = send_message.conversation_id and p.user_id = v_user_id and p.left_at is null;
+    if not found then
+        perform parley.require_participant(send_message.conversation_id, v_user_id);
+        raise exception using errcode = '40001', message = 'The membership changed while sending.', hint = 'Try again.';
+    end if;
+    -- four plain statements: one with data-modifying CTEs costs a tenth more
+    insert into parley.event (event_seq, message_seq, conversation_id, actor_id, message_id, kind)
+    values (
+        v_conversation.last_event_seq, v_conversation.last_seq, v_conversation.id, v_user_id, v_id, 'message:new'
+    );
     insert into parley.message as m (
         id, conversation_id, seq, sender_id, reply_to_id, client_message_id, created_at, expires_at,
         sender_role, type, content, metadata, mentions
     )
-    select
-        v_id, send_message.conversation_id, s.last_seq, v_user_id, send_message.reply_to_id,
-        send_message.client_message_id, s.last_activity_at, s.last_activity_at + send_message.expires_in,
-        s.sender_role, send_message.type, send_message.content, v_metadata, v_mentions
-    from sender as s
+    values (
+        v_id, v_conversation.id, v_conversation.last_seq, v_user_id, send_message.reply_to_id,
+        send_message.client_message_id, v_conversation.last_activity_at,
+        v_conversation.last_activity_at + send_message.expires_in,
+        coalesce(v_sender.app_role, v_sender.role), send_message.type, send_message.content, v_metadata, v_mentions
+    )
     returning m.* into v_message;
-    if v_message.id is null then
-        perform parley.require_participant(send_message.conversation_id, v_user_id);
-        raise exception using errcode = '40001', message = 'The membership changed while sending.', hint = 'Try again.';
-    end if;
     perform parley.ring();
     return parley.message_json(v_message, '[]');
 end;
