@@ -11,7 +11,7 @@ enum CallQuery {
             """,
             [
                 call.token.role, String(decoding: call.token.claims, as: UTF8.self),
-                String(timeout.components.seconds * 1000),
+                String(Int(timeout / .milliseconds(1))),
             ])
         return Transaction(
             [identity, Statement(Self.sql(call), [String(decoding: call.arguments, as: UTF8.self)])], timeout: timeout)

@@ -15,8 +15,11 @@ public struct RealtimeConfiguration: Sendable {
     public var callTimeout: Duration = .seconds(8)
     /// Rows of a replay when the client names no limit, and the most it may ask for.
     public var maxReplayRows = 1_000
-    /// Payload bytes of one replay; the rest is announced as a gap, because it would not fit the queue of the socket.
+    /// Payload bytes of one replay; the rest is announced as a gap.
     public var maxReplayBytes = 1 << 20
+    /// Bytes that may wait in a socket's queue before a replay leaves out the rest: well below what closes the socket, so
+    /// that a client which joins many channels at once is not cut off for it.
+    public var maxReplayQueue = 2 << 20
     /// Deliveries after which the loop serves its sockets before it goes on with the log.
     public var deliveriesPerTurn = 20_000
 

@@ -79,9 +79,12 @@ extension RealtimeService {
 
     private func replay(_ events: [LogEvent], to channel: Channel, _ connection: SocketConnection) {
         var bytes = 0
+        let limit = min(
+            self.configuration.maxReplayBytes,
+            max(0, self.configuration.maxReplayQueue - connection.socket.queuedBytes))
         for (place, event) in events.enumerated() {
             bytes += event.payload.count
-            guard bytes <= self.configuration.maxReplayBytes || place == 0 else {
+            guard bytes <= limit else {
                 self.sendGaps(of: events[place...], to: channel, connection)
                 return
             }

@@ -32,7 +32,8 @@ extension RealtimeService {
         guard self.upgrades.take(now: now * 1_000_000) else { return refuse(.tooManyUpgrades) }
         switch self.verify(key, now / 1000) {
         case .failure(let refusal): return refuse(.token(refusal))
-        case .success(let token): return .accept(context: Handshake(version: version, token: token))
+        case .success(let token):
+            return .accept(context: Handshake(version: version, token: self.keys.shared(token)))
         }
     }
 

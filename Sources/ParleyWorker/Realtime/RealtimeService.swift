@@ -37,6 +37,7 @@ public actor RealtimeService {
     /// Calls that wait behind a running one of the same socket and conversation; an entry exists while one runs.
     var waitingCalls: [CallKey: [DatabaseCall]] = [:]
     var upgrades: TokenBucket
+    var keys = SharedTokens()
     var tailIsLive = false
     var draining = false
     var metrics = RealtimeMetrics()

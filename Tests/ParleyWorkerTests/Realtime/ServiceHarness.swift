@@ -81,11 +81,10 @@ final class ServiceHarness: ServerHandler {
     private func listen(_ configuration: RealtimeConfiguration) async throws {
         let log = Log(label: "test", threshold: .error)
         let server = try WebServer(ServerConfiguration(), handler: self, log: log)
-        let verifier = JWTVerifier(keys: JWTKeySet(secret: JWTKey(hs256: Self.secret)), policy: JWTPolicy(leeway: 0))
+        let verifier = TokenVerifier(
+            secret: JWTKey(hs256: Self.secret), policy: JWTPolicy(leeway: 0), load: nil, log: log)
         let service = RealtimeService(
-            loop: server.loop, pool: self.pool, configuration: configuration,
-            verify: RealtimeService.verify { token, now throws(JWTError) in try verifier.verify(token, now: now) },
-            log: log)
+            loop: server.loop, pool: self.pool, configuration: configuration, verify: verifier.sessionToken, log: log)
         self.running.withLock { $0 = (server, service) }
         try server.start()
         service.start()
