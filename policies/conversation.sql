@@ -1,9 +1,10 @@
--- Conversations, their profiles and their participants: readable by current participants, writable through functions only.
+-- Conversations, their profiles and their participants: readable by current participants, writable through functions
+-- only.
 
 drop policy if exists conversation_select_mine on parley.conversation;
 create policy conversation_select_mine on parley.conversation
 for select to authenticated
-using (id = any (array(select parley.my_conversation_ids())));
+using (id = any(array(select parley.my_conversation_ids())));
 comment on policy conversation_select_mine on parley.conversation is 'A user sees the conversations they are in.';
 
 drop policy if exists conversation_select_service on parley.conversation;

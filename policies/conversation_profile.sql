@@ -3,7 +3,7 @@
 drop policy if exists conversation_profile_select_mine on parley.conversation_profile;
 create policy conversation_profile_select_mine on parley.conversation_profile
 for select to authenticated
-using (conversation_id = any (array(select parley.my_conversation_ids())));
+using (conversation_id = any(array(select parley.my_conversation_ids())));
 comment on policy conversation_profile_select_mine on parley.conversation_profile
 is 'A user sees the profiles of the conversations they are in.';
 

@@ -5,7 +5,7 @@ drop policy if exists message_select_mine on parley.message;
 create policy message_select_mine on parley.message
 for select to authenticated
 using (
-    conversation_id = any (array(select parley.my_conversation_ids()))
+    conversation_id = any(array(select parley.my_conversation_ids()))
     and id >= (select parley.my_message_floor())
     and seq >= coalesce(((select parley.my_history_floors()) ->> conversation_id::text)::bigint, 1)
     and (expires_at is null or expires_at > now())

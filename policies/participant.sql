@@ -3,7 +3,7 @@
 drop policy if exists participant_select_mine on parley.participant;
 create policy participant_select_mine on parley.participant
 for select to authenticated
-using (conversation_id = any (array(select parley.my_conversation_ids())));
+using (conversation_id = any(array(select parley.my_conversation_ids())));
 comment on policy participant_select_mine on parley.participant
 is 'A user sees who else is in their conversations.';
 

@@ -112,10 +112,10 @@ comment on schema parley_api is 'Parley, exposed: the views and functions that a
 
 create table if not exists parley.migration (
     applied_at timestamptz not null default now(),
-    version    integer not null,
-    breaking   boolean not null,
-    name       text not null,
-    sha256     text not null,
+    version integer not null,
+    breaking boolean not null,
+    name text not null,
+    sha256 text not null,
 
     constraint migration_pkey primary key (version),
     constraint migration_name_key unique (name),

@@ -11,7 +11,7 @@
 \ir apply.sql
 \set version 3
 \set name '0003_messages'
-\set sha256 '4c22363bc416ec517869c1b18faf55cedf9a271746bc428a410ec5394afdf874'
+\set sha256 '6279d6e3e57db51f0ba691618582641723e43640d4e716c83a830bbeefa363c0'
 \set breaking false
 \ir apply.sql
 \set version 4
@@ -26,7 +26,7 @@
 \ir apply.sql
 \set version 6
 \set name '0006_log_state'
-\set sha256 '70bdcb3d11d329537a9150b514e20c14c6f993b5ec735861089b287951fe54eb'
+\set sha256 '2a1f62bf2713675bc20ce30f9e1086922e98ffd6838cff7df8d798436bb53277'
 \set breaking false
 \ir apply.sql
 \set version 6

@@ -67,4 +67,3 @@ $migrate$;
 revoke all on function parley_ext.migrate() from public;
 comment on function parley_ext.migrate()
 is 'Installs Parley or upgrades it to the version of the extension; returns the migrations applied. Safe to run again.';
-

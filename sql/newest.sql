@@ -1,4 +1,5 @@
--- One step of the psql door, after the migrations: a database that is ahead of these files must not get older functions.
+-- One step of the psql door, after the migrations: a database that is ahead of these files must not get older
+-- functions.
 select exists (select from parley.migration where version > :version) as parley_ahead \gset
 \if :parley_ahead
     do $ahead$

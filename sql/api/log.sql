@@ -1,6 +1,8 @@
 -- Reading the log as a client. Bodies are bound to the private functions when they are created, as in the other files.
 
-create or replace function parley_api.get_events(conversation_id uuid, after_seq bigint default 0, page_size integer default 100)
+create or replace function parley_api.get_events(
+    conversation_id uuid, after_seq bigint default 0, page_size integer default 100
+)
 returns jsonb
 language sql
 stable

@@ -1,5 +1,5 @@
--- Messages: sending, reading, changing. Bodies are bound to the private functions when they are created: callers need no usage on the private schema,
--- and the wrappers no search_path of their own; they are inlined where they are called.
+-- Messages: sending, reading, changing. Bodies are bound to the private functions when they are created: callers need
+-- no usage on the private schema, and the wrappers no search_path of their own; they are inlined where they are called.
 
 create or replace function parley_api.send_message(
     conversation_id uuid,
@@ -31,7 +31,8 @@ begin atomic
 end;
 comment on function parley_api.send_message(uuid, text, text, uuid, uuid, uuid[], uuid[], jsonb, interval) is
 'Sends a message and returns it; the same client_message_id again returns the same message.';
-revoke all on function parley_api.send_message(uuid, text, text, uuid, uuid, uuid[], uuid[], jsonb, interval) from public;
+revoke all on function parley_api.send_message(uuid, text, text, uuid, uuid, uuid[], uuid[], jsonb, interval)
+from public;
 grant execute on function parley_api.send_message(
     uuid, text, text, uuid, uuid, uuid[], uuid[], jsonb, interval
 ) to authenticated;

@@ -1,4 +1,5 @@
--- Views for reading over REST. They run with the caller's rights, so the row policies of the tables decide what they show.
+-- Views for reading over REST. They run with the caller's rights, so the row policies of the tables decide what they
+-- show.
 
 create or replace view parley_api.conversations
 with (security_invoker = true)

@@ -1,7 +1,7 @@
 -- UUIDv7: 48 bits of milliseconds, then random bits. Messages are partitioned by it, so a time becomes a bound on id.
 
--- Bodies written as `return` are bound to their functions when they are created, so they need no search_path of their own,
--- and without one they are inlined: 1 us instead of 16.
+-- Bodies written as `return` are bound to their functions when they are created, so they need no search_path of their
+-- own, and without one they are inlined: 1 us instead of 16.
 create or replace function parley.uuid_v7(at timestamptz default clock_timestamp())
 returns uuid
 language sql
@@ -13,8 +13,10 @@ return encode(
     set_bit(
         set_bit(
             overlay(
-                uuid_send(gen_random_uuid())
-                placing substring(int8send((extract(epoch from at) * 1000)::bigint) from 3) from 1 for 6
+                uuid_send(gen_random_uuid()),
+                substring(int8send((extract(epoch from at) * 1000)::bigint) from 3),
+                1,
+                6
             ),
             52, 1
         ),

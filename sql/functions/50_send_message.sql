@@ -193,8 +193,8 @@ begin
         v_metadata := parley.validate_metadata(send_message.metadata);
     end if;
 
-    -- 2. once and only once: a racing retry waits here for the first one to end, and a late one gets its message whatever
-    -- has changed since
+    -- 2. once and only once: a racing retry waits here for the first one to end, and a late one gets its message
+    -- whatever has changed since
     if send_message.client_message_id is not null then
         v_hash := sha256(convert_to(
             row(
@@ -297,7 +297,8 @@ $$;
 comment on function parley.send_message(uuid, text, text, uuid, uuid, uuid[], uuid[], jsonb, interval) is
 'Sends a message as the caller and returns it. The same client_message_id again returns the first message; with other content PT409.';
 revoke all on function parley.send_message(uuid, text, text, uuid, uuid, uuid[], uuid[], jsonb, interval) from public;
-grant execute on function parley.send_message(uuid, text, text, uuid, uuid, uuid[], uuid[], jsonb, interval) to authenticated;
+grant execute on function parley.send_message(uuid, text, text, uuid, uuid, uuid[], uuid[], jsonb, interval)
+to authenticated;
 
 create or replace function parley.repeated_message(
     conversation_id uuid, sender_id uuid, client_message_id uuid, request_hash bytea

@@ -71,7 +71,7 @@ create or replace function parley.check_start_request(
 )
 returns void
 language plpgsql
-stable
+immutable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,5 @@
--- Read and delivery horizons. They only move forward; each advance of reading leaves a marker row, from which the moment
--- any message was read follows. Nothing is written per message or per recipient.
+-- Read and delivery horizons. They only move forward; each advance of reading leaves a marker row, from which the
+-- moment any message was read follows. Nothing is written per message or per recipient.
 
 create or replace function parley.own_messages(
     conversation_id uuid, user_id uuid, after_seq bigint, up_to_seq bigint

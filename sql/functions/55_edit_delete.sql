@@ -1,5 +1,5 @@
--- Changing what was sent: editing, deleting and reacting. Each takes the conversation's lock first and then looks at the
--- message again, so that two changes to one message cannot pass each other.
+-- Changing what was sent: editing, deleting and reacting. Each takes the conversation's lock first and then looks at
+-- the message again, so that two changes to one message cannot pass each other.
 
 create or replace function parley.require_writable(conversation_id uuid)
 returns parley.conversation_profile

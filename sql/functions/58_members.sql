@@ -27,7 +27,7 @@ revoke all on function parley.require_managed_conversation(uuid) from public;
 create or replace function parley.require_admin(participant parley.participant)
 returns void
 language plpgsql
-stable
+immutable
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -399,4 +399,5 @@ $$;
 comment on function parley.update_participant_settings(uuid, boolean, timestamptz, boolean, text) is
 'The caller''s own settings for a conversation; arguments left out stay as they are. mute_until: infinity for good, a past moment to end it.';
 revoke all on function parley.update_participant_settings(uuid, boolean, timestamptz, boolean, text) from public;
-grant execute on function parley.update_participant_settings(uuid, boolean, timestamptz, boolean, text) to authenticated;
+grant execute on function parley.update_participant_settings(uuid, boolean, timestamptz, boolean, text)
+to authenticated;

@@ -7,7 +7,9 @@
 -- A payload has conversation_id, event_seq, actor_id and at, the ids and the delta of the event, and for the kinds
 -- message:new|updated, conversation:* and participant:* the thing itself.
 
-create or replace function parley.tombstone_json(message_id uuid, conversation_id uuid, seq bigint, deleted_at timestamptz)
+create or replace function parley.tombstone_json(
+    message_id uuid, conversation_id uuid, seq bigint, deleted_at timestamptz
+)
 returns jsonb
 language sql
 stable

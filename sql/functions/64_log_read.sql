@@ -14,7 +14,9 @@
 -- be free to choose here: in the late branches `id + 0` keeps the primary key, whose range is the whole log, out of the
 -- way, and a sequential scan, parallel workers or compilation are never right, whatever the statistics say.
 
-create or replace function parley.read_log_ids(after_snapshot pg_snapshot, after_id bigint, batch integer, floor_id bigint)
+create or replace function parley.read_log_ids(
+    after_snapshot pg_snapshot, after_id bigint, batch integer, floor_id bigint
+)
 returns bigint[]
 language plpgsql
 stable

@@ -47,7 +47,12 @@ comment on function parley.events_after(uuid, bigint, bigint, uuid, integer)
 is 'The next events of a conversation that somebody with this history and tier may see.';
 
 create or replace function parley.replay_ids_since(
-    conversation_ids uuid[], history_from bigint[], user_id uuid, message_floor uuid, since timestamptz, max_rows integer
+    conversation_ids uuid[],
+    history_from bigint[],
+    user_id uuid,
+    message_floor uuid,
+    since timestamptz,
+    max_rows integer
 )
 returns bigint[]
 language sql

@@ -1,6 +1,6 @@
 -- Cursors that clients hold: a position, bound to its user and to the epoch of the log, and signed. Nobody can make one
--- up, use another user's, or move one; its content is not secret, only its origin matters. PostgreSQL's core has SHA-256
--- but no HMAC, so that is built here after RFC 2104, instead of requiring an extension.
+-- up, use another user's, or move one; its content is not secret, only its origin matters. PostgreSQL's core has
+-- SHA-256 but no HMAC, so that is built here after RFC 2104, instead of requiring an extension.
 
 create or replace function parley.hmac_sha256(key bytea, message bytea)
 returns bytea

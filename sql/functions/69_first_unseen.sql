@@ -1,7 +1,7 @@
--- Where a position stands in one conversation. Within a conversation commit order is event_seq order, so what a position
--- has seen is a beginning of it and what it has not seen is the rest; the border is found by looking back from the end
--- in doubling steps and then halving. Costs one index probe for a conversation without news, and two per doubling
--- otherwise, however long the conversation is and however many unrelated events lie between.
+-- Where a position stands in one conversation. Within a conversation commit order is event_seq order, so what a
+-- position has seen is a beginning of it and what it has not seen is the rest; the border is found by looking back from
+-- the end in doubling steps and then halving. Costs one index probe for a conversation without news, and two per
+-- doubling otherwise, however long the conversation is and however many unrelated events lie between.
 
 create or replace function parley.first_unseen(
     conversation_id uuid, last_event_seq bigint, snapshot pg_snapshot, max_id bigint, floor_id bigint

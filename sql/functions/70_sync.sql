@@ -1,8 +1,8 @@
 -- sync: everything a client needs to be up to date, and the cursor to continue from, all of one snapshot, so that
 -- nothing can fall between them. Without a cursor it loads the inbox, page by page; the cursor keeps the position of
--- the first page, so what changed meanwhile arrives as events afterwards. With a cursor it brings the events since, page
--- by page, with the present state of the conversations they are about. The cost depends on what happened in the user's
--- own conversations, not on the rest of the log.
+-- the first page, so what changed meanwhile arrives as events afterwards. With a cursor it brings the events since,
+-- page by page, with the present state of the conversations they are about. The cost depends on what happened in the
+-- user's own conversations, not on the rest of the log.
 
 create or replace function parley.sync_inbox_ids(user_id uuid, inbox_after uuid, page_size integer)
 returns uuid[]

@@ -1,6 +1,8 @@
 -- Pages of one conversation's log, for a client that saw a gap or was away for longer than a replay carries.
 
-create or replace function parley.get_events(conversation_id uuid, after_seq bigint default 0, page_size integer default 100)
+create or replace function parley.get_events(
+    conversation_id uuid, after_seq bigint default 0, page_size integer default 100
+)
 returns jsonb
 language plpgsql
 stable

@@ -22,8 +22,9 @@ begin
     if not pg_try_advisory_xact_lock(hashtextextended('parley:purge_events', 0)) then
         return 0;
     end if;
-    -- The oldest by id, stopping at the first that is young enough: id and created_at rise together but for transactions
-    -- that were held open, and those only make an event stay longer. Never what a durable consumer has yet to read.
+    -- The oldest by id, stopping at the first that is young enough: id and created_at rise together but for
+    -- transactions that were held open, and those only make an event stay longer. Never what a durable consumer has yet
+    -- to read.
     with oldest as (
         select e.id, e.created_at
         from parley.event e

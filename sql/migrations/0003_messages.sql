@@ -37,8 +37,8 @@ create table parley.message (
     constraint message_deleted_has_no_content_check
     check (deleted_at is null or (content is null and metadata is null))
 ) partition by range (id);
--- Each partition also gets a unique index on (conversation_id, seq) when it is made (ensure_partitions): the parent cannot
--- have one that does not contain id. Across partitions the conversation's row lock makes seq unique.
+-- Each partition also gets a unique index on (conversation_id, seq) when it is made (ensure_partitions): the parent
+-- cannot have one that does not contain id. Across partitions the conversation's row lock makes seq unique.
 comment on table parley.message
 is 'The messages. Partitioned by month on id; a deleted message stays as a tombstone without content, so seq stays dense.';
 comment on column parley.message.id is 'UUIDv7 made by the server when the send began; created_at is when it got its seq.';

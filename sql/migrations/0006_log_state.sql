@@ -39,7 +39,9 @@ insert into parley.log_state (system_identifier) select system_identifier from p
 
 -- 366 bits from the server's strong random source, which core PostgreSQL offers only in the form of uuids
 insert into parley.secret (name, value)
-select 'cursor_key', sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
+select
+    'cursor_key',
+    sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
 
 insert into parley.setting (name, value, description) values
 (
