@@ -61,7 +61,7 @@ comment on function parley.limit_of(uuid, text) is 'A limit of the user''s tier.
 revoke all on function parley.limit_of(uuid, text) from public;
 
 create or replace function parley.take_token(
-    user_id uuid, limit_name text, amount bigint, period_seconds integer, burst bigint
+    user_id uuid, limit_name text, amount bigint, period_seconds bigint, burst bigint
 )
 returns void
 language plpgsql
@@ -72,8 +72,8 @@ as $$
 #variable_conflict use_column
 declare
     v_now timestamptz := clock_timestamp();
-    v_rate double precision := amount::double precision / coalesce(period_seconds, 60);
-    v_capacity double precision := greatest(coalesce(burst, amount), 0);
+    v_rate double precision := amount::double precision / coalesce(period_seconds, 60)::double precision;
+    v_capacity double precision := greatest(coalesce(burst, amount), 0)::double precision;
     v_tokens double precision;
 begin
     if amount is null then
@@ -113,9 +113,9 @@ begin
         hint = format('%s allows %s in %s seconds.', limit_name, amount, coalesce(period_seconds, 60));
 end;
 $$;
-comment on function parley.take_token(uuid, text, bigint, integer, bigint) is
+comment on function parley.take_token(uuid, text, bigint, bigint, bigint) is
 'Takes one token from a bucket of the user, or fails with PT429 and Retry-After. A call that fails later gives the token back.';
-revoke all on function parley.take_token(uuid, text, bigint, integer, bigint) from public;
+revoke all on function parley.take_token(uuid, text, bigint, bigint, bigint) from public;
 
 create or replace function parley.take_token(user_id uuid, limit_name text)
 returns void

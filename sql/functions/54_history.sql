@@ -81,8 +81,8 @@ declare
     v_me parley.participant := parley.require_participant(get_conversation_messages.conversation_id, v_user_id);
     v_floor_id uuid := parley.message_floor_of(v_user_id);
     v_last_seq bigint;
-    v_older parley.message[] := '{}';
-    v_newer parley.message[] := '{}';
+    v_older parley.message[];
+    v_newer parley.message[];
     v_older_size integer := v_page_size;
     v_newer_size integer := 0;
     v_split_seq bigint;

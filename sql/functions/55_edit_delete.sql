@@ -179,7 +179,7 @@ declare
     v_message parley.message := parley.lock_message(retract_message.message_id, retract_message.user_id);
     v_role text := (
         parley.require_participant(v_message.conversation_id, retract_message.user_id)
-    ).role;
+    ).role::text;
     v_minutes bigint := parley.limit_of(retract_message.user_id, 'delete_window_minutes');
 begin
     if v_message.deleted_at is not null then

@@ -18,7 +18,7 @@ comment on column parley.setting.updated_at is 'When the value was last changed.
 
 create table parley.tier (
     name text not null,
-    rank integer not null,
+    rank bigint not null,
     description text not null,
     constraint tier_pkey primary key (name),
     constraint tier_rank_key unique (rank),
@@ -47,7 +47,7 @@ create table parley.tier_limit (
     tier_name text not null,
     name text not null,
     amount bigint,
-    period_seconds integer,
+    period_seconds bigint,
     burst bigint,
     constraint tier_limit_pkey primary key (tier_name, name),
     constraint tier_limit_tier_fkey foreign key (tier_name) references parley.tier (name)

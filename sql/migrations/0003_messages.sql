@@ -76,7 +76,7 @@ comment on column parley.message_key.request_hash is 'Fingerprint of what was as
 create table parley.message_revision (
     conversation_id uuid not null,
     message_id uuid not null,
-    revision integer not null,
+    revision bigint not null,
     replaced_at timestamptz not null default now(),
     replaced_by uuid,
     reason text not null,

@@ -25,7 +25,7 @@ insert into parley.tier_entitlement (tier_name, name, granted) values
 insert into parley.tier_limit (tier_name, name, amount, period_seconds, burst)
 select
     tier.name,
-    l.name,
+    l.limit_name,
     l.amount,
     l.period_seconds,
     l.burst
@@ -45,7 +45,7 @@ cross join (
     ('edit_window_minutes', 15, null, null),
     ('delete_window_minutes', 60, null, null),
     ('max_forwards', 5, null, null)
-) as l (name, amount, period_seconds, burst);
+) as l (limit_name, amount, period_seconds, burst);
 
 insert into parley.tier_limit (tier_name, name, amount) values
 ('free', 'retention_days', 30),
