@@ -40,7 +40,7 @@ public struct ServiceError: Error, Sendable, Equatable, CustomStringConvertible 
     }
 }
 
-/// Runs services together: started in order, stopped one by one in reverse order, first gracefully, then by cancellation.
+/// Runs services together: started at once, stopped one by one in reverse order, first gracefully, then by cancellation.
 public struct ServiceGroup: Sendable {
     private let services: [any Service]
     private let drainTime: Duration
@@ -89,34 +89,11 @@ public struct ServiceGroup: Sendable {
                 }
             }
         }
-        var timers: [Task<Void, Never>] = []
-        defer {
-            stopTask.cancel()
-            for timer in timers { timer.cancel() }
-        }
-
-        var state = ShutdownState(count: self.services.count)
-        await withTaskCancellationHandler {
-            for await event in events {
-                for action in state.apply(event, isCancellation: self.isCancellation) {
-                    switch action {
-                    case .startDrainTimer: timers.append(self.timer(self.drainTime, 0, sink))
-                    case .startCancelTimer: timers.append(self.timer(self.cancelTime, 1, sink))
-                    case .drain(let index):
-                        let service = self.services[index]
-                        self.log.info("draining", [("service", service.name)])
-                        Task {
-                            await service.drain()
-                            sink.yield(.drained(index))
-                        }
-                    case .cancel(let index): tasks[index].cancel()
-                    case .reportFailure(let index, let error):
-                        self.log.error(
-                            "service failed", [("service", self.services[index].name), ("error", "\(error)")])
-                    }
-                }
-                if state.isFinished { break }
-            }
+        defer { stopTask.cancel() }
+        // In a task of its own: a stream ends at once for a task that is cancelled, and there is still much to do.
+        let conductor = Task { await self.conduct(tasks, events, sink) }
+        let state = await withTaskCancellationHandler {
+            await conductor.value
         } onCancel: {
             sink.yield(.stopRequested)
             sink.yield(.stopRequested)
@@ -130,6 +107,37 @@ public struct ServiceGroup: Sendable {
         }
     }
 
+    /// Carries out what the events call for, until all services have ended or are given up.
+    private func conduct(
+        _ tasks: [Task<Void, Never>], _ events: AsyncStream<Event>, _ sink: AsyncStream<Event>.Continuation
+    ) async -> ShutdownState {
+        var state = ShutdownState(count: self.services.count)
+        var timers: [Task<Void, Never>] = []
+        defer { for timer in timers { timer.cancel() } }
+        // A group without services is done.
+        if state.isFinished { return state }
+        for await event in events {
+            for action in state.apply(event, isCancellation: { $0 is CancellationError }) {
+                switch action {
+                case .startDrainTimer: timers.append(self.timer(self.drainTime, 0, sink))
+                case .startCancelTimer: timers.append(self.timer(self.cancelTime, 1, sink))
+                case .drain(let index):
+                    let service = self.services[index]
+                    self.log.info("draining", [("service", service.name)])
+                    Task {
+                        await service.drain()
+                        sink.yield(.drained(index))
+                    }
+                case .cancel(let index): tasks[index].cancel()
+                case .reportFailure(let index, let error):
+                    self.log.error("service failed", [("service", self.services[index].name), ("error", "\(error)")])
+                }
+            }
+            if state.isFinished { break }
+        }
+        return state
+    }
+
     private func timer(_ time: Duration, _ id: Int, _ sink: AsyncStream<Event>.Continuation) -> Task<Void, Never> {
         Task {
             // Cancelled when the group has ended: then nobody reads the event.
@@ -138,11 +146,9 @@ public struct ServiceGroup: Sendable {
         }
     }
 
-    private var isCancellation: @Sendable (any Error) -> Bool { { $0 is CancellationError } }
-
     /// The decisions of a shutdown, without tasks or clocks.
-    private struct ShutdownState {
-        enum Action {
+    private struct ShutdownState: Sendable {
+        enum Action: Sendable {
             case startDrainTimer, startCancelTimer
             case drain(Int)
             case cancel(Int)

@@ -10,9 +10,12 @@ enum KeySetSource: Sendable, Equatable {
             self = .url(text)
         } else if text.hasPrefix("http://") {
             let host = text.dropFirst(7).prefix { !"/?#".contains($0) }
-            let bare = host.hasPrefix("[") ? host.prefix { $0 != "]" } + "]" : host.prefix { $0 != ":" }
-            // "localhost:1@elsewhere" names another machine.
-            guard !host.contains("@"), ["localhost", "127.0.0.1", "[::1]"].contains(bare) else { return nil }
+            // The whole of it, but for a port: "localhost:1@elsewhere" and "[::1].elsewhere" name other machines.
+            guard
+                let name = ["localhost", "127.0.0.1", "[::1]"].first(where: { host.hasPrefix($0) }),
+                case let rest = host.dropFirst(name.count),
+                rest.isEmpty || rest.first == ":" && rest.dropFirst().allSatisfy({ $0.isASCII && $0.isNumber })
+            else { return nil }
             self = .url(text)
         } else if !text.isEmpty, !text.contains("://") {
             self = .file(text)
