@@ -21,7 +21,7 @@ struct DevDatabase: Sendable {
         let connection = try self.connect(self.url("postgres", self.secrets.superuser, database: "postgres"))
         defer { connection.close() }
         try self.makeRole(Self.owner, "login createrole nosuperuser", self.secrets.owner, connection)
-        let known = try connection.query("select from pg_database where datname = $1", [Self.database])
+        let known = try connection.query("select 1 from pg_database where datname = $1", [Self.database])
         if known.rows.isEmpty {
             try connection.execute(script: "create database \(Self.database) owner \(Self.owner)")
         }
@@ -39,7 +39,7 @@ struct DevDatabase: Sendable {
     private func makeRole(
         _ name: String, _ attributes: String, _ password: String, _ connection: PostgresConnection
     ) throws(PostgresError) {
-        let known = try connection.query("select from pg_roles where rolname = $1", [name])
+        let known = try connection.query("select 1 from pg_roles where rolname = $1", [name])
         let verb = known.rows.isEmpty ? "create" : "alter"
         try connection.execute(script: "\(verb) role \(name) \(attributes) password '\(password)'")
     }
@@ -54,7 +54,7 @@ struct DevDatabase: Sendable {
                 insert into parley.account (id, display_name, tier_name) values ($1, $2, $3) on conflict (id) do nothing
                 """, [user.id, user.name, user.tier])
         }
-        let talks = try owner.query("select from parley.participant where user_id = $1 limit 1", [DemoUser.all[0].id])
+        let talks = try owner.query("select 1 from parley.participant where user_id = $1 limit 1", [DemoUser.all[0].id])
         guard talks.rows.isEmpty else { return }
         let worker = try self.connect(self.workerURL)
         defer { worker.close() }

@@ -24,7 +24,7 @@ struct Installer {
         // Also rolls back whatever an error leaves.
         defer { connection.close() }
         try self.run(connection, "begin isolation level read committed; set local client_min_messages = warning")
-        let extended = try connection.query("select from pg_catalog.pg_extension where extname = 'parley'")
+        let extended = try connection.query("select 1 from pg_catalog.pg_extension where extname = 'parley'")
         guard extended.rows.isEmpty else {
             throw CommandError(
                 "this database uses the extension door",
