@@ -1,13 +1,6 @@
 #pragma once
 #include <libwebsockets.h>
 
-// A timer of the loop's sorted list, and the Swift object it belongs to. `sul` stays first: the callback is given
-// its address only.
-typedef struct cws_timer {
-    lws_sorted_usec_list_t sul;
-    void *owner;
-} cws_timer;
-
 // Closes a connection now. LWS_TO_KILL_SYNC is a macro that a change of header could make unimportable.
 static inline void cws_close_now(struct lws *wsi) {
     lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_SYNC);

@@ -1,4 +1,3 @@
-internal import CWebSockets
 internal import Glibc
 internal import Support
 
@@ -21,7 +20,7 @@ public final class EventLoop: SerialExecutor, Sendable {
     /// - Note: it raises the soft limit of open files to the hard one, because the context reads it once, here.
     public init(name: String = "parley-loop", tls: Bool = false) throws(WebServerError) {
         let thread = LoopThread()
-        let mailbox = LoopMailbox(thread: thread)
+        let mailbox = LoopMailbox()
         let context = LoopContext(mailbox: mailbox)
         self.thread = thread
         self.mailbox = mailbox

@@ -50,38 +50,25 @@ final class LoopStart: Sendable {
         self.thread.adopt()
         clinux_name_thread(self.name)
         let context = self.confined.onLoop
-        let pointer = makeContext(tls: self.tls)
-        if let pointer {
-            context.open(pointer)
-            self.mailbox.publish(context: UInt(bitPattern: pointer))
-        }
+        let pointer = context.isUsable ? makeContext(tls: self.tls) : nil
+        if let pointer { context.open(pointer) }
         self.ready.withLock { $0 = pointer != nil }
         done.open()
-        guard let pointer else { return }
-
-        while self.turn(context) {
-            if !self.mailbox.mayDoze() { self.mailbox.nudgeIfPending() }
-            if lws_service(pointer, 0) < 0 { break }
-        }
-        self.mailbox.publish(context: 0)
-        context.close()
-        // The context is gone; jobs of actors pinned here must still run.
-        while true {
-            let errand = self.mailbox.take()
-            for job in errand.jobs { Self.run(job) }
-            if errand.abandoned, errand.jobs.isEmpty { return }
-            self.mailbox.sleepWithoutContext()
-        }
+        guard pointer != nil else { return }
+        while self.turn(context) { context.serve(mayDoze: self.mailbox.mayDoze()) }
     }
 
     /// Runs what waits, and what that posts, for a bounded number of rounds so that sockets get their share.
-    /// - Returns: false when the loop is to stop.
+    /// - Returns: false when the thread is to end. A stopped loop destroys its context, but still runs jobs.
     private func turn(_ context: LoopContext) -> Bool {
         for _ in 0..<16 {
             let errand = self.mailbox.take()
             for job in errand.jobs { Self.run(job) }
-            if errand.stopping { return false }
-            if errand.jobs.isEmpty { break }
+            if errand.stopping { context.close() }
+            if errand.jobs.isEmpty {
+                if errand.abandoned { return false }
+                break
+            }
         }
         context.endTurn()
         return true

@@ -8,7 +8,7 @@ extension Connection {
         if http.pending != nil || http.isHoldingInput {
             // At most one read's worth: reading is paused from here on.
             http.early.append(contentsOf: input)
-            self.updateReading()
+            self.updateInterest()
         } else {
             self.readRequests(input)
         }
@@ -22,7 +22,7 @@ extension Connection {
         let early = http.early
         http.early = []
         early.withUnsafeBytes { self.readRequests($0) }
-        self.updateReading()
+        self.updateInterest()
     }
 
     /// Everything sent: pipelined requests that waited for room may go on.
@@ -56,7 +56,7 @@ extension Connection {
                 guard self.phase == .http else { return }
                 if http.pending != nil || self.queuedBytes > Self.pipelineBytes {
                     http.early.append(contentsOf: rest)
-                    return self.updateReading()
+                    return self.updateInterest()
                 }
             }
         }

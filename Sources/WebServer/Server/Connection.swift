@@ -32,7 +32,9 @@ final class Connection {
     private var isDirty = false
     /// Closing after an HTTP response, not after a close frame.
     private(set) var isLastResponse = false
-    private var isReadPaused = false
+    /// The socket took all that one turn may write, and there is more.
+    private var hasMoreToWrite = false
+    private var interest: LoopContext.Interest = []
 
     /// The HTTP side; nil after an upgrade.
     var http: HTTPExchange?
@@ -53,6 +55,13 @@ final class Connection {
 
     var queuedBytes: Int { self.queue.bytes + self.inFlight }
 
+    /// lws has taken the socket over.
+    func adopted(_ wsi: OpaquePointer) {
+        self.wsi = wsi
+        self.interest = [.readable]
+        self.server.loop.context.watch(lws_get_socket_fd(wsi), self.interest, isNew: true)
+    }
+
     // MARK: - Input
 
     /// Bytes from the peer. They are valid during the call only.
@@ -64,13 +73,17 @@ final class Connection {
         }
     }
 
-    /// Stops or resumes reading. Reading also stops while lws holds bytes back: its raw sockets would spin otherwise.
-    func updateReading() {
+    /// Tells the loop what to wait for. Reading stops while a request waits for its answer and more came, and while lws
+    /// holds bytes back: it does not read then, and a readable socket would wake the loop for ever.
+    func updateInterest() {
         guard let wsi else { return }
-        let wanted = self.inFlight > 0 || (self.phase == .http && self.http?.isHoldingInput == true)
-        guard wanted != self.isReadPaused else { return }
-        self.isReadPaused = wanted
-        lws_rx_flow_control(wsi, wanted ? 0 : 1)
+        let isPaused = self.inFlight > 0 || (self.phase == .http && self.http?.isHoldingInput == true)
+        var wanted: LoopContext.Interest = isPaused ? [] : [.readable]
+        if self.inFlight > 0 || self.hasMoreToWrite { wanted.insert(.writable) }
+        guard wanted != self.interest else { return }
+        if isPaused == self.interest.contains(.readable) { lws_rx_flow_control(wsi, isPaused ? 0 : 1) }
+        self.interest = wanted
+        self.server.loop.context.watch(lws_get_socket_fd(wsi), wanted, isNew: false)
     }
 
     // MARK: - Output
@@ -106,6 +119,7 @@ final class Connection {
 
     private func writeQueue(_ scratch: UnsafeMutableRawBufferPointer) {
         guard let wsi else { return }
+        self.hasMoreToWrite = false
         // A bounded number of writes per turn, so that one fast reader of much does not hold up the others.
         for _ in 0..<4 {
             let count = self.queue.fill(scratch)
@@ -116,7 +130,9 @@ final class Connection {
                 return
             }
         }
-        if !self.queue.isEmpty { lws_callback_on_writable(wsi) }
+        guard !self.queue.isEmpty else { return }
+        self.hasMoreToWrite = true
+        lws_callback_on_writable(wsi)
     }
 
     private func afterWriting() {
@@ -125,7 +141,7 @@ final class Connection {
             if self.phase == .closing { self.finishSending() }
             if self.phase == .http { self.queueDrained() }
         }
-        self.updateReading()
+        self.updateInterest()
     }
 
     private func finishSending() {

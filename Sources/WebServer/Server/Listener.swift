@@ -7,7 +7,7 @@ internal import Support
 final class Listener {
     let descriptor: Int32
     let port: Int
-    var wsi: OpaquePointer?
+    private var wsi: OpaquePointer?
     private unowned let server: ServerCore
 
     /// Connections taken per turn, so that a storm leaves time for those that are open.
@@ -46,13 +46,22 @@ final class Listener {
 
     /// No descriptors or memory: waiting connections stay in the kernel's backlog, and nobody spins.
     private func rest(_ code: Int32) {
-        guard let wsi else { return }
         self.server.log.warning("accept paused", [("errno", "\(code)")])
-        lws_rx_flow_control(wsi, 0)
+        self.listen(false)
         let bound = LoopBound(self, thread: self.server.loop.thread)
-        self.server.loop.schedule(after: .milliseconds(250)) {
-            if let wsi = bound.onLoop.wsi { lws_rx_flow_control(wsi, 1) }
-        }
+        self.server.loop.schedule(after: .milliseconds(250)) { bound.onLoop.listen(true) }
+    }
+
+    private func listen(_ isListening: Bool) {
+        guard let wsi else { return }
+        lws_rx_flow_control(wsi, isListening ? 1 : 0)
+        self.server.loop.context.watch(self.descriptor, isListening ? [.readable] : [], isNew: false)
+    }
+
+    /// lws has taken the socket over.
+    func adopted(_ wsi: OpaquePointer) {
+        self.wsi = wsi
+        self.server.loop.context.watch(self.descriptor, [.readable], isNew: true)
     }
 
     /// Over the limit: say so if the socket takes it, and close.
@@ -94,7 +103,7 @@ final class Listener {
             setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
         }
         guard Glibc.bind(descriptor, found.pointee.ai_addr, found.pointee.ai_addrlen) == 0,
-            listen(descriptor, 4096) == 0
+            Glibc.listen(descriptor, 4096) == 0
         else {
             let text = reason()
             Glibc.close(descriptor)

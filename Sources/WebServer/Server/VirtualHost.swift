@@ -6,7 +6,7 @@ internal import Glibc
 /// lws keeps the pointers it is given as long as the context lives, so everything here is allocated, and freed with
 /// this object, which the server drops after the context is gone.
 ///
-/// Connections are adopted in lws's raw role: lws accepts TLS, polls, reads and writes; HTTP and WebSocket framing are
+/// Connections are adopted in lws's raw role: lws does TLS, reads, writes and closes; HTTP and WebSocket framing are
 /// ours. Its own roles cannot be made to behave: the HTTP role hands out decoded paths only ("%2F" is lost), reads two
 /// Content-Length headers as one, ignores Transfer-Encoding, and hangs up on bad requests without an answer; the
 /// WebSocket role accepts unmasked client frames, which RFC 6455 5.1 forbids.
@@ -96,7 +96,7 @@ private func connectionThunk(
     _ input: UnsafeMutableRawPointer?, _ count: Int
 ) -> Int32 {
     switch reason {
-    case LWS_CALLBACK_RAW_ADOPT: connection(of: wsi)?.wsi = wsi
+    case LWS_CALLBACK_RAW_ADOPT: if let wsi { connection(of: wsi)?.adopted(wsi) }
     case LWS_CALLBACK_RAW_RX:
         guard let connection = connection(of: wsi) else { return -1 }
         // After a TLS handshake lws allows so many seconds for its own roles to negotiate; ours have deadlines.
@@ -109,7 +109,7 @@ private func connectionThunk(
         guard let connection = connection(of: wsi) else { return 0 }
         lws_set_opaque_user_data(wsi, nil)
         connection.gone()
-    case LWS_CALLBACK_RAW_ADOPT_FILE: listener(of: wsi)?.wsi = wsi
+    case LWS_CALLBACK_RAW_ADOPT_FILE: if let wsi { listener(of: wsi)?.adopted(wsi) }
     case LWS_CALLBACK_RAW_RX_FILE: listener(of: wsi)?.acceptWaiting()
     case LWS_CALLBACK_RAW_CLOSE_FILE:
         listener(of: wsi)?.gone()
