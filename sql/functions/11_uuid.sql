@@ -14,14 +14,9 @@ return encode(
         set_bit(
             overlay(
                 uuid_send(gen_random_uuid()),
-<<<<<<< HEAD
                 substring(int8send((extract(epoch from at) * 1000)::bigint) from 3),
                 1,
                 6
-=======
-                substring(int8send((extract(epoch from at) * 1000)::bigint), 3),
-                1, 6
->>>>>>> 8d395ba (Lint the SQL, and count in bigint)
             ),
             52, 1
         ),
