@@ -261,3 +261,84 @@ async def test_durable_consumers_apply_every_event_once(cluster):
     print(f"{total} effects")
     assert (lost, doubled) == ("0", "0")
     assert int(total) > 100
+
+
+@pytest.mark.asyncio
+async def test_the_doorbell_wakes_every_sleeper_and_is_silent_while_all_are_awake(cluster):
+    """Two workers that never poll while asleep. Whatever the timing, an event never waits for a sleeper."""
+    reset(cluster)
+    cluster.psql("alter system reset wal_writer_delay", cluster.superuser_url)
+    log = Log(cluster, new_seed())
+    rings, naps, missed = 0, 0, []
+    until = asyncio.get_running_loop().time() + 5
+
+    async def worker(name: str) -> None:
+        nonlocal rings, naps
+        connection = await asyncpg.connect(cluster.worker_url)
+        bell = asyncio.Event()
+
+        def ring(*_: object) -> None:
+            nonlocal rings
+            rings += 1
+            bell.set()
+
+        row = await connection.fetchrow("select worker_id, lock_key from parley.worker_start($1, 'test')", name)
+        await connection.add_listener("parley", ring)
+        cursor = log.cursor
+
+        async def drain() -> bool:
+            nonlocal cursor
+            rows = await connection.fetch(READ, *cursor, 1000)
+            ids = [row["id"] for row in rows if row["id"] is not None]
+            cursor = (rows[0]["snapshot"], max([cursor[1], *ids]))
+            return bool(ids)
+
+        while log.writing:
+            while await drain():
+                pass
+            bell.clear()
+            if not await connection.fetchval("select pg_try_advisory_lock($1)", row["lock_key"]):
+                continue  # a writer is in flight
+            if not await drain():
+                naps += 1
+                try:
+                    await asyncio.wait_for(bell.wait(), 0.5)
+                except asyncio.TimeoutError:
+                    if await drain():
+                        await asyncio.sleep(0.2)  # its ring may be on the way
+                        if not bell.is_set():
+                            missed.append(name)
+            await connection.execute("select pg_advisory_unlock($1)", row["lock_key"])
+        await connection.execute("select parley.worker_stop($1)", row["worker_id"])
+        await connection.close()
+
+    async def write(chance: random.Random) -> None:
+        connection = await asyncpg.connect(cluster.owner_url)
+        while asyncio.get_running_loop().time() < until:
+            async with connection.transaction():
+                await connection.execute(
+                    "select parley.append_event($1, 'test:event', null, null, null, null, null)", chance.choice(log.conversations)
+                )
+                if chance.random() < 0.2:
+                    await asyncio.sleep(chance.random() * 0.02)
+            log.acknowledged += 1
+            await asyncio.sleep(chance.random() * 0.05)
+        await connection.close()
+
+    workers = [asyncio.create_task(worker(f"worker {n}")) for n in range(2)]
+    await asyncio.gather(*[write(random.Random(n)) for n in range(3)])
+    log.writing = False
+    await asyncio.gather(*workers)
+    print(f"{log.acknowledged} commits, {naps} naps, {rings} rings heard")
+    assert missed == []
+    assert naps > 20 and rings > 20
+    # Nobody is asleep, so nobody is rung for: no commit of a busy system queues for the lock of NOTIFY.
+    listener = await asyncpg.connect(cluster.worker_url)
+    heard = []
+    await listener.add_listener("parley", lambda *_: heard.append(1))
+    await listener.execute("select parley.worker_start('awake', 'test')")
+    cluster.psql(f"select parley.append_event('{log.conversations[0]}', 'test:event', null, null, null, null, null)")
+    await asyncio.sleep(0.2)
+    await listener.execute("select 1")
+    assert heard == []
+    await listener.close()
