@@ -43,15 +43,17 @@ def free_port() -> int:
 
 
 class Cluster:
-    """A Postgres cluster of its own, with Parley installed; its URLs and data directory as attributes."""
+    """A Postgres cluster of its own, with Parley installed; its URLs and data directory as attributes.
 
-    def __init__(self, **settings: str):
-        self.settings = settings
+    `flags` are those of `cluster.sh start`; benchmarks that commit want `--fsync`.
+    """
+
+    def __init__(self, *flags: str):
+        self.flags = flags
 
     def __enter__(self) -> Cluster:
-        environment = {**os.environ, **self.settings}
         output = subprocess.run(
-            [str(CLUSTER), "start"], env=environment, check=True, stdout=subprocess.PIPE, text=True
+            [str(CLUSTER), "start", *self.flags], check=True, stdout=subprocess.PIPE, text=True
         ).stdout
         self.environment = dict(re.findall(r"^export (\w+)='?([^'\n]*)'?$", output, re.M))
         self.owner_url = self.environment["PARLEY_TEST_DATABASE_URL"]
