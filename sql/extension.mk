@@ -1,11 +1,11 @@
 # The extension door: `make install`, then in the database `create extension parley; select parley_ext.migrate();`
-# PG_CONFIG chooses the server version; DESTDIR stages the files for a package.
-PG_CONFIG ?= $(firstword $(wildcard /usr/lib/postgresql/*/bin/pg_config) pg_config)
+# PG_CONFIG chooses the server, by default the newest one of Debian's; DESTDIR stages the files for a package.
+PG_CONFIG ?= $(or $(lastword $(sort $(wildcard /usr/lib/postgresql/*/bin/pg_config))),pg_config)
 EXTENSION_VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" parley.control)
 EXTENSION_DIR = $(DESTDIR)$(shell $(PG_CONFIG) --sharedir)/extension
 EXTENSION_SQL := .build/extension/parley--$(EXTENSION_VERSION).sql
 
-.PHONY: extension install uninstall
+.PHONY: extension extension-dir install uninstall
 
 extension: $(EXTENSION_SQL)
 
@@ -17,6 +17,10 @@ $(EXTENSION_SQL): parley.control scripts/extension.sh scripts/manifest.sh $(shel
 install: extension
 	install -d '$(EXTENSION_DIR)'
 	install -m 644 parley.control $(EXTENSION_SQL) '$(EXTENSION_DIR)/'
+
+# where `make install` puts the files
+extension-dir:
+	@echo '$(EXTENSION_DIR)'
 
 uninstall:
 	rm -f '$(EXTENSION_DIR)/parley.control' '$(EXTENSION_DIR)'/parley--*.sql

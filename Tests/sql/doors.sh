@@ -86,7 +86,7 @@ across() {
 check "eight installs into different databases race for the roles and succeed" across
 
 # Extension door -------------------------------------------------------------------------------------------------------
-if [ ! -e "$(pg_config --sharedir)/extension/parley.control" ]; then placed=yes; fi
+if [ ! -e "$(make -s extension-dir)/parley.control" ]; then placed=yes; fi
 make -s extension
 check "make install" ${as_root[@]+"${as_root[@]}"} make -s install
 database extension_door
