@@ -49,7 +49,7 @@ static struct sock *socks;
 static int nsocks, ready, gone, ep, recording;
 static struct sockaddr_in server;
 static char host[64];
-static uint64_t received, sent, t_first, t_last;
+static uint64_t received, sent, began;
 static uint32_t *lat; /* histogram of 10 us buckets up to 60 s */
 enum { BUCKETS = 6000000 };
 
@@ -140,10 +140,8 @@ static int send_message(int index, uint64_t when) {
 }
 static void record(uint64_t when) {
     uint64_t t = now_ns();
-    if (!recording) return;
+    if (!recording || when < began) return; /* a late one of an earlier run does not count */
     received++;
-    if (!t_first) t_first = t;
-    t_last = t;
     uint64_t bucket = t > when ? (t - when) / 10000 : 0;
     lat[bucket < BUCKETS ? bucket : BUCKETS - 1]++;
 }
@@ -355,7 +353,7 @@ int main(int argc, char **argv) {
         seconds = atof(argv[7]);
     }
     recording = 1;
-    uint64_t start = now_ns(), end = start + (uint64_t)(seconds * 1e9), due = start;
+    uint64_t start = began = now_ns(), end = start + (uint64_t)(seconds * 1e9), due = start;
     uint64_t step = rate > 0 ? (uint64_t)(1e9 / rate) : 0;
     int next = 0;
     if (pairs && rate == 0)
