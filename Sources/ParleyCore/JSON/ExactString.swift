@@ -7,8 +7,17 @@ struct ExactString: Hashable {
 
     static func == (left: ExactString, right: ExactString) -> Bool { left.text.isSpelled(right.text) }
 
+    /// Over the bytes too: Swift's own hash is the same for every spelling of a character, so a hostile object could
+    /// make all its names collide.
     func hash(into hasher: inout Hasher) {
-        for byte in self.text.utf8 { hasher.combine(byte) }
+        let bytes = self.text.utf8Span.span
+        var word: UInt64 = 0
+        for index in bytes.indices {
+            word = word << 8 | UInt64(bytes[index])
+            if index & 7 == 7 { hasher.combine(word) }
+        }
+        hasher.combine(word)
+        hasher.combine(bytes.count)
     }
 }
 

@@ -46,12 +46,15 @@ extension RawJSON {
         guard try JSONScanner.enter(bytes, &index, closing: UInt8(ascii: "}")) else { return found }
         repeat {
             let keyStart = index
-            _ = try JSONScanner.skipString(bytes, &index)
+            let escaped = try JSONScanner.skipString(bytes, &index)
             let key = keyStart..<index
             try JSONScanner.skipColon(bytes, &index)
             let start = index
             try JSONScanner.skipValue(bytes, &index, maxDepth: maxDepth - 1)
-            for place in keys.names.indices where JSONText.literal(bytes, key, spells: keys.names[place]) {
+            for place in keys.names.indices
+            where (escaped || key.count == keys.names[place].count + 2)
+                && JSONText.literal(bytes, key, spells: keys.names[place])
+            {
                 if found[place] != nil, duplicateKeys == .refuse { throw JSONError(.duplicateKey, at: keyStart) }
                 found[place] = start..<index
                 break

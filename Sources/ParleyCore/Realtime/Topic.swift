@@ -56,10 +56,10 @@ public enum Topic: Sendable, Hashable, CustomStringConvertible {
     public var description: String { self.subTopic }
 
     private static func id(in text: String, after prefix: String, before suffix: String) -> UUID? {
-        let utf8 = text.utf8
-        guard utf8.count == prefix.utf8.count + UUID.textLength + suffix.utf8.count, utf8.starts(with: prefix.utf8),
-            utf8.dropFirst(prefix.utf8.count + UUID.textLength).elementsEqual(suffix.utf8)
+        let end = prefix.utf8.count + UUID.textLength
+        guard text.utf8.count == end + suffix.utf8.count, text.utf8.starts(with: prefix.utf8),
+            suffix.isEmpty || text.utf8.dropFirst(end).elementsEqual(suffix.utf8)
         else { return nil }
-        return UUID(text: utf8.dropFirst(prefix.utf8.count).prefix(UUID.textLength))
+        return UUID(text: text.utf8Span.span.extracting(prefix.utf8.count..<end))
     }
 }

@@ -4,22 +4,24 @@ extension UUID {
     /// Bytes in the text form 8-4-4-4-12.
     public static let textLength = 36
 
-    /// Reads the text form 8-4-4-4-12 from UTF-8, digits in either case; nil for anything else, braces included.
-    public init?(text: some Collection<UInt8>) {
+    /// Reads the text form 8-4-4-4-12, digits in either case; nil for anything else, braces included.
+    public init?(text: String) { self.init(text: text.utf8Span.span) }
+
+    /// Reads the text form from UTF-8.
+    public init?(text: [UInt8]) { self.init(text: text.span) }
+
+    /// Reads the text form from UTF-8.
+    public init?(text: Span<UInt8>) {
         guard text.count == Self.textLength else { return nil }
         var high: UInt64 = 0
         var low: UInt64 = 0
-        var position = 0
-        var digits = 0
-        for byte in text {
+        for position in 0..<Self.textLength {
             if position == 8 || position == 13 || position == 18 || position == 23 {
-                guard byte == UInt8(ascii: "-") else { return nil }
+                guard text[position] == UInt8(ascii: "-") else { return nil }
             } else {
-                guard let digit = Hex.value(of: byte) else { return nil }
-                if digits < 16 { high = high << 4 | UInt64(digit) } else { low = low << 4 | UInt64(digit) }
-                digits += 1
+                guard let digit = Hex.value(of: text[position]) else { return nil }
+                if position < 18 { high = high << 4 | UInt64(digit) } else { low = low << 4 | UInt64(digit) }
             }
-            position += 1
         }
         func at(_ word: UInt64, _ place: UInt64) -> UInt8 { UInt8(truncatingIfNeeded: word >> (56 - 8 * place)) }
         self.init(

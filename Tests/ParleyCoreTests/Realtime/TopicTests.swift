@@ -41,7 +41,7 @@ internal import Testing
         for _ in 0..<500 {
             let id = UUID()
             #expect(id.lowercaseText == id.uuidString.lowercased())
-            #expect(UUID(text: id.uuidString.utf8) == id)
+            #expect(UUID(text: id.uuidString) == id)
             #expect(UUID(text: Array(id.lowercaseText.utf8)) == id)
         }
     }
@@ -56,8 +56,9 @@ internal import Testing
                 #expect((UUID(text: bad) != nil) == mayBeDigit)
             }
         }
-        #expect(UUID(text: good.dropLast()) == nil)
+        #expect(UUID(text: Array(good.dropLast())) == nil)
         #expect(UUID(text: good + [0x30]) == nil)
         #expect(UUID(text: [UInt8]()) == nil)
+        #expect(UUID(text: "") == nil)
     }
 }
