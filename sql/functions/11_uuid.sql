@@ -31,16 +31,12 @@ create or replace function parley.uuid_v7_floor(at timestamptz)
 returns uuid
 language sql
 immutable
-strict
 security invoker
 parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-    select encode(
-        substring(int8send(greatest(0, floor(extract(epoch from at) * 1000))::bigint) from 3)
-        || '\x00000000000000000000'::bytea,
-        'hex'
-    )::uuid
-$$;
+return encode(
+    substring(int8send(greatest(0, floor(extract(epoch from at) * 1000))::bigint) from 3)
+    || '\x00000000000000000000'::bytea,
+    'hex'
+)::uuid;
 comment on function parley.uuid_v7_floor(timestamptz) is 'The smallest uuid of that millisecond: ids of that time or later are not below it.';
 revoke all on function parley.uuid_v7_floor(timestamptz) from public;

@@ -2,60 +2,80 @@
 
 create or replace function parley.setting_value(name text)
 returns text
-language sql
+language plpgsql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select s.value from parley.setting as s where s.name = setting_value.name
+#variable_conflict use_column
+begin
+    return (
+        select s.value from parley.setting as s where s.name = setting_value.name
+    );
+end;
 $$;
 comment on function parley.setting_value(text) is 'Value of a setting. Null: there is no such setting.';
 revoke all on function parley.setting_value(text) from public;
 
 create or replace function parley.tier_of(user_id uuid)
 returns text
-language sql
+language plpgsql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select coalesce(
-        (select a.tier_name from parley.account as a where a.id = tier_of.user_id),
-        parley.setting_value('default_tier')
-    )
+#variable_conflict use_column
+begin
+    return (
+        select coalesce(
+            (select a.tier_name from parley.account as a where a.id = tier_of.user_id),
+            parley.setting_value('default_tier')
+        )
+    );
+end;
 $$;
 comment on function parley.tier_of(uuid) is 'The tier of a user, or of a user messaging has not met yet.';
 revoke all on function parley.tier_of(uuid) from public;
 
 create or replace function parley.is_entitled(user_id uuid, entitlement text)
 returns boolean
-language sql
+language plpgsql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select coalesce(
-        (
-            select e.granted
-            from parley.tier_entitlement as e
-            where e.tier_name = parley.tier_of(is_entitled.user_id) and e.name = is_entitled.entitlement
-        ),
-        false
-    )
+#variable_conflict use_column
+begin
+    return (
+        select coalesce(
+            (
+                select e.granted
+                from parley.tier_entitlement as e
+                where e.tier_name = parley.tier_of(is_entitled.user_id) and e.name = is_entitled.entitlement
+            ),
+            false
+        )
+    );
+end;
 $$;
 comment on function parley.is_entitled(uuid, text) is 'True if the tier of the user has the entitlement.';
 revoke all on function parley.is_entitled(uuid, text) from public;
 
 create or replace function parley.limit_of(user_id uuid, limit_name text)
 returns bigint
-language sql
+language plpgsql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select l.amount
-    from parley.tier_limit as l
-    where l.tier_name = parley.tier_of(limit_of.user_id) and l.name = limit_of.limit_name
+#variable_conflict use_column
+begin
+    return (
+        select l.amount
+        from parley.tier_limit as l
+        where l.tier_name = parley.tier_of(limit_of.user_id) and l.name = limit_of.limit_name
+    );
+end;
 $$;
 comment on function parley.limit_of(uuid, text) is 'A limit of the user''s tier. Null: unlimited.';
 revoke all on function parley.limit_of(uuid, text) from public;

@@ -3,21 +3,26 @@
 
 create or replace function parley.my_conversation_ids()
 returns setof uuid
-language sql
+language plpgsql
 stable
 security definer
 rows 50
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_user_id uuid := parley.current_user_id();
+begin
+    -- plpgsql, because its plan is kept from call to call
+    return query
     select p.conversation_id
     from parley.participant as p
     inner join parley.account as a on p.user_id = a.id
-    where
-        p.user_id = (select parley.current_user_id())
+    where p.user_id = v_user_id
         and p.left_at is null
         and a.suspended_at is null
         and a.deleted_at is null
-        and parley.token_is_valid(a.tokens_valid_after)
+        and parley.token_is_valid(a.tokens_valid_after);
+end;
 $$;
 comment on function parley.my_conversation_ids() is
 'Conversations the caller is in. For policies: conversation_id = any (array(select parley.my_conversation_ids())).';
@@ -26,14 +31,19 @@ grant execute on function parley.my_conversation_ids() to authenticated;
 
 create or replace function parley.my_history_floors()
 returns jsonb
-language sql
+language plpgsql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select coalesce(jsonb_object_agg(p.conversation_id, p.history_from_seq), '{}')
-    from parley.participant as p
-    where p.user_id = (select parley.current_user_id()) and p.left_at is null and p.history_from_seq > 1
+#variable_conflict use_column
+begin
+    return (
+        select coalesce(jsonb_object_agg(p.conversation_id, p.history_from_seq), '{}')
+        from parley.participant as p
+        where p.user_id = (select parley.current_user_id()) and p.left_at is null and p.history_from_seq > 1
+    );
+end;
 $$;
 comment on function parley.my_history_floors() is
 'First seq the caller may see, by conversation, where that is not the first message.';
@@ -42,17 +52,19 @@ grant execute on function parley.my_history_floors() to authenticated;
 
 create or replace function parley.message_floor_of(user_id uuid)
 returns uuid
-language sql
+language plpgsql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select coalesce(
-        parley.uuid_v7_floor(
-            now() - make_interval(days => least(parley.limit_of(message_floor_of.user_id, 'retention_days'), 36500)::integer)
-        ),
-        '00000000-0000-0000-0000-000000000000'
-    )
+declare
+    v_days bigint := parley.limit_of(message_floor_of.user_id, 'retention_days');
+begin
+    if v_days is null then
+        return '00000000-0000-0000-0000-000000000000';
+    end if;
+    return parley.uuid_v7_floor(now() - make_interval(days => least(v_days, 36500)::integer));
+end;
 $$;
 comment on function parley.message_floor_of(uuid) is
 'The smallest message id the user may see: how far back the tier reaches. A bound on id also skips old partitions.';
@@ -60,12 +72,14 @@ revoke all on function parley.message_floor_of(uuid) from public;
 
 create or replace function parley.my_message_floor()
 returns uuid
-language sql
+language plpgsql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select parley.message_floor_of(parley.current_user_id())
+begin
+    return parley.message_floor_of(parley.current_user_id());
+end;
 $$;
 comment on function parley.my_message_floor() is 'The smallest message id the caller may see.';
 revoke all on function parley.my_message_floor() from public;

@@ -36,109 +36,128 @@ revoke all on function parley.message_json(parley.message, jsonb, text) from pub
 
 create or replace function parley.reactions_json(conversation_id uuid, message_id uuid)
 returns jsonb
-language sql
+language plpgsql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select coalesce(
-        jsonb_agg(
-            jsonb_build_object('emoji', g.emoji, 'count', g.n, 'user_ids', g.user_ids)
-            order by g.first_at, g.emoji
-        ),
-        '[]'
-    )
-    from (
-        select
-            r.emoji,
-            count(*) as n,
-            min(r.created_at) as first_at,
-            to_jsonb(array_agg(r.user_id order by r.created_at, r.user_id)) as user_ids
-        from parley.reaction as r
-        where r.conversation_id = reactions_json.conversation_id and r.message_id = reactions_json.message_id
-        group by r.emoji
-    ) as g
+#variable_conflict use_column
+begin
+    return (
+        select coalesce(
+            jsonb_agg(
+                jsonb_build_object('emoji', g.emoji, 'count', g.n, 'user_ids', g.user_ids)
+                order by g.first_at, g.emoji
+            ),
+            '[]'
+        )
+        from (
+            select
+                r.emoji,
+                count(*) as n,
+                min(r.created_at) as first_at,
+                to_jsonb(array_agg(r.user_id order by r.created_at, r.user_id)) as user_ids
+            from parley.reaction as r
+            where r.conversation_id = reactions_json.conversation_id and r.message_id = reactions_json.message_id
+            group by r.emoji
+        ) as g
+    );
+end;
 $$;
 comment on function parley.reactions_json(uuid, uuid) is 'Reactions of a message: [{emoji, count, user_ids}], the oldest first.';
 revoke all on function parley.reactions_json(uuid, uuid) from public;
 
 create or replace function parley.message_json(message parley.message)
 returns jsonb
-language sql
+language plpgsql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select parley.message_json(
-        message,
-        case
-            when message.deleted_at is null then parley.reactions_json(message.conversation_id, message.id)
-            else '[]'
-        end
-    )
+begin
+    if message.deleted_at is not null then
+        return parley.message_json(message, '[]');
+    end if;
+    return parley.message_json(message, parley.reactions_json(message.conversation_id, message.id));
+end;
 $$;
 comment on function parley.message_json(parley.message) is 'A message with its reactions as it stands now; what events carry.';
 revoke all on function parley.message_json(parley.message) from public;
 
-create or replace function parley.participant_json(participant parley.participant)
+create or replace function parley.participant_json(participant parley.participant, account parley.account)
 returns jsonb
 language sql
+stable
+security invoker
+return jsonb_build_object(
+    'user_id', participant.user_id,
+    'display_name', case when account.deleted_at is null then account.display_name else '[Deleted User]' end,
+    'role', participant.role,
+    'app_role', participant.app_role,
+    'joined_at', participant.joined_at,
+    'left_at', participant.left_at,
+    'last_read_seq', case when account.read_receipts then participant.last_read_seq end,
+    'last_delivered_seq', participant.last_delivered_seq
+);
+comment on function parley.participant_json(parley.participant, parley.account) is
+'A participant as the others see them: never their own settings, and no read horizon if they keep receipts to themselves.';
+revoke all on function parley.participant_json(parley.participant, parley.account) from public;
+
+create or replace function parley.participant_json(participant parley.participant)
+returns jsonb
+language plpgsql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select jsonb_build_object(
-        'user_id', participant.user_id,
-        'display_name', case when a.deleted_at is null then a.display_name else '[Deleted User]' end,
-        'role', participant.role,
-        'app_role', participant.app_role,
-        'joined_at', participant.joined_at,
-        'left_at', participant.left_at,
-        'last_read_seq', case when a.read_receipts then participant.last_read_seq end,
-        'last_delivered_seq', participant.last_delivered_seq
-    )
-    from parley.account as a
-    where a.id = participant.user_id
+declare
+    v_account parley.account;
+begin
+    select a.* into v_account from parley.account as a where a.id = participant.user_id;
+    return parley.participant_json(participant, v_account);
+end;
 $$;
 comment on function parley.participant_json(parley.participant) is
-'A participant as the others see them: never their own settings, and no read horizon if they keep receipts to themselves.';
+'A participant as the others see them, with the account looked up.';
 revoke all on function parley.participant_json(parley.participant) from public;
 
 create or replace function parley.unread_count(participant parley.participant, last_seq bigint)
 returns bigint
-language sql
+language plpgsql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select case
-        when last_seq <= participant.last_read_seq then 0
-        else greatest(
-            0,
-            last_seq - participant.last_read_seq - participant.own_unread
-            - (
-                select count(*)
-                from parley.message_tombstone as t
-                where
-                    t.conversation_id = participant.conversation_id
-                    and t.seq > participant.last_read_seq
-                    and t.sender_id is distinct from participant.user_id
-            )
-            - (
-                select count(*)
-                from parley.message_hidden as h
-                where
-                    h.conversation_id = participant.conversation_id
-                    and h.user_id = participant.user_id
-                    and h.seq > participant.last_read_seq
-                    and not h.own
-                    and not exists (
-                        select from parley.message_tombstone as t
-                        where t.conversation_id = h.conversation_id and t.seq = h.seq
-                    )
-            )
+declare
+    v_unread bigint := last_seq - participant.last_read_seq - participant.own_unread;
+begin
+    if v_unread <= 0 then
+        return 0;
+    end if;
+    select
+        v_unread
+        - (
+            select count(*)
+            from parley.message_tombstone as t
+            where t.conversation_id = participant.conversation_id
+                and t.seq > participant.last_read_seq
+                and t.sender_id is distinct from participant.user_id
         )
-    end
+        - (
+            select count(*)
+            from parley.message_hidden as h
+            where h.conversation_id = participant.conversation_id
+                and h.user_id = participant.user_id
+                and h.seq > participant.last_read_seq
+                and not h.own
+                and not exists (
+                    select from parley.message_tombstone as t
+                    where t.conversation_id = h.conversation_id and t.seq = h.seq
+                )
+        )
+    into v_unread;
+    return greatest(0, v_unread);
+end;
 $$;
 comment on function parley.unread_count(parley.participant, bigint) is
 'Messages of others past the read horizon, without those deleted for everyone or hidden by the participant.';
@@ -149,23 +168,20 @@ returns jsonb
 language sql
 stable
 security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-    select jsonb_build_object(
-        'role', participant.role,
-        'app_role', participant.app_role,
-        'last_read_seq', participant.last_read_seq,
-        'last_read_at', participant.last_read_at,
-        'last_delivered_seq', participant.last_delivered_seq,
-        'history_from_seq', participant.history_from_seq,
-        'marked_unread', participant.marked_unread,
-        'muted_until', participant.muted_until,
-        'is_muted', coalesce(participant.muted_until > now(), false),
-        'pinned_at', participant.pinned_at,
-        'archived_at', participant.archived_at,
-        'notification_level', participant.notification_level
-    )
-$$;
+return jsonb_build_object(
+    'role', participant.role,
+    'app_role', participant.app_role,
+    'last_read_seq', participant.last_read_seq,
+    'last_read_at', participant.last_read_at,
+    'last_delivered_seq', participant.last_delivered_seq,
+    'history_from_seq', participant.history_from_seq,
+    'marked_unread', participant.marked_unread,
+    'muted_until', participant.muted_until,
+    'is_muted', coalesce(participant.muted_until > now(), false),
+    'pinned_at', participant.pinned_at,
+    'archived_at', participant.archived_at,
+    'notification_level', participant.notification_level
+);
 comment on function parley.my_settings_json(parley.participant) is 'A participant''s own state and settings, for nobody else.';
 revoke all on function parley.my_settings_json(parley.participant) from public;
 
@@ -173,60 +189,66 @@ create or replace function parley.conversation_json(
     conversation_id uuid, viewer_id uuid default null, max_participants integer default 256
 )
 returns jsonb
-language sql
+language plpgsql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select jsonb_build_object(
-        'id', c.id,
-        'type', cp.type,
-        'status', cp.status,
-        'title', cp.title,
-        'description', cp.description,
-        'icon_url', cp.icon_url,
-        'settings', cp.settings || jsonb_build_object(
-            'who_can_send', cp.who_can_send, 'who_can_add', cp.who_can_add
-        ),
-        'context_type', cp.context_type,
-        'context_id', cp.context_id,
-        'created_by', cp.created_by,
-        'tenant_id', cp.tenant_id,
-        'created_at', cp.created_at,
-        'updated_at', cp.updated_at,
-        'last_seq', c.last_seq,
-        'last_event_seq', c.last_event_seq,
-        'last_activity_at', c.last_activity_at,
-        'participant_count', (
-            select count(*)
-            from parley.participant as p
-            where p.conversation_id = c.id and p.left_at is null
-        ),
-        'participants', coalesce(
-            (
-                select jsonb_agg(parley.participant_json(p) order by p.joined_at, p.user_id)
-                from (
-                    select q.*
-                    from parley.participant as q
-                    where q.conversation_id = c.id and q.left_at is null
-                    order by q.joined_at, q.user_id
-                    limit max_participants
-                ) as p
+#variable_conflict use_column
+begin
+    return (
+        select jsonb_build_object(
+            'id', c.id,
+            'type', cp.type,
+            'status', cp.status,
+            'title', cp.title,
+            'description', cp.description,
+            'icon_url', cp.icon_url,
+            'settings', cp.settings || jsonb_build_object(
+                'who_can_send', cp.who_can_send, 'who_can_add', cp.who_can_add
             ),
-            '[]'
-        )
-    ) || case
-        when me.user_id is null then '{}'
-        else jsonb_build_object(
-            'unread_count', parley.unread_count(me, c.last_seq),
-            'me', parley.my_settings_json(me)
-        )
-    end
-    from parley.conversation as c
-    inner join parley.conversation_profile as cp on c.id = cp.conversation_id
-    left join parley.participant as me
-        on c.id = me.conversation_id and conversation_json.viewer_id = me.user_id and me.left_at is null
-    where c.id = conversation_json.conversation_id
+            'context_type', cp.context_type,
+            'context_id', cp.context_id,
+            'created_by', cp.created_by,
+            'tenant_id', cp.tenant_id,
+            'created_at', cp.created_at,
+            'updated_at', cp.updated_at,
+            'last_seq', c.last_seq,
+            'last_event_seq', c.last_event_seq,
+            'last_activity_at', c.last_activity_at,
+            'participant_count', (
+                select count(*)
+                from parley.participant as p
+                where p.conversation_id = c.id and p.left_at is null
+            ),
+            'participants', coalesce(
+                (
+                    select jsonb_agg(parley.participant_json(p.participant, a) order by p.joined_at, a.id)
+                    from (
+                        select q as participant, q.user_id, q.joined_at
+                        from parley.participant as q
+                        where q.conversation_id = c.id and q.left_at is null
+                        order by q.joined_at, q.user_id
+                        limit max_participants
+                    ) as p
+                    inner join parley.account as a on p.user_id = a.id
+                ),
+                '[]'
+            )
+        ) || case
+            when me.user_id is null then '{}'
+            else jsonb_build_object(
+                'unread_count', parley.unread_count(me, c.last_seq),
+                'me', parley.my_settings_json(me)
+            )
+        end
+        from parley.conversation as c
+        inner join parley.conversation_profile as cp on c.id = cp.conversation_id
+        left join parley.participant as me
+            on c.id = me.conversation_id and conversation_json.viewer_id = me.user_id and me.left_at is null
+        where c.id = conversation_json.conversation_id
+    );
+end;
 $$;
 comment on function parley.conversation_json(uuid, uuid, integer) is
 'A conversation with its first participants; with a viewer also their unread count and settings.';

@@ -5,21 +5,26 @@ create or replace function parley.own_messages(
     conversation_id uuid, user_id uuid, after_seq bigint, up_to_seq bigint
 )
 returns bigint
-language sql
+language plpgsql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select count(*)
-    from parley.message as m
-    where
-        m.conversation_id = own_messages.conversation_id
-        and m.seq > own_messages.after_seq
-        and m.seq <= own_messages.up_to_seq
-        and (
-            m.sender_id = own_messages.user_id
-            or (m.sender_id is null and m.metadata ->> 'actor_id' = own_messages.user_id::text)
-        )
+#variable_conflict use_column
+begin
+    return (
+        select count(*)
+        from parley.message as m
+        where
+            m.conversation_id = own_messages.conversation_id
+            and m.seq > own_messages.after_seq
+            and m.seq <= own_messages.up_to_seq
+            and (
+                m.sender_id = own_messages.user_id
+                or (m.sender_id is null and m.metadata ->> 'actor_id' = own_messages.user_id::text)
+            )
+    );
+end;
 $$;
 comment on function parley.own_messages(uuid, uuid, bigint, bigint) is
 'How many messages in that range the user sent or, for system messages, caused.';
@@ -258,6 +263,22 @@ declare
     v_user_id uuid := parley.require_caller();
 begin
     return (
+        -- materialized: each count is computed once
+        with u as materialized (
+            select
+                p.conversation_id,
+                p.marked_unread,
+                c.last_activity_at,
+                parley.unread_count(p, c.last_seq) as unread,
+                p.archived_at is not null as archived,
+                coalesce(p.muted_until > now(), false) or p.notification_level = 'none' as muted
+            from parley.participant as p
+            inner join parley.conversation as c on p.conversation_id = c.id
+            where p.user_id = v_user_id
+                and p.left_at is null
+                and (c.last_seq > p.last_read_seq or p.marked_unread)
+        )
+
         select jsonb_build_object(
             'total', coalesce(sum(u.unread) filter (where not u.muted), 0),
             'muted_total', coalesce(sum(u.unread) filter (where u.muted), 0),
@@ -276,20 +297,7 @@ begin
                 '[]'
             )
         )
-        from (
-            select
-                p.conversation_id,
-                p.marked_unread,
-                c.last_activity_at,
-                parley.unread_count(p, c.last_seq) as unread,
-                p.archived_at is not null as archived,
-                coalesce(p.muted_until > now(), false) or p.notification_level = 'none' as muted
-            from parley.participant as p
-            inner join parley.conversation as c on p.conversation_id = c.id
-            where p.user_id = v_user_id
-                and p.left_at is null
-                and (c.last_seq > p.last_read_seq or p.marked_unread)
-        ) as u
+        from u
         where u.unread > 0 or u.marked_unread
     );
 end;

@@ -18,35 +18,28 @@ comment on function parley.require_page_size(integer) is 'A page size of 1 to 20
 revoke all on function parley.require_page_size(integer) from public;
 
 create or replace function parley.last_visible_message(
-    conversation_id uuid, user_id uuid, from_seq bigint, floor_id uuid
+    conversation_id uuid, user_id uuid, from_seq bigint, to_seq bigint, floor_id uuid
 )
 returns jsonb
-language sql
+language plpgsql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select parley.message_json(m, '[]')
-    from parley.message as m
-    where
-        m.conversation_id = last_visible_message.conversation_id
-        and m.seq >= last_visible_message.from_seq
-        and m.id >= last_visible_message.floor_id
-        and m.id < parley.uuid_v7_floor(now() + interval '1 day')
-        and (m.expires_at is null or m.expires_at > now())
-        and not exists (
-            select from parley.message_hidden as h
-            where
-                h.conversation_id = last_visible_message.conversation_id
-                and h.user_id = last_visible_message.user_id
-                and h.seq = m.seq
-        )
-    order by m.seq desc
-    limit 1
+#variable_conflict use_column
+begin
+    return (
+        select parley.message_json(m, '[]')
+        from parley.message_page(
+            last_visible_message.conversation_id, last_visible_message.user_id, last_visible_message.floor_id,
+            last_visible_message.from_seq, last_visible_message.to_seq, true, 1
+        ) as m
+    );
+end;
 $$;
-comment on function parley.last_visible_message(uuid, uuid, bigint, uuid) is
+comment on function parley.last_visible_message(uuid, uuid, bigint, bigint, uuid) is
 'The newest message of a conversation the user may see, for previews (without reactions).';
-revoke all on function parley.last_visible_message(uuid, uuid, bigint, uuid) from public;
+revoke all on function parley.last_visible_message(uuid, uuid, bigint, bigint, uuid) from public;
 
 create or replace function parley.encode_inbox_cursor(pinned boolean, last_activity_at timestamptz, id uuid)
 returns text
@@ -109,23 +102,28 @@ revoke all on function parley.decode_inbox_cursor(text) from public;
 
 create or replace function parley.matches_search(conversation_id uuid, title text, pattern text, user_id uuid)
 returns boolean
-language sql
+language plpgsql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select
-        title ilike pattern
-        or exists (
-            select from parley.participant as p
-            inner join parley.account as a on p.user_id = a.id
-            where
-                p.conversation_id = matches_search.conversation_id
-                and p.user_id <> matches_search.user_id
-                and p.left_at is null
-                and a.deleted_at is null
-                and a.display_name ilike matches_search.pattern
-        )
+#variable_conflict use_column
+begin
+    return (
+        select
+            title ilike pattern
+            or exists (
+                select from parley.participant as p
+                inner join parley.account as a on p.user_id = a.id
+                where
+                    p.conversation_id = matches_search.conversation_id
+                    and p.user_id <> matches_search.user_id
+                    and p.left_at is null
+                    and a.deleted_at is null
+                    and a.display_name ilike matches_search.pattern
+            )
+    );
+end;
 $$;
 comment on function parley.matches_search(uuid, text, text, uuid) is
 'True if the title, or the name of another participant, is like the pattern.';
@@ -173,6 +171,7 @@ begin
             p.pinned_at is not null as pinned,
             c.last_activity_at,
             p.history_from_seq,
+            c.last_seq,
             row_number() over (order by (p.pinned_at is not null) desc, c.last_activity_at desc, c.id desc) as n
         from parley.participant as p
         inner join parley.conversation as c on p.conversation_id = c.id
@@ -203,7 +202,9 @@ begin
                 parley.conversation_json(page.conversation_id, v_user_id, 8)
                 || jsonb_build_object(
                     'last_message',
-                    parley.last_visible_message(page.conversation_id, v_user_id, page.history_from_seq, v_floor_id)
+                    parley.last_visible_message(
+                        page.conversation_id, v_user_id, page.history_from_seq, page.last_seq, v_floor_id
+                    )
                 )
                 order by page.n
             ) filter (where page.n <= v_page_size),

@@ -16,10 +16,20 @@ stable
 security definer
 rows 50
 set search_path = pg_catalog, pg_temp
+-- One plan for all: walk the (conversation_id, seq) indexes in order and stop. Without knowing the parameters the
+-- planner would guess that sorting a bitmap is cheaper; it never is.
+set plan_cache_mode = force_generic_plan
+set enable_sort = off
+set enable_bitmapscan = off
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 #variable_conflict use_column
+declare
+    v_ceiling_id uuid := parley.uuid_v7_floor(now() + interval '1 day');
 begin
-    -- two statements, so that each is an index scan in its own direction; the bounds on id leave out partitions
+    -- two statements, one for each direction; the bounds on id leave out partitions
     if newest_first then
         return query
         select m.*
@@ -27,7 +37,7 @@ begin
         where m.conversation_id = message_page.conversation_id
             and m.seq between message_page.from_seq and message_page.to_seq
             and m.id >= message_page.floor_id
-            and m.id < parley.uuid_v7_floor(now() + interval '1 day')
+            and m.id < v_ceiling_id
             and (m.expires_at is null or m.expires_at > now())
             and not exists (
                 select from parley.message_hidden as h
@@ -44,7 +54,7 @@ begin
         where m.conversation_id = message_page.conversation_id
             and m.seq between message_page.from_seq and message_page.to_seq
             and m.id >= message_page.floor_id
-            and m.id < parley.uuid_v7_floor(now() + interval '1 day')
+            and m.id < v_ceiling_id
             and (m.expires_at is null or m.expires_at > now())
             and not exists (
                 select from parley.message_hidden as h

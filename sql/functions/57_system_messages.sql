@@ -81,19 +81,24 @@ grant execute on function parley.send_system_message(uuid, text, jsonb) to servi
 
 create or replace function parley.display_name_of(user_id uuid)
 returns text
-language sql
+language plpgsql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select coalesce(
-        (
-            select case when a.deleted_at is null then a.display_name else '[Deleted User]' end
-            from parley.account as a
-            where a.id = display_name_of.user_id
-        ),
-        'A member'
-    )
+#variable_conflict use_column
+begin
+    return (
+        select coalesce(
+            (
+                select case when a.deleted_at is null then a.display_name else '[Deleted User]' end
+                from parley.account as a
+                where a.id = display_name_of.user_id
+            ),
+            'A member'
+        )
+    );
+end;
 $$;
 comment on function parley.display_name_of(uuid) is 'Name of a user in a system message.';
 revoke all on function parley.display_name_of(uuid) from public;
