@@ -55,7 +55,11 @@ stable
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-    select parley.current_user_id() is null and parley.current_role_name() not in ('anon', 'authenticated')
+    -- the claims and the database role must both say so: a claim alone gives no rights
+    select
+        parley.current_user_id() is null
+        and parley.current_role_name() not in ('anon', 'authenticated')
+        and coalesce(nullif(current_setting('role', true), 'none'), session_user::text) not in ('anon', 'authenticated')
 $$;
 comment on function parley.is_host() is
 'True if the caller is the host application itself: the service role, or plain SQL without a user.';

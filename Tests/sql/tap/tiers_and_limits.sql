@@ -1,0 +1,180 @@
+-- Plans are rows: entitlements, limits and rates are read at the moment they matter.
+begin;
+select plan(50);
+\ir ../people.psql
+select t.act('ann');
+select t.keep('talk', parley_api.start_conversation(array[t.id('cid')], message => 'hello') ->> 'id');
+
+-- entitlements
+select t.act('cid');
+select t.refused('PT403', $$select parley_api.start_conversation(array[t.id('bob')])$$, 'the free tier starts no direct conversation');
+select t.refused('PT403', $$select parley_api.start_conversation(array[t.id('bob')], 'group')$$, 'nor a group');
+select is(
+    t.failure($$select parley_api.start_conversation(array[t.id('bob')])$$) -> 'message',
+    '"Your plan does not include starting conversations."', 'and is told why'
+);
+select lives_ok($$select t.send('talk', 'an answer')$$, 'but answers where it was written to');
+select is(
+    parley_api.start_conversation(array[t.id('ann')]) ->> 'id', t.id('talk')::text, 'and finds the conversation that exists'
+);
+select t.host();
+update parley.tier_entitlement set granted = true where tier_name = 'free' and name = 'can_initiate_direct_messages';
+select t.act('cid');
+select isnt(parley_api.start_conversation(array[t.id('bob')]) ->> 'id', null, 'once the row grants it the next statement may');
+select t.refused('PT403', $$select parley_api.start_conversation(array[t.id('bob')], 'group')$$, 'groups are another entitlement');
+select t.host();
+update parley.tier_entitlement set granted = false where tier_name = 'free';
+select t.act('bob');
+select isnt(parley_api.start_conversation(array[t.id('dan')], 'group') ->> 'id', null, 'a tier with the entitlement starts groups');
+select t.host();
+delete from parley.tier_entitlement where tier_name = 'privileged';
+select t.act('bob');
+select t.refused('PT403', $$select parley_api.start_conversation(array[t.id('dan')], 'group')$$, 'a row that is missing means no');
+select t.refused('PT403', $$select parley_api.start_conversation(array[t.id('dan')])$$, 'for direct conversations, too');
+select t.claim('service_role', '{"role": "service_role"}');
+select is(parley_api.set_account_tier(t.id('bob'), 'privileged_plus') ->> 'tier', 'privileged_plus', 'another tier');
+select t.act('bob');
+select isnt(parley_api.start_conversation(array[t.id('dan')]) ->> 'id', null, 'is obeyed by the next statement');
+
+-- tenants' managers
+select t.host();
+insert into parley.tenant (id, name) values (t.id('none'), 'Store');
+insert into parley.tenant_member (tenant_id, user_id, role)
+values (t.id('none'), t.id('cid'), 'member'), (t.id('none'), t.id('dan'), 'member');
+select t.act('cid');
+select t.refused('PT403', $$select parley_api.start_conversation(array[t.id('dan')])$$, 'a plain member of a store on the free tier starts nothing');
+select t.host();
+update parley.tenant_member set role = 'moderator' where user_id = t.id('cid');
+select t.act('cid');
+select t.refused('PT403', $$select parley_api.start_conversation(array[t.id('dan')])$$, 'nor does a moderator');
+select t.host();
+update parley.tenant_member set role = 'manager' where user_id = t.id('cid');
+select t.act('cid');
+select isnt(parley_api.start_conversation(array[t.id('dan')]) ->> 'id', null, 'a manager does, on any tier');
+select isnt(parley_api.start_conversation(array[t.id('dan')], 'group') ->> 'id', null, 'groups, too');
+select t.host();
+update parley.tenant_member set role = 'owner' where user_id = t.id('cid');
+select t.act('cid');
+select isnt(parley_api.start_conversation(array[t.id('dan')], 'project') ->> 'id', null, 'and so does an owner');
+select t.host();
+delete from parley.tenant_member;
+
+-- plain limits
+update parley.tier_limit set amount = 5 where tier_name = 'free' and name = 'max_content_length';
+select t.act('cid');
+select t.refused('PT400', $$select t.send('talk', '123456')$$, 'a lower limit of length holds for the next statement');
+select lives_ok($$select t.send('talk', '12345')$$, 'up to the limit itself');
+select t.host();
+update parley.tier_limit set amount = null where tier_name = 'free' and name = 'max_content_length';
+select t.act('cid');
+select lives_ok($$select t.send('talk', repeat('x', 6000))$$, 'no amount is no limit');
+select t.host();
+delete from parley.tier_limit where tier_name = 'free' and name = 'max_content_length';
+select t.act('cid');
+select lives_ok($$select t.send('talk', repeat('x', 6000))$$, 'and so is no row');
+
+-- rates
+select t.host();
+select results_eq(
+    $$select distinct amount, period_seconds, burst from parley.tier_limit where name = 'messages_per_minute'$$,
+    $$values (30::bigint, 60, 120::bigint)$$, 'a new deployment allows 30 messages a minute, in bursts of 120'
+);
+delete from parley.rate_bucket;
+select t.act('ann');
+select is((select count(t.send('talk', 'message ' || n)) from generate_series(1, 120) n), 120::bigint, 'a burst of 120 goes through');
+select t.refused('PT429', $$select t.send('talk', 'one more')$$, 'the next one is too many');
+select is(
+    t.failure($$select t.send('talk', 'one more')$$) - '{code,message}'::text[],
+    '{"detail": "Retry-After: 2", "hint": "messages_per_minute allows 30 in 60 seconds."}', 'with the seconds until there is a token'
+);
+select is(
+    t.look(format('select count(*) from parley.message where conversation_id = %L and content = %L', t.id('talk'), 'one more')),
+    '0', 'and leaves nothing'
+);
+select t.act('cid');
+select lives_ok($$select t.send('talk', 'still here')$$, 'everybody has a bucket of their own');
+select t.host();
+update parley.rate_bucket set refilled_at = refilled_at - interval '2 seconds' where user_id = t.id('ann');
+select t.act('ann');
+select lives_ok($$select t.send('talk', 'two seconds later')$$, 'half a token a second comes back');
+select t.refused('PT429', $$select t.send('talk', 'one more')$$, 'and is spent once');
+select t.host();
+update parley.rate_bucket set refilled_at = refilled_at - interval '1 year' where user_id = t.id('ann');
+select t.act('ann');
+select is((select count(t.send('talk', 'message ' || n)) from generate_series(1, 120) n), 120::bigint, 'a year fills the bucket, and not more');
+select t.refused('PT429', $$select t.send('talk', 'one more')$$, 'than that');
+select t.host();
+update parley.rate_bucket set refilled_at = clock_timestamp() + interval '1 hour' where user_id = t.id('ann');
+select t.act('ann');
+select t.refused('PT429', $$select t.send('talk', 'one more')$$, 'a clock that was set back gives no tokens');
+
+-- tokens are for messages, not for attempts
+select t.host();
+update parley.tier_limit set burst = 2 where name = 'messages_per_minute';
+delete from parley.rate_bucket;
+select t.act('ann');
+select is((parley_api.send_message(t.id('talk'), 'once', client_message_id => t.id('noa'))) ->> 'content', 'once', 'one of two');
+select is(
+    (select count(parley_api.send_message(t.id('talk'), 'once', client_message_id => t.id('noa'))) from generate_series(1, 5)),
+    5::bigint, 'sending it again takes no token'
+);
+select t.refused('PT400', $$select t.send('talk', '')$$, 'nor does an empty one');
+select t.refused('PT400', $$select t.send('talk', repeat('x', 5001))$$, 'nor one that is too long');
+select lives_ok($$select t.send('talk', 'two')$$, 'so the second goes through');
+select t.refused('PT429', $$select t.send('talk', 'three')$$, 'the third does not');
+select is(
+    (parley_api.send_message(t.id('talk'), 'once', client_message_id => t.id('noa'))) ->> 'content', 'once',
+    'while a repeated one still is answered'
+);
+select t.host();
+update parley.tier_limit set amount = null, burst = null where name = 'messages_per_minute' and tier_name = 'privileged_plus';
+select t.act('ann');
+select lives_ok($$select t.send('talk', 'unlimited')$$, 'no amount is no limit of the rate');
+select t.host();
+update parley.tier_limit set amount = 0 where name = 'messages_per_minute' and tier_name = 'privileged_plus';
+select t.act('ann');
+select is(
+    t.failure($$select t.send('talk', 'never')$$) - '{message,hint}'::text[],
+    '{"code": "PT429", "detail": "Retry-After: 60"}', 'an amount of 0 allows none'
+);
+
+-- new conversations
+select t.host();
+update parley.tier_limit set amount = 2, burst = 2 where name = 'new_conversations_per_day';
+update parley.tier_limit set amount = null, burst = null where name = 'messages_per_minute';
+delete from parley.rate_bucket;
+select t.claim('service_role', '{"role": "service_role"}');
+select is(parley_api.set_account_tier(t.id('eve'), 'privileged_plus') ->> 'tier', 'privileged_plus', 'a new plan');
+select t.act('eve');
+select isnt(parley_api.start_conversation(array[t.id('bob')]) ->> 'id', null, 'the first new conversation of a day');
+select is(parley_api.start_conversation(array[t.id('bob')]) -> 'created', 'false', 'finding it again takes no token');
+select t.refused('PT404', $$select parley_api.start_conversation(array['88888888-8888-4888-8888-888888888888'::uuid])$$,
+    'nor does an attempt that fails');
+select isnt(parley_api.start_conversation(array[t.id('dan')], 'group') ->> 'id', null, 'the second');
+select is(
+    t.failure($$select parley_api.start_conversation(array[t.id('cid')])$$) - '{message,hint}'::text[],
+    '{"code": "PT429", "detail": "Retry-After: 43200"}', 'the third has to wait for its token'
+);
+
+-- what the caller is told
+select t.host();
+update parley.tier_entitlement set granted = true where tier_name = 'free' and name = 'can_create_groups';
+select t.act('cid');
+select is(
+    parley_api.get_entitlements() - 'limits',
+    jsonb_build_object(
+        'user_id', t.id('cid'), 'tier', 'free',
+        'entitlements', '{"can_create_groups": true, "can_initiate_direct_messages": false}'::jsonb
+    ),
+    'get_entitlements says what the rows say now'
+);
+select is(
+    parley_api.get_entitlements() #> '{limits,new_conversations_per_day}',
+    '{"amount": 2, "period_seconds": 86400, "burst": 2}', 'limits as well'
+);
+select is(
+    parley_api.get_entitlements() #> '{limits,messages_per_minute,amount}', 'null', 'with null for unlimited'
+);
+
+select * from finish();
+rollback;
