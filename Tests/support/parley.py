@@ -36,6 +36,14 @@ def binary() -> str:
     raise SystemExit("no parley binary: run `make build` first")
 
 
+def run_binary(*arguments: str, stdin: str = "", cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess:
+    """Runs a command of the binary to its end, with none of our own PARLEY_ variables but the ones given."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("PARLEY_")}
+    return subprocess.run(
+        [binary(), *arguments], input=stdin, capture_output=True, text=True, cwd=cwd, env={**clean, **environment}, timeout=120
+    )
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -63,7 +63,9 @@ enum DevCommand {
         }
         let database = DevDatabase(port: try await cluster.start(), secrets: secrets)
         Terminal.print("Postgres listens on 127.0.0.1:\(database.port)")
-        let supervisor = Task { await DevSupervisor(cluster: cluster, log: log.labelled("postgres")).run() }
+        let supervisor = Task {
+            await DevSupervisor(cluster: cluster, port: database.port, log: log.labelled("postgres")).run()
+        }
         do {
             try self.install(database, directory)
             try await self.serve(options, database, folder, log, signals)

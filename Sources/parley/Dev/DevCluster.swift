@@ -134,14 +134,17 @@ struct DevCluster: Sendable {
         return Int(lines[3].prefix { $0.isNumber })
     }
 
-    /// Starts it, if it is not running, and returns its port: the one it had the last time, or a free one.
-    func start() async throws -> Int {
+    /// Starts it, if it is not running, and returns its port.
+    ///
+    /// - Parameter fixedPort: the only port that will do, because clients know it already; nil takes the one it had the
+    ///   last time, or a free one.
+    func start(on fixedPort: Int? = nil) async throws -> Int {
         if let port = self.port, try await self.isReady() { return port }
         self.removeLockOfZombie()
         var failure = ""
         var wanted = self.lastPort
         for _ in 0..<10 {
-            let port = wanted.flatMap { self.isFree($0) ? $0 : nil } ?? self.freePort()
+            let port = fixedPort ?? wanted.flatMap { self.isFree($0) ? $0 : nil } ?? self.freePort()
             wanted = nil
             let outcome = try await self.binaries.run(
                 "pg_ctl", ["-D", self.data, "-l", self.log, "-w", "-t", "120", "-o", "-p \(port)", "start"])
@@ -151,7 +154,7 @@ struct DevCluster: Sendable {
             }
             failure = self.endOfLog
             // Somebody else took the port meanwhile: try another.
-            guard failure.contains("Address already in use") else { break }
+            guard fixedPort == nil, failure.contains("Address already in use") else { break }
         }
         throw CommandError("Postgres does not start; the end of \(self.log):\n\(failure)")
     }
@@ -210,6 +213,9 @@ struct DevCluster: Sendable {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
+        // As Postgres does: connections that have just ended do not count.
+        var reuse: Int32 = 1
+        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &reuse, socklen_t(MemoryLayout<Int32>.size))
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = in_port_t(port).bigEndian

@@ -3,6 +3,7 @@ internal import Support
 /// Starts the project's Postgres again whenever it dies.
 struct DevSupervisor: Sendable {
     let cluster: DevCluster
+    let port: Int
     let log: Log
 
     private static let interval = Duration.milliseconds(250)
@@ -19,8 +20,8 @@ struct DevSupervisor: Sendable {
             }
             do {
                 self.log.warning("postgres is gone, starting it again")
-                let port = try await self.cluster.start()
-                self.log.info("postgres runs again", [("port", "\(port)")])
+                _ = try await self.cluster.start(on: self.port)
+                self.log.info("postgres runs again")
                 pause = Self.interval
             } catch {
                 self.log.error("postgres does not start", [("error", "\(error)")])

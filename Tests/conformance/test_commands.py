@@ -1,0 +1,156 @@
+"""The commands `migrate` and `doctor`, and what all commands share."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import uuid
+from pathlib import Path
+
+import pytest
+
+from parley import ROOT, run_binary
+
+
+def test_help_and_unknown_commands():
+    assert "serve" in run_binary("--help").stdout and re.match(r"parley \d", run_binary("--version").stdout)
+    for command in ("serve", "dev", "migrate", "doctor", "token"):
+        done = run_binary(command, "--help")
+        assert done.returncode == 0 and f"usage: parley {command}" in done.stdout
+    assert run_binary().returncode == 2
+    assert run_binary("sevre").returncode == 2
+
+
+# --- migrate
+
+
+def schema(url: str) -> str:
+    dump = subprocess.run(["pg_dump", "--schema-only", url], check=True, stdout=subprocess.PIPE, text=True).stdout
+    return re.sub(r"^\\(un)?restrict .*$", "", dump, flags=re.M)
+
+
+@pytest.fixture
+def empty_database(cluster):
+    name = "d" + uuid.uuid4().hex[:12]
+    cluster.psql(f"create database {name} owner parley_owner", cluster.superuser_url)
+    yield re.sub(r"/[^/?]+(\?|$)", rf"/{name}\1", cluster.owner_url)
+    cluster.psql(f"drop database {name} with (force)", cluster.superuser_url)
+
+
+def test_migrate_gives_the_schema_of_psql(cluster, empty_database):
+    done = run_binary("migrate", "--database-url", empty_database)
+    assert done.returncode == 0, done.stderr
+    assert schema(empty_database) == schema(cluster.owner_url)
+    ledger = "select string_agg(version || name || sha256 || breaking, ',' order by version) from parley.migration"
+    assert cluster.psql(ledger, empty_database) == cluster.psql(ledger)
+    again = run_binary("migrate", PARLEY_DATABASE_URL=empty_database)
+    assert again.returncode == 0 and "no migration was applied" in again.stdout
+    assert schema(empty_database) == schema(cluster.owner_url)
+
+
+def manifest(tree: Path) -> None:
+    shutil.copytree(ROOT / "scripts", tree / "scripts", dirs_exist_ok=True)
+    subprocess.run(["bash", str(tree / "scripts/manifest.sh")], check=True)
+
+
+@pytest.fixture
+def release(tmp_path):
+    """A copy of the SQL files, to be spoilt."""
+    for folder in ("sql", "policies"):
+        if (ROOT / folder).exists():
+            shutil.copytree(ROOT / folder, tmp_path / folder)
+    return tmp_path
+
+
+def test_migrate_is_all_or_nothing(cluster, empty_database, release):
+    (release / "sql/migrations/9999_broken.sql").write_text("create table parley.x ();\nselect no_such_function();\n")
+    manifest(release)
+    done = run_binary("migrate", "--database-url", empty_database, "--sql-dir", str(release / "sql"))
+    assert done.returncode == 1 and "9999_broken.sql" in done.stderr and "no_such_function" in done.stderr
+    assert cluster.psql("select count(*) from pg_namespace where nspname like 'parley%'", empty_database) == "0"
+
+
+def test_migrate_refuses_changed_and_newer_files(empty_database, release):
+    newer = release / "sql/migrations/9999_newer.sql"
+    newer.write_text("create table parley.x ();\n")
+    manifest(release)
+    flags = ["--database-url", empty_database, "--sql-dir", str(release / "sql")]
+    assert run_binary("migrate", *flags).returncode == 0
+    # As another release: without the file, then with another text, then with one that the manifest does not know.
+    behind = run_binary("migrate", "--database-url", empty_database)
+    assert behind.returncode == 1 and "newer Parley" in behind.stderr
+    newer.write_text("create table parley.y ();\n")
+    unknown = run_binary("migrate", *flags)
+    assert unknown.returncode == 1 and "not the file of manifest.sql" in unknown.stderr
+    manifest(release)
+    changed = run_binary("migrate", *flags)
+    assert changed.returncode == 1 and "was changed after it had been applied" in changed.stderr
+
+
+def test_migrate_says_what_is_wrong_with_the_address(cluster, tmp_path):
+    nobody = run_binary("migrate", "--database-url", "postgresql://u:hunter2@127.0.0.1:1/x")
+    assert nobody.returncode == 1 and nobody.stderr and "hunter2" not in nobody.stderr
+    wrong = run_binary("migrate", "--database-url", "mysql://u:hunter2@h/x")
+    assert wrong.returncode == 2 and "--database-url" in wrong.stderr and "hunter2" not in wrong.stderr
+    nowhere = run_binary("migrate", "--database-url", cluster.owner_url, "--sql-dir", str(tmp_path))
+    assert nowhere.returncode == 1 and "install.sql" in nowhere.stderr
+
+
+# --- doctor
+
+
+def findings(url: str, *flags: str) -> tuple[int, dict[str, str]]:
+    done = run_binary("doctor", "--database-url", url, *flags)
+    assert not done.stderr, done.stderr
+    lines = re.findall(r"^(ok|warn|FAIL)\s+(.+?)  +(.+)$", done.stdout, re.M)
+    return done.returncode, {subject: level for level, subject, _ in lines}
+
+
+def test_doctor_finds_a_good_installation_good(cluster):
+    code, found = findings(cluster.owner_url)
+    # The clusters of tests do without fsync, and doctor says so.
+    assert [subject for subject, level in found.items() if level == "FAIL"] == ["fsync"] and code == 1
+    assert found["installation"] == "ok" and found["LISTEN through this URL"] == "ok"
+    code, found = findings(cluster.worker_url)
+    assert [subject for subject, level in found.items() if level == "FAIL"] == ["fsync"]
+
+
+@pytest.mark.parametrize(
+    ("subject", "spoil", "repair"),
+    [
+        ("row-level security", "alter table parley.account disable row level security",
+         "alter table parley.account enable row level security"),
+        ("private schema", "grant usage on schema parley to anon", "revoke usage on schema parley from anon"),
+        ("public functions", "grant execute on function parley.log_position() to public",
+         "revoke execute on function parley.log_position() from public"),
+        ("worker functions", "revoke execute on function parley.worker_start(text, text) from parley_worker",
+         "grant execute on function parley.worker_start(text, text) to parley_worker"),
+        ("memberships", "revoke anon from parley_worker", "grant anon to parley_worker"),
+        ("role rights", "alter role anon bypassrls", "alter role anon nobypassrls"),
+        ("synchronous_commit", "alter database parley set synchronous_commit = off",
+         "alter database parley reset synchronous_commit"),
+        ("installation", "update parley.migration set sha256 = reverse(sha256) where version = 1",
+         "update parley.migration set sha256 = reverse(sha256) where version = 1"),
+        ("installation", "insert into parley.migration (version, name, sha256, breaking)"
+         " values (9999, '9999_later', repeat('0', 64), true)", "delete from parley.migration where version = 9999"),
+    ],
+)
+def test_doctor_sees(cluster, subject, spoil, repair):
+    cluster.psql(spoil, cluster.superuser_url)
+    try:
+        code, found = findings(cluster.owner_url)
+        assert found[subject] == "FAIL" and code == 1
+    finally:
+        cluster.psql(repair, cluster.superuser_url)
+    assert findings(cluster.owner_url)[1].get(subject, "ok") == "ok"
+
+
+def test_doctor_on_an_empty_database(empty_database):
+    code, found = findings(empty_database)
+    assert found["installation"] == "FAIL" and code == 1
+
+
+def test_doctor_needs_a_database():
+    done = run_binary("doctor", "--database-url", "postgresql://u:hunter2@127.0.0.1:1/x")
+    assert done.returncode == 1 and "hunter2" not in done.stderr + done.stdout
