@@ -29,89 +29,132 @@ create or replace function parley.sync_event_ids(
     user_id uuid, snapshot pg_snapshot, max_id bigint, page_size integer
 )
 returns bigint[]
-language sql
+language plpgsql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set max_parallel_workers_per_gather = 0
+set jit = off
 as $$
-    with reader as materialized (
-        select
-            (select s.floor_id from parley.log_state s) as floor_id,
-            parley.message_floor_of(sync_event_ids.user_id) as message_floor,
-            array(select pg_snapshot_xip(sync_event_ids.snapshot)) as xip,
-            pg_current_xact_id_if_assigned() as own
-    ),
-    unseen as (
+#variable_conflict use_column
+declare
+    v_floor_id constant bigint := (select s.floor_id from parley.log_state s);
+    v_message_floor constant uuid := parley.message_floor_of(sync_event_ids.user_id);
+    v_xip constant xid8[] := array(select pg_snapshot_xip(sync_event_ids.snapshot));
+    v_own constant xid8 := coalesce(pg_current_xact_id_if_assigned(), '0');
+    v_conversation_ids uuid[];
+    v_history_from bigint[];
+    v_first_unseen bigint[];
+    v_first_newer bigint[];
+    v_late bigint[];
+    v_newer bigint[];
+    v_depth integer := 16;
+    v_bound bigint;
+begin
+    select array_agg(u.conversation_id), array_agg(u.history_from_seq), array_agg(u.first_unseen), array_agg(n.first_newer)
+    into v_conversation_ids, v_history_from, v_first_unseen, v_first_newer
+    from (
         select
             p.conversation_id,
             p.history_from_seq,
-            parley.first_unseen(c.id, c.last_event_seq, sync_event_ids.snapshot, sync_event_ids.max_id, r.floor_id)
-                as first_unseen,
-            c.last_event_seq
-        from reader r
-        cross join parley.participant p
-        inner join parley.conversation c on c.id = p.conversation_id
-        where p.user_id = sync_event_ids.user_id and p.left_at is null
-    ),
-    behind as materialized (
-        select
-            u.*,
-            -- with every id below the floor only max_id decides: the first event newer than the position
+            c.last_event_seq,
             parley.first_unseen(
-                u.conversation_id, u.last_event_seq, sync_event_ids.snapshot, sync_event_ids.max_id, 9223372036854775807
-            ) as first_newer
-        from unseen u
-        where u.first_unseen <= u.last_event_seq
-    ),
-    late_and_new as (
-        select e.id
-        from reader r
-        cross join behind b
-        cross join lateral (
-            -- late commits are few and come complete; of the newer events a page is enough
+                c.id, c.last_event_seq, sync_event_ids.snapshot, sync_event_ids.max_id, v_floor_id
+            ) as first_unseen
+        from parley.participant p
+        inner join parley.conversation c on p.conversation_id = c.id
+        where p.user_id = sync_event_ids.user_id and p.left_at is null
+        offset 0
+    ) u
+    cross join lateral (
+        -- late commits are few, so a step or two from the first unseen event on
+        select coalesce(
             (
-                select e.id, e.xid, e.message_seq, e.message_id from parley.event e
+                select e.event_seq
+                from parley.event e
                 where
-                    e.conversation_id = b.conversation_id
-                    and e.event_seq >= b.first_unseen
-                    and e.event_seq < b.first_newer
-            )
-            union all
-            (
-                select e.id, e.xid, e.message_seq, e.message_id from parley.event e
-                where
-                    e.conversation_id = b.conversation_id
-                    and e.event_seq >= b.first_newer
-                    and (e.message_seq is null or e.message_seq >= b.history_from_seq)
-                    and (e.message_id is null or e.message_id >= r.message_floor)
+                    e.conversation_id = u.conversation_id
+                    and e.event_seq >= u.first_unseen
+                    and e.id > sync_event_ids.max_id
                 order by e.event_seq
-                limit page_size
-            )
-        ) e
-        where
-            e.xid is distinct from r.own
-            and (e.message_seq is null or e.message_seq >= b.history_from_seq)
-            and (e.message_id is null or e.message_id >= r.message_floor)
-        union all
-        -- the user's own events have no conversation whose lock would order them: any of them may be a late commit
+                limit 1
+            ),
+            u.last_event_seq + 1
+        ) as first_newer
+    ) n
+    where u.first_unseen <= u.last_event_seq;
+
+    -- Late commits. A user's own events have no conversation whose lock would order them: any of them may be one.
+    v_late := array(
         select e.id
-        from reader r
-        cross join parley.event e
+        from unnest(v_conversation_ids, v_history_from, v_first_unseen, v_first_newer)
+            as b (conversation_id, history_from, first_unseen, first_newer)
+        inner join parley.event e
+            on b.conversation_id = e.conversation_id and e.event_seq >= b.first_unseen and e.event_seq < b.first_newer
+        where
+            e.xid <> v_own
+            and (e.message_seq is null or e.message_seq >= b.history_from)
+            and (e.message_id is null or e.message_id >= v_message_floor)
+        union all
+        select e.id
+        from parley.event e
         where
             e.conversation_id is null
             and e.user_id = sync_event_ids.user_id
-            and e.xid is distinct from r.own
-            and (
-                e.id > sync_event_ids.max_id
-                or (e.id > r.floor_id and (e.xid >= pg_snapshot_xmax(sync_event_ids.snapshot) or e.xid = any (r.xip)))
-            )
-    )
-    select array(
-        (select l.id from late_and_new l where l.id <= sync_event_ids.max_id)
-        union all
-        (select l.id from late_and_new l where l.id > sync_event_ids.max_id order by l.id limit page_size)
+            and e.id <= sync_event_ids.max_id
+            and e.id > v_floor_id
+            and (e.xid >= pg_snapshot_xmax(sync_event_ids.snapshot) or e.xid = any (v_xip))
+            and e.xid <> v_own
         order by 1
-    )
+    );
+
+    -- Newer events: the lowest ids of many conversations, without reading a page of each. A few of each are read; up to
+    -- the lowest id at which one of them was cut off, all are known. If that does not fill the page, more of each.
+    loop
+        with fetched as materialized (
+            select b.n as source, e.id
+            from unnest(v_conversation_ids, v_history_from, v_first_newer)
+                with ordinality as b (conversation_id, history_from, first_newer, n)
+            cross join lateral (
+                select e.id
+                from parley.event e
+                where
+                    e.conversation_id = b.conversation_id
+                    and e.event_seq >= b.first_newer
+                    and e.xid <> v_own
+                    and (e.message_seq is null or e.message_seq >= b.history_from)
+                    and (e.message_id is null or e.message_id >= v_message_floor)
+                order by e.event_seq
+                limit v_depth
+            ) e
+            union all
+            (
+                select 0, e.id
+                from parley.event e
+                where
+                    e.conversation_id is null
+                    and e.user_id = sync_event_ids.user_id
+                    and e.id > sync_event_ids.max_id
+                    and e.xid <> v_own
+                order by e.id
+                limit v_depth
+            )
+        ),
+        cut as (
+            select min(t.top) as id
+            from (select max(f.id) as top from fetched f group by f.source having count(*) = v_depth) t
+        )
+        select
+            c.id,
+            array(select f.id from fetched f where c.id is null or f.id <= c.id order by f.id limit page_size)
+        into v_bound, v_newer
+        from cut c;
+        exit when v_bound is null or cardinality(v_newer) >= page_size or v_depth >= page_size;
+        v_depth := least(v_depth * 4, page_size);
+    end loop;
+    return v_late || v_newer;
+end
 $$;
 revoke all on function parley.sync_event_ids(uuid, pg_snapshot, bigint, integer) from public;
 comment on function parley.sync_event_ids(uuid, pg_snapshot, bigint, integer)
@@ -126,13 +169,7 @@ set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 as $$
     select jsonb_build_object(
-        'conversations', coalesce(
-            jsonb_agg(
-                parley.conversation_json(p.conversation_id, sync_state_json.user_id, 0) - 'participants'
-                order by p.conversation_id
-            ),
-            '[]'
-        ),
+        'conversations', coalesce(jsonb_agg(c.conversation - 'participants' order by c.id), '[]'),
         'participants', coalesce(
             (
                 select jsonb_agg(
@@ -145,7 +182,7 @@ as $$
             '[]'
         ),
         'unread', coalesce(
-            jsonb_object_agg(p.conversation_id, parley.unread_count(p, c.last_seq)) filter (where c.id is not null), '{}'
+            jsonb_object_agg(c.id, c.conversation -> 'unread_count') filter (where c.id is not null), '{}'
         ),
         -- A day back from the last call: the transaction of a removal may have been open for long before it committed.
         'left_conversation_ids', coalesce(
@@ -157,12 +194,17 @@ as $$
             '[]'
         )
     )
-    from parley.participant p
-    inner join parley.conversation c on c.id = p.conversation_id
-    where
-        p.conversation_id = any (sync_state_json.conversation_ids)
-        and p.user_id = sync_state_json.user_id
-        and p.left_at is null
+    from (
+        select
+            p.conversation_id as id,
+            parley.conversation_json(p.conversation_id, sync_state_json.user_id, 0) as conversation
+        from parley.participant p
+        where
+            p.conversation_id = any (sync_state_json.conversation_ids)
+            and p.user_id = sync_state_json.user_id
+            and p.left_at is null
+        offset 0
+    ) c
 $$;
 revoke all on function parley.sync_state_json(uuid, uuid[], timestamptz) from public;
 comment on function parley.sync_state_json(uuid, uuid[], timestamptz)
