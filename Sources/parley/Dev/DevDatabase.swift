@@ -56,6 +56,11 @@ struct DevDatabase: Sendable {
         }
         let talks = try owner.query("select 1 from parley.participant where user_id = $1 limit 1", [DemoUser.all[0].id])
         guard talks.rows.isEmpty else { return }
+        // Once, so that what the developer sets later stays: experiments and load are not to meet the rates of a plan.
+        try owner.execute(
+            script: """
+                update parley.tier_limit set amount = null where period_seconds is not null and tier_name <> 'free'
+                """)
         let worker = try self.connect(self.workerURL)
         defer { worker.close() }
         try worker.execute(script: "begin")
