@@ -4,6 +4,7 @@ rollbacks, and transaction ids used again after the server was killed. Only the 
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import uuid
 
@@ -261,6 +262,81 @@ async def test_durable_consumers_apply_every_event_once(cluster):
     print(f"{total} effects")
     assert (lost, doubled) == ("0", "0")
     assert int(total) > 100
+
+
+@pytest.mark.asyncio
+async def test_sync_brings_every_event_once_while_transactions_commit_out_of_order(cluster):
+    """A client that only calls sync: its first answer and the events after it are the whole log of its conversations."""
+    reset(cluster)
+    log = Log(cluster, new_seed())
+    user = cluster.account("reader")
+    values = ",".join(f"('{c}', 'group')" for c in log.conversations)
+    cluster.psql(f"insert into parley.conversation_profile (conversation_id, type) values {values}")
+    values = ",".join(f"('{c}', '{user}')" for c in log.conversations)
+    cluster.psql(f"insert into parley.participant (conversation_id, user_id) values {values}")
+
+    async def notify(chance: random.Random) -> None:
+        """Events for the user alone: no row lock orders them."""
+        connection = await asyncpg.connect(cluster.owner_url)
+        while log.writing:
+            try:
+                async with connection.transaction():
+                    await connection.execute("select parley.append_event(null, 'test:own', null, null, null, $1, null)", user)
+                    if chance.random() < 0.1:
+                        await asyncio.sleep(chance.random() * 0.3)
+                    if chance.random() < 0.2:
+                        raise Undo
+            except Undo:
+                pass
+            await asyncio.sleep(0.005)
+        await connection.close()
+
+    connection = await asyncpg.connect(cluster.superuser_url)
+    await connection.execute(
+        "select set_config('request.jwt.claims', json_build_object('sub', $1::text, 'role', 'authenticated')::text, false)", user
+    )
+    await connection.execute("set role authenticated")
+    writers = [asyncio.create_task(log.write(0.5)) for _ in range(8)]
+    writers += [asyncio.create_task(notify(random.Random(n))) for n in range(4)]
+    await asyncio.sleep(0.5)
+    answer = json.loads(await connection.fetchval("select parley_api.sync()"))
+    begins = {c["id"]: c["last_event_seq"] for c in answer["conversations"]}
+    assert sorted(begins) == sorted(log.conversations) and not answer["has_more"]
+    first_cursor = answer["cursor"]
+    seen: list[dict] = []
+    pages = 0
+
+    async def page() -> None:
+        nonlocal answer, pages
+        answer = json.loads(await connection.fetchval("select parley_api.sync($1)", answer["cursor"]))
+        assert not answer["resync_required"]
+        seen.extend(answer["events"])
+        pages += 1
+
+    until = asyncio.get_running_loop().time() + 4
+    while asyncio.get_running_loop().time() < until:
+        await page()
+        await asyncio.sleep(log.chance.random() * 0.1)
+    log.writing = False
+    await asyncio.gather(*writers)
+    await page()
+    while answer["has_more"]:
+        await page()
+    for conversation, begin in begins.items():
+        last = int(cluster.psql(f"select last_event_seq from parley.conversation where id = '{conversation}'"))
+        got = [e["payload"]["event_seq"] for e in seen if e["payload"]["conversation_id"] == conversation]
+        assert got == list(range(begin + 1, last + 1))
+    # Once more from the first cursor, when all is committed: what it brings of the user's own must be what came.
+    again: list[dict] = []
+    answer = {"cursor": first_cursor, "has_more": True}
+    while answer["has_more"]:
+        answer = json.loads(await connection.fetchval("select parley_api.sync($1)", answer["cursor"]))
+        again.extend(answer["events"])
+    own = sorted(e["payload"]["at"] for e in seen if e["event"] == "test:own")
+    assert own == sorted(e["payload"]["at"] for e in again if e["event"] == "test:own")
+    assert len(own) == len(set(own)) and len(own) > 20
+    await connection.close()
+    print(f"{len(seen)} events, {len(own)} of the user's own, in {pages} pages")
 
 
 @pytest.mark.asyncio
