@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import socket
 import subprocess
+import tempfile
+import time
 import uuid
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-from parley import ROOT, run_binary
+from parley import ROOT, free_port, run_binary
 
 
 def test_help_and_unknown_commands():
@@ -149,6 +154,48 @@ def test_doctor_sees(cluster, subject, spoil, repair):
 def test_doctor_on_an_empty_database(empty_database):
     code, found = findings(empty_database)
     assert found["installation"] == "FAIL" and code == 1
+
+
+@pytest.fixture
+def pooler(cluster):
+    """PgBouncer in transaction mode in front of the cluster; yields the owner's URL through it."""
+    parts = urlsplit(cluster.owner_url)
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="parley-pooler-") as name:
+        folder = Path(name)
+        (folder / "users.txt").write_text(f'"{parts.username}" ""\n')
+        (folder / "pooler.ini").write_text(
+            f"[databases]\n* = host={parts.hostname} port={parts.port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
+            f"listen_port = {port}\nauth_type = trust\nauth_file = {folder}/users.txt\npool_mode = transaction\n"
+            "ignore_startup_parameters = extra_float_digits\n"
+        )
+        folder.chmod(0o755)
+        command = ["pgbouncer", "-q", str(folder / "pooler.ini")]
+        if os.geteuid() == 0:
+            command[1:1] = ["-u", "postgres"]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            wait_for_port(port)
+            yield urlunsplit(parts._replace(netloc=f"{parts.username}@127.0.0.1:{port}"))
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def wait_for_port(port: int) -> None:
+    limit = time.monotonic() + 10
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return
+        except OSError:
+            assert time.monotonic() < limit, "the pooler does not listen"
+            time.sleep(0.05)
+
+
+def test_doctor_notices_a_pooler(cluster, pooler):
+    assert findings(pooler)[1]["LISTEN through this URL"] == "warn"
+    assert findings(cluster.owner_url)[1]["LISTEN through this URL"] == "ok"
 
 
 def test_doctor_needs_a_database():

@@ -30,7 +30,11 @@ enum DoctorCommand {
                 defer { connection.close() }
                 let directory = try? SQLDirectory.find(given: options.sqlDirectory, environment: environment)
                 let manifest = try directory.map { directory in try Manifest(directory.read("manifest.sql")) }
-                let findings = Examination(connection: connection, manifest: manifest, now: { Time.unix() }).run()
+                let findings = Examination(
+                    connection: connection,
+                    connect: { () throws(PostgresError) in try PostgresConnection(configuration) },
+                    manifest: manifest, now: { Time.unix() }
+                ).run()
                 Terminal.print(Finding.table(findings))
                 let failures = findings.count { $0.level == .failure }
                 Terminal.print(failures == 0 ? "\nAll is well." : "\n\(failures) to repair.")

@@ -38,6 +38,8 @@ struct DevCluster: Sendable {
             defer { free(resolved) }
             return String(cString: resolved)
         }
+        // A link whose target is gone, for example because somebody cleaned /var/tmp.
+        unlink(inside)
         try self.makeFolder(inside, for: binaries.user)
         if try await binaries.run("/usr/bin/test", ["-w", inside]).exit.isSuccess { return inside }
         rmdir(inside)

@@ -4,6 +4,8 @@ internal import PostgresClient
 /// Looks a database over, one check after the other.
 struct Examination {
     let connection: PostgresConnection
+    /// Makes another connection to the same address.
+    let connect: () throws(PostgresError) -> PostgresConnection
     /// Of the files at hand; nil if they are not found.
     let manifest: Manifest?
     /// Seconds since 1970 here, read when the server's clock is.
@@ -119,20 +121,20 @@ struct Examination {
                     "A session that listens sits in a long transaction; at 100 % every send fails. Find it: select pid, "
                         + "xact_start from pg_stat_activity order by xact_start; and end it with pg_terminate_backend.")
         ]
-        findings.append(try self.hearsItself())
+        findings.append(try self.hearsOthers())
         return findings
     }
 
-    /// A pooler in transaction mode gives every transaction another server connection, and LISTEN is lost.
-    private func hearsItself() throws(PostgresError) -> Finding {
+    /// A pooler in transaction mode takes the server connection away between transactions, and the notification with it.
+    /// Another connection rings, because a session always hears what it says itself.
+    private func hearsOthers() throws(PostgresError) -> Finding {
+        let other = try self.connect()
+        defer { other.close() }
         let channel = "parley_doctor_\(try self.value("select pg_backend_pid()"))"
         try self.connection.listen(channel)
-        let first = try self.value("select pg_backend_pid()")
         try self.connection.forgetNotifications()
-        _ = try self.connection.query("select pg_notify($1, '')", [channel])
-        let heard = try self.connection.wait(upTo: .seconds(2)) == .notification
-        let last = try self.value("select pg_backend_pid()")
-        guard heard, first == last else {
+        _ = try other.query("select pg_notify($1, '')", [channel])
+        guard try self.connection.wait(upTo: .seconds(2)) == .notification else {
             return .warning(
                 "LISTEN through this URL", "not heard: a pooler in transaction mode is in between",
                 "Give parley serve a direct connection with --listen-database-url, or --poll-only.")
