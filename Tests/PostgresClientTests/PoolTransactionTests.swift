@@ -1,5 +1,6 @@
 import PostgresClient
 import PostgresTestKit
+import Support
 import Testing
 
 @Suite struct PoolTransactionTests {
@@ -203,5 +204,37 @@ import Testing
             #expect(error?.code == .protocolViolation)
             #expect(try await pool.int("select count(*) from \(schema).t") == 0)
         }
+    }
+
+    /// PgBouncer in transaction mode: every transaction is whole, on whatever server connection it gets.
+    @Test(.timeLimit(.minutes(1))) func transactionsPassAPooler() async throws {
+        let pooler = try await ThrowawayPooler.start(server: TestDatabase.ownerURL())
+        let pool = PostgresPool(
+            PostgresConfiguration(url: pooler.url, preparedStatements: false), size: 8, maxQueued: 1000,
+            log: Log(label: "test", sink: { _ in }))
+        let outcomes = try await withThrowingTaskGroup(of: Bool.self) { group in
+            for value in 0..<400 {
+                group.addTask {
+                    let statements = [
+                        Statement("select set_config('parley.test', $1, true)", [String(value)]),
+                        Statement("select pg_backend_pid(), current_setting('parley.test')"),
+                        Statement("select pg_backend_pid(), current_setting('parley.test')"),
+                    ]
+                    if value % 5 == 0 {
+                        let error = await pool.failure(
+                            of: Transaction(statements + [Statement("select 1 / $1::int", ["0"])]))
+                        return error?.sqlState == "22012"
+                    }
+                    let results = try await pool.run(Transaction(statements))
+                    let (one, two) = (results[1].rows[0], results[2].rows[0])
+                    return one.int64(0) == two.int64(0) && one.string(1) == String(value)
+                        && two.string(1) == String(value)
+                }
+            }
+            return try await group.reduce(into: [Bool]()) { $0.append($1) }
+        }
+        #expect(outcomes.count == 400 && outcomes.allSatisfy { $0 })
+        await pool.shutdown()
+        try await pooler.stop()
     }
 }

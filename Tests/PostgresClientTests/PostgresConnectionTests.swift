@@ -23,13 +23,15 @@ import Testing
         let configuration = try TestDatabase.owner()
         let channel = TestDatabase.uniqueName("bell")
         let pool = PostgresPool(configuration, size: 1, maxQueued: 10, log: .init(label: "test", sink: { _ in }))
+        let listens = Locked(false)
         async let waking = blocking {
             let connection = try PostgresConnection(configuration)
             try connection.listen(channel)
+            listens.withLock { $0 = true }
             let start = ContinuousClock.now
             return (try connection.wait(upTo: .seconds(20)), ContinuousClock.now - start)
         }
-        try await Task.sleep(for: .milliseconds(500))
+        #expect(try await eventually { listens.withLock { $0 } })
         let statement = Statement("select pg_notify($1, '')", [channel])
         _ = try await pool.run(Transaction([statement]))
         let (reason, took) = try await waking
@@ -56,8 +58,10 @@ import Testing
     @Test func anInterruptEndsTheWait() async throws {
         let configuration = try TestDatabase.owner()
         let interrupter = PostgresConnection.Interrupter()
+        let isConnected = Locked(false)
         async let waking = blocking {
             let connection = try PostgresConnection(configuration, interrupter: interrupter)
+            isConnected.withLock { $0 = true }
             let first = try connection.wait(upTo: .seconds(30))
             // It stays interrupted until allowed again, but answers queries.
             let second = try connection.wait(upTo: .seconds(30))
@@ -65,7 +69,7 @@ import Testing
             interrupter.reset()
             return [first, second, try connection.wait(upTo: .milliseconds(20))]
         }
-        try await Task.sleep(for: .milliseconds(300))
+        #expect(try await eventually { isConnected.withLock { $0 } })
         interrupter.interrupt()
         #expect(try await waking == [.interrupted, .interrupted, .timeout])
     }

@@ -1,9 +1,10 @@
 internal import Dispatch
 
-/// Runs code that blocks away from the cooperative threads, of which there are as few as cores.
+/// Runs code that blocks away from the cooperative threads, of which there are as few as cores. A serial queue has a
+/// thread of its own; the global queues share theirs with Swift's tasks.
 public func blocking<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
     try await withCheckedThrowingContinuation { continuation in
-        DispatchQueue.global().async { continuation.resume(with: Result { try body() }) }
+        DispatchQueue(label: "blocking").async { continuation.resume(with: Result { try body() }) }
     }
 }
 

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import PostgresClient
 
 /// A Postgres of the test's own, to be killed, stopped and restarted at will. Call `stop` when done.
 public struct ThrowawayCluster: Sendable {
@@ -32,6 +33,22 @@ public struct ThrowawayCluster: Sendable {
     public func restart() async throws { _ = try await Self.script(["restart"], self.exports) }
     public func stop() async throws { _ = try await Self.script(["stop"], self.exports) }
 
+    /// Restarts it as a standby and promotes it: a new timeline, as after a failover.
+    public func promote() async throws {
+        let signal = try self.url("PARLEY_TEST_PGDATA") + "/standby.signal"
+        try await blocking {
+            let file = open(signal, O_CREAT | O_WRONLY, 0o666)
+            guard file >= 0 else { throw Failure(description: "cannot make \(signal)") }
+            fchmod(file, 0o666)
+            close(file)
+        }
+        try await self.restart()
+        let configuration = PostgresConfiguration(url: try self.url("PARLEY_SUPERUSER_URL"))
+        _ = try await blocking {
+            try PostgresConnection(configuration).query("select pg_promote()", timeout: .seconds(60))
+        }
+    }
+
     /// Stops one process of the cluster in its tracks, as a hanging machine would.
     public static func freeze(_ process: Int64) throws {
         guard kill(pid_t(process), SIGSTOP) == 0 else { throw Failure(description: "SIGSTOP failed") }
@@ -46,48 +63,11 @@ public struct ThrowawayCluster: Sendable {
         try await blocking {
             let folder = #filePath.split(separator: "/").dropLast(2).joined(separator: "/")
             let command = ["bash", "/\(folder)/support/cluster.sh"] + arguments
-            var descriptors: [Int32] = [0, 0]
-            guard pipe(&descriptors) == 0 else { throw Failure(description: "pipe failed") }
-            defer { close(descriptors[0]) }
-            var actions = posix_spawn_file_actions_t()
-            posix_spawn_file_actions_init(&actions)
-            defer { posix_spawn_file_actions_destroy(&actions) }
-            posix_spawn_file_actions_adddup2(&actions, descriptors[1], STDOUT_FILENO)
-            posix_spawn_file_actions_addclose(&actions, descriptors[0])
-            posix_spawn_file_actions_addclose(&actions, descriptors[1])
-
-            let variables = Self.inherited(except: environment) + environment.map { "\($0)=\($1)" }
-            let argv = command.map { strdup($0) } + [nil]
-            let envp = variables.map { strdup($0) } + [nil]
-            defer { for string in argv + envp { free(string) } }
-            var process: pid_t = 0
-            let status = posix_spawnp(&process, "bash", &actions, nil, argv, envp)
-            close(descriptors[1])
-            guard status == 0 else { throw Failure(description: "bash did not start: \(status)") }
-
-            var output: [UInt8] = []
-            var buffer = [UInt8](repeating: 0, count: 4096)
-            while true {
-                let count = read(descriptors[0], &buffer, buffer.count)
-                if count <= 0 { break }
-                output += buffer[..<count]
-            }
-            var code: Int32 = 0
-            waitpid(process, &code, 0)
+            let child = try ChildProcess(command, environment: environment)
+            let output = child.readToEnd()
+            let code = child.wait()
             guard code == 0 else { throw Failure(description: "\(command) failed: \(code)") }
-            return String(decoding: output, as: UTF8.self)
+            return output
         }
-    }
-
-    private static func inherited(except replaced: [String: String]) -> [String] {
-        var variables: [String] = []
-        var next = environ
-        while let entry = next.pointee {
-            let variable = String(cString: entry)
-            let name = variable.prefix { $0 != "=" }
-            if replaced[String(name)] == nil { variables.append(variable) }
-            next += 1
-        }
-        return variables
     }
 }

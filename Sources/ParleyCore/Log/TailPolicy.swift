@@ -14,12 +14,17 @@ public struct TailPolicy: Sendable, Equatable {
     public var pollOnlyPause: ClosedRange<Duration>
     /// First and longest pause between attempts to connect.
     public var reconnectPause: ClosedRange<Duration>
+    /// Between signs of life; the others forget a worker after a minute without.
+    public var beat: Duration
+    /// How long the server may take to answer before the connection is given up.
+    public var answerTime: Duration
 
     public init(
         busyPause: Duration = .milliseconds(2), quietStep: Duration = .milliseconds(1), readsBeforeSleep: Int = 4,
         longestBusyLockPause: Duration = .milliseconds(20), backstop: Duration = .seconds(1),
         pollOnlyPause: ClosedRange<Duration> = .milliseconds(20)...(.milliseconds(50)),
-        reconnectPause: ClosedRange<Duration> = .milliseconds(50)...(.seconds(5))
+        reconnectPause: ClosedRange<Duration> = .milliseconds(50)...(.seconds(5)), beat: Duration = .seconds(15),
+        answerTime: Duration = .seconds(10)
     ) {
         self.busyPause = busyPause
         self.quietStep = quietStep
@@ -28,5 +33,7 @@ public struct TailPolicy: Sendable, Equatable {
         self.backstop = backstop
         self.pollOnlyPause = pollOnlyPause
         self.reconnectPause = reconnectPause
+        self.beat = beat
+        self.answerTime = answerTime
     }
 }

@@ -27,9 +27,10 @@ final class LogReader {
     /// Connects, registers the worker and listens.
     init(
         _ configuration: PostgresConfiguration, interrupter: PostgresConnection.Interrupter, workerName: String,
-        version: String, pollOnly: Bool
+        version: String, answerTime: Duration, pollOnly: Bool
     ) throws(PostgresError) {
-        self.connection = try PostgresConnection(configuration, interrupter: interrupter)
+        self.connection = try PostgresConnection(
+            configuration, queryTimeout: answerTime, interrupter: interrupter)
         self.isPooled = try self.connection.detectPooler()
         if !pollOnly, !self.isPooled { try self.connection.listen("parley") }
         let worker = try Self.row(

@@ -4,8 +4,6 @@ internal import Support
 
 /// Carries out what `TailMachine` decides, on a thread of its own: the database calls block.
 actor TailRunner {
-    private static let beatEvery = Duration.seconds(15)
-
     private let executor = QueueExecutor(label: "parley.tail")
     nonisolated var unownedExecutor: UnownedSerialExecutor { self.executor.asUnownedSerialExecutor() }
 
@@ -48,7 +46,7 @@ actor TailRunner {
     private func carryOut(_ action: TailMachine.Action) async throws(PostgresError) -> TailMachine.Event {
         if case .connect(let delay) = action { return try await self.connect(after: delay) }
         guard let reader, let position else { throw PostgresError(.connectionLost, message: "no connection") }
-        if self.lastBeat + Self.beatEvery <= .now {
+        if self.lastBeat + self.settings.policy.beat <= .now {
             guard try reader.beat() else {
                 throw PostgresError(.connectionLost, message: "the worker's registration is gone")
             }
@@ -102,7 +100,7 @@ actor TailRunner {
         guard !Task.isCancelled else { throw PostgresError(.shutdown, message: "shut down") }
         let reader = try LogReader(
             self.settings.configuration, interrupter: self.interrupter, workerName: self.settings.workerName,
-            version: self.settings.version, pollOnly: self.isPollOnly)
+            version: self.settings.version, answerTime: self.settings.policy.answerTime, pollOnly: self.isPollOnly)
         if reader.isPooled, !self.isPollOnly {
             self.isPollOnly = true
             self.machine = TailMachine(policy: self.settings.policy, pollOnly: true)

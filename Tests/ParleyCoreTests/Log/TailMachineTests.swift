@@ -1,0 +1,99 @@
+import ParleyCore
+import Testing
+
+@Suite struct TailMachineTests {
+    /// Events and the actions they must cause, from a connected tail on.
+    private func expect(
+        _ steps: [(TailMachine.Event, TailMachine.Action)], pollOnly: Bool = false,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        var machine = TailMachine(policy: TailPolicy(readsBeforeSleep: 2), pollOnly: pollOnly)
+        #expect(machine.start == .connect(after: .zero), sourceLocation: sourceLocation)
+        for (index, (event, action)) in steps.enumerated() {
+            let answer = machine.event(event)
+            #expect(answer == action, "step \(index)", sourceLocation: sourceLocation)
+        }
+    }
+
+    @Test func whatIsReadIsDeliveredBeforeTheNextRead() {
+        self.expect([
+            (.connected, .read),
+            (.read(count: 3, isFull: false), .deliver),
+            (.delivered, .pause(.milliseconds(2))),
+            (.elapsed, .read),
+        ])
+    }
+
+    @Test func aFullBatchIsFollowedByAReadAtOnce() {
+        self.expect([(.connected, .read), (.read(count: 500, isFull: true), .deliver), (.delivered, .read)])
+    }
+
+    @Test func aQuietLogPutsItToSleepOverTheLock() {
+        self.expect([
+            (.connected, .read),
+            (.read(count: 0, isFull: false), .pause(.milliseconds(3))),
+            (.elapsed, .read),
+            (.read(count: 0, isFull: false), .tryLock),
+            (.locked, .read),
+            (.read(count: 0, isFull: false), .sleep(.seconds(1))),
+            // The backstop reads with the lock still held, so it may sleep on.
+            (.elapsed, .read),
+            (.read(count: 0, isFull: false), .sleep(.seconds(1))),
+            (.notified, .unlock),
+            (.unlocked, .read),
+        ])
+    }
+
+    @Test func whatTheLastLookFindsIsDeliveredWithoutTheLock() {
+        self.expect([
+            (.connected, .read),
+            (.read(count: 0, isFull: false), .pause(.milliseconds(3))),
+            (.elapsed, .read),
+            (.read(count: 0, isFull: false), .tryLock),
+            (.locked, .read),
+            (.read(count: 1, isFull: false), .unlock),
+            (.unlocked, .deliver),
+            (.delivered, .pause(.milliseconds(2))),
+        ])
+    }
+
+    @Test func anOpenWriterKeepsItAwakeAndSlower() {
+        var steps: [(TailMachine.Event, TailMachine.Action)] = [
+            (.connected, .read),
+            (.read(count: 0, isFull: false), .pause(.milliseconds(3))),
+            (.elapsed, .read),
+        ]
+        for pause in [4, 8, 16, 20, 20] {
+            steps.append((.read(count: 0, isFull: false), .tryLock))
+            steps.append((.lockBusy, .pause(.milliseconds(pause))))
+            steps.append((.elapsed, .read))
+        }
+        self.expect(steps)
+    }
+
+    @Test func pollOnlyNeverTouchesTheLock() {
+        var machine = TailMachine(pollOnly: true)
+        var action = machine.event(.connected)
+        var longest = Duration.zero
+        for _ in 0..<100 {
+            switch action {
+            case .read: action = machine.event(.read(count: 0, isFull: false))
+            case .pause(let time):
+                longest = max(longest, time)
+                action = machine.event(.elapsed)
+            default: Issue.record("\(action)")
+            }
+            #expect(machine.state == .awake)
+        }
+        #expect(longest == .milliseconds(50))
+    }
+
+    @Test func reconnectingTakesLongerAndLonger() {
+        var machine = TailMachine()
+        let delays = [50, 100, 200, 400, 800, 1600, 3200, 5000, 5000]
+        for delay in delays { #expect(machine.event(.disconnected) == .connect(after: .milliseconds(delay))) }
+        #expect(machine.state == .disconnected)
+        #expect(machine.event(.connected) == .read)
+        #expect(machine.event(.disconnected) == .connect(after: .milliseconds(50)))
+    }
+}
