@@ -7,6 +7,10 @@ create function t.know(name text) returns boolean language sql as $$
     select t.look(format('select count(*) from parley.account where id = %L', t.id($1))) = '1'
 $$;
 
+create function t.bob_with(issued_at text) returns void language sql as $$
+    select t.claim('authenticated', format('{"sub": "%s", "role": "authenticated"%s}', t.id('bob'), $1))
+$$;
+
 -- unknown users
 select t.act('ann');
 select t.refused('PT404', $$select parley_api.start_conversation(array[t.id('noa')])$$, 'nobody writes to a user who is unknown');
@@ -109,9 +113,6 @@ update parley.account set deleted_at = null where id = t.id('bob');
 
 -- sessions that were ended
 update parley.account set tokens_valid_after = '2020-01-01 00:00:00.5+00' where id = t.id('bob');
-create function t.bob_with(issued_at text) returns void language sql as $$
-    select t.claim('authenticated', format('{"sub": "%s", "role": "authenticated"%s}', t.id('bob'), $1))
-$$;
 select t.bob_with(', "iat": 1577836799');
 select t.refused('PT403', $$select t.send('talk', 'hello')$$, 'a token of before the end of all sessions is refused');
 select is(t.failure('select parley_api.get_entitlements()') -> 'hint', '"Sign in again."', 'and told what helps');

@@ -77,7 +77,7 @@ select lives_ok($$select t.send('talk', repeat('x', 6000))$$, 'and so is no row'
 select t.host();
 select results_eq(
     $$select distinct amount, period_seconds, burst from parley.tier_limit where name = 'messages_per_minute'$$,
-    $$values (30::bigint, 60, 120::bigint)$$, 'a new deployment allows 30 messages a minute, in bursts of 120'
+    $$values (30::bigint, 60::bigint, 120::bigint)$$, 'a new deployment allows 30 messages a minute, in bursts of 120'
 );
 delete from parley.rate_bucket;
 select t.act('ann');
