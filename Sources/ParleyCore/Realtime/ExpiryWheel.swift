@@ -28,7 +28,11 @@ public struct ExpiryWheel<Key: Sendable & Equatable>: Sendable {
     ///   - second: the current time in Unix seconds. A clock that jumps ahead handles every slot once.
     ///   - due: the current due time of an entry, or nil if it is not needed any more.
     public mutating func advance(to second: Int64, due: (Key) -> Int64?) -> [Key] {
-        guard second > self.now else { return [] }
+        guard second > self.now else {
+            // A clock set back: go on from there, the entries are asked for their times anyway.
+            self.now = second
+            return []
+        }
         var fired: [Key] = []
         var moved: [(Key, Int64)] = []
         let first = max(self.now + 1, second - Int64(Self.slots) + 1)

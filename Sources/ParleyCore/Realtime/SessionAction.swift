@@ -128,22 +128,26 @@ public enum AuthorizationAnswer: Sendable, Equatable {
 public struct SessionContext: Sendable {
     public enum Database: Sendable, Equatable { case ready, unreachable }
 
-    /// Milliseconds since 1970.
+    /// Milliseconds since 1970, for what tokens say.
     public var now: Int64
+    /// Nanoseconds of a clock that nobody sets, for rates.
+    public var steady: Int64
     public var limits: SessionLimits
     public var database: Database
     /// The worker is going down: no new joins.
     public var draining: Bool
 
-    public init(now: Int64, limits: SessionLimits, database: Database = .ready, draining: Bool = false) {
+    public init(
+        now: Int64, steady: Int64, limits: SessionLimits, database: Database = .ready, draining: Bool = false
+    ) {
         self.now = now
+        self.steady = steady
         self.limits = limits
         self.database = database
         self.draining = draining
     }
 
     var seconds: Int64 { self.now / 1000 }
-    var nanoseconds: Int64 { self.now * 1_000_000 }
 }
 
 /// Checks a token's text; synchronous, as it needs no I/O.

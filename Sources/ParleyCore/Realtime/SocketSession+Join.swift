@@ -7,7 +7,7 @@ extension SocketSession {
         guard Topic.subTopic(ofWire: message.topic) != nil else {
             return [self.reply(to: message, error: ProtocolText.Reply.unmatchedTopic)]
         }
-        guard self.joins.take(now: context.nanoseconds) else { return self.refuse(message, .tooManyJoins) }
+        guard self.joins.take(now: context.steady) else { return self.refuse(message, .tooManyJoins) }
         var actions: [SessionAction] = []
         // One membership per topic: the newer join replaces the older one without a word, because a `phx_close` of the
         // older would close the newer in clients that do not look at its ref.

@@ -41,7 +41,7 @@ public struct SocketSession: Sendable {
     public mutating func receive(
         _ message: ClientMessage, context: SessionContext, verify: TokenCheck
     ) -> [SessionAction] {
-        let allowed = self.events.take(now: context.nanoseconds)
+        let allowed = self.events.take(now: context.steady)
         if message.topic == "phoenix" {
             guard allowed, message.event == "heartbeat" else { return [] }
             return [self.reply(to: message, ok: RealtimeCodec.emptyObject)]
@@ -64,7 +64,7 @@ public struct SocketSession: Sendable {
     }
 
     /// A frame that is no message: dropped, but counted.
-    public mutating func receiveMalformed(context: SessionContext) { _ = self.events.take(now: context.nanoseconds) }
+    public mutating func receiveMalformed(context: SessionContext) { _ = self.events.take(now: context.steady) }
 
     /// The database answered; answers for channels that are gone are ignored.
     public mutating func authorized(

@@ -19,7 +19,7 @@ extension RealtimeService {
     /// seems to type forever.
     func publish(_ typing: Typing) {
         let key = TypingKey(user: typing.user, conversation: typing.conversation)
-        let now = self.context().now * 1_000_000
+        let now = Self.steady()
         if typing.isTyping {
             guard self.typing.allows(key, now: now) else {
                 self.metrics.typingThrottled += 1

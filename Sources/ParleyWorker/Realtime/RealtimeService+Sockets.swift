@@ -28,9 +28,8 @@ extension RealtimeService {
         guard !self.draining else { return refuse(.restarting) }
         // Load is shed here, before the socket exists: one stock client comes back at once after any close.
         guard self.connections.count < self.configuration.maxConnections else { return refuse(.tooManyConnections) }
-        let now = self.clock()
-        guard self.upgrades.take(now: now * 1_000_000) else { return refuse(.tooManyUpgrades) }
-        switch self.verify(key, now / 1000) {
+        guard self.upgrades.take(now: Self.steady()) else { return refuse(.tooManyUpgrades) }
+        switch self.verify(key, self.clock() / 1000) {
         case .failure(let refusal): return refuse(.token(refusal))
         case .success(let token):
             return .accept(context: Handshake(version: version, token: self.keys.shared(token)))

@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import Glibc
 public import ParleyCore
 public import PostgresClient
 public import Support
@@ -66,6 +67,13 @@ public actor RealtimeService {
     /// The time of day in milliseconds since 1970.
     public static let systemClock: @Sendable () -> Int64 = { Int64(Date.now.timeIntervalSince1970 * 1000) }
 
+    /// Nanoseconds of a clock that nobody sets.
+    static func steady() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+
     /// Starts the one timer of the service. To be called once, when the server starts.
     public nonisolated func start() {
         self.loop.schedule(every: .seconds(1)) { [weak self] in
@@ -86,7 +94,8 @@ public actor RealtimeService {
 
     func context() -> SessionContext {
         SessionContext(
-            now: self.clock(), limits: self.configuration.limits, database: self.tailIsLive ? .ready : .unreachable,
+            now: self.clock(), steady: Self.steady(), limits: self.configuration.limits,
+            database: self.tailIsLive ? .ready : .unreachable,
             draining: self.draining)
     }
 

@@ -25,8 +25,16 @@ import Testing
         let fired = wheel.advance(to: 1150) { 1000 + Int64($0) }
         #expect(Set(fired) == Set(1...150))
         #expect(wheel.count == 50)
-        #expect(wheel.advance(to: 900) { 1000 + Int64($0) }.isEmpty)
         #expect(Set(wheel.advance(to: 1200) { 1000 + Int64($0) }) == Set(151...200))
+    }
+
+    @Test func aClockSetBackGoesOnFromThere() {
+        var wheel = ExpiryWheel<Int>(now: 1000)
+        wheel.insert(1, at: 1010)
+        #expect(wheel.advance(to: 500) { _ in 510 }.isEmpty)
+        var fired: [Int] = []
+        for second in 501...564 as ClosedRange<Int64> { fired += wheel.advance(to: second) { _ in 510 } }
+        #expect(fired == [1])
     }
 
     @Test func postponedEntriesMoveAndStaleOnesGo() {

@@ -20,7 +20,7 @@ struct SessionHarness {
 
     init(_ version: SerializerVersion = .v2, limits: SessionLimits = SessionLimits()) {
         self.version = version
-        self.context = SessionContext(now: Self.start, limits: limits)
+        self.context = SessionContext(now: Self.start, steady: 0, limits: limits)
         self.session = SocketSession(
             slot: 7, lastSerial: 0, version: version, apiToken: Self.token(Self.alice, text: "key"),
             context: self.context)
