@@ -6,6 +6,7 @@ returns jsonb
 language sql
 stable
 security invoker
+set search_path = pg_catalog, pg_temp
 begin atomic
     select parley.get_entitlements();
 end;
@@ -23,6 +24,7 @@ returns jsonb
 language sql
 volatile
 security invoker
+set search_path = pg_catalog, pg_temp
 begin atomic
     select parley.upsert_account(upsert_account.user_id, upsert_account.display_name, upsert_account.tier);
 end;
@@ -36,6 +38,7 @@ returns jsonb
 language sql
 volatile
 security invoker
+set search_path = pg_catalog, pg_temp
 begin atomic
     select parley.set_account_tier(set_account_tier.user_id, set_account_tier.tier);
 end;
@@ -49,6 +52,7 @@ returns jsonb
 language sql
 volatile
 security invoker
+set search_path = pg_catalog, pg_temp
 begin atomic
     select parley.revoke_sessions(revoke_sessions.user_id);
 end;

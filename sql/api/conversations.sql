@@ -15,6 +15,7 @@ returns jsonb
 language sql
 volatile
 security invoker
+set search_path = pg_catalog, pg_temp
 begin atomic
     select parley.start_conversation(
         start_conversation.participant_ids,
@@ -46,6 +47,7 @@ returns jsonb
 language sql
 stable
 security invoker
+set search_path = pg_catalog, pg_temp
 begin atomic
     select parley.get_user_conversations(
         get_user_conversations.filter,
@@ -66,6 +68,7 @@ returns boolean
 language sql
 stable
 security invoker
+set search_path = pg_catalog, pg_temp
 begin atomic
     select parley.can_access_conversation(
         can_access_conversation.conversation_id,
@@ -86,6 +89,7 @@ returns jsonb
 language sql
 volatile
 security invoker
+set search_path = pg_catalog, pg_temp
 begin atomic
     select parley.add_participants(
         add_participants.conversation_id,
@@ -103,6 +107,7 @@ returns jsonb
 language sql
 volatile
 security invoker
+set search_path = pg_catalog, pg_temp
 begin atomic
     select parley.remove_participant(remove_participant.conversation_id, remove_participant.user_id);
 end;
@@ -116,6 +121,7 @@ returns jsonb
 language sql
 volatile
 security invoker
+set search_path = pg_catalog, pg_temp
 begin atomic
     select parley.leave_conversation(leave_conversation.conversation_id);
 end;
@@ -135,6 +141,7 @@ returns jsonb
 language sql
 volatile
 security invoker
+set search_path = pg_catalog, pg_temp
 begin atomic
     select parley.update_participant_settings(
         update_participant_settings.conversation_id,

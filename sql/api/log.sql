@@ -7,6 +7,7 @@ returns jsonb
 language sql
 stable
 security invoker
+set search_path = pg_catalog, pg_temp
 begin atomic
     select parley.get_events(get_events.conversation_id, get_events.after_seq, get_events.page_size);
 end;
@@ -20,6 +21,7 @@ returns jsonb
 language sql
 stable
 security invoker
+set search_path = pg_catalog, pg_temp
 begin atomic
     select parley.sync(sync.cursor);
 end;

@@ -1,5 +1,6 @@
--- Messages: sending, reading, changing. Bodies are bound to the private functions when they are created: callers need
--- no usage on the private schema, and the wrappers no search_path of their own; they are inlined where they are called.
+-- Messages: sending, reading, changing. Bodies are bound to the private functions when they are created, so callers
+-- need no usage on the private schema. The search_path keeps them from being inlined: the right to execute an inlined
+-- function is checked when a plan is made, not when it runs, and pooled sessions share plans between roles.
 
 create or replace function parley_api.send_message(
     conversation_id uuid,
@@ -16,6 +17,7 @@ returns jsonb
 language sql
 volatile
 security invoker
+set search_path = pg_catalog, pg_temp
 begin atomic
     select parley.send_message(
         send_message.conversation_id,
@@ -48,6 +50,7 @@ returns jsonb
 language sql
 stable
 security invoker
+set search_path = pg_catalog, pg_temp
 begin atomic
     select parley.get_conversation_messages(
         get_conversation_messages.conversation_id,
@@ -69,6 +72,7 @@ returns jsonb
 language sql
 volatile
 security invoker
+set search_path = pg_catalog, pg_temp
 begin atomic
     select parley.edit_message(edit_message.message_id, edit_message.content, edit_message.metadata);
 end;
@@ -82,6 +86,7 @@ returns jsonb
 language sql
 volatile
 security invoker
+set search_path = pg_catalog, pg_temp
 begin atomic
     select parley.delete_message(delete_message.message_id, delete_message.for_everyone);
 end;
@@ -95,6 +100,7 @@ returns jsonb
 language sql
 volatile
 security invoker
+set search_path = pg_catalog, pg_temp
 begin atomic
     select parley.add_reaction(add_reaction.message_id, add_reaction.emoji);
 end;
@@ -108,6 +114,7 @@ returns jsonb
 language sql
 volatile
 security invoker
+set search_path = pg_catalog, pg_temp
 begin atomic
     select parley.remove_reaction(remove_reaction.message_id, remove_reaction.emoji);
 end;
@@ -125,6 +132,7 @@ returns jsonb
 language sql
 volatile
 security invoker
+set search_path = pg_catalog, pg_temp
 begin atomic
     select parley.send_system_message(
         send_system_message.conversation_id,

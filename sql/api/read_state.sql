@@ -6,6 +6,7 @@ returns jsonb
 language sql
 volatile
 security invoker
+set search_path = pg_catalog, pg_temp
 begin atomic
     select parley.mark_as_read(mark_as_read.conversation_id, mark_as_read.seq);
 end;
@@ -19,6 +20,7 @@ returns jsonb
 language sql
 volatile
 security invoker
+set search_path = pg_catalog, pg_temp
 begin atomic
     select parley.mark_message_as_read(mark_message_as_read.message_id);
 end;
@@ -32,6 +34,7 @@ returns jsonb
 language sql
 volatile
 security invoker
+set search_path = pg_catalog, pg_temp
 begin atomic
     select parley.mark_as_unread(mark_as_unread.conversation_id);
 end;
@@ -45,6 +48,7 @@ returns jsonb
 language sql
 volatile
 security invoker
+set search_path = pg_catalog, pg_temp
 begin atomic
     select parley.mark_as_delivered(mark_as_delivered.conversation_id, mark_as_delivered.seq);
 end;
@@ -58,6 +62,7 @@ returns jsonb
 language sql
 stable
 security invoker
+set search_path = pg_catalog, pg_temp
 begin atomic
     select parley.get_unread_counts();
 end;

@@ -65,20 +65,23 @@ comment on function parley.is_host() is
 'True if the caller is the host application itself: the service role, or plain SQL without a user.';
 revoke all on function parley.is_host() from public;
 
--- Written as `return`: bound when created, so it needs no search_path and is inlined where it is called.
 create or replace function parley.token_is_valid(tokens_valid_after timestamptz)
 returns boolean
-language sql
+language plpgsql
 stable
 security invoker
-return
-tokens_valid_after is null
-or nullif(current_setting('request.jwt.claims', true), '') is null
-or coalesce(
-    to_timestamp((current_setting('request.jwt.claims', true)::jsonb ->> 'iat')::double precision)
-    >= tokens_valid_after,
-    false
-);
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return tokens_valid_after is null
+    or nullif(current_setting('request.jwt.claims', true), '') is null
+    or coalesce(
+        to_timestamp((current_setting('request.jwt.claims', true)::jsonb ->> 'iat')::double precision)
+        >= tokens_valid_after,
+        false
+    );
+end;
+$$;
 comment on function parley.token_is_valid(timestamptz) is
 'False if the calling token was issued before that moment, or does not say when. A second is the precision of iat: in doubt refused.';
 revoke all on function parley.token_is_valid(timestamptz) from public;

@@ -1,35 +1,39 @@
 -- How messages, participants and conversations look to clients: one function per shape, used by the API and by the
 -- payloads of the log.
 
--- Written as `return`: bound when created and inlined where it is called.
 create or replace function parley.message_json(
     message parley.message, reactions jsonb, status text default 'sent'
 )
 returns jsonb
-language sql
+language plpgsql
 stable
 security invoker
 parallel safe
-return jsonb_build_object(
-    'id', message.id,
-    'conversation_id', message.conversation_id,
-    'seq', message.seq,
-    'sender_id', message.sender_id,
-    'sender_role', message.sender_role,
-    'type', message.type,
-    'content', message.content,
-    'metadata', coalesce(message.metadata, '{}'),
-    'mentions', coalesce(to_jsonb(message.mentions), '[]'),
-    'reply_to_id', message.reply_to_id,
-    'client_message_id', message.client_message_id,
-    'attachments', '[]'::jsonb,
-    'reactions', reactions,
-    'status', status,
-    'edited_at', message.edited_at,
-    'deleted_at', message.deleted_at,
-    'expires_at', message.expires_at,
-    'created_at', message.created_at
-);
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return jsonb_build_object(
+        'id', message.id,
+        'conversation_id', message.conversation_id,
+        'seq', message.seq,
+        'sender_id', message.sender_id,
+        'sender_role', message.sender_role,
+        'type', message.type,
+        'content', message.content,
+        'metadata', coalesce(message.metadata, '{}'),
+        'mentions', coalesce(to_jsonb(message.mentions), '[]'),
+        'reply_to_id', message.reply_to_id,
+        'client_message_id', message.client_message_id,
+        'attachments', '[]'::jsonb,
+        'reactions', reactions,
+        'status', status,
+        'edited_at', message.edited_at,
+        'deleted_at', message.deleted_at,
+        'expires_at', message.expires_at,
+        'created_at', message.created_at
+    );
+end;
+$$;
 comment on function parley.message_json(parley.message, jsonb, text) is
 'A message as clients see it. One that was deleted for everyone has no content any more.';
 revoke all on function parley.message_json(parley.message, jsonb, text) from public;
@@ -86,19 +90,24 @@ revoke all on function parley.message_json(parley.message) from public;
 
 create or replace function parley.participant_json(participant parley.participant, account parley.account)
 returns jsonb
-language sql
+language plpgsql
 stable
 security invoker
-return jsonb_build_object(
-    'user_id', participant.user_id,
-    'display_name', case when account.deleted_at is null then account.display_name else '[Deleted User]' end,
-    'role', participant.role,
-    'app_role', participant.app_role,
-    'joined_at', participant.joined_at,
-    'left_at', participant.left_at,
-    'last_read_seq', case when account.read_receipts then participant.last_read_seq end,
-    'last_delivered_seq', participant.last_delivered_seq
-);
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return jsonb_build_object(
+        'user_id', participant.user_id,
+        'display_name', case when account.deleted_at is null then account.display_name else '[Deleted User]' end,
+        'role', participant.role,
+        'app_role', participant.app_role,
+        'joined_at', participant.joined_at,
+        'left_at', participant.left_at,
+        'last_read_seq', case when account.read_receipts then participant.last_read_seq end,
+        'last_delivered_seq', participant.last_delivered_seq
+    );
+end;
+$$;
 comment on function parley.participant_json(parley.participant, parley.account) is
 'A participant as the others see them: never their own settings, and no read horizon if they keep receipts to themselves.';
 revoke all on function parley.participant_json(parley.participant, parley.account) from public;
@@ -165,23 +174,28 @@ revoke all on function parley.unread_count(parley.participant, bigint) from publ
 
 create or replace function parley.my_settings_json(participant parley.participant)
 returns jsonb
-language sql
+language plpgsql
 stable
 security invoker
-return jsonb_build_object(
-    'role', participant.role,
-    'app_role', participant.app_role,
-    'last_read_seq', participant.last_read_seq,
-    'last_read_at', participant.last_read_at,
-    'last_delivered_seq', participant.last_delivered_seq,
-    'history_from_seq', participant.history_from_seq,
-    'marked_unread', participant.marked_unread,
-    'muted_until', participant.muted_until,
-    'is_muted', coalesce(participant.muted_until > now(), false),
-    'pinned_at', participant.pinned_at,
-    'archived_at', participant.archived_at,
-    'notification_level', participant.notification_level
-);
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return jsonb_build_object(
+        'role', participant.role,
+        'app_role', participant.app_role,
+        'last_read_seq', participant.last_read_seq,
+        'last_read_at', participant.last_read_at,
+        'last_delivered_seq', participant.last_delivered_seq,
+        'history_from_seq', participant.history_from_seq,
+        'marked_unread', participant.marked_unread,
+        'muted_until', participant.muted_until,
+        'is_muted', coalesce(participant.muted_until > now(), false),
+        'pinned_at', participant.pinned_at,
+        'archived_at', participant.archived_at,
+        'notification_level', participant.notification_level
+    );
+end;
+$$;
 comment on function parley.my_settings_json(parley.participant) is 'A participant''s own state and settings, for nobody else.';
 revoke all on function parley.my_settings_json(parley.participant) from public;
 
