@@ -1,0 +1,254 @@
+-- Read and delivery state: horizons only move forward, each advance leaves its moment, and unread counts are exact.
+begin;
+select plan(54);
+\ir ../people.psql
+
+-- The definition that unread_count must agree with, message by message.
+create function t.unread_by_hand(name text, conversation text) returns bigint language sql security definer as $$
+    select count(*)
+    from parley.participant p
+    inner join parley.message m on m.conversation_id = p.conversation_id
+    where
+        p.conversation_id = t.id($2) and p.user_id = t.id($1)
+        and m.seq > p.last_read_seq
+        and m.sender_id is distinct from p.user_id
+        and (m.sender_id is not null or m.metadata ->> 'actor_id' is distinct from p.user_id::text)
+        and m.deleted_at is null
+        and not exists (
+            select from parley.message_hidden h
+            where h.conversation_id = m.conversation_id and h.user_id = p.user_id and h.seq = m.seq
+        )
+$$;
+
+create function t.unread_told() returns bigint language sql as $$
+    select coalesce(
+        (
+            select (c -> 'unread_count')::bigint
+            from jsonb_array_elements(parley_api.get_unread_counts() -> 'conversations') c
+            where c ->> 'conversation_id' = t.id('talk')::text
+        ),
+        0
+    )
+$$;
+
+create function t.participant(name text) returns parley.participant language sql security definer as $$
+    select p.* from parley.participant p where p.conversation_id = t.id('talk') and p.user_id = t.id($1)
+$$;
+
+-- A day in a group, at random but the same each time: what each member is told is counted by hand after each step.
+create function t.random_day(steps integer) returns table (step integer, did text, who text, told bigint, counted bigint)
+language plpgsql as $$
+declare
+    v_who text;
+    v_message uuid;
+    v_members text[];
+    v_mine boolean;
+begin
+    perform setseed(0.42);
+    for i in 1..steps loop
+        step := i;
+        v_members := string_to_array(t.look(format(
+            'select string_agg(n.name, '','' order by n.name) from t.named n inner join parley.participant p
+             on p.user_id = n.id and p.conversation_id = %L and p.left_at is null', t.id('talk')
+        )), ',');
+        v_who := v_members[1 + floor(random() * cardinality(v_members))];
+        perform t.act(v_who);
+        did := (array['send', 'send', 'send', 'read', 'read some', 'hide', 'delete', 'leave', 'return', 'remove'])[1 + floor(random() * 10)];
+        v_message := null;
+        if did in ('hide', 'delete') then
+            select m.id, m.sender_id = t.id(v_who) into v_message, v_mine
+            from parley_api.messages m
+            where m.conversation_id = t.id('talk') and m.deleted_at is null order by random() limit 1;
+        end if;
+        case
+            when did = 'send' then
+                perform t.send('talk', 'message ' || i);
+            when did = 'read' then
+                perform parley_api.mark_as_read(t.id('talk'));
+            when did = 'read some' then
+                perform parley_api.mark_as_read(t.id('talk'), floor(random() * (t.last_seq('talk') + 1))::bigint);
+            when did = 'hide' and v_message is not null then
+                perform parley_api.delete_message(v_message);
+            when did = 'delete' and v_message is not null and (v_mine or v_who = 'ann') then
+                perform parley_api.delete_message(v_message, true);
+            when did = 'leave' and v_who <> 'ann' then
+                perform parley_api.leave_conversation(t.id('talk'));
+            when did = 'return' then
+                perform parley_api.add_participants(t.id('talk'), array[t.id('bob'), t.id('cid'), t.id('dan')]);
+            when did = 'remove' and v_who = 'ann' and 'dan' = any (v_members) then
+                perform parley_api.remove_participant(t.id('talk'), t.id('dan'));
+            else
+                continue;
+        end case;
+        foreach who in array v_members loop
+            continue when (t.participant(who)).left_at is not null;
+            perform t.act(who);
+            told := t.unread_told();
+            counted := t.unread_by_hand(who, 'talk');
+            return next;
+        end loop;
+    end loop;
+end
+$$;
+
+-- what the others see
+create function t.status(seq bigint) returns text language sql as $$
+    select m ->> 'status' from jsonb_array_elements(parley_api.get_conversation_messages(t.id('talk')) -> 'messages') m
+    where (m ->> 'seq')::bigint = $1
+$$;
+
+update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
+
+select t.act('ann');
+select t.keep('talk', parley_api.start_conversation(array[t.id('bob'), t.id('cid'), t.id('dan')], 'group') ->> 'id');
+select t.keep('m' || n, t.send('talk', 'm' || n)::text) from generate_series(1, 10) n;
+select t.last_event_seq('talk') as event_seq \gset
+
+-- refused
+select t.act('eve');
+select t.refused('PT403', $$select parley_api.mark_as_read(t.id('talk'))$$, 'a stranger reads nothing');
+select t.refused('PT403', $$select parley_api.mark_as_delivered(t.id('talk'))$$, 'receives nothing');
+select t.refused('PT403', $$select parley_api.mark_as_unread(t.id('talk'))$$, 'marks nothing');
+select t.refused('PT404', $$select parley_api.mark_message_as_read(t.id('m1'))$$, 'and finds no message');
+select is(
+    t.failure($$select parley_api.mark_as_read(t.id('talk'))$$), t.failure($$select parley_api.mark_as_read(t.id('none'))$$),
+    'as if there were no conversation'
+);
+select t.act('bob');
+select t.refused('PT400', 'select parley_api.mark_as_read(null)', 'a conversation is needed');
+select t.refused('PT400', $$select parley_api.mark_as_read(t.id('talk'), -1)$$, 'a negative seq is refused');
+select t.refused('PT400', $$select parley_api.mark_as_delivered(t.id('talk'), -1)$$, 'for delivery, too');
+select is(t.events_since('talk', :event_seq), null, 'none of which is an event');
+
+-- forward only
+select is(t.unread('bob', 'talk'), 10::bigint, 'ten messages are unread');
+select parley_api.mark_as_read(t.id('talk'), 4) as state \gset
+select is(
+    :'state'::jsonb - 'last_read_at',
+    jsonb_build_object(
+        'conversation_id', t.id('talk'), 'last_read_seq', 4, 'last_delivered_seq', 4, 'marked_unread', false, 'unread_count', 6
+    ),
+    'reading four leaves six, and what is read was delivered'
+);
+select is(t.events_since('talk', :event_seq), 'message:read', 'it is one event');
+select is(
+    t.look(format('select (user_id, data -> %L)::text from parley.event where conversation_id = %L and event_seq = %s',
+        'last_read_seq', t.id('talk'), :event_seq + 1)),
+    format('(%s,4)', t.id('bob')), 'that says who and how far'
+);
+select is(parley_api.mark_as_read(t.id('talk'), 3) -> 'last_read_seq', '4', 'a horizon does not go back');
+select is(parley_api.mark_as_read(t.id('talk'), 0) -> 'last_read_seq', '4', 'not to the beginning');
+select is(parley_api.mark_as_read(t.id('talk'), 4) -> 'last_read_at', :'state'::jsonb -> 'last_read_at', 'and the same again changes nothing');
+select is(t.events_since('talk', :event_seq), 'message:read', 'nor is any of that an event');
+select is(parley_api.mark_as_delivered(t.id('talk'), 3) -> 'last_delivered_seq', '4', 'delivery does not go back either');
+select is(parley_api.mark_as_delivered(t.id('talk'), 7) -> 'last_delivered_seq', '7', 'only forward');
+select is(t.events_since('talk', :event_seq), 'message:read message:delivered', 'which is an event');
+select is((t.participant('bob')).last_read_seq, 4::bigint, 'and reads nothing');
+select is(parley_api.mark_message_as_read(t.id('m6')) -> 'last_read_seq', '6', 'a message can be named instead of its number');
+select is(parley_api.mark_as_read(t.id('talk'), 9223372036854775807) -> 'last_read_seq', '10', 'beyond the end is the end');
+select is(
+    t.look(format('select array_agg(seq order by seq) from parley.read_marker where conversation_id = %L and user_id = %L', t.id('talk'), t.id('bob'))),
+    '{4,6,10}', 'each advance leaves a marker'
+);
+select is(
+    t.look(format('select count(distinct read_at) = 3 and max(read_at) = %L from parley.read_marker where user_id = %L',
+        (t.participant('bob')).last_read_at, t.id('bob'))),
+    'true', 'with its own moment'
+);
+select is(
+    t.look(format(
+        'select array_agg(coalesce((select min(r.seq) from parley.read_marker r where r.conversation_id = m.conversation_id
+             and r.user_id = %L and r.seq >= m.seq), 0) order by m.seq)
+         from parley.message m where m.conversation_id = %L', t.id('bob'), t.id('talk')
+    )),
+    '{4,4,4,4,6,6,10,10,10,10}', 'from which follows when each message was read'
+);
+
+-- counts
+select is(parley_api.get_unread_counts(), '{"total": 0, "muted_total": 0, "unread_conversations": 0, "conversations": []}', 'who has read all has none');
+select t.act('bob');
+select t.send('talk', 'm11') is not null as sent \gset
+select is((t.participant('bob')).last_read_seq, 11::bigint, 'who has read all before sending has read the own message, too');
+select t.act('cid');
+select t.send('talk', 'm12') is not null as sent \gset
+select is(t.unread('cid', 'talk'), 11::bigint, 'who has not still has all but the own');
+select parley_api.delete_message(t.id('m1')) is null as hidden \gset
+select is(t.unread('cid', 'talk'), 10::bigint, 'a hidden message is not unread');
+select t.act('ann');
+select parley_api.delete_message(t.id('m2'), true) is null as deleted \gset
+select t.act('cid');
+select is(t.unread('cid', 'talk'), 9::bigint, 'nor one deleted for everyone');
+select t.act('ann');
+select parley_api.delete_message(t.id('m1'), true) is null as deleted \gset
+select t.act('cid');
+select is(t.unread('cid', 'talk'), 9::bigint, 'nor is one that is both left out twice');
+select parley_api.mark_as_read(t.id('talk'), 11) is null as marked \gset
+select is(t.unread('cid', 'talk'), 0::bigint, 'after reading up to the own message nothing is left');
+create temp table day as select * from t.random_day(400);
+select t.host();
+select cmp_ok((select count(*) from day), '>', 500::bigint, 'after each of hundreds of random steps');
+select is((select count(distinct did) from day), 8::bigint, 'of every kind');
+select is_empty('select * from day where told <> counted', 'every member is told exactly what is unread');
+select cmp_ok((select max(counted) from day), '>', 5::bigint, 'which is not always nothing');
+
+-- marked as unread
+select t.act('ann');
+select t.keep('talk', parley_api.start_conversation(array[t.id('bob')], 'group') ->> 'id');
+select t.send('talk', 'one') is not null as sent \gset
+select t.act('bob');
+select parley_api.mark_as_read(t.id('talk')) as state \gset
+select t.last_event_seq('talk') as event_seq \gset
+select is(parley_api.mark_as_unread(t.id('talk')) - 'last_read_at', (:'state'::jsonb || '{"marked_unread": true}') - 'last_read_at',
+    'marking as unread moves no horizon');
+select is(parley_api.get_unread_counts() #> '{conversations,0,marked_unread}', 'true', 'but shows the conversation');
+select is(t.events_since('talk', :event_seq), null, 'the others are not told');
+select is(parley_api.mark_as_read(t.id('talk')) -> 'marked_unread', 'false', 'until it is read again');
+select is_empty(
+    $$select from jsonb_array_elements(parley_api.get_unread_counts() -> 'conversations') c where c ->> 'conversation_id' = t.id('talk')::text$$,
+    'then it is not shown'
+);
+
+-- muted and archived
+select t.act('ann');
+select t.send('talk', 'two') is not null as sent \gset
+select t.act('bob');
+select parley_api.update_participant_settings(t.id('talk'), mute_until => 'infinity') is null as muted \gset
+select is(
+    parley_api.get_unread_counts() - 'conversations' - 'total' - 'unread_conversations', '{"muted_total": 1}',
+    'muted conversations are counted apart'
+);
+select parley_api.update_participant_settings(t.id('talk'), mute_until => now() - interval '1 second', notifications => 'none') is null as muted \gset
+select is(parley_api.get_unread_counts() -> 'muted_total', '1', 'and so are those without notifications');
+select parley_api.update_participant_settings(t.id('talk'), notifications => 'all') is null as unmuted \gset
+select is(parley_api.get_unread_counts() -> 'muted_total', '0', 'until they are not muted any more');
+
+select t.act('ann');
+select is(t.status(1), 'read', 'a message that everybody has read is read');
+select is(t.status(2), 'sent', 'a new one is sent');
+select t.act('bob');
+select parley_api.mark_as_delivered(t.id('talk')) is null as delivered \gset
+select is(t.status(2), 'sent', 'for who received it, it has no other state');
+select t.act('ann');
+select is(t.status(2), 'delivered', 'for its sender it is delivered');
+select t.host();
+update parley.account set read_receipts = false where id = t.id('bob');
+select t.act('bob');
+select t.last_event_seq('talk') as event_seq \gset
+select is(parley_api.mark_as_read(t.id('talk')) -> 'last_read_seq', '2', 'who keeps receipts to themselves reads');
+select is(t.events_since('talk', :event_seq), null, 'without the conversation being told');
+select is(
+    t.look(format('select count(*) from parley.event where kind = %L and conversation_id is null and user_id = %L', 'message:read', t.id('bob'))),
+    '1', 'only their other devices'
+);
+select t.act('ann');
+select is(t.status(2), 'delivered', 'the sender sees it delivered');
+select is(
+    (
+        select p -> 'last_read_seq' from jsonb_array_elements(parley_api.get_user_conversations() #> '{conversations,0,participants}') p
+        where p ->> 'display_name' = 'Bob'
+    ),
+    'null', 'and no horizon'
+);
+
+select * from finish();
+rollback;
