@@ -118,7 +118,7 @@ begin
     if before_seq is not null then
         v_split_seq := least(before_seq - 1, v_last_seq);
     elsif after_seq is not null then
-        v_split_seq := after_seq;
+        v_split_seq := least(after_seq, v_last_seq);
         v_older_size := 0;
         v_newer_size := v_page_size;
     elsif around_seq is not null then
