@@ -37,7 +37,7 @@ final class SecureServer: Sendable {
     /// The server writes "ACCEPT 127.0.0.1:<port>" once it listens.
     private static func port(in log: String) async throws -> Int {
         for _ in 0..<500 {
-            let text = (try? Data(contentsOf: URL(filePath: log))).map { String(decoding: $0, as: UTF8.self) } ?? ""
+            let text = FileText.string(of: log) ?? ""
             let line = text.split(separator: "\n").first { $0.hasPrefix("ACCEPT") }
             if let port = line?.split(separator: ":").last.flatMap({ Int($0) }) { return port }
             try await Task.sleep(for: .milliseconds(10))

@@ -1,5 +1,5 @@
-internal import FoundationEssentials
 internal import HTTPClient
+internal import Support
 
 extension KeySetSource {
     /// The largest key set that is read.
@@ -11,11 +11,7 @@ extension KeySetSource {
     func loader(certificateAuthority: String?) -> @Sendable () async throws -> [UInt8] {
         switch self {
         case .file(let path):
-            return {
-                let data = try Data(contentsOf: URL(filePath: path))
-                guard data.count <= Self.longestSet else { throw KeySetError("the file is too large") }
-                return Array(data)
-            }
+            return { try FileText.bytes(of: path, limit: Self.longestSet) }
         case .url(let url):
             let session = HTTPSession(
                 HTTPConfiguration(

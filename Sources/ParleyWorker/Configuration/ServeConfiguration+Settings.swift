@@ -1,4 +1,3 @@
-internal import FoundationEssentials
 internal import Support
 
 extension ServeConfiguration {
@@ -168,8 +167,7 @@ extension ServeConfiguration {
             throw ConfigurationError(
                 .invalid, setting: "--jwt-secret-file", "give either this or --jwt-secret, not both")
         }
-        guard let data = try? Data(contentsOf: URL(filePath: path)), let text = String(validating: data, as: UTF8.self)
-        else {
+        guard let text = FileText.string(of: path) else {
             throw ConfigurationError(.invalid, setting: "--jwt-secret-file", "'\(path)' is not a readable text file")
         }
         let secret = text.trimmed

@@ -116,9 +116,7 @@ struct DevCluster: Sendable {
     }
 
     private func checkVersion(_ program: String) throws(CommandError) {
-        let version = (try? Data(contentsOf: URL(filePath: self.data + "/PG_VERSION"))).map {
-            String(decoding: $0, as: UTF8.self).prefix { $0.isNumber }
-        }
+        let version = FileText.string(of: self.data + "/PG_VERSION")?.prefix { $0.isNumber }
         guard let version, program.contains(") \(version).") || program.contains(") \(version)") else {
             throw CommandError(
                 "the cluster in \(self.home) is of PostgreSQL \(version ?? "?"), the programs found are \(program)",
@@ -173,22 +171,18 @@ struct DevCluster: Sendable {
     }
 
     private var lockFile: [Substring]? {
-        guard let data = try? Data(contentsOf: URL(filePath: self.data + "/postmaster.pid")) else { return nil }
-        return String(decoding: data, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+        FileText.string(of: self.data + "/postmaster.pid")?.split(separator: "\n", omittingEmptySubsequences: false)
     }
 
     /// Whether the process is a server of this very folder. The number alone may be another process's by now.
     private func isServer(_ pid: Int) -> Bool {
-        guard !self.isZombie(pid), let data = try? Data(contentsOf: URL(filePath: "/proc/\(pid)/cmdline")) else {
-            return false
-        }
-        return String(decoding: data, as: UTF8.self).split(separator: "\0").contains { $0 == self.data }
+        guard !self.isZombie(pid), let command = FileText.string(of: "/proc/\(pid)/cmdline") else { return false }
+        return command.split(separator: "\0").contains { $0 == self.data }
     }
 
     private func isZombie(_ pid: Int) -> Bool {
-        guard let data = try? Data(contentsOf: URL(filePath: "/proc/\(pid)/stat")) else { return false }
         // The name in parentheses may hold anything; the state follows the last one.
-        return String(decoding: data, as: UTF8.self).split(separator: ")").last?.hasPrefix(" Z") == true
+        FileText.string(of: "/proc/\(pid)/stat")?.split(separator: ")").last?.hasPrefix(" Z") == true
     }
 
     /// A killed server that nobody has reaped passes for a running one with Postgres, which then does not start.
@@ -198,13 +192,10 @@ struct DevCluster: Sendable {
     }
 
     private var lastPort: Int? {
-        (try? Data(contentsOf: URL(filePath: self.home + "/port"))).flatMap { Int(String(decoding: $0, as: UTF8.self)) }
+        FileText.string(of: self.home + "/port").flatMap { Int($0) }
     }
 
-    private var endOfLog: String {
-        let data = (try? Data(contentsOf: URL(filePath: self.log))) ?? Data()
-        return String(decoding: data.suffix(2000), as: UTF8.self)
-    }
+    private var endOfLog: String { FileText.end(of: self.log, count: 2000) }
 
     private func isFree(_ port: Int) -> Bool { self.bound(port) != nil }
 

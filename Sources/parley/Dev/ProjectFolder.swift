@@ -1,7 +1,7 @@
 internal import Crypto
-internal import FoundationEssentials
 internal import Glibc
 internal import ParleyCore
+internal import Support
 
 /// The folder `.parley` of a project: the private Postgres, its secrets, and what others need to know of them.
 struct ProjectFolder: Sendable {
@@ -70,7 +70,7 @@ struct Secrets: Sendable, Equatable {
 
     /// Nil if the file is missing or is not one of ours.
     init?(file: String) {
-        guard let data = try? Data(contentsOf: URL(filePath: file)), let value = try? JSONValue.parse(Array(data)),
+        guard let bytes = try? FileText.bytes(of: file), let value = try? JSONValue.parse(bytes),
             let jwt = value["jwt_secret"]?.string, let superuser = value["superuser_password"]?.string,
             let owner = value["owner_password"]?.string, let worker = value["worker_password"]?.string
         else { return nil }

@@ -1,5 +1,6 @@
 internal import FoundationEssentials
 internal import Glibc
+internal import Support
 
 /// The folder with Parley's SQL files, `policies` beside it.
 struct SQLDirectory: Sendable {
@@ -41,9 +42,9 @@ struct SQLDirectory: Sendable {
 
     /// The text of a file, its path relative to the folder.
     func read(_ file: String) throws(CommandError) -> String {
-        guard let data = try? Data(contentsOf: URL(filePath: self.path + "/" + file)),
-            let text = String(validating: data, as: UTF8.self)
-        else { throw CommandError("'\(self.path)/\(file)' cannot be read") }
+        guard let text = FileText.string(of: self.path + "/" + file) else {
+            throw CommandError("'\(self.path)/\(file)' cannot be read")
+        }
         return text
     }
 }
