@@ -1,0 +1,134 @@
+-- The history of a conversation: pages by seq in both directions, and what each viewer may see of it.
+begin;
+select plan(48);
+\ir ../people.psql
+update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
+
+create function t.page(
+    before_seq bigint default null, after_seq bigint default null, around_seq bigint default null, page_size integer default 50
+) returns text language sql as $$
+    select string_agg(m ->> 'seq', ' ' order by n)
+        || case when (p -> 'has_more')::boolean then ' more' else '' end
+    from parley_api.get_conversation_messages(t.id('talk'), $1, $2, $3, $4) p,
+        jsonb_array_elements(p -> 'messages') with ordinality as x (m, n)
+    group by p
+$$;
+
+create function t.in_view() returns text language sql as $$
+    select string_agg(m.seq::text, ' ' order by m.seq) from parley_api.messages m where m.conversation_id = t.id('talk')
+$$;
+
+select t.act('ann');
+select t.keep('talk', parley_api.start_conversation(array[t.id('bob')], 'group') ->> 'id');
+select t.keep('m' || n, t.send('talk', 'm' || n)::text) from generate_series(1, 10) n;
+
+-- refused
+select t.act('eve');
+select t.refused('PT403', $$select parley_api.get_conversation_messages(t.id('talk'))$$, 'a stranger reads nothing');
+select is(
+    t.failure($$select parley_api.get_conversation_messages(t.id('talk'))$$), t.failure($$select parley_api.get_conversation_messages(t.id('none'))$$),
+    'as if there were nothing to read'
+);
+select t.act('bob');
+select t.refused('PT400', 'select parley_api.get_conversation_messages(null)', 'a conversation is needed');
+select t.refused('PT400', $$select parley_api.get_conversation_messages(t.id('talk'), 5, 5)$$, 'one direction at a time');
+select t.refused('PT400', $$select parley_api.get_conversation_messages(t.id('talk'), before_seq => -1)$$, 'no negative seq before');
+select t.refused('PT400', $$select parley_api.get_conversation_messages(t.id('talk'), after_seq => -1)$$, 'after');
+select t.refused('PT400', $$select parley_api.get_conversation_messages(t.id('talk'), around_seq => -1)$$, 'or around');
+select t.refused('PT400', $$select parley_api.get_conversation_messages(t.id('talk'), page_size => 0)$$, 'a page of nothing is refused');
+select t.refused('PT400', $$select parley_api.get_conversation_messages(t.id('talk'), page_size => 201)$$, 'of more than 200');
+select t.refused('PT400', $$select parley_api.get_conversation_messages(t.id('talk'), page_size => 1000000000)$$, 'of a billion');
+select t.refused('PT400', $$select parley_api.get_conversation_messages(t.id('talk'), page_size => null)$$, 'and of unknown size');
+
+-- pages
+select is(t.page(), '1 2 3 4 5 6 7 8 9 10', 'a conversation that fits is one page, oldest first');
+select is(t.page(page_size => 4), '7 8 9 10 more', 'else the newest page, and there is more before it');
+select is(t.page(before_seq => 7, page_size => 4), '3 4 5 6 more', 'before it');
+select is(t.page(before_seq => 3, page_size => 4), '1 2', 'up to the first');
+select is(t.page(before_seq => 1), null, 'before which there is nothing');
+select is(t.page(before_seq => 0), null, 'at all');
+select is(t.page(before_seq => 9223372036854775807, page_size => 2), '9 10 more', 'before the end of time are the newest');
+select is(t.page(after_seq => 0, page_size => 4), '1 2 3 4 more', 'from the beginning, there is more after it');
+select is(t.page(after_seq => 8, page_size => 4), '9 10', 'to the last');
+select is(t.page(after_seq => 10), null, 'after which there is nothing');
+select is(t.page(after_seq => 99), null, 'nor further on');
+select is(t.page(around_seq => 5, page_size => 5), '3 4 5 6 7 more', 'around a message it is in the middle');
+select is(t.page(around_seq => 1, page_size => 5), '1 2 3', 'or at the edge');
+select is(t.page(around_seq => 10, page_size => 4), '9 10 more', 'at the other, too');
+select is(t.page(around_seq => 99, page_size => 4), '9 10 more', 'beyond the end it is the end');
+select is(
+    parley_api.get_conversation_messages(t.id('talk'), around_seq => 5, page_size => 3) - 'messages',
+    '{"has_more": true, "has_more_before": true, "has_more_after": true, "last_seq": 10, "last_read_seq": 0}',
+    'the page says what lies on both sides, and how far the viewer has read'
+);
+select is(
+    parley_api.get_conversation_messages(t.id('talk'), after_seq => 9) #>> '{messages,0,id}', t.id('m10')::text, 'the messages are what they were'
+);
+
+-- what a viewer may see
+select parley_api.delete_message(t.id('m5')) is null as hidden \gset
+select is(t.page(page_size => 6), '4 6 7 8 9 10 more', 'a page is full though a message is hidden');
+select is(t.page(around_seq => 5, page_size => 2), '4 6 more', 'around a hidden one are its neighbours');
+select is(t.in_view(), '1 2 3 4 6 7 8 9 10', 'the view hides it as well');
+select t.act('ann');
+select is(t.page(page_size => 6), '5 6 7 8 9 10 more', 'from who hid it only');
+select parley_api.send_message(t.id('talk'), 'brief', expires_in => '1 hour') is null as sent \gset
+select is(t.page(after_seq => 9), '10 11', 'a message that expires is shown');
+select t.host();
+update parley.message set expires_at = now() - interval '1 second' where conversation_id = t.id('talk') and seq = 11;
+select t.act('ann');
+select is(t.page(after_seq => 9), '10', 'until it has expired');
+select is(t.in_view(), '1 2 3 4 5 6 7 8 9 10', 'in the view, too');
+select parley_api.add_participants(t.id('talk'), array[t.id('cid')]) is null as added \gset
+select t.act('cid');
+select is(t.page(), '12', 'who joined later sees what came from then on');
+select is(t.page(before_seq => 12), null, 'and nothing before it');
+select is(t.page(around_seq => 3), '12', 'wherever they look');
+select is(t.in_view(), '12', 'in the view, too');
+
+-- as far back as the viewer's own tier reaches
+select t.host();
+create function t.at_days_ago(days integer) returns uuid language sql as $$
+    select overlay(gen_random_uuid()::text placing substr(parley.uuid_v7(now() - make_interval(days => $1))::text, 1, 18) from 1 for 18)::uuid
+$$;
+do $$
+declare
+    v_from date := date_trunc('month', now() - interval '400 days');
+begin
+    -- partitions for the past, which a running deployment has and a new one has not
+    while v_from < date_trunc('month', now()) loop
+        execute format(
+            'create table parley.%I partition of parley.message for values from (%L) to (%L)', 'message_past_' || to_char(v_from, 'YYYY_MM'),
+            parley.uuid_v7_floor(v_from::timestamp at time zone 'UTC'), parley.uuid_v7_floor((v_from + interval '1 month') at time zone 'UTC')
+        );
+        v_from := v_from + interval '1 month';
+    end loop;
+end
+$$;
+update parley.message set id = t.at_days_ago(366) where id = t.id('m1');
+update parley.message set id = t.at_days_ago(364) where id = t.id('m2');
+update parley.message set id = t.at_days_ago(181) where id = t.id('m3');
+update parley.message set id = t.at_days_ago(179) where id = t.id('m4');
+update parley.message set id = t.at_days_ago(31) where id = t.id('m6');
+update parley.message set id = t.at_days_ago(29) where id = t.id('m7');
+select t.act('ann');
+select is(t.page(), '2 3 4 5 6 7 8 9 10 12', 'privileged_plus sees a year');
+select is(t.in_view(), '2 3 4 5 6 7 8 9 10 12', 'in the view, too');
+select t.act('bob');
+select is(t.page(), '4 6 7 8 9 10 12', 'privileged sees half a year');
+select is(t.in_view(), '4 6 7 8 9 10 12', 'in the view, too');
+select t.host();
+update parley.account set tier_name = 'free' where id = t.id('bob');
+select t.act('bob');
+select is(t.page(), '7 8 9 10 12', 'free sees 30 days, from the next statement on');
+select is(t.in_view(), '7 8 9 10 12', 'in the view, too');
+select is(t.page(after_seq => 0, page_size => 2), '7 8 more', 'a page begins where the tier reaches');
+select t.refused('PT404', format('select parley_api.mark_message_as_read(%L)',
+    t.look(format('select id from parley.message where conversation_id = %L and seq = 6', t.id('talk')))), 'what is further back is not found');
+select t.host();
+update parley.tier_limit set amount = null where name = 'retention_days' and tier_name = 'free';
+select t.act('bob');
+select is(t.page(), '1 2 3 4 6 7 8 9 10 12', 'no limit is everything');
+
+select * from finish();
+rollback;

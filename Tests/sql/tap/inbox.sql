@@ -1,0 +1,141 @@
+-- The inbox: pinned first, then recent activity, in pages that neither lose nor repeat a conversation.
+begin;
+select plan(52);
+\ir ../people.psql
+update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
+
+create function t.inbox(cursor text default null, size integer default 50, filter text default 'all') returns text language sql as $$
+    select string_agg(c ->> 'title', ' ' order by n)
+    from jsonb_array_elements(parley_api.get_user_conversations(filter, cursor => $1, page_size => $2) -> 'conversations')
+        with ordinality as x (c, n)
+$$;
+
+create function t.next(cursor text, size integer) returns text language sql as $$
+    select parley_api.get_user_conversations(cursor => $1, page_size => $2) ->> 'next_cursor'
+$$;
+
+create function t.found(search text default null, context_type text default null, context_id text default null) returns text language sql as $$
+    select string_agg(c ->> 'title', ' ' order by c ->> 'title')
+    from jsonb_array_elements(
+        parley_api.get_user_conversations(search => $1, context_type => $2, context_id => $3) -> 'conversations'
+    ) c
+$$;
+
+select t.act('ann');
+select t.keep('c' || n, parley_api.start_conversation(array[t.id('bob')], 'group', 'c' || n) ->> 'id') from generate_series(1, 7) n;
+select t.keep('direct', parley_api.start_conversation(array[t.id('bob')], context_type => 'listing', context_id => '7') ->> 'id');
+select t.host();
+update parley.conversation c set last_activity_at = now() - interval '1 day' + n * interval '1 second'
+from generate_series(1, 7) n where c.id = t.id('c' || n);
+update parley.conversation c set last_activity_at = now() - interval '2 days' where c.id = t.id('direct');
+update parley.conversation_profile set title = 'direct' where conversation_id = t.id('direct');
+
+-- refused
+select t.act('bob');
+select t.refused('PT400', $$select parley_api.get_user_conversations('spam')$$, 'an unknown filter is refused');
+select t.refused('PT400', $$select parley_api.get_user_conversations(null)$$, 'and no filter');
+select t.refused('PT400', $$select parley_api.get_user_conversations(page_size => 0)$$, 'a page of nothing');
+select t.refused('PT400', $$select parley_api.get_user_conversations(page_size => -1)$$, 'of less than nothing');
+select t.refused('PT400', $$select parley_api.get_user_conversations(page_size => 201)$$, 'of more than 200');
+select t.refused('PT400', $$select parley_api.get_user_conversations(page_size => null)$$, 'or of unknown size');
+select t.refused('PT400', $$select parley_api.get_user_conversations(search => repeat('s', 201))$$, 'a search text of 201 characters');
+select t.refused('PT400', $$select parley_api.get_user_conversations(cursor => '')$$, 'an empty cursor');
+select t.refused('PT400', $$select parley_api.get_user_conversations(cursor => 'forged')$$, 'a made-up one');
+select t.refused('PT400', $$select parley_api.get_user_conversations(cursor => encode('[true]', 'base64'))$$, 'half a one');
+select t.refused('PT400', $$select parley_api.get_user_conversations(cursor => encode('[true, "x", "y"]', 'base64'))$$, 'one of the wrong things');
+select t.refused('PT400', $$select parley_api.get_user_conversations(cursor => encode('[true, "1e400", "11111111-1111-4111-8111-111111111111"]', 'base64'))$$, 'one from the end of time');
+select t.refused('PT400', $$select parley_api.get_user_conversations(cursor => encode('[true, "NaN", "11111111-1111-4111-8111-111111111111"]', 'base64'))$$, 'or of no time');
+select t.refused('PT400', $$select parley_api.get_user_conversations(cursor => encode('\xff', 'base64'))$$, 'or of no text');
+select t.act('eve');
+select is(parley_api.get_user_conversations(), '{"conversations": [], "next_cursor": null}', 'a stranger has an empty inbox');
+
+-- order and pages
+select t.act('bob');
+select is(t.inbox(), 'c7 c6 c5 c4 c3 c2 c1 direct', 'the most recent comes first');
+select parley_api.update_participant_settings(t.id('c2'), pin => true) is null as pinned \gset
+select parley_api.update_participant_settings(t.id('c4'), pin => true) is null as pinned \gset
+select is(t.inbox(), 'c4 c2 c7 c6 c5 c3 c1 direct', 'pinned ones before all others');
+select t.act('ann');
+select is(t.inbox(), 'c7 c6 c5 c4 c3 c2 c1 direct', 'for who pinned them');
+select t.send('c1', 'news') is not null as sent \gset
+select t.act('bob');
+select is(t.inbox(), 'c4 c2 c1 c7 c6 c5 c3 direct', 'a message moves its conversation up');
+select is(t.inbox(null, 3), 'c4 c2 c1', 'a page has as many as asked for');
+select is(t.inbox(t.next(null, 3), 3), 'c7 c6 c5', 'the next one goes on from there');
+select is(t.inbox(t.next(t.next(null, 3), 3), 3), 'c3 direct', 'and so does the one after it');
+select is(t.next(t.next(t.next(null, 3), 3), 3), null, 'the last one says so');
+select is(t.inbox(t.next(null, 1), 50), 'c2 c1 c7 c6 c5 c3 direct', 'a cursor stands between any two');
+select is(t.next(null, 8), null, 'a page that holds all is the last');
+select is(t.inbox(t.next(null, 2), 2), 'c1 c7', 'the pinned ones end where they end');
+select t.host();
+update parley.conversation set last_activity_at = now() - interval '3 hours';
+select t.act('bob');
+with recursive pages (n, titles, cursor) as (
+    select 1, t.inbox(null, 1), t.next(null, 1)
+    union all
+    select n + 1, t.inbox(cursor, 1), t.next(cursor, 1) from pages where cursor is not null and n < 20
+)
+select is((select array[count(*), count(distinct titles)] from pages), '{8,8}', 'the same moment for all loses none and repeats none');
+select t.next(null, 3) as cursor \gset
+select parley_api.update_participant_settings(t.id('c2'), pin => false) is null as unpinned \gset
+select t.act('ann');
+select t.send('c3', 'news') is not null as sent \gset
+select t.act('bob');
+select cmp_ok(length(t.inbox(:'cursor', 50)), '>', 0, 'a cursor stays good while the inbox changes');
+
+-- filters
+select parley_api.mark_as_read(c.id) is null as marked from parley_api.conversations c \g /dev/null
+select is(t.inbox(filter => 'unread'), null, 'nothing is unread');
+select t.act('ann');
+select t.send('c5', 'one') is not null as sent \gset
+select t.act('bob');
+select is(t.inbox(filter => 'unread'), 'c5', 'until there is a message');
+select parley_api.mark_as_unread(t.id('c6')) is null as marked \gset
+select is(t.inbox(filter => 'unread'), 'c5 c6', 'or a conversation is marked');
+select t.send('c7', 'own') is not null as sent \gset
+select is(t.inbox(filter => 'unread'), 'c5 c6', 'an own message is not unread');
+select parley_api.update_participant_settings(t.id('c5'), archive => true) is null as archived \gset
+select is(t.inbox(filter => 'archived'), 'c5', 'what is archived is in the archive');
+select unalike(t.inbox(), '%c5%', 'and not in the inbox');
+select is(t.inbox(filter => 'unread'), 'c6', 'nor among the unread');
+select t.act('ann');
+select is(t.inbox(filter => 'archived'), null, 'for who archived it only');
+
+-- search and context
+select is(t.found(search => 'C7'), 'c7', 'search finds titles in any case');
+select is(t.found(search => '%'), null, 'a percent sign is a percent sign');
+select is(t.found(search => '_7'), null, 'an underscore an underscore');
+select is(t.found(search => '\'), null, 'and a backslash a backslash');
+select is(t.found(search => 'bob'), 'c1 c2 c3 c4 c5 c6 c7 direct', 'search finds the others by name');
+select is(t.found(search => 'ann'), null, 'not oneself');
+select is(t.found(search => '  '), 'c1 c2 c3 c4 c5 c6 c7 direct', 'blanks are no search');
+select is(t.found(context_type => 'listing'), 'direct', 'a kind of context');
+select is(t.found(context_type => 'listing', context_id => '7'), 'direct', 'and one of it');
+select is(t.found(context_type => 'listing', context_id => '8'), null, 'and not another');
+
+-- what it shows
+select t.act('bob');
+select parley_api.get_user_conversations('archived') #> '{conversations,0}' as shown \gset
+select is(:'shown'::jsonb -> 'unread_count', '1', 'with the unread count');
+select is(:'shown'::jsonb #>> '{last_message,content}', 'one', 'the last message');
+select is(jsonb_array_length(:'shown'::jsonb -> 'participants'), 2, 'the participants');
+select is(:'shown'::jsonb -> 'me' -> 'last_read_seq', '0', 'and the caller''s own state');
+select t.keep('message', :'shown'::jsonb #>> '{last_message,id}');
+select parley_api.delete_message(t.id('message')) is null as hidden \gset
+select is(
+    parley_api.get_user_conversations('archived') #> '{conversations,0,last_message}', 'null', 'what the caller has hidden is not the last message'
+);
+select t.act('ann');
+select t.keep('crowd', parley_api.start_conversation(array[t.id('bob'), t.id('cid'), t.id('dan')], 'group', 'crowd') ->> 'id');
+select t.host();
+insert into parley.account (id, tier_name) select gen_random_uuid(), 'free' from generate_series(1, 20);
+insert into parley.participant (conversation_id, user_id) select t.id('crowd'), a.id from parley.account a on conflict do nothing;
+select t.act('ann');
+select is(
+    (select jsonb_build_array(c -> 'participant_count', jsonb_array_length(c -> 'participants'))
+     from jsonb_array_elements(parley_api.get_user_conversations() -> 'conversations') c where c ->> 'id' = t.id('crowd')::text),
+    '[25, 8]', 'of a large group the first eight, and how many there are'
+);
+
+select * from finish();
+rollback;

@@ -1,0 +1,91 @@
+-- System messages: by the server and the host application only, inside the transaction of what they tell of.
+begin;
+select plan(28);
+\ir ../people.psql
+
+-- A host application: five lines of trigger tell the conversation of a booking what happened to it.
+create schema shop;
+create table shop.booking (id bigint primary key, conversation_id uuid not null, status text not null check (status <> 'impossible'));
+create function shop.tell() returns trigger language plpgsql security definer as $$
+begin
+    perform parley_api.send_system_message(new.conversation_id, 'Booking ' || new.status, jsonb_build_object('booking_id', new.id));
+    return new;
+end
+$$;
+create trigger tell after update of status on shop.booking for each row execute function shop.tell();
+
+select t.act('ann');
+select t.keep('talk', parley_api.start_conversation(array[t.id('bob')]) ->> 'id');
+
+-- not by clients
+select t.refused('42501', $$select parley_api.send_system_message(t.id('talk'), 'You won')$$, 'a participant writes no system message');
+select t.refused('PT400', $$select parley_api.send_message(t.id('talk'), 'You won', 'system')$$, 'not as a type either');
+select t.claim('anon', '');
+select t.refused('42501', $$select parley_api.send_system_message(t.id('talk'), 'You won')$$, 'nor does anon');
+
+-- not anything
+select t.claim('service_role', '{"role": "service_role"}');
+select t.refused('PT400', $$select parley_api.send_system_message(null, 'x')$$, 'a conversation is needed');
+select t.refused('PT404', $$select parley_api.send_system_message(t.id('none'), 'x')$$, 'that exists');
+select t.refused('PT400', $$select parley_api.send_system_message(t.id('talk'), '')$$, 'and a text');
+select t.refused('PT400', $$select parley_api.send_system_message(t.id('talk'), null)$$, 'not null');
+select t.refused('PT400', $$select parley_api.send_system_message(t.id('talk'), repeat('x', 5001))$$, 'nor too long');
+select t.refused('PT400', $$select parley_api.send_system_message(t.id('talk'), 'x', '[]')$$, 'metadata is an object');
+select t.refused('PT413', $$select parley_api.send_system_message(t.id('talk'), 'x', jsonb_build_object('m', repeat('x', 8190)))$$, 'of 8 KiB');
+select t.refused('PT400', $$select parley_api.send_system_message(t.id('talk'), 'x', '{"actor_id": "x"}')$$, 'which names no actor');
+select is(t.last_seq('talk'), 0::bigint, 'none of which takes a number');
+
+-- by the host
+select t.last_event_seq('talk') as event_seq \gset
+select is(
+    parley_api.send_system_message(t.id('talk'), 'Welcome', '{"a": 1}') - '{id,conversation_id,created_at}'::text[],
+    '{"seq": 1, "sender_id": null, "sender_role": null, "type": "system", "content": "Welcome", "metadata": {"a": 1}, "mentions": [],
+      "reply_to_id": null, "client_message_id": null, "attachments": [], "reactions": [], "status": "sent", "edited_at": null,
+      "deleted_at": null, "expires_at": null}',
+    'the service role writes one, from nobody'
+);
+select is(t.events_since('talk', :event_seq), 'message:new', 'which is an event like any message');
+select is(t.unread('ann', 'talk'), 1::bigint, 'unread for one');
+select is(t.unread('bob', 'talk'), 1::bigint, 'and the other');
+select t.host();
+update parley.conversation_profile set status = 'locked' where conversation_id = t.id('talk');
+select lives_ok($$select parley_api.send_system_message(t.id('talk'), 'Locked')$$, 'the host''s own SQL writes one, also where clients may not');
+update parley.conversation_profile set status = 'active' where conversation_id = t.id('talk');
+
+-- both or neither
+insert into shop.booking values (7, t.id('talk'), 'requested');
+update shop.booking set status = 'confirmed' where id = 7;
+select is(
+    t.look(format('select content || metadata::text from parley.message where conversation_id = %L and seq = 3', t.id('talk'))),
+    'Booking confirmed{"booking_id": 7}', 'a booking that changes says so in its conversation'
+);
+select t.last_event_seq('talk') as event_seq \gset
+savepoint host_transaction;
+update shop.booking set status = 'cancelled' where id = 7;
+select is(t.last_seq('talk'), 4::bigint, 'within the transaction both are there');
+rollback to host_transaction;
+select is((select status from shop.booking), 'confirmed', 'if it rolls back the booking is as before');
+select is(t.last_seq('talk'), 3::bigint, 'nothing was said');
+select is(t.events_since('talk', :event_seq), null, 'and nobody is told');
+select throws_ok($$update shop.booking set status = 'impossible' where id = 7$$, '23514', null, 'a change that fails');
+select is(t.last_seq('talk'), 3::bigint, 'says nothing');
+update shop.booking set conversation_id = t.id('none') where id = 7;
+select t.refused('PT404', $$update shop.booking set status = 'paid' where id = 7$$, 'and a message that fails');
+select is((select status from shop.booking), 'confirmed', 'changes no booking');
+
+-- in the transaction of a client, too
+update shop.booking set conversation_id = t.id('talk') where id = 7;
+grant usage on schema shop to authenticated;
+grant select, update on shop.booking to authenticated;
+select t.act('bob');
+update shop.booking set status = 'accepted' where id = 7;
+select is(
+    parley_api.get_conversation_messages(t.id('talk'), after_seq => 3) #>> '{messages,0,content}', 'Booking accepted',
+    'a change by a user speaks through the trigger'
+);
+select is(
+    parley_api.get_conversation_messages(t.id('talk'), after_seq => 3) #> '{messages,0,sender_id}', 'null', 'as the system, not as the user'
+);
+
+select * from finish();
+rollback;
