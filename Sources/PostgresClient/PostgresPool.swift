@@ -52,9 +52,16 @@ public final class PostgresPool: Sendable {
     ///
     /// Cancelling the task does not cut it short: a transaction that was sent has an outcome, and that is returned.
     public func run(_ transaction: Transaction) async throws(PostgresError) -> [ResultSet] {
-        let result = await withCheckedContinuation { continuation in
-            self.submit(transaction) { continuation.resume(returning: $0) }
+        // The result goes through a lock, not through the continuation: when it is there before the task has suspended,
+        // the runtime hands it over in a way that ThreadSanitizer cannot see, and reports a race that is none.
+        let answer = Locked(Result<[ResultSet], PostgresError>?.none)
+        await withCheckedContinuation { continuation in
+            self.submit(transaction) { result in
+                answer.withLock { $0 = result }
+                continuation.resume()
+            }
         }
+        guard let result = answer.withLock({ $0 }) else { preconditionFailure("resumed without an answer") }
         return try result.get()
     }
 

@@ -50,3 +50,41 @@ extension PostgresPool {
             """, [applicationName])
     }
 }
+
+/// A statement that runs until the test lets it go: no test has to guess how long something takes.
+struct Gate {
+    let schema: String
+    /// Waits for the gate.
+    var waiting: Statement { Statement("select \(self.schema).wait_for_gate()") }
+
+    init(_ pool: PostgresPool, _ schema: String) async throws {
+        self.schema = schema
+        let body = """
+            begin loop exit when exists (select from \(schema).gate); perform pg_sleep(0.01); end loop; end
+            """
+        _ = try await pool.run(
+            Transaction([
+                Statement("create table \(schema).gate (is_open boolean)"),
+                Statement("create function \(schema).wait_for_gate() returns void language plpgsql as $$\(body)$$"),
+            ]))
+    }
+
+    /// Through another pool when the first is busy waiting.
+    func open(_ pool: PostgresPool) async throws {
+        try await pool.run("insert into \(self.schema).gate values (true)")
+    }
+}
+
+/// A pool for what the tested pool must not do itself.
+func withHelper<Value>(_ body: (PostgresPool) async throws -> Value) async throws -> Value {
+    let helper = PostgresPool(
+        try TestDatabase.owner(), size: 1, maxQueued: 100, log: Log(label: "test", sink: { _ in }))
+    do {
+        let value = try await body(helper)
+        await helper.shutdown()
+        return value
+    } catch {
+        await helper.shutdown()
+        throw error
+    }
+}

@@ -22,17 +22,21 @@ import Testing
             return Kept(connection)
         }
         let end = ContinuousClock.now + .seconds(3)
+        // However slow the machine is.
+        let fewest = 10
         try await withThrowingTaskGroup(of: Void.self) { group in
             for index in 0..<24 {
                 group.addTask {
                     // Two writers have a conversation of their own and hold its lock for up to 2 s.
                     let holds = index < 2
-                    repeat {
+                    var written = 0
+                    while ContinuousClock.now < end || (!holds && written < fewest) {
+                        written += 1
                         try await writer.write(
                             to: writer.conversations[holds ? index : 2 + index % 6],
                             hold: .milliseconds(Int.random(in: holds ? 500...2000 : 0...20)),
                             rollback: Int.random(in: 0..<4) == 0)
-                    } while ContinuousClock.now < end
+                    }
                 }
             }
             try await group.waitForAll()
@@ -56,6 +60,7 @@ import Testing
         let tails = [TailProbe(configuration), TailProbe(configuration)]
         for tail in tails { #expect(try await tail.isLive()) }
         let crashes = Locked(0)
+        let commits = Locked(0)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for index in 0..<12 {
                 group.addTask {
@@ -65,6 +70,7 @@ import Testing
                                 [LogWriter.append(writer.conversations[index % 6])]
                                 + (Int.random(in: 0..<3) == 0 ? [Statement("select 1 / $1::int", ["0"])] : [])
                             _ = try await writer.pool.run(Transaction(statements, timeout: .seconds(30)))
+                            commits.withLock { $0 += 1 }
                         } catch {
                             // Failed, or of unknown outcome: what counts is what the log says in the end.
                         }
@@ -72,8 +78,8 @@ import Testing
                 }
             }
             group.addTask {
-                for _ in 0..<4 {
-                    try await Task.sleep(for: .milliseconds(400))
+                for crash in 1...4 {
+                    _ = try await eventually(within: .seconds(30)) { commits.withLock { $0 } > crash * 50 }
                     try await cluster.kill9()
                     try await cluster.restart()
                     crashes.withLock { $0 += 1 }
