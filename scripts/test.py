@@ -164,7 +164,7 @@ def check_coverage(ran: dict[str, list[str]]) -> list[str]:
         if columns[0] in seen:
             problems.append(f"coverage.tsv:{number}: {columns[0]} stands twice")
         seen.add(columns[0])
-        for test in columns[3].split(" "):
+        for test in columns[3].split(" ; "):
             path, _, name = test.partition("::")
             if not (ROOT / path).exists():
                 problems.append(f"coverage.tsv:{number}: {path} does not exist")
