@@ -1,0 +1,117 @@
+-- Plans: a conversation of 10,000 messages among many opens by index alone, and touches as many rows as it shows.
+begin;
+select plan(22);
+\ir ../people.psql
+
+-- Everything the plan of a statement does: one row per node, and what it read.
+create function t.nodes(query text) returns table (node text, relation text, rows numeric, removed numeric, node_plan jsonb)
+language plpgsql as $$
+declare
+    v_plan json;
+begin
+    execute 'explain (analyze, verbose, timing off, summary off, format json) ' || query into v_plan;
+    return query
+    with recursive nodes (n) as (
+        select v_plan::jsonb #> '{0,Plan}'
+        union all
+        select c from nodes, jsonb_array_elements(n -> 'Plans') c
+    )
+    select
+        n ->> 'Node Type', n ->> 'Relation Name', (n ->> 'Actual Rows')::numeric * (n ->> 'Actual Loops')::numeric,
+        coalesce((n ->> 'Rows Removed by Filter')::numeric, 0) * (n ->> 'Actual Loops')::numeric, n - 'Plans'
+    from nodes;
+end
+$$;
+
+-- Rows read from tables and indexes by anything that happens inside a statement, functions included.
+create function t.read_by(query text, relation text default '') returns bigint language plpgsql as $$
+declare
+    v_before bigint;
+begin
+    v_before := t.tuples(relation);
+    execute query;
+    return t.tuples(relation) - v_before;
+end
+$$;
+
+create function t.tuples(relation text) returns bigint language sql security definer as $$
+    select sum(pg_stat_get_xact_tuples_returned(c.oid))::bigint + sum(pg_stat_get_xact_tuples_fetched(c.oid))::bigint
+    from pg_catalog.pg_class c
+    where c.relnamespace = 'parley'::regnamespace and c.relkind in ('r', 'i') and c.relname ~ ('^' || $1)
+$$;
+
+select t.act('ann');
+select t.keep('long', parley_api.start_conversation(array[t.id('bob')], 'group') ->> 'id');
+select t.host();
+-- 10,000 messages in one conversation and 50,000 in 5,000 others, in the partition of this month
+insert into parley.account (id, tier_name) select md5('user ' || n)::uuid, 'free' from generate_series(1, 10000) n;
+insert into parley.conversation (id, last_seq) select md5('conversation ' || n)::uuid, 10 from generate_series(1, 5000) n;
+insert into parley.conversation_profile (conversation_id, type) select md5('conversation ' || n)::uuid, 'direct' from generate_series(1, 5000) n;
+insert into parley.participant (conversation_id, user_id)
+select md5('conversation ' || n)::uuid, md5('user ' || 2 * n - i)::uuid from generate_series(1, 5000) n, generate_series(0, 1) i;
+insert into parley.participant (conversation_id, user_id) select md5('conversation ' || n)::uuid, t.id('bob') from generate_series(1, 50) n;
+select date_trunc('month', now() at time zone 'UTC') at time zone 'UTC' as month \gset
+insert into parley.message (id, conversation_id, seq, sender_id, created_at, type, content)
+select
+    parley.uuid_v7(:'month'::timestamptz + (now() - :'month'::timestamptz) * n / 10000), t.id('long'), n, t.id('ann'), now(), 'text', 'message ' || n
+from generate_series(1, 10000) n;
+insert into parley.message (id, conversation_id, seq, sender_id, created_at, type, content)
+select
+    parley.uuid_v7(:'month'::timestamptz + (now() - :'month'::timestamptz) * n / 10), md5('conversation ' || c)::uuid, n, md5('user ' || 2 * c)::uuid,
+    now(), 'text', 'message ' || n
+from generate_series(1, 10) n, generate_series(1, 5000) c;
+insert into parley.event (event_seq, message_seq, conversation_id, actor_id, message_id, kind, xid)
+select row_number() over (partition by m.conversation_id order by m.seq) + 1000, m.seq, m.conversation_id, m.sender_id, m.id, 'message:new', '3' from parley.message m;
+update parley.conversation set last_seq = 10000, last_event_seq = 11000 where id = t.id('long');
+insert into parley.message_hidden (conversation_id, user_id, seq, message_id, own)
+select m.conversation_id, t.id('bob'), m.seq, m.id, false from parley.message m where m.conversation_id = t.id('long') and m.seq % 1000 = 0;
+analyze parley.account, parley.conversation, parley.conversation_profile, parley.participant, parley.message, parley.event, parley.message_hidden;
+
+-- the newest page through the view, as PostgREST asks for it
+select t.act('bob');
+create temp table page as select * from t.nodes(format('select * from parley_api.messages where conversation_id = %L order by seq desc limit 50', t.id('long')));
+select is_empty($$select * from page where relation ~ '^(participant|conversation|account)' and node ~ 'Seq Scan'$$, 'nothing else is read from end to end');
+select is((select rows from page limit 1), 50::numeric, 'the newest page of the view has 50 messages');
+-- a partition without a page is read from end to end, which is nothing
+select is_empty($$select * from page where relation ~ '^message_2' and rows + removed > 0 and node !~ '^(Index|Bitmap)'$$, 'found by index alone');
+-- Row-level security hides from the planner how many messages it leaves, so that PostgreSQL 15 looks at the conversation
+-- before it takes 50. get_conversation_messages, below, is the way that does not.
+select cmp_ok((select sum(rows + removed) from page where relation ~ '^message_2'), '<=', 10000::numeric, 'without a look at any other conversation');
+select matches(
+    (select string_agg(concat(node_plan ->> 'Index Cond', node_plan ->> 'Recheck Cond'), ' ') from page where relation ~ '^message_2' and rows > 0),
+    'conversation_id = ', 'the index is that of the conversation'
+);
+select is_empty(
+    $$select * from page where relation ~ '^message_2' and concat(node_plan ->> 'Filter', node_plan ->> 'Index Cond') ~ 'parley\.\w+\('$$,
+    'no function runs for each message'
+);
+select cmp_ok((select sum(rows) from page where node in ('Function Scan', 'ProjectSet')), '<=', 60::numeric, 'the conversations of the caller are looked up once');
+select is_empty(
+    $$select * from page where node_plan ->> 'Subplan Name' like 'InitPlan%' and (node_plan ->> 'Actual Loops')::int > 1$$, 'and so is all else that does not depend on the row'
+);
+select isnt_empty($$select * from page where node_plan ->> 'Subplan Name' like 'InitPlan%'$$, 'which are initial plans');
+
+-- everything a user can see, for the policies of the other tables
+create temp table inbox as select * from t.nodes('select * from parley_api.conversations order by last_activity_at desc limit 20');
+select is_empty($$select * from inbox where concat(node_plan ->> 'Filter', node_plan ->> 'Index Cond') ~ 'parley\.\w+\('$$, 'no function runs for each conversation');
+select cmp_ok((select sum(rows + removed) from inbox where relation in ('conversation')), '<=', 51::numeric, 'only one''s own are read');
+create temp table people as select * from t.nodes(format('select * from parley_api.participants where conversation_id = %L', t.id('long')));
+select is_empty($$select * from people where node ~ 'Seq Scan'$$, 'who is in a conversation is read by index');
+select is_empty($$select * from people where concat(node_plan ->> 'Filter', node_plan ->> 'Index Cond') ~ 'parley\.\w+\('$$, 'without a function for each');
+create temp table one as select * from t.nodes(format('select * from parley_api.conversations where id = %L', t.id('long')));
+select is_empty($$select * from one where node ~ 'Seq Scan'$$, 'and so is one conversation');
+
+-- through the functions, seen by what they read: tables and indexes, everything of schema parley
+select cmp_ok(t.read_by(format('select parley_api.get_conversation_messages(%L)', t.id('long'))), '<', 300::bigint,
+    'get_conversation_messages reads what it shows, of 10,000 messages');
+select cmp_ok(t.read_by(format('select parley_api.get_conversation_messages(%L, before_seq => 5000)', t.id('long'))), '<', 300::bigint,
+    'in the middle as well');
+select cmp_ok(t.read_by(format('select parley_api.get_conversation_messages(%L, around_seq => 5000)', t.id('long'))), '<', 300::bigint, 'and around');
+select cmp_ok(t.read_by(format('select parley_api.get_events(%L, 9000, 50)', t.id('long'))), '<', 600::bigint, 'get_events');
+select cmp_ok(t.read_by(format('select parley_api.mark_as_read(%L, 9000)', t.id('long'))), '<', 100::bigint, 'mark_as_read over 9,000 messages');
+select cmp_ok(t.read_by(format('select parley_api.send_message(%L, %L)', t.id('long'), 'x')), '<', 50::bigint, 'and send_message');
+select is(t.read_by('select parley_api.get_unread_counts()', 'message_2'), 0::bigint, 'get_unread_counts looks at no message');
+select is(t.read_by('select parley_api.get_unread_counts()', 'event'), 0::bigint, 'and at no event');
+
+select * from finish();
+rollback;
