@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -19,6 +20,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = ROOT / ".venv" / "bin" / "python"
+# Seconds for one suite, building included; the slowest takes a quarter of it on two shared cores.
+TIME_LIMIT = 1200
 
 
 @dataclass
@@ -121,27 +124,31 @@ def run(suite: Suite) -> tuple[Report, float]:
         started = subprocess.run([cluster, "start"], check=True, stdout=subprocess.PIPE, text=True).stdout
         environment |= exports(started)
     began = time.monotonic()
-    output: list[str] = []
+    (ROOT / ".build").mkdir(exist_ok=True)
+    log = ROOT / ".build" / f"test-{suite.name}.log"
+    timed_out = False
     try:
-        with subprocess.Popen(
-            suite.command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            errors="replace",
+        with log.open("w") as file, subprocess.Popen(
+            suite.command, cwd=ROOT, env=environment, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
         ) as process:
-            assert process.stdout is not None
-            for line in process.stdout:
-                output.append(line)
+            try:
+                process.wait(TIME_LIMIT)
+            except subprocess.TimeoutExpired:
+                timed_out = True
+                # Its whole session: the suite and what it started.
+                os.killpg(process.pid, signal.SIGKILL)
         took = time.monotonic() - began
     finally:
         if suite.cluster:
             subprocess.run([cluster, "stop"], env=environment, check=True)
-    text = "".join(output)
+    text = log.read_text(errors="replace")
     report = suite.read(text)
-    if process.returncode != 0:
+    if timed_out:
+        report.problems.append(f"not finished after {TIME_LIMIT} s")
+    elif process.returncode != 0:
         report.problems.append(f"exit code {process.returncode}")
     if len(report.passed) < suite.minimum:
         report.problems.append(f"{len(report.passed)} tests ran, {suite.minimum} expected")
-    (ROOT / ".build").mkdir(exist_ok=True)
-    (ROOT / ".build" / f"test-{suite.name}.log").write_text(text)
     if report.problems:
         print(text[-20000:])
         for problem in report.problems[:40]:
