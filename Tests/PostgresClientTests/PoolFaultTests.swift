@@ -127,7 +127,7 @@ import Testing
             size: 4, maxQueued: 1000, log: Log(label: "test", sink: { _ in }))
         try await pool.run("create schema s")
         try await pool.run("create table s.t (a int)")
-        let history = try await Self.load(pool, "s", untilUnknown: 10) {
+        let history = try await Self.load(pool, "s", untilUnknown: 5) {
             try await cluster.kill9()
             try await cluster.restart()
             try await Task.sleep(for: .milliseconds(300))
