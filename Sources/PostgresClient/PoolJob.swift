@@ -25,6 +25,9 @@ final class PoolJob {
     /// Times it was sent again for reasons of the link, not of its own.
     var linkRetries = 0
 
+    /// The caller was told. It may still be in flight: out of time behind another transaction.
+    private(set) var isComplete = false
+
     // Since it was sent last:
     var items: [Item] = []
     var answered = 0
@@ -66,5 +69,10 @@ final class PoolJob {
         self.wasHitByCancel = false
     }
 
-    func complete(_ result: Result<[ResultSet], PostgresError>) { self.submission?.completion(result) }
+    /// Tells the caller, once; what comes later is dropped.
+    func complete(_ result: Result<[ResultSet], PostgresError>) {
+        guard !self.isComplete else { return }
+        self.isComplete = true
+        self.submission?.completion(result)
+    }
 }

@@ -21,6 +21,8 @@ final class PoolLink {
     /// Takes no more transactions; to be closed when the last one is answered.
     var isRetiring = false
     private(set) var isLost = false
+    /// It was of use at least once.
+    private(set) var hasAnswered = false
     /// What the server said when it ended the session.
     private(set) var farewell: PostgresError?
 
@@ -144,7 +146,10 @@ final class PoolLink {
                 guard job.answered == job.items.count else { return self.lose() }
                 self.inFlight.removeFirst()
                 self.headSince = now
+                // A cancel request that did not hit it may be on its way still, and hit any transaction to come.
+                if self.cancelledAt != nil, job.error?.sqlState != "57014" { self.isRetiring = true }
                 self.cancelledAt = nil
+                self.hasAnswered = true
                 ended(job)
             } else {
                 self.take(result, for: job)

@@ -106,7 +106,7 @@ final class PoolLoop {
         while let job = self.queue.first, let link = self.freeLink(for: job, now: now) {
             if link.inFlight.isEmpty, link.hasUnreadInput {
                 self.receive(link)
-                continue
+                if link.isLost || link.isRetiring { continue }
             }
             _ = self.queue.popFirst()
             link.send(job, worthPreparing: { self.popularity.isPopular($0) }, now: now)
@@ -137,6 +137,7 @@ final class PoolLoop {
     }
 
     private func answered(_ job: PoolJob, on link: PoolLink, now: ContinuousClock.Instant) {
+        self.backoff.reset()
         guard let submission = job.submission else {
             // Our rollback: if even that failed, the session is of no use.
             if job.error != nil { link.isRetiring = true }
@@ -153,6 +154,7 @@ final class PoolLoop {
                         .protocolViolation, message: "a statement opened a transaction", outcomeUnknown: true))
             }
         }
+        if job.isComplete { return }
         guard let error = job.error else {
             self.statistics.transactions += 1
             return job.complete(.success(job.results))
@@ -202,11 +204,16 @@ final class PoolLoop {
                 if cancelledAt + Self.cancelGrace <= now {
                     link.lose()
                     self.replace(link)
+                    continue
                 }
             } else if let head = link.inFlight.first, head.deadline <= now {
                 head.timedOut = true
                 for job in link.inFlight { job.wasHitByCancel = true }
                 link.requestCancel(now: now)
+            }
+            // Behind another one it cannot be cancelled; its caller need not wait for that one too.
+            for job in link.inFlight.dropFirst() where job.deadline + Self.cancelGrace <= now && !job.isComplete {
+                self.fail(job, self.noAnswer(job))
             }
         }
     }
@@ -261,14 +268,21 @@ final class PoolLoop {
             }
             self.slots[slot] = .up(link)
             self.statistics.connects += 1
-            self.backoff.reset()
-            if self.downSince != nil { self.log.info("postgres pool connected") }
+            if self.downSince != nil {
+                self.log.info("postgres pool connected")
+                for (index, other) in self.slots.enumerated() {
+                    if case .down = other { self.slots[index] = .down(retryAt: now) }
+                }
+            }
             self.downSince = nil
             self.connectError = nil
         case .connectFailed(let slot, let error):
             self.slots[slot] = .down(retryAt: now + self.backoff.next())
+            // The same reason for many connections, again and again, is one line.
+            if self.connectError?.message != error.message {
+                self.log.warning("postgres connection failed", [("error.message", error.message)])
+            }
             self.connectError = error
-            self.log.warning("postgres connection failed", [("error.code", error.code.description)])
         }
     }
 
@@ -277,7 +291,8 @@ final class PoolLoop {
         let index = self.slots.firstIndex { if case .up(let other) = $0 { other === link } else { false } }
         guard let index else { return }
         let now = ContinuousClock.now
-        self.slots[index] = .down(retryAt: now)
+        // At once, unless connections are made and lost again without any use.
+        self.slots[index] = .down(retryAt: link.hasAnswered ? now : now + self.backoff.next())
         if self.links.isEmpty { self.downSince = now }
         if link.isLost {
             self.log.warning(
@@ -291,10 +306,8 @@ final class PoolLoop {
     }
 
     private func settle(_ job: PoolJob, after link: PoolLink) {
-        if job.timedOut {
-            return self.fail(
-                job, PostgresError(.timeout, message: "no answer in time", outcomeUnknown: !job.isReadOnly))
-        }
+        if job.isComplete { return }
+        if job.timedOut { return self.fail(job, self.noAnswer(job)) }
         if (!job.wasSentWhole || job.isReadOnly) && job.linkRetries < 3 {
             job.linkRetries += 1
             return self.queue.prepend(job)
@@ -304,6 +317,10 @@ final class PoolLoop {
             PostgresError(
                 .connectionLost, sqlState: link.farewell?.sqlState, message: link.lastMessage,
                 outcomeUnknown: job.wasSentWhole && !job.isReadOnly))
+    }
+
+    private func noAnswer(_ job: PoolJob) -> PostgresError {
+        PostgresError(.timeout, message: "no answer in time", outcomeUnknown: !job.isReadOnly)
     }
 
     // MARK: End

@@ -76,6 +76,27 @@ import Testing
         }
     }
 
+    /// One that was sent behind a slow one answers in its own time, even if only that it does not know.
+    @Test func nobodyWaitsLongerForTheOneBefore() async throws {
+        try await withPool(size: 1) {
+            $0.pipelineDepth = 8
+            $0.pipelineWindow = .seconds(60)
+        } _: { (pool, schema, _) async throws in
+            let gate = try await Gate(pool, schema)
+            try await pool.run("create table \(schema).t (a int)")
+            async let slow = pool.run(Transaction([gate.waiting], timeout: .seconds(90)))
+            #expect(try await eventually { pool.statistics.inFlight == 1 })
+            let error = await pool.failure(
+                of: Transaction([Statement("insert into \(schema).t values (1)")], timeout: .milliseconds(200)))
+            #expect(error?.code == .timeout)
+            #expect(error?.outcomeUnknown == true)
+            try await withHelper { try await gate.open($0) }
+            _ = try await slow
+            // Indeed it could not be known: it was run later.
+            #expect(try await pool.int("select count(*) from \(schema).t") == 1)
+        }
+    }
+
     @Test func withoutAServerTransactionsFailInTime() async throws {
         var configuration = PostgresConfiguration(url: "postgresql://nobody@127.0.0.1:1/none")
         configuration.connectionWait = .milliseconds(300)

@@ -133,7 +133,11 @@ actor TailRunner {
         if error.code != .shutdown {
             self.settings.log.warning(
                 "tail disconnected",
-                [("error.code", error.code.description), ("error.sqlstate", error.sqlState ?? "")])
+                [
+                    ("error.code", error.code.description), ("error.sqlstate", error.sqlState ?? ""),
+                    // Why no connection can be made quotes nobody's messages; other texts might.
+                    ("error.message", error.code == .connectFailed ? error.message : ""),
+                ])
         }
         return .disconnected
     }
