@@ -22,6 +22,8 @@ public struct Channel: Sendable {
     let hearsItself: Bool
     /// The `response` of the join, kept until it is answered.
     var joinResponse: [UInt8]
+    /// The changes of a table that the join asked for and nobody serves, kept until the client is told.
+    var unservedChanges: String?
     /// A newer token that the database has not confirmed yet.
     var refreshing: SessionToken?
     var presenceCalls: UInt16 = 0

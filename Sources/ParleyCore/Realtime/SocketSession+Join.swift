@@ -45,6 +45,10 @@ extension SocketSession {
         let token = try self.token(config.accessToken, context: context, verify: verify)
         guard context.database == .ready else { throw .unavailable }
         let topic = Topic(subTopic: subTopic)
+        // An `event_seq` counts within one conversation: elsewhere a client would wait for what never comes.
+        if case .after = config.replay {
+            guard case .conversation = topic else { throw .replayParameters }
+        }
         guard Self.mayAsk(for: topic, token) else { throw .unauthorized(subTopic) }
 
         self.lastSerial &+= 1
@@ -55,12 +59,25 @@ extension SocketSession {
             presenceKey: config.presenceEnabled ? Self.presenceKey(config.presenceKey) : config.presenceKey ?? "",
             state: .joining(ref: message.ref, joinRef: message.joinRef, deferred: []),
             joinRef: message.joinRef ?? message.ref, ack: config.acknowledges, hearsItself: config.receivesOwn,
-            joinResponse: config.joinResponse)
+            joinResponse: config.joinResponse, unservedChanges: config.postgresChanges.first?.summary)
         return (
             channel,
             Authorization(
                 channel: id, topic: topic, token: token, replay: config.replay, isRefresh: false)
         )
+    }
+
+    /// Tells a client that asked for changes of tables that there are none, as upstream tells of a table that it does not
+    /// serve; the channel lives on. Not in version 1.0.0: the Python client takes the message for a failed channel, and
+    /// would join again every second.
+    func refuseChanges(_ channel: Channel) -> [SessionAction] {
+        guard self.version != .v1, let changes = channel.unservedChanges else { return [] }
+        return [
+            .send(
+                RealtimeCodec.system(
+                    self.version, topic: channel.name, extension: ProtocolText.Extension.postgresChanges,
+                    status: .error, message: ProtocolText.System.noPostgresChanges(changes)))
+        ]
     }
 
     /// What the access rule would refuse whatever the database says; spares it the question.

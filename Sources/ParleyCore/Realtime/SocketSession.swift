@@ -93,7 +93,9 @@ public struct SocketSession: Sendable {
         case .allowed:
             self.channels[index].state = .joined
             self.channels[index].joinResponse = []
+            self.channels[index].unservedChanges = nil
             var actions = [self.reply(to: join, ok: channel.joinResponse), .goLive(channel.id)]
+            actions += self.refuseChanges(channel)
             for message in deferred {
                 guard let index = self.index(of: channel.id) else { break }
                 actions += self.receive(message, at: index, context: context, verify: verify)

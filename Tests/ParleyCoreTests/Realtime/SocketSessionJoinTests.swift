@@ -56,6 +56,10 @@ import Testing
                 "UnableToReplayMessages: Replay params are not valid"
             ),
             (
+                #"{"private":true,"broadcast":{"replay":{"after":3}}}"#, "alice", SessionHarness.inbox,
+                "UnableToReplayMessages: Replay params are not valid"
+            ),
+            (
                 #"{"private":true}"#, "bob", SessionHarness.inbox,
                 "Unauthorized: You do not have permissions to read from this Channel topic: "
                     + "user:00000000-0000-4000-8000-00000000000a"
@@ -72,6 +76,31 @@ import Testing
         #expect(question == nil)
         #expect(try reason(actions) == expected)
         #expect(harness.session.channels.isEmpty)
+    }
+
+    @Test(arguments: [SerializerVersion.v1, .v2])
+    func changesOfTablesAreEchoedAndNotServed(version: SerializerVersion) throws {
+        var harness = SessionHarness(version)
+        let wanted = #"{"event":"*","schema":"public","table":"t","filter":"id=eq.1"}"#
+        let question = try #require(
+            try harness.ask(#"{"private":true,"postgres_changes":[\#(wanted)]}"#).question)
+        let actions = harness.answer(question)
+        let sent = frames(actions)
+        #expect(sent[0].contains(#""table":"t","filter":"id=eq.1","id":"#))
+        #expect(actions[1] == .goLive(question.channel))
+        #expect(harness.session.channel(question.channel)?.isJoined == true)
+        // The Python client, of version 1.0.0, would join again for ever.
+        guard version == .v2 else {
+            #expect(sent.count == 1)
+            return
+        }
+        let system = try JSONValue.parse([UInt8](sent[1].utf8)).array
+        #expect(system?[3].string == "system")
+        #expect(system?[4]["extension"]?.string == "postgres_changes")
+        #expect(system?[4]["status"]?.string == "error")
+        #expect(
+            system?[4]["message"]?.string?.hasSuffix(
+                #"[event: *, schema: public, table: t, filters: ["id=eq.1"], select: nil]"#) == true)
     }
 
     @Test func opaqueAndAbsentTokensMeanTheKeyOfTheSocket() throws {
