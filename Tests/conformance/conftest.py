@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
+from frames import Room  # noqa: E402
 from parley import Cluster, Worker  # noqa: E402
 
 
@@ -54,3 +56,9 @@ class People:
 @pytest.fixture
 def people(cluster, worker):
     return People(cluster, worker)
+
+
+@pytest_asyncio.fixture
+async def room(people):
+    async with Room(people) as room:
+        yield room
