@@ -40,9 +40,9 @@ class FrameSocket(Socket):
 class Room:
     """A conversation with Alice and Bob, and sockets in it."""
 
-    def __init__(self, people):
+    def __init__(self, people, conversation: str | None = None):
         self.people = people
-        self.id = people.conversation("Alice", "Bob")
+        self.id = conversation or people.conversation("Alice", "Bob")
         self.topic = f"conversation:{self.id}"
         self.sockets: list[FrameSocket] = []
 
