@@ -27,7 +27,7 @@ cleanup() {
 unset PARLEY_TEST_CLUSTER
 trap cleanup EXIT
 eval "$("$cluster" start)"
-psql -X -q -v ON_ERROR_STOP=1 -d "$PARLEY_SUPERUSER_URL" -f "$here/isolation/setup.sql"
+psql -X -q -v ON_ERROR_STOP=1 -d "$PARLEY_SUPERUSER_URL" -f "$here/isolation/setup.psql"
 
 # The tests of an output are its permutations; `starting permutation: a b c` is the name of one. Splits a file into one
 # file per permutation, in a directory.
