@@ -55,14 +55,19 @@ stable
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-    -- the claims and the database role must both say so: a claim alone gives no rights
+    -- The claims and the database role must both say so: a claim alone gives no rights, nor does a role that merely is
+    -- not one of the known ones. Inherited membership counts: parley_worker may become the service role, but is not it.
     select
         parley.current_user_id() is null
         and parley.current_role_name() not in ('anon', 'authenticated')
-        and coalesce(nullif(current_setting('role', true), 'none'), session_user::text) not in ('anon', 'authenticated')
+        and (
+            pg_has_role(r.name, 'service_role', 'usage')
+            or pg_has_role(r.name, (select n.nspowner from pg_namespace as n where n.nspname = 'parley'), 'usage')
+        )
+    from (select coalesce(nullif(current_setting('role', true), 'none'), session_user::text)::name as name) as r
 $$;
 comment on function parley.is_host() is
-'True if the caller is the host application itself: the service role, or plain SQL without a user.';
+'True if the caller is the host application itself: a role with the rights of the service role or of the schema''s owner, without a user.';
 revoke all on function parley.is_host() from public;
 
 create or replace function parley.token_is_valid(tokens_valid_after timestamptz)

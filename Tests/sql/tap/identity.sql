@@ -1,6 +1,6 @@
 -- Who is calling: claims that name nobody are nobody, whatever else they say.
 begin;
-select plan(40);
+select plan(43);
 \ir ../people.psql
 
 create function t.signed_in(claims text) returns boolean language plpgsql as $$
@@ -106,6 +106,22 @@ select t.refused('42501', $$select parley_api.send_message(t.id('none'), 'hello'
 select t.claim('authenticated', '{"role": "authenticated"}');
 select t.refused(
     '42501', $$select parley_api.start_conversation(array[t.id('ann'), t.id('bob')])$$, 'a token without a user is not the host'
+);
+-- a role of the deployment's own: it may do what authenticated may, and a token may name its user otherwise than by uuid
+select t.host();
+create role moderator;
+grant authenticated to moderator;
+create role backend;
+grant service_role to backend;
+select t.claim('moderator', '{"role": "moderator", "sub": "auth0|42"}');
+select t.refused(
+    '42501', $$select parley_api.start_conversation(array[t.id('ann'), t.id('bob')])$$,
+    'a role that merely has another name is not the host'
+);
+select t.refused('42501', $$select parley_api.add_participants(t.id('talk'), array[t.id('eve')])$$, 'and adds nobody');
+select t.claim('backend', '');
+select isnt(
+    parley_api.start_conversation(array[t.id('ann'), t.id('bob')]) ->> 'id', null, 'a role with the rights of the service role is'
 );
 
 -- a plan made for one role does not serve another
