@@ -181,6 +181,8 @@ begin
     where p.conversation_id = send_message.conversation_id and p.user_id = v_user_id and p.left_at is null;
     if not found then
         perform parley.require_participant(send_message.conversation_id, parley.require_caller());
+        -- a participant since a moment ago: nothing that decides has been read
+        raise exception using errcode = '40001', message = 'The membership changed while sending.', hint = 'Try again.';
     end if;
     if v_sender.suspended_at is not null
         or v_sender.deleted_at is not null
