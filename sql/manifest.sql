@@ -11,7 +11,7 @@
 \ir apply.sql
 \set version 3
 \set name '0003_messages'
-\set sha256 'f66011b1d636a5226a304b2c4cb37febfbeefe2de773721e6173fe70bc0cb027'
+\set sha256 'a48baa049d2f6e45509938fa276e9c3a85835ebf903bc5c20159890d6ce209a2'
 \set breaking false
 \ir apply.sql
 \set version 4

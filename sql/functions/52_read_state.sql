@@ -22,6 +22,17 @@ begin
             and (
                 m.sender_id = own_messages.user_id
                 or (m.sender_id is null and m.metadata ->> 'actor_id' = own_messages.user_id::text)
+                or (
+                    m.sender_id is null
+                    and m.deleted_at is not null
+                    and exists (
+                        select from parley.message_tombstone as t
+                        where
+                            t.conversation_id = m.conversation_id
+                            and t.seq = m.seq
+                            and t.sender_id = own_messages.user_id
+                    )
+                )
             )
     );
 end;

@@ -197,8 +197,15 @@ begin
             hint = 'It can still be deleted for yourself.';
     end if;
     perform parley.keep_revision(v_message, retract_message.user_id, 'deleted');
+    -- a system message counts as read by whoever caused it, so here it counts as theirs
     insert into parley.message_tombstone (conversation_id, seq, message_id, sender_id, deleted_by)
-    values (v_message.conversation_id, v_message.seq, v_message.id, v_message.sender_id, retract_message.user_id);
+    values (
+        v_message.conversation_id,
+        v_message.seq,
+        v_message.id,
+        coalesce(v_message.sender_id, (v_message.metadata ->> 'actor_id')::uuid),
+        retract_message.user_id
+    );
     update parley.message as m
     set content = null, metadata = null, mentions = null, deleted_at = clock_timestamp()
     where m.id = v_message.id

@@ -111,7 +111,7 @@ is 'Messages deleted for everyone: lets unread counts leave them out without loo
 comment on column parley.message_tombstone.conversation_id is 'The conversation.';
 comment on column parley.message_tombstone.seq is 'seq of the deleted message.';
 comment on column parley.message_tombstone.message_id is 'The deleted message.';
-comment on column parley.message_tombstone.sender_id is 'Who had sent it.';
+comment on column parley.message_tombstone.sender_id is 'Who had sent it or, for a system message, caused it.';
 comment on column parley.message_tombstone.deleted_at is 'When it was deleted.';
 comment on column parley.message_tombstone.deleted_by is 'Who deleted it.';
 

@@ -1,6 +1,6 @@
 -- System messages: by the server and the host application only, inside the transaction of what they tell of.
 begin;
-select plan(28);
+select plan(32);
 \ir ../people.psql
 
 -- A host application: five lines of trigger tell the conversation of a booking what happened to it.
@@ -86,6 +86,29 @@ select is(
 select is(
     parley_api.get_conversation_messages(t.id('talk'), after_seq => 3) #> '{messages,0,sender_id}', 'null', 'as the system, not as the user'
 );
+
+-- whoever caused a system message need not read it, also after it was deleted
+select t.act('ann');
+select t.keep('team', parley_api.start_conversation(array[t.id('bob')], 'group') ->> 'id');
+select t.act('bob');
+select t.send('team', 'one') is null as sent \gset
+select t.act('ann');
+select is(
+    (parley_api.add_participants(t.id('team'), array[t.id('dan')]) ->> 'unread_count')::bigint, 1::bigint,
+    'what one caused is not unread'
+);
+select t.keep('added', t.look(format('select id from parley.message where conversation_id = %L and type = ''system''', t.id('team'))));
+select parley_api.delete_message(t.id('added'), true) is null as deleted \gset
+select is(
+    (parley_api.mark_as_delivered(t.id('team')) ->> 'unread_count')::bigint, 1::bigint,
+    'nor does it count against the rest once it is deleted'
+);
+select t.act('bob');
+select t.send('team', 'two') is null as sent \gset
+select t.act('ann');
+select is((parley_api.mark_as_read(t.id('team'), 2) ->> 'unread_count')::bigint, 1::bigint, 'nor when the horizon passes it');
+select t.act('dan');
+select is((parley_api.mark_as_delivered(t.id('team')) ->> 'unread_count')::bigint, 1::bigint, 'and the others do not count it either');
 
 select * from finish();
 rollback;
