@@ -18,22 +18,26 @@ begin
     end if;
     -- one at a time; whoever comes second finds the work done
     perform pg_advisory_xact_lock(hashtextextended('parley.ensure_partitions', 0));
-    for v_ahead in 0..months_ahead loop
+    -- from last month on: a clock that is set back across midnight of the first must not stop the sends
+    for v_ahead in -1..months_ahead loop
         v_month := (date_trunc('month', now() at time zone 'UTC') + make_interval(months => v_ahead)) at time zone 'UTC';
         v_name := 'message_' || to_char(v_month at time zone 'UTC', 'YYYY_MM');
         continue when to_regclass('parley.' || v_name) is not null;
-        execute format(
-            'create table parley.%I partition of parley.message for values from (%L) to (%L)',
-            v_name,
-            parley.uuid_v7_floor(v_month),
-            parley.uuid_v7_floor((v_month at time zone 'UTC' + interval '1 month') at time zone 'UTC')
-        );
+        execute format('create table parley.%I (like parley.message including all)', v_name);
         execute format(
             'alter table parley.%I add constraint %I unique (conversation_id, seq)',
             v_name, v_name || '_conversation_seq_key'
         );
         -- a partition does not inherit the policies of its parent; nobody but the owner reads it directly
         execute format('alter table parley.%I enable row level security', v_name);
+        -- attached when complete, which stops neither readers nor writers; `partition of` would wait for every reader
+        -- of any message, and every send would wait behind it
+        execute format(
+            'alter table parley.message attach partition parley.%I for values from (%L) to (%L)',
+            v_name,
+            parley.uuid_v7_floor(v_month),
+            parley.uuid_v7_floor((v_month at time zone 'UTC' + interval '1 month') at time zone 'UTC')
+        );
         execute format('revoke all on table parley.%I from public', v_name);
         execute format(
             'comment on table parley.%I is %L',
@@ -45,7 +49,7 @@ begin
 end;
 $$;
 comment on function parley.ensure_partitions(integer) is
-'Makes the message partitions of this month and the given number of months ahead. Returns how many were missing.';
+'Makes the message partitions of last month, this month and the given number of months ahead. Returns how many were missing.';
 revoke all on function parley.ensure_partitions(integer) from public;
 
 do $$ begin perform parley.ensure_partitions(); end $$;

@@ -96,7 +96,7 @@ declare
     v_from date := date_trunc('month', now() - interval '400 days');
 begin
     -- partitions for the past, which a running deployment has and a new one has not
-    while v_from < date_trunc('month', now()) loop
+    while v_from < date_trunc('month', now()) - interval '1 month' loop
         execute format(
             'create table parley.%I partition of parley.message for values from (%L) to (%L)', 'message_past_' || to_char(v_from, 'YYYY_MM'),
             parley.uuid_v7_floor(v_from::timestamp at time zone 'UTC'), parley.uuid_v7_floor((v_from + interval '1 month') at time zone 'UTC')

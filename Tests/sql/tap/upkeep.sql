@@ -24,8 +24,8 @@ select t.refused('42501', 'select parley.ensure_partitions()', 'its parts are no
 select t.host();
 select is(
     t.months(),
-    (select string_agg(to_char(date_trunc('month', now() at time zone 'UTC') + make_interval(months => n), 'YYYY_MM'), ' ' order by n) from generate_series(0, 3) n),
-    'this month and the next three have a partition'
+    (select string_agg(to_char(date_trunc('month', now() at time zone 'UTC') + make_interval(months => n), 'YYYY_MM'), ' ' order by n) from generate_series(-1, 3) n),
+    'last month, this month and the next three have a partition'
 );
 select t.refused('PT400', 'select parley.ensure_partitions(-1)', 'partitions are made ahead');
 select t.refused('PT400', 'select parley.ensure_partitions(25)', 'but not for ever');
