@@ -1,6 +1,6 @@
 -- Workers, durable consumers and the purge of the log.
 begin;
-select plan(31);
+select plan(35);
 \ir ../setup.psql
 select pg_temp.commit_events() is null as committed \gset
 
@@ -66,6 +66,21 @@ select is(parley.purge_events(interval '90 days', 2), 2::bigint, 'and after a ba
 update parley.consumer set max_id = (select min(id) from parley.event) where name = 'from_start';
 select is((parley.maintain() ->> 'events_purged')::integer, 1, 'maintain purges as the setting says, but nothing a consumer has yet to read');
 select is((select purged_id < min(id) from parley.log_state, parley.event group by purged_id), true, 'and remembers how far');
+
+-- one round of upkeep is more than one batch, and a setting that makes no sense costs no partition
+insert into parley.event (user_id, kind, created_at)
+select :'ann', 'session:revoked', now() - interval '100 days' from generate_series(1, 20500);
+delete from parley.consumer;
+update parley.event set created_at = now() - interval '100 days';
+select ok((parley.maintain() ->> 'events_purged')::integer > 20500, 'a round of upkeep purges batch after batch');
+select to_char(now() at time zone 'UTC' + interval '3 months', '"parley.message_"YYYY_MM') as furthest,
+    to_char(now() at time zone 'UTC' - interval '1 month', '"parley.message_"YYYY_MM') as previous \gset
+select isnt(to_regclass(:'previous'), null, 'there is a partition for a clock that is set back');
+drop table :furthest;
+update parley.setting set value = '0' where name = 'event_retention_days';
+set local client_min_messages = error;
+select is((parley.maintain() ->> 'partitions_made')::integer, 1, 'partitions are made whatever the retention of events');
+select isnt(to_regclass(:'furthest'), null, 'three months ahead');
 
 select * from finish();
 rollback;
