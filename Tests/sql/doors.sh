@@ -59,6 +59,21 @@ dump "$base/psql_door" >"$work/psql.sql"
 check "psql installs from any directory" bash -c "cd / && command psql -X -q -d '$base/psql_door' -f '$PWD/sql/install.sql'"
 dump "$base/psql_door" >"$work/again.sql"
 check "installing again changes nothing" same "$work/psql.sql" "$work/again.sql"
+overloads() {
+    psql -d "$base/psql_door" -c "
+        drop function parley_api.delete_message(uuid, boolean), parley.delete_message(uuid, boolean);
+        create function parley.delete_message(message_id uuid) returns jsonb
+        language sql begin atomic select null::jsonb; end;
+        create function parley_api.delete_message(message_id uuid) returns jsonb
+        language sql begin atomic select parley.delete_message(message_id); end;
+        create function parley.not_of_parley() returns integer language sql begin atomic select 1; end"
+    psql -d "$base/psql_door" --set ON_ERROR_ROLLBACK=on -f sql/install.sql
+    [ "$(psql -At -d "$base/psql_door" -c "select parley.not_of_parley()")" = 1 ]
+    psql -d "$base/psql_door" -c "drop function parley.not_of_parley()"
+    dump "$base/psql_door" >"$work/again.sql"
+    same "$work/psql.sql" "$work/again.sql"
+}
+check "functions that have got more arguments since leave no overload, and others stay" overloads
 holds_data() { [ "$(psql -At -d "$base/psql_door" -c "select count(*) > 1 from pg_tables where schemaname = 'parley'")" = t ]; }
 check "the schema is not empty" holds_data
 
