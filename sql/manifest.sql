@@ -6,12 +6,12 @@
 \ir apply.sql
 \set version 2
 \set name '0002_conversations'
-\set sha256 '813d1c72b667f038081007d3f70fd5fc3ab81fe76b9d510a99ee799705397b8d'
+\set sha256 'af75180d1cc5b68e4ed75ebf349be68ade27285bd10630bddd0da5dfb893611e'
 \set breaking false
 \ir apply.sql
 \set version 3
 \set name '0003_messages'
-\set sha256 'a48baa049d2f6e45509938fa276e9c3a85835ebf903bc5c20159890d6ce209a2'
+\set sha256 'e42fa3d6a3019e1b0fe416087aecfe7098d8e7b1b1c4198ead540391a365ce7f'
 \set breaking false
 \ir apply.sql
 \set version 4

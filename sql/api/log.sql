@@ -14,7 +14,7 @@ end;
 revoke all on function parley_api.get_events(uuid, bigint, integer) from public;
 grant execute on function parley_api.get_events(uuid, bigint, integer) to authenticated;
 comment on function parley_api.get_events(uuid, bigint, integer) is
-'Events of a conversation after an event_seq: {events: [{event, payload}], gap, has_more, last_event_seq}. gap {from, to, reason} names what is no longer kept.';
+'Events of a conversation after an event_seq: {events: [{event, payload}], gap, has_more, last_event_seq}. gap {from, to, reason} names what is no longer kept, or was before the caller joined.';
 
 create or replace function parley_api.sync(cursor text default null)
 returns jsonb

@@ -76,6 +76,7 @@ declare
     );
     v_last_seq bigint;
     v_seq bigint;
+    v_read_before bigint;
     v_now timestamptz := clock_timestamp();
 begin
     if advance_horizon.seq < 0 then
@@ -94,7 +95,8 @@ begin
 
     v_last_seq := (parley.lock_conversation(advance_horizon.conversation_id)).last_seq;
     v_participant := parley.require_participant(advance_horizon.conversation_id, advance_horizon.user_id);
-    if is_read and v_seq > v_participant.last_read_seq then
+    v_read_before := v_participant.last_read_seq;
+    if is_read and v_seq > v_read_before then
         update parley.participant as p
         set
             last_read_seq = v_seq,
@@ -109,8 +111,8 @@ begin
             end
         where p.conversation_id = advance_horizon.conversation_id and p.user_id = advance_horizon.user_id
         returning p.* into v_participant;
-        insert into parley.read_marker (conversation_id, user_id, seq, read_at)
-        values (advance_horizon.conversation_id, advance_horizon.user_id, v_seq, v_now);
+        insert into parley.read_marker (conversation_id, user_id, seq, after_seq, read_at)
+        values (advance_horizon.conversation_id, advance_horizon.user_id, v_seq, v_read_before, v_now);
         perform parley.append_read_event(v_participant);
     elsif not is_read and v_seq > v_participant.last_delivered_seq then
         update parley.participant as p

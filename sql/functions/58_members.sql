@@ -130,11 +130,13 @@ begin
     -- they see what comes from here on; the joins come before the message about them, so they see that too
     foreach v_new_id in array v_new loop
         insert into parley.participant as p (
-            conversation_id, user_id, role, app_role, added_by, history_from_seq, last_read_seq, last_delivered_seq
+            conversation_id, user_id, role, app_role, added_by,
+            history_from_seq, history_from_event_seq, last_read_seq, last_delivered_seq
         )
         values (
             v_conversation.id, v_new_id, 'member', add_participants.app_roles ->> v_new_id::text, v_user_id,
-            v_conversation.last_seq + 1, v_conversation.last_seq, v_conversation.last_seq
+            v_conversation.last_seq + 1, v_conversation.last_event_seq + 1,
+            v_conversation.last_seq, v_conversation.last_seq
         )
         on conflict (conversation_id, user_id) do update
         set
@@ -142,6 +144,7 @@ begin
             app_role = coalesce(excluded.app_role, p.app_role),
             added_by = excluded.added_by,
             history_from_seq = excluded.history_from_seq,
+            history_from_event_seq = excluded.history_from_event_seq,
             last_read_seq = excluded.last_read_seq,
             last_delivered_seq = excluded.last_delivered_seq,
             own_unread = 0,

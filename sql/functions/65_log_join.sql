@@ -17,7 +17,9 @@ $$;
 revoke all on function parley.topic_uuid(text, text, text) from public;
 comment on function parley.topic_uuid(text, text, text) is 'The uuid in a topic like <prefix><uuid><suffix>, else null.';
 
-create or replace function parley.conversations_of(user_id uuid, out ids uuid[], out history_from bigint[])
+create or replace function parley.conversations_of(
+    user_id uuid, out ids uuid[], out history_from bigint[], out events_from bigint[]
+)
 returns record
 language sql
 stable
@@ -26,13 +28,14 @@ set search_path = pg_catalog, pg_temp
 as $$
     select
         coalesce(array_agg(p.conversation_id order by p.conversation_id), '{}'),
-        coalesce(array_agg(p.history_from_seq order by p.conversation_id), '{}')
+        coalesce(array_agg(p.history_from_seq order by p.conversation_id), '{}'),
+        coalesce(array_agg(p.history_from_event_seq order by p.conversation_id), '{}')
     from parley.participant p
     where p.user_id = conversations_of.user_id and p.left_at is null
 $$;
 revoke all on function parley.conversations_of(uuid) from public;
 comment on function parley.conversations_of(uuid)
-is 'Current conversations of a user, and for each the seq of the first message the user may see.';
+is 'Current conversations of a user, and for each the seq of the first message and of the first event the user may see.';
 
 create or replace function parley.session_is_valid(user_id uuid, issued_at bigint)
 returns boolean

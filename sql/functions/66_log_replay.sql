@@ -1,6 +1,6 @@
 -- Replay: what a client that was away missed, by the same access rule as the join. For a conversation from an event_seq
 -- on (lossless: nothing is between two numbers), or from a time on; for a user's inbox from a time on. Oldest first.
--- What lies before the reader's history, or further back than the reader's tier reaches, is left out.
+-- What lies before the reader joined, or further back than the reader's tier reaches, is left out.
 
 create or replace function parley.first_kept_event_seq(conversation_id uuid)
 returns bigint
@@ -49,6 +49,7 @@ is 'The next events of a conversation that somebody with this history and tier m
 create or replace function parley.replay_ids_since(
     conversation_ids uuid[],
     history_from bigint[],
+    events_from bigint[],
     user_id uuid,
     message_floor uuid,
     since timestamptz,
@@ -62,16 +63,19 @@ set search_path = pg_catalog, pg_temp
 as $$
     -- event_seq is dense, so the event before n is n - 1: walk back from each newest event while it is young enough
     with recursive back as (
-        select e.id, e.conversation_id, e.event_seq, e.message_seq, e.message_id, u.history_from, 1 as depth
-        from unnest(conversation_ids, history_from) as u (conversation_id, history_from)
+        select
+            e.id, e.conversation_id, e.event_seq, e.message_seq, e.message_id, u.history_from, u.events_from, 1 as depth
+        from unnest(conversation_ids, history_from, events_from) as u (conversation_id, history_from, events_from)
         inner join parley.conversation c on c.id = u.conversation_id
         inner join parley.event e on e.conversation_id = c.id and e.event_seq = c.last_event_seq
-        where e.created_at >= since
+        where e.created_at >= since and e.event_seq >= u.events_from
         union all
-        select e.id, e.conversation_id, e.event_seq, e.message_seq, e.message_id, b.history_from, b.depth + 1
+        select
+            e.id, e.conversation_id, e.event_seq, e.message_seq, e.message_id, b.history_from, b.events_from,
+            b.depth + 1
         from back b
         inner join parley.event e on e.conversation_id = b.conversation_id and e.event_seq = b.event_seq - 1
-        where e.created_at >= since and b.depth < max_rows
+        where e.created_at >= since and e.event_seq >= b.events_from and b.depth < max_rows
     ),
     newest as (
         select b.id from back b
@@ -86,22 +90,31 @@ as $$
     )
     select coalesce(array_agg(n.id order by n.id), '{}') from newest n
 $$;
-revoke all on function parley.replay_ids_since(uuid[], bigint[], uuid, uuid, timestamptz, integer) from public;
-comment on function parley.replay_ids_since(uuid[], bigint[], uuid, uuid, timestamptz, integer)
+revoke all on function parley.replay_ids_since(uuid[], bigint[], bigint[], uuid, uuid, timestamptz, integer) from public;
+comment on function parley.replay_ids_since(uuid[], bigint[], bigint[], uuid, uuid, timestamptz, integer)
 is 'The newest max_rows events since a time of these conversations, and of the user alone if one is given.';
 
-create or replace function parley.replay_gap(conversation_id uuid, first_seq bigint, last_seq bigint)
-returns text
+create or replace function parley.replay_gap(
+    conversation_id uuid, after_event_seq bigint, kept_from bigint, events_from bigint
+)
+returns jsonb
 language sql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    select jsonb_build_object(
-        'conversation_id', conversation_id, 'from', first_seq, 'to', last_seq, 'reason', 'purged'
-    )::text
+    select case
+        when after_event_seq + 1 < greatest(kept_from, events_from)
+            then jsonb_build_object(
+                'conversation_id', conversation_id,
+                'from', after_event_seq + 1,
+                'to', greatest(kept_from, events_from) - 1,
+                'reason', case when kept_from >= events_from then 'purged' else 'before_joining' end
+            )
+    end
 $$;
-revoke all on function parley.replay_gap(uuid, bigint, bigint) from public;
-comment on function parley.replay_gap(uuid, bigint, bigint) is 'Payload of a replay:gap: these events are no longer kept.';
+revoke all on function parley.replay_gap(uuid, bigint, bigint, bigint) from public;
+comment on function parley.replay_gap(uuid, bigint, bigint, bigint)
+is 'What lies after an event_seq and cannot be read, because it is no longer kept or before the reader joined. Null: nothing.';
 
 create or replace function parley.replay(
     role text, reader_id uuid, topic text, after_event_seq bigint, since timestamptz, max_rows integer
@@ -132,8 +145,9 @@ declare
     v_limit constant integer := least(greatest(coalesce(max_rows, 1000), 0), 10000);
     v_floor uuid := '00000000-0000-0000-0000-000000000000';
     v_history_from bigint;
+    v_events_from bigint;
+    v_gap jsonb;
     v_after constant bigint := case when after_event_seq >= 0 then after_event_seq when after_event_seq < 0 then 0 end;
-    v_kept bigint;
     v_ids bigint[];
 begin
     if not v_service then
@@ -141,8 +155,8 @@ begin
     end if;
 
     if v_conversation is not null then
-        select coalesce(p.history_from_seq, 1)
-        into v_history_from
+        select coalesce(p.history_from_seq, 1), coalesce(p.history_from_event_seq, 1)
+        into v_history_from, v_events_from
         from parley.conversation c
         left join parley.participant p on p.conversation_id = c.id and p.user_id = reader_id and p.left_at is null
         where c.id = v_conversation and (v_service or p.user_id is not null);
@@ -151,19 +165,23 @@ begin
         end if;
         if v_after is null then
             v_ids := parley.replay_ids_since(
-                array[v_conversation], array[v_history_from], null, v_floor, since, v_limit
+                array[v_conversation], array[v_history_from], array[v_events_from], null, v_floor, since, v_limit
             );
         else
-            v_kept := parley.first_kept_event_seq(v_conversation);
-            if v_after + 1 < v_kept then
+            v_gap := parley.replay_gap(
+                v_conversation, v_after, parley.first_kept_event_seq(v_conversation), v_events_from
+            );
+            if v_gap is not null then
                 return query select
                     0::bigint, null::xid8, v_conversation, null::bigint, null::uuid, 'replay:gap', null::uuid, null::uuid,
-                    null::bigint, null::bigint, parley.replay_gap(v_conversation, v_after + 1, v_kept - 1);
+                    null::bigint, null::bigint, v_gap::text;
             end if;
-            v_ids := parley.events_after(v_conversation, v_after, v_history_from, v_floor, v_limit);
+            v_ids := parley.events_after(
+                v_conversation, greatest(v_after, v_events_from - 1), v_history_from, v_floor, v_limit
+            );
         end if;
     elsif v_user is not null and (v_service or v_user = reader_id) and since is not null then
-        select parley.replay_ids_since(c.ids, c.history_from, v_user, v_floor, since, v_limit)
+        select parley.replay_ids_since(c.ids, c.history_from, c.events_from, v_user, v_floor, since, v_limit)
         into v_ids
         from parley.conversations_of(v_user) c;
     end if;
@@ -175,4 +193,4 @@ $$;
 revoke all on function parley.replay(text, uuid, text, bigint, timestamptz, integer) from public;
 grant execute on function parley.replay(text, uuid, text, bigint, timestamptz, integer) to parley_worker;
 comment on function parley.replay(text, uuid, text, bigint, timestamptz, integer)
-is 'Events of a topic the reader missed, oldest first; a first row of kind replay:gap says what was purged.';
+is 'Events of a topic the reader missed, oldest first; a first row of kind replay:gap says what was purged, or was before the reader joined.';

@@ -59,8 +59,11 @@ begin
             p.conversation_id,
             p.history_from_seq,
             c.last_event_seq,
-            parley.first_unseen(
-                c.id, c.last_event_seq, sync_event_ids.snapshot, sync_event_ids.max_id, v_floor_id
+            greatest(
+                parley.first_unseen(
+                    c.id, c.last_event_seq, sync_event_ids.snapshot, sync_event_ids.max_id, v_floor_id
+                ),
+                p.history_from_event_seq
             ) as first_unseen
         from parley.participant p
         inner join parley.conversation c on p.conversation_id = c.id

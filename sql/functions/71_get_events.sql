@@ -14,7 +14,6 @@ declare
     v_participant parley.participant;
     v_user_id constant uuid := parley.require_caller();
     v_last bigint;
-    v_kept bigint;
     v_ids bigint[];
 begin
     if after_seq is null or after_seq < 0 then
@@ -25,16 +24,17 @@ begin
     end if;
     v_participant := parley.require_participant(get_events.conversation_id, v_user_id);
     select c.last_event_seq into v_last from parley.conversation c where c.id = get_events.conversation_id;
-    v_kept := parley.first_kept_event_seq(get_events.conversation_id);
     -- one more than asked for tells whether there are more
     v_ids := parley.events_after(
-        get_events.conversation_id, after_seq, v_participant.history_from_seq, parley.message_floor_of(v_user_id), page_size + 1
+        get_events.conversation_id, greatest(after_seq, v_participant.history_from_event_seq - 1),
+        v_participant.history_from_seq, parley.message_floor_of(v_user_id), page_size + 1
     );
     return jsonb_build_object(
         'events', parley.events_json(v_ids[:page_size]),
-        'gap', case
-            when after_seq + 1 < v_kept then parley.replay_gap(get_events.conversation_id, after_seq + 1, v_kept - 1)::jsonb
-        end,
+        'gap', parley.replay_gap(
+            get_events.conversation_id, after_seq, parley.first_kept_event_seq(get_events.conversation_id),
+            v_participant.history_from_event_seq
+        ),
         'has_more', cardinality(v_ids) > page_size,
         'last_event_seq', v_last
     );
@@ -43,7 +43,7 @@ $$;
 revoke all on function parley.get_events(uuid, bigint, integer) from public;
 grant execute on function parley.get_events(uuid, bigint, integer) to authenticated;
 comment on function parley.get_events(uuid, bigint, integer)
-is 'Events of a conversation after an event_seq, as {events: [{event, payload}], gap, has_more, last_event_seq}. gap names what was purged.';
+is 'Events of a conversation after an event_seq, as {events: [{event, payload}], gap, has_more, last_event_seq}. gap names what was purged, or was before the caller joined.';
 
 create or replace function parley.events_json(ids bigint[])
 returns jsonb

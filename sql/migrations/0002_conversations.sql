@@ -113,6 +113,7 @@ create table parley.participant (
     last_delivered_seq bigint not null default 0,
     own_unread bigint not null default 0,
     history_from_seq bigint not null default 1,
+    history_from_event_seq bigint not null default 1,
     joined_at timestamptz not null default now(),
     last_read_at timestamptz,
     left_at timestamptz,
@@ -140,6 +141,8 @@ comment on column parley.participant.last_delivered_seq is 'Everything up to thi
 comment on column parley.participant.own_unread
 is 'How many messages after last_read_seq the participant sent; they do not count as unread.';
 comment on column parley.participant.history_from_seq is 'seq of the first message the participant may see.';
+comment on column parley.participant.history_from_event_seq
+is 'event_seq of the first event the participant may see; who was in the conversation before, and what they read, is not theirs to know.';
 comment on column parley.participant.joined_at is 'When the participant joined, the last time.';
 comment on column parley.participant.last_read_at is 'When last_read_seq last moved.';
 comment on column parley.participant.left_at is 'Set: no longer a participant, and nothing is visible any more.';
