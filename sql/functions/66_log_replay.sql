@@ -90,7 +90,8 @@ as $$
     )
     select coalesce(array_agg(n.id order by n.id), '{}') from newest n
 $$;
-revoke all on function parley.replay_ids_since(uuid[], bigint[], bigint[], uuid, uuid, timestamptz, integer) from public;
+revoke all on function parley.replay_ids_since(uuid[], bigint[], bigint[], uuid, uuid, timestamptz, integer)
+from public;
 comment on function parley.replay_ids_since(uuid[], bigint[], bigint[], uuid, uuid, timestamptz, integer)
 is 'The newest max_rows events since a time of these conversations, and of the user alone if one is given.';
 
