@@ -104,7 +104,7 @@ SUITES = [
     Suite("sql-lint", shell("bash", "Tests/sql/lint.sh"), read_plain, 3),
     Suite("sql", shell("bash", "Tests/sql/tap.sh"), read_tap, 1024, cluster=True),
     Suite("isolation", shell("bash", "Tests/sql/isolation.sh"), read_plain, 66),
-    Suite("swift", shell("swift", "test", "--disable-xctest"), read_swift, 1, cluster=True),
+    Suite("swift", shell("swift", "test", "--disable-xctest", "--no-parallel"), read_swift, 1, cluster=True),
     Suite("swift-thread-sanitizer", shell("bash", "scripts/sanitize.sh", "thread"), read_swift, 1, cluster=True),
     Suite("swift-address-sanitizer", shell("bash", "scripts/sanitize.sh", "address"), read_swift, 1, cluster=True),
     Suite("conformance", shell(str(PYTHON), "-m", "pytest", "-rA", "-q", "Tests/conformance"), read_pytest, 1),

@@ -10,7 +10,7 @@ import Testing
         } _: { (pool, schema, _) async throws in
             let gate = try await Gate(pool, schema)
             async let running = pool.run(Transaction([gate.waiting], timeout: .seconds(60)))
-            #expect(try await eventually { pool.statistics.inFlight == 1 && pool.statistics.queued == 0 })
+            #expect(try await eventually { try await gate.isWaitedFor() })
             let outcomes = Locked([PostgresError?]())
             for _ in 0..<8 {
                 pool.submit(Transaction([Statement("select 1")], timeout: .seconds(60))) { result in
@@ -31,7 +31,7 @@ import Testing
         try await withPool(size: 3) { (pool, schema, _) async throws in
             let gate = try await Gate(pool, schema)
             async let slow = pool.run(Transaction([gate.waiting], timeout: .seconds(60)))
-            #expect(try await eventually { pool.statistics.inFlight == 1 })
+            #expect(try await eventually { try await gate.isWaitedFor() })
             try await Task.sleep(for: .milliseconds(20))
             // The gate opens when all the others are done.
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -67,7 +67,7 @@ import Testing
         } _: { (pool, schema, _) async throws in
             let gate = try await Gate(pool, schema)
             async let running = pool.run(Transaction([gate.waiting], timeout: .seconds(60)))
-            #expect(try await eventually { pool.statistics.inFlight == 1 })
+            #expect(try await eventually { try await gate.isWaitedFor() })
             let error = await pool.failure(of: Transaction([Statement("select 1")], timeout: .milliseconds(100)))
             #expect(error?.code == .timeout)
             #expect(error?.outcomeUnknown == false)
@@ -85,7 +85,7 @@ import Testing
             let gate = try await Gate(pool, schema)
             try await pool.run("create table \(schema).t (a int)")
             async let slow = pool.run(Transaction([gate.waiting], timeout: .seconds(90)))
-            #expect(try await eventually { pool.statistics.inFlight == 1 })
+            #expect(try await eventually { try await gate.isWaitedFor() })
             let error = await pool.failure(
                 of: Transaction([Statement("insert into \(schema).t values (1)")], timeout: .milliseconds(200)))
             #expect(error?.code == .timeout)
@@ -219,7 +219,7 @@ import Testing
             let gate = try await Gate(pool, schema)
             async let read = pool.run(
                 Transaction([gate.waiting, Statement("select 7")], mode: .readOnly, timeout: .seconds(60)))
-            #expect(try await eventually { pool.statistics.inFlight == 1 })
+            #expect(try await eventually { try await gate.isWaitedFor() })
             try await Task.sleep(for: .milliseconds(50))
             try await withHelper { helper in
                 try await helper.terminate(name)

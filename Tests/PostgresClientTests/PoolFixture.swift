@@ -69,6 +69,18 @@ struct Gate {
             ]))
     }
 
+    /// Whether somebody stands before it: asked of the server, because a pool's counters say what was a moment ago.
+    func isWaitedFor() async throws -> Bool {
+        let name = "\(self.schema).wait_for_gate"
+        return try await withHelper { helper in
+            try await helper.int(
+                """
+                select count(*) from pg_stat_activity
+                where state = 'active' and pid <> pg_backend_pid() and position('\(name)' in query) > 0
+                """) == 1
+        }
+    }
+
     /// Through another pool when the first is busy waiting.
     func open(_ pool: PostgresPool) async throws {
         try await pool.run("insert into \(self.schema).gate values (true)")
