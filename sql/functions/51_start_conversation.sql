@@ -213,7 +213,6 @@ begin
     end if;
 
     if v_pair.conversation_id is null then
-        perform parley.require_accounts(v_others);
         v_tenant_id := parley.shared_tenant(v_all, v_user_id);
         if cardinality(v_all) > parley.limit_of(v_user_id, 'max_group_size') then
             raise exception using
@@ -225,6 +224,8 @@ begin
         if not v_by_host then
             perform parley.require_initiator(v_user_id, start_conversation.type, v_tenant_id);
         end if;
+        -- after that, so that who may not start anything does not learn which users exist
+        perform parley.require_accounts(v_others);
         if start_conversation.type = 'direct' then
             -- of two racing calls one claims the pair; the other waits here and then takes what that one made
             insert into parley.direct_conversation (user_low, user_high, context_type, context_id, conversation_id)

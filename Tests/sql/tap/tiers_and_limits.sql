@@ -1,6 +1,6 @@
 -- Plans are rows: entitlements, limits and rates are read at the moment they matter.
 begin;
-select plan(50);
+select plan(51);
 \ir ../people.psql
 select t.act('ann');
 select t.keep('talk', parley_api.start_conversation(array[t.id('cid')], message => 'hello') ->> 'id');
@@ -8,6 +8,7 @@ select t.keep('talk', parley_api.start_conversation(array[t.id('cid')], message 
 -- entitlements
 select t.act('cid');
 select t.refused('PT403', $$select parley_api.start_conversation(array[t.id('bob')])$$, 'the free tier starts no direct conversation');
+select t.refused('PT403', $$select parley_api.start_conversation(array[t.id('none')])$$, 'nor learns from trying which users exist');
 select t.refused('PT403', $$select parley_api.start_conversation(array[t.id('bob')], 'group')$$, 'nor a group');
 select is(
     t.failure($$select parley_api.start_conversation(array[t.id('bob')])$$) -> 'message',
