@@ -108,6 +108,9 @@ select t.host();
 update parley.rate_bucket set refilled_at = clock_timestamp() + interval '1 hour' where user_id = t.id('ann');
 select t.act('ann');
 select t.refused('PT429', $$select t.send('talk', 'one more')$$, 'a clock that was set back gives no tokens');
+select matches(
+    t.failure($$select t.send('talk', 'one more')$$) ->> 'detail', '^Retry-After: [12]$', 'and takes none: the wait stays as short as it was'
+);
 
 -- tokens are for messages, not for attempts
 select t.host();
