@@ -20,6 +20,6 @@ extension ResultSet {
         }
         // Empty for commands that have no count.
         let affected = PQcmdTuples(result).flatMap { Int(String(cString: $0)) } ?? 0
-        self.init(storage: builder.finish(), affectedRows: affected)
+        self.init(storage: builder.finish(rows: rows), affectedRows: affected)
     }
 }

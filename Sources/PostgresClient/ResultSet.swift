@@ -11,7 +11,7 @@ public struct ResultSet: Sendable {
         for row in rows {
             for value in row { builder.append(value.map { Array($0.utf8) }) }
         }
-        self.init(storage: builder.finish(), affectedRows: affectedRows ?? rows.count)
+        self.init(storage: builder.finish(rows: rows.count), affectedRows: affectedRows ?? rows.count)
     }
 
     init(storage: RowStorage, affectedRows: Int) {
@@ -24,18 +24,19 @@ public struct ResultSet: Sendable {
 /// The values of all rows of a result, copied once into one buffer.
 final class RowStorage: Sendable {
     let columns: [String]
+    /// Not to be had from the values: a row may have no columns.
+    let rowCount: Int
     private let bytes: [UInt8]
     /// End offset of every value in `bytes`, row by row; a null has bit 63 set and adds no bytes.
     private let ends: [UInt64]
     private static let null: UInt64 = 1 << 63
 
-    private init(columns: [String], bytes: [UInt8], ends: [UInt64]) {
+    private init(columns: [String], rowCount: Int, bytes: [UInt8], ends: [UInt64]) {
         self.columns = columns
+        self.rowCount = rowCount
         self.bytes = bytes
         self.ends = ends
     }
-
-    var rowCount: Int { self.columns.isEmpty ? 0 : self.ends.count / self.columns.count }
 
     func withValue<Result>(row: Int, column: Int, _ body: (UnsafeBufferPointer<UInt8>?) -> Result) -> Result {
         precondition(column >= 0 && column < self.columns.count, "the result has no such column")
@@ -62,8 +63,8 @@ final class RowStorage: Sendable {
             self.ends.append(UInt64(self.bytes.count) | (value == nil ? RowStorage.null : 0))
         }
 
-        consuming func finish() -> RowStorage {
-            RowStorage(columns: self.columns, bytes: self.bytes, ends: self.ends)
+        consuming func finish(rows: Int) -> RowStorage {
+            RowStorage(columns: self.columns, rowCount: rows, bytes: self.bytes, ends: self.ends)
         }
     }
 }

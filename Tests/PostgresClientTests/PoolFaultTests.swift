@@ -178,7 +178,7 @@ import Testing
             for writer in 0..<16 {
                 group.addTask {
                     var number = Int64(writer) * 1_000_000
-                    while !isEnough() {
+                    while !isEnough(), !Task.isCancelled {
                         number += 1
                         let value = number
                         let error = await pool.failure(

@@ -59,12 +59,13 @@ struct Gate {
 
     init(_ pool: PostgresPool, _ schema: String) async throws {
         self.schema = schema
+        // A sequence is no part of any snapshot: the gate is seen to open at every isolation level.
         let body = """
-            begin loop exit when exists (select from \(schema).gate); perform pg_sleep(0.01); end loop; end
+            begin loop exit when (select is_called from \(schema).gate); perform pg_sleep(0.01); end loop; end
             """
         _ = try await pool.run(
             Transaction([
-                Statement("create table \(schema).gate (is_open boolean)"),
+                Statement("create sequence \(schema).gate"),
                 Statement("create function \(schema).wait_for_gate() returns void language plpgsql as $$\(body)$$"),
             ]))
     }
@@ -83,7 +84,16 @@ struct Gate {
 
     /// Through another pool when the first is busy waiting.
     func open(_ pool: PostgresPool) async throws {
-        try await pool.run("insert into \(self.schema).gate values (true)")
+        try await pool.run("select nextval('\(self.schema).gate')")
+    }
+
+    /// Waits until a statement waits at the gate.
+    func isReached(_ pool: PostgresPool) async throws -> Bool {
+        try await eventually {
+            try await pool.run(
+                "select 1 from pg_stat_activity where state = 'active' and query = $1", [self.waiting.sql]
+            ).rows.count > 0
+        }
     }
 }
 

@@ -144,6 +144,9 @@ kill9() {
     local pid children
     pid=$(postmaster)
     [ -n "$pid" ] || fail "the server is not running"
+    # Stopped first: a child born between the listing and the kill would live on for a moment.
+    kill -STOP "$pid"
+    while [ "$(ps -o stat= -p "$pid" | cut -c1)" != T ]; do sleep 0.01; done
     children=$(ps -o pid= --ppid "$pid" || true)
     kill -9 "$pid"
     local child

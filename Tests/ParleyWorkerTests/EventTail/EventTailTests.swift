@@ -64,7 +64,7 @@ import Testing
         try await withThrowingTaskGroup(of: Void.self) { group in
             for index in 0..<12 {
                 group.addTask {
-                    while crashes.withLock({ $0 }) < 4 {
+                    while crashes.withLock({ $0 }) < 4, !Task.isCancelled {
                         do throws(PostgresError) {
                             let statements =
                                 [LogWriter.append(writer.conversations[index % 6])]
@@ -149,7 +149,8 @@ import Testing
         // That the query would find a lock: this one sleeps.
         let other = TailProbe(try self.worker())
         #expect(
-            try await eventually {
+            // It cannot sleep while other tests write without a pause.
+            try await eventually(within: .seconds(60)) {
                 try await writer.pool.run(Transaction([Statement(sql, [other.name])]))[0].rows[0].int64(0) == 1
             })
         try await other.stop()
