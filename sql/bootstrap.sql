@@ -23,6 +23,7 @@ select set_config(
 do $refuse$
 declare
     v_owner name;
+    v_grantees text;
 begin
     if current_setting('server_version_num')::int < 150000 then
         raise exception 'Parley needs PostgreSQL 15 or newer, this server is %', current_setting('server_version');
@@ -30,6 +31,24 @@ begin
     if getdatabaseencoding() <> 'UTF8' then
         raise exception 'Parley needs a database with encoding UTF8, this one is %', getdatabaseencoding()
             using hint = 'create database ... template template0 encoding ''UTF8''';
+    end if;
+
+    -- Defaults of all schemas would give every new function to clients, also those for the host application alone,
+    -- and defaults of one schema cannot take that back.
+    select string_agg(distinct pg_get_userbyid(g.grantee), ', ') into v_grantees
+    from pg_catalog.pg_default_acl as d
+    cross join lateral aclexplode(d.defaclacl) as g
+    where
+        d.defaclrole = current_user::regrole
+        and d.defaclnamespace = 0
+        and d.defaclobjtype = 'f'
+        and g.grantee in (select r.oid from pg_catalog.pg_roles as r where r.rolname in ('anon', 'authenticated'));
+    if v_grantees is not null then
+        raise exception 'default privileges of % give every new function to %', current_user, v_grantees
+            using hint = format(
+                'alter default privileges revoke execute on functions from %s; then grant it in the schemas that need it.',
+                v_grantees
+            );
     end if;
 
     select pg_get_userbyid(nspowner) into v_owner from pg_catalog.pg_namespace where nspname = 'parley';

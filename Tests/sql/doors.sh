@@ -170,6 +170,14 @@ latin() {
     says "encoding UTF8" install "$base/latin"
 }
 check "an encoding other than UTF8 is refused" latin
+defaults() {
+    database defaults
+    psql -d "$base/defaults" -c "alter default privileges grant execute on functions to anon, authenticated"
+    says "give every new function to anon, authenticated" install "$base/defaults"
+    psql -d "$base/defaults" -c "alter default privileges revoke execute on functions from anon, authenticated"
+    install "$base/defaults"
+}
+check "default privileges that would give clients the functions of the host are refused" defaults
 broken() {
     database broken
     cp -r "$work" "$work.broken"
