@@ -1,6 +1,6 @@
 -- Plans are rows: entitlements, limits and rates are read at the moment they matter.
 begin;
-select plan(51);
+select plan(52);
 \ir ../people.psql
 select t.act('ann');
 select t.keep('talk', parley_api.start_conversation(array[t.id('cid')], message => 'hello') ->> 'id');
