@@ -16,7 +16,15 @@ begin
     else
         v_subject := nullif(current_setting('request.jwt.claim.sub', true), '');
         -- An application that talks SQL names its user itself; a connection shared by API callers may not.
-        if v_subject is null and session_user not in ('authenticator', 'parley_worker') then
+        if v_subject is null
+            and session_user not in ('authenticator', 'parley_worker')
+            and not exists (
+                select from pg_catalog.pg_auth_members as g
+                inner join pg_catalog.pg_roles as worker on g.roleid = worker.oid
+                inner join pg_catalog.pg_roles as login on g.member = login.oid
+                where worker.rolname = 'parley_worker' and login.rolname = session_user
+            )
+        then
             v_subject := nullif(current_setting('parley.user_id', true), '');
         end if;
     end if;

@@ -102,7 +102,7 @@ begin
     then
         return parley.message_json(v_message);
     end if;
-    if clock_timestamp() > v_message.created_at + make_interval(mins => v_minutes::integer) then
+    if clock_timestamp() > v_message.created_at + make_interval(mins => least(v_minutes, 52560000)::integer) then
         raise exception using
             errcode = 'PT403',
             message = format('A message can be edited for %s minutes.', v_minutes);
@@ -190,7 +190,9 @@ begin
             errcode = 'PT403',
             message = 'Only the sender or an admin can delete a message for everyone.';
     end if;
-    if v_role = 'member' and clock_timestamp() > v_message.created_at + make_interval(mins => v_minutes::integer) then
+    if v_role = 'member'
+        and clock_timestamp() > v_message.created_at + make_interval(mins => least(v_minutes, 52560000)::integer)
+    then
         raise exception using
             errcode = 'PT403',
             message = format('A message can be deleted for everyone for %s minutes.', v_minutes),

@@ -1,6 +1,6 @@
 -- Editing: by the sender, within the plan's window, with what it said before kept for moderators.
 begin;
-select plan(34);
+select plan(35);
 \ir ../people.psql
 
 create function t.age(message text, minutes numeric) returns void language sql security definer as $$
@@ -86,6 +86,11 @@ update parley.tier_limit set amount = null where tier_name = 'privileged' and na
 select t.act('bob');
 select t.age('message', 100000);
 select lives_ok($$select parley_api.edit_message(t.id('message'), 'much later')$$, 'and no amount is no limit');
+select t.host();
+update parley.tier_limit set amount = 9223372036854775807 where tier_name = 'privileged' and name in ('edit_window_minutes', 'delete_window_minutes');
+select t.act('bob');
+select t.age('message', 1);
+select lives_ok($$select parley_api.edit_message(t.id('message'), 'with a large amount')$$, 'nor is the largest amount there is an error');
 
 -- not what cannot change
 select t.host();

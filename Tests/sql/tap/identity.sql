@@ -1,6 +1,6 @@
 -- Who is calling: claims that name nobody are nobody, whatever else they say.
 begin;
-select plan(43);
+select plan(44);
 \ir ../people.psql
 
 create function t.signed_in(claims text) returns boolean language plpgsql as $$
@@ -89,6 +89,12 @@ set local session authorization parley_worker;
 select t.claim('authenticated', '');
 select set_config('parley.user_id', t.id('bob')::text, true) is null as with_setting \gset
 select t.refused('42501', 'select parley_api.get_entitlements()', 'nor may the worker''s');
+reset session authorization;
+create role worker_login login in role parley_worker;
+set local session authorization worker_login;
+select t.claim('authenticated', '');
+select set_config('parley.user_id', t.id('bob')::text, true) is null as with_setting \gset
+select t.refused('42501', 'select parley_api.get_entitlements()', 'under whatever name it logs in');
 reset session authorization;
 
 -- who is the host application
