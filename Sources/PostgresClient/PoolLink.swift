@@ -203,6 +203,8 @@ final class PoolLink {
     /// Asks the server to cancel what it runs. Blocks on a connection of its own, so on a thread of its own.
     func requestCancel(now: ContinuousClock.Instant) {
         self.cancelledAt = now
+        // The request may arrive after the answer, and would then hit whatever runs next.
+        self.isRetiring = true
         guard let cancel = PQgetCancel(self.connection) else { return }
         let handle = LibpqHandle(pointer: cancel)
         let started = PosixThread.spawn(name: "pg-cancel") {
