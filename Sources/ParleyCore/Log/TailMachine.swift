@@ -51,7 +51,7 @@ public struct TailMachine: Sendable {
     }
 
     private enum Phase: Equatable {
-        case disconnected(attempts: Int)
+        case disconnected
         case reading(empty: Int, busy: Int)
         case delivering(isFull: Bool)
         case pausing(empty: Int, busy: Int)
@@ -66,7 +66,10 @@ public struct TailMachine: Sendable {
     private let policy: TailPolicy
     /// No LISTEN and no session locks: behind a pooler in transaction mode.
     private let pollOnly: Bool
-    private var phase = Phase.disconnected(attempts: 0)
+    private var phase = Phase.disconnected
+    /// Connections in a row that were lost, or never made, before the log was read: a session that registers and then
+    /// cannot read must not do so many times a second, because every registration costs every writer a lock.
+    private var failures = 0
 
     public init(policy: TailPolicy = TailPolicy(), pollOnly: Bool = false) {
         self.policy = policy
@@ -87,11 +90,11 @@ public struct TailMachine: Sendable {
     /// - Precondition: the event is an outcome of the action last returned; any other is a programming error.
     public mutating func event(_ event: Event) -> Action {
         switch (self.phase, event) {
-        case (.disconnected(let attempts), .disconnected): return self.reconnect(attempts: attempts)
-        case (_, .disconnected): return self.reconnect(attempts: 0)
+        case (_, .disconnected): return self.reconnect()
         case (.disconnected, .connected): return self.read(empty: 0, busy: 0)
 
         case (.reading(let empty, let busy), .read(let count, let isFull)):
+            self.failures = 0
             return count > 0 ? self.deliver(isFull: isFull) : self.afterNothing(empty: empty + 1, busy: busy)
         case (.delivering(let isFull), .delivered):
             if isFull { return self.read(empty: 0, busy: 0) }
@@ -127,9 +130,10 @@ public struct TailMachine: Sendable {
         }
     }
 
-    private mutating func reconnect(attempts: Int) -> Action {
-        self.phase = .disconnected(attempts: attempts + 1)
-        let pause = self.policy.reconnectPause.lowerBound * (1 << min(attempts, 16))
+    private mutating func reconnect() -> Action {
+        self.phase = .disconnected
+        let pause = self.policy.reconnectPause.lowerBound * (1 << min(self.failures, 16))
+        self.failures += 1
         return .connect(after: min(pause, self.policy.reconnectPause.upperBound))
     }
 

@@ -49,14 +49,16 @@ final class LogReader {
     /// What became visible since `cursor`. `isFull`: there may be more.
     ///
     /// Bells that rang before it are forgotten: what they announced is in the answer.
-    func read(after cursor: LogCursor) throws(PostgresError) -> (batch: TailBatch, isFull: Bool) {
+    func read(
+        after cursor: LogCursor, within time: Duration
+    ) throws(PostgresError) -> (batch: TailBatch, isFull: Bool) {
         try self.connection.forgetNotifications()
         let result = try self.connection.query(
             """
             select pg_current_snapshot()::text, e.* from (select 1) one
             left join parley.read_log($1::pg_snapshot, $2::bigint, $3::integer) e on true
             """,
-            [cursor.snapshot.description, String(cursor.maxID), String(self.batch)])
+            [cursor.snapshot.description, String(cursor.maxID), String(self.batch)], timeout: time)
         guard let snapshot = result.rows.first?.string(0).flatMap(PgSnapshot.init) else { throw Self.unexpected }
         var events: [LogEvent] = []
         var next = LogCursor(snapshot: snapshot, maxID: cursor.maxID)

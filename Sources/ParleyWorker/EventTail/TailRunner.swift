@@ -20,6 +20,10 @@ actor TailRunner {
     private var lastBeat = ContinuousClock.now
     private var reported: TailState?
     private var isStopping = false
+    /// Multiplies the time a read may take. Late commits come complete, so one can be larger than the policy allows for;
+    /// asked for again with the same patience it would never end.
+    private var patience = 1
+    private static let mostPatience = 64
 
     init(_ settings: EventTail.Settings, interrupter: PostgresConnection.Interrupter) {
         self.settings = settings
@@ -55,7 +59,7 @@ actor TailRunner {
         switch action {
         case .connect: preconditionFailure("handled above")
         case .read:
-            let (batch, isFull) = try reader.read(after: position.cursor)
+            let (batch, isFull) = try self.read(reader, after: position.cursor)
             self.position?.cursor = batch.cursor
             self.found = batch
             return .read(count: batch.events.count, isFull: isFull)
@@ -71,6 +75,19 @@ actor TailRunner {
             // The last reads found nothing, but the position moved on with other transactions.
             if self.delivered != position.cursor { await self.deliver(TailBatch(events: [], cursor: position.cursor)) }
             return try self.wait(reader, upTo: time)
+        }
+    }
+
+    private func read(
+        _ reader: LogReader, after cursor: LogCursor
+    ) throws(PostgresError) -> (batch: TailBatch, isFull: Bool) {
+        do throws(PostgresError) {
+            let answer = try reader.read(after: cursor, within: self.settings.policy.answerTime * self.patience)
+            self.patience = 1
+            return answer
+        } catch {
+            if error.code == .timeout { self.patience = min(self.patience * 2, Self.mostPatience) }
+            throw error
         }
     }
 
@@ -129,6 +146,8 @@ actor TailRunner {
     }
 
     private func lost(_ error: PostgresError) -> TailMachine.Event {
+        // Refused by a server that is there: the registration must not stay behind for writers to look at.
+        if error.code == .server || error.code == .protocolViolation { self.deregister() }
         self.reader = nil
         if error.code != .shutdown {
             self.settings.log.warning(
@@ -151,13 +170,17 @@ actor TailRunner {
 
     private func leave() {
         self.interrupter.reset()
+        self.deregister()
+        self.reader = nil
+        if self.reported != .disconnected { self.settings.state(.disconnected) }
+    }
+
+    private func deregister() {
         do throws(PostgresError) {
             try self.reader?.stop()
         } catch {
             // Without it the others remove the registration after a minute.
             self.settings.log.info("the worker's registration stays behind", [("error.code", error.code.description)])
         }
-        self.reader = nil
-        if self.reported != .disconnected { self.settings.state(.disconnected) }
     }
 }

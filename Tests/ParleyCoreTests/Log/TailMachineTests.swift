@@ -93,7 +93,11 @@ import Testing
         let delays = [50, 100, 200, 400, 800, 1600, 3200, 5000, 5000]
         for delay in delays { #expect(machine.event(.disconnected) == .connect(after: .milliseconds(delay))) }
         #expect(machine.state == .disconnected)
+        // A connection on which nothing was read is no better than none.
         #expect(machine.event(.connected) == .read)
+        #expect(machine.event(.disconnected) == .connect(after: .milliseconds(5000)))
+        #expect(machine.event(.connected) == .read)
+        _ = machine.event(.read(count: 0, isFull: false))
         #expect(machine.event(.disconnected) == .connect(after: .milliseconds(50)))
     }
 }

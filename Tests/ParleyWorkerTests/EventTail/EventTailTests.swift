@@ -182,6 +182,30 @@ import Testing
         await writer.pool.shutdown()
     }
 
+    /// Late commits come complete, whatever a read may take: with more of them than fit into the time, the tail must not
+    /// ask in vain for ever.
+    @Test(.timeLimit(.minutes(1))) func aReadThatTakesTooLongGetsMoreTime() async throws {
+        let tail = TailProbe(try self.worker(), policy: TailPolicy(answerTime: .milliseconds(60)))
+        let writer = try await LogWriter(TestDatabase.ownerURL(), conversations: 1, size: 2)
+        #expect(try await tail.isLive())
+        let user = UUID()
+        let many = Statement(
+            "insert into parley.event (user_id, kind) select $1, 'x' from generate_series(1, 30000)", [user.uuidString])
+        async let late: Void = {
+            _ = try await writer.pool.run(
+                Transaction([many, Statement("select pg_sleep(1)")], timeout: .seconds(30), alone: true))
+        }()
+        // Passes the ids of the many, which are not committed yet.
+        try await Task.sleep(for: .milliseconds(700))
+        try await writer.write(to: writer.conversations[0])
+        #expect(try await eventually { tail.events(of: [writer.conversations[0]]).count == 1 })
+        try await late
+        #expect(
+            try await eventually(within: .seconds(30)) { tail.seen.events.count { $0.userID == user } == 30_000 })
+        try await tail.stop()
+        await writer.pool.shutdown()
+    }
+
     @Test func aSlowReceiverHoldsUpTheNextRead() async throws {
         let tail = TailProbe(try self.worker(), deliveryTakes: .milliseconds(30))
         let writer = try await LogWriter(TestDatabase.ownerURL(), conversations: 2, size: 4)
