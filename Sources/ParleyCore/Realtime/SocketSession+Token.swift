@@ -19,7 +19,9 @@ extension SocketSession {
                 return self.terminate(
                     at: index, text: refusal.systemText, joinReason: refusal.joinReason, context: context)
             }
-            guard token.subject == channel.token.subject else {
+            // Whose rights bind the channel was settled when it joined: none for the service role, so that one must not
+            // become a user's, whose removal would then go unnoticed.
+            guard token.subject == channel.token.subject, token.isService == channel.token.isService else {
                 return self.terminate(
                     at: index, text: ProtocolText.System.noPermission(subTopic: channel.subTopic),
                     joinReason: JoinRefusal.unauthorized(channel.subTopic).reason, context: context)

@@ -52,6 +52,16 @@ import Testing
         #expect(harness.session.channel(id)?.refreshing == nil)
     }
 
+    /// A channel of the service role is bound to nobody's membership; with a user's token it would outlive a removal.
+    @Test func theServiceRoleDoesNotBecomeAUser() throws {
+        var harness = SessionHarness()
+        harness.tokens["root"] = SessionHarness.token(SessionHarness.alice, text: "root", role: "service_role")
+        try harness.join(token: "root")
+        let sent = frames(try self.refresh(&harness, #""alice""#))
+        #expect(sent.first?.contains("You do not have permissions to read from this Channel topic") == true)
+        #expect(harness.session.channels.isEmpty)
+    }
+
     @Test func newTokenWithoutRightsCloses() throws {
         var harness = SessionHarness()
         try harness.join()
