@@ -2,10 +2,10 @@
 ///
 /// An entry holds no due time of its own. When its slot comes round the owner is asked for the current one, so a token
 /// refresh or a leave needs no search here, and a forgotten entry lives for one turn at most.
-public struct ExpiryWheel<Key: Sendable & Equatable>: Sendable {
+public struct ExpiryWheel<Key: Sendable & Hashable>: Sendable {
     private static var slots: Int { 64 }
 
-    private var wheel: [[Key]] = Array(repeating: [], count: Self.slots)
+    private var wheel: [Set<Key>] = Array(repeating: [], count: Self.slots)
     /// The last second that was handled.
     private var now: Int64
 
@@ -18,8 +18,7 @@ public struct ExpiryWheel<Key: Sendable & Equatable>: Sendable {
     /// Asks for `key` to be reported once `second` has come; a time already past means the next second.
     public mutating func insert(_ key: Key, at second: Int64) {
         let slot = Self.slot(of: max(second, self.now + 1))
-        guard !self.wheel[slot].contains(key) else { return }
-        self.wheel[slot].append(key)
+        self.wheel[slot].insert(key)
     }
 
     /// Reports every entry that is due by `second`.
@@ -40,17 +39,16 @@ public struct ExpiryWheel<Key: Sendable & Equatable>: Sendable {
         for step in first...second {
             let slot = Self.slot(of: step)
             guard !self.wheel[slot].isEmpty else { continue }
-            self.wheel[slot].removeAll { key in
-                guard let time = due(key) else { return true }
+            self.wheel[slot] = self.wheel[slot].filter { key in
+                guard let time = due(key) else { return false }
                 if time <= second {
                     fired.append(key)
-                    return true
+                    return false
                 }
-                if Self.slot(of: time) == slot { return false }
+                if Self.slot(of: time) == slot { return true }
                 moved.append((key, time))
-                return true
+                return false
             }
-            if self.wheel[slot].isEmpty { self.wheel[slot] = [] }
         }
         for (key, time) in moved { self.insert(key, at: time) }
         return fired

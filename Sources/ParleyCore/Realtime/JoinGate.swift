@@ -108,7 +108,7 @@ public struct JoinGate: Sendable {
 
     private mutating func dropOldest() {
         self.bytes -= self.events[self.head].payload.count
-        self.events[self.head].payload = []
+        // Left in place until the array is compacted: touching it would copy all of it while a slice is in use.
         self.head += 1
         self.first += 1
         if self.head > 256, self.head * 2 > self.events.count {
