@@ -13,10 +13,17 @@ public struct PresenceTable: Sendable {
         /// Length of a key in bytes.
         public var maxKeyBytes: Int
 
-        public init(maxFieldBytes: Int = 4096, maxMembers: Int = 10_000, maxKeyBytes: Int = 255) {
+        /// All presences together, in about as many bytes as their state takes on the wire: well below what may wait for
+        /// one socket, or nobody could join any more.
+        public var maxTotalBytes: Int
+
+        public init(
+            maxFieldBytes: Int = 4096, maxMembers: Int = 10_000, maxKeyBytes: Int = 255, maxTotalBytes: Int = 1 << 20
+        ) {
             self.maxFieldBytes = maxFieldBytes
             self.maxMembers = maxMembers
             self.maxKeyBytes = maxKeyBytes
+            self.maxTotalBytes = maxTotalBytes
         }
     }
 
@@ -36,11 +43,16 @@ public struct PresenceTable: Sendable {
         var key: String
         var meta: PresenceMeta
         var order: UInt64
+        var bytes: Int
+
+        /// What a presence takes on the wire beyond its key and fields.
+        static let overhead = 48
     }
 
     private let limits: Limits
     private var presences: [MemberID: Presence] = [:]
     private var nextOrder: UInt64 = 0
+    private var bytes = 0
 
     public init(limits: Limits = Limits()) { self.limits = limits }
 
@@ -56,14 +68,19 @@ public struct PresenceTable: Sendable {
         var fields = fields
         fields["phx_ref"] = nil
         fields["phx_ref_prev"] = nil
-        guard fields.serialized().count <= self.limits.maxFieldBytes else { return .tooLarge }
+        let fieldBytes = fields.serialized().count
+        guard fieldBytes <= self.limits.maxFieldBytes else { return .tooLarge }
         guard key.utf8.count <= self.limits.maxKeyBytes else { return .refused }
         let old = self.presences[member]
         if let old, old.key.isSpelled(key), old.meta.fields == fields { return .unchanged }
         guard old != nil || self.presences.count < self.limits.maxMembers else { return .refused }
 
+        let bytes = fieldBytes + key.utf8.count + Presence.overhead
+        let total = self.bytes - (old?.bytes ?? 0) + bytes
+        guard total <= self.limits.maxTotalBytes else { return .refused }
+        self.bytes = total
         let meta = PresenceMeta(ref: ref, fields: fields)
-        self.presences[member] = Presence(key: key, meta: meta, order: old?.order ?? self.nextOrder)
+        self.presences[member] = Presence(key: key, meta: meta, order: old?.order ?? self.nextOrder, bytes: bytes)
         if old == nil { self.nextOrder += 1 }
         var joined = meta
         if let old, old.key.isSpelled(key) { joined.previousRef = old.meta.ref }
@@ -76,6 +93,7 @@ public struct PresenceTable: Sendable {
     /// A client untracked, left the channel, or its socket is gone. Nil if it was not present.
     public mutating func remove(member: MemberID) -> PresenceDiff? {
         guard let old = self.presences.removeValue(forKey: member) else { return nil }
+        self.bytes -= old.bytes
         return PresenceDiff(joins: [], leaves: [PresenceDiff.Entry(key: old.key, meta: old.meta)])
     }
 

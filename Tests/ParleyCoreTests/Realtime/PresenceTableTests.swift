@@ -135,6 +135,28 @@ internal import Testing
         }
     }
 
+    @Test func theStateStaysSmallEnoughToBeSent() throws {
+        var table = PresenceTable(limits: PresenceTable.Limits(maxTotalBytes: 10_000))
+        var accepted: [UInt64] = []
+        let fields: JSONObject = ["text": .string(String(repeating: "x", count: 1000))]
+        for member in 0..<100 as Range<UInt64> {
+            if case .changed = table.track(member: member, key: "k\(member)", fields: fields, ref: "F\(member)") {
+                accepted.append(member)
+            }
+            #expect(table.stateJSON().count <= 10_000)
+        }
+        #expect(accepted.count == 9)
+        // Who is in may change what it shows, and makes room by leaving.
+        guard case .changed = table.track(member: accepted[0], key: "k0", fields: [:], ref: "G") else {
+            Issue.record("a smaller presence was refused")
+            return
+        }
+        #expect(table.track(member: 200, key: "k", fields: fields, ref: "H") != .refused)
+        #expect(table.track(member: 201, key: "k", fields: fields, ref: "I") == .refused)
+        _ = table.remove(member: accepted[1])
+        #expect(table.track(member: 201, key: "k", fields: fields, ref: "J") != .refused)
+    }
+
     @Test func refsDiffer() {
         var left = PresenceRefs(seed: 1)
         var right = PresenceRefs(seed: 2)
