@@ -31,7 +31,8 @@ struct DevCluster: Sendable {
 
     // MARK: - Where it is
 
-    /// `.parley/pg`, or a folder in /var/tmp with a link to it where the server's user cannot enter the project.
+    /// `.parley/pg`, or a folder in /var/tmp with a link to it where the server's user cannot enter the project, or the
+    /// project's path has characters that mean something to the shell of pg_ctl or to postgresql.conf.
     private static func home(_ folder: ProjectFolder, _ binaries: ServerBinaries) async throws -> String {
         let inside = folder.cluster
         if let resolved = realpath(inside, nil) {
@@ -41,7 +42,8 @@ struct DevCluster: Sendable {
         // A link whose target is gone, for example because somebody cleaned /var/tmp.
         unlink(inside)
         try self.makeFolder(inside, for: binaries.user)
-        if try await binaries.run("/usr/bin/test", ["-w", inside]).exit.isSuccess { return inside }
+        let isUsable = try await binaries.run("/usr/bin/test", ["-w", inside]).exit.isSuccess
+        if isUsable, self.isPlain(inside) { return inside }
         rmdir(inside)
         let outside = "/var/tmp/parley-" + self.shortName(of: folder.path)
         try self.makeFolder(outside, for: binaries.user)
@@ -49,6 +51,9 @@ struct DevCluster: Sendable {
         return outside
     }
 
+    private static func isPlain(_ path: String) -> Bool {
+        path.utf8.allSatisfy { $0 >= 0x20 && !"'\"\\,$`".utf8.contains($0) }
+    }
     /// Makes a folder that only the server's user enters. One that exists must be of that user: /var/tmp is everybody's.
     private static func makeFolder(_ path: String, for user: ServerUser?) throws(CommandError) {
         if mkdir(path, 0o700) == 0 {
@@ -80,7 +85,7 @@ struct DevCluster: Sendable {
         try? FileManager.default.removeItem(atPath: unfinished)
         try DevFile.write(Array(password.utf8), to: passwordFile)
         defer { unlink(passwordFile) }
-        if let user = self.binaries.user { chown(passwordFile, user.id, user.group) }
+        if let user = self.binaries.user { lchown(passwordFile, user.id, user.group) }
         let outcome = try await self.binaries.run(
             "initdb",
             [

@@ -41,7 +41,9 @@ enum DevFile {
     /// Writes a file that only its owner reads, whole or not at all.
     static func write(_ text: [UInt8], to path: String) throws(CommandError) {
         let temporary = path + ".new"
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        // Never through a link: as root this also writes into the folder of the server's user.
+        unlink(temporary)
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw CommandError("'\(temporary)' cannot be written: \(self.reason)") }
         let written = text.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
         let isSafe = written == text.count && fchmod(descriptor, 0o600) == 0 && fsync(descriptor) == 0
