@@ -3,7 +3,6 @@ internal import PostgresClient
 
 /// All commands, and what happens before and after one of them runs.
 enum CommandList {
-    static let version = "0.1.0"
 
     /// Exit codes: 1 a failure, 2 wrong usage.
     static let usageError: Int32 = 2
@@ -22,7 +21,7 @@ enum CommandList {
             Terminal.print(self.help)
             return 0
         case "--version", "-v", "version":
-            Terminal.print("parley \(self.version)")
+            Terminal.print("parley \(Version.current)")
             return 0
         default: break
         }
