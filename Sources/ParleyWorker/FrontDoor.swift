@@ -27,13 +27,7 @@ final class FrontDoor: ServerHandler {
 
     func handle(_ request: HTTPRequest, _ responder: HTTPResponder) { self.opened.router.handle(request, responder) }
 
-    func upgrade(_ request: HTTPRequest) -> UpgradeDecision {
-        guard request.path == "/realtime/v1/websocket" || request.path == "/socket/websocket" else {
-            return .refuse(.json(404, #"{"error":"There is no socket at this path"}"#))
-        }
-        return self.opened.realtime.upgrade(request)
-    }
-
+    func upgrade(_ request: HTTPRequest) -> UpgradeDecision { self.opened.realtime.upgrade(request) }
     func opened(_ socket: WebSocket) { self.opened.realtime.opened(socket) }
 
     func received(_ socket: WebSocket, _ message: SocketMessage) { self.opened.realtime.received(socket, message) }

@@ -43,6 +43,9 @@ extension ServeConfiguration {
         realtime.limits.joinBurst = max(realtime.limits.joinBurst, self.clientJoinsPerSecond)
         realtime.limits.eventsPerSecond = Double(self.clientEventsPerSecond)
         realtime.limits.eventBurst = max(realtime.limits.eventBurst, self.clientEventsPerSecond)
+        // Half of what closes the socket: the other half is for the log.
+        realtime.maxReplayQueue = self.maxQueueBytes / 2
+        realtime.maxEphemeralQueue = self.maxQueueBytes / 2
         realtime.joinTimeout = self.statementTimeout
         realtime.callTimeout = self.statementTimeout
         return realtime

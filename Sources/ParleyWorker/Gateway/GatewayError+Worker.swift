@@ -14,9 +14,7 @@ extension GatewayError {
         let unknown = error.outcomeUnknown ? "It is not known whether the change was made." : nil
         switch error.code {
         case .server:
-            let failure = DatabaseFailure(
-                sqlState: error.sqlState ?? "XX000", message: error.message, detail: error.detail, hint: error.hint)
-            self.init(failure, authenticated: caller.isAuthenticated)
+            self.init(DatabaseFailure(error), authenticated: caller.isAuthenticated)
         case .queueFull:
             self = .unavailable("PGRST003", "Timed out acquiring connection from connection pool.")
         case .timeout:
@@ -40,6 +38,14 @@ extension GatewayError {
         GatewayError(
             status: status, code: Code(code), message: message, details: details,
             headers: [HeaderField("Retry-After", "1")])
+    }
+}
+
+extension DatabaseFailure {
+    /// What the server said; to be used for errors of the server only.
+    init(_ error: PostgresError) {
+        self.init(
+            sqlState: error.sqlState ?? "XX000", message: error.message, detail: error.detail, hint: error.hint)
     }
 }
 

@@ -30,12 +30,16 @@ enum GatewayStatements {
     }
 
     /// The planned statement, marked with the caller's role.
+    static func call(_ plan: GatewayPlan, _ caller: GatewayCaller) -> Statement {
+        Statement(self.mark(caller.role) + plan.sql, plan.parameters)
+    }
+
+    /// A comment that keeps statements of different roles apart.
     ///
     /// Connections keep statements prepared by their text, and so plans. Postgres checks the right to execute a function
     /// that it inlines when it makes the plan and never again, so roles must not share a plan.
-    static func call(_ plan: GatewayPlan, _ caller: GatewayCaller) -> Statement {
-        let mark = String(caller.role.unicodeScalars.filter { $0 != "*" && $0 != "/" })
-        return Statement("/* \(mark) */ " + plan.sql, plan.parameters)
+    static func mark(_ role: String) -> String {
+        "/* \(String(role.unicodeScalars.filter { $0 != "*" && $0 != "/" })) */ "
     }
 
     private static func headers(_ headers: [String: String]) -> String {

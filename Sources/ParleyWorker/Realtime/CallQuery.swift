@@ -14,7 +14,12 @@ enum CallQuery {
                 String(Int(timeout / .milliseconds(1))),
             ])
         return Transaction(
-            [identity, Statement(Self.sql(call), [String(decoding: call.arguments, as: UTF8.self)])], timeout: timeout)
+            [
+                identity,
+                Statement(
+                    GatewayStatements.mark(call.token.role) + Self.sql(call),
+                    [String(decoding: call.arguments, as: UTF8.self)]),
+            ], timeout: timeout)
     }
 
     /// Names come from a fixed list, so the text is safe and there are few of them to prepare.
@@ -46,20 +51,20 @@ enum CallQuery {
 
     /// The `response` of a call that failed: `{reason, code, detail?, hint?, retriable}`.
     static func response(_ error: PostgresError) -> [UInt8] {
+        // What the gateway would say: nothing of the server's inside.
+        let refusal = error.code == .server ? GatewayError(DatabaseFailure(error), authenticated: true) : nil
         var writer = JSONWriter()
         writer.raw("{\"reason\":")
-        writer.string(Self.reason(error))
+        writer.string(refusal?.message ?? Self.reason(error))
         writer.raw(",\"code\":")
         writer.string(error.sqlState ?? "PT503")
-        if error.code == .server {
-            if let detail = error.detail {
-                writer.raw(",\"detail\":")
-                writer.string(detail)
-            }
-            if let hint = error.hint {
-                writer.raw(",\"hint\":")
-                writer.string(hint)
-            }
+        if let detail = refusal?.details {
+            writer.raw(",\"detail\":")
+            writer.string(detail)
+        }
+        if let hint = refusal?.hint {
+            writer.raw(",\"hint\":")
+            writer.string(hint)
         }
         writer.raw(",\"retriable\":")
         // With a client_message_id a second try is safe even when the outcome is not known.
@@ -70,7 +75,6 @@ enum CallQuery {
 
     private static func reason(_ error: PostgresError) -> String {
         switch error.code {
-        case .server: error.message
         case .queueFull: "The database has too much to do, please try again"
         case .timeout: "The database did not answer in time, please try again"
         default: "The database could not be reached, please try again"

@@ -13,6 +13,9 @@ public struct RealtimeConfiguration: Sendable {
     public var joinTimeout: Duration = .seconds(8)
     /// How long a call made through a socket may take, waiting included; also its `statement_timeout`.
     public var callTimeout: Duration = .seconds(8)
+    /// Calls made through sockets that run or wait, of all sockets together; one more is answered as an overload. Those
+    /// of a socket that has closed count until they are done.
+    public var maxCalls = 16_384
     /// Rows of a replay when the client names no limit, and the most it may ask for.
     public var maxReplayRows = 1_000
     /// Payload bytes of one replay; the rest is announced as a gap.
@@ -20,6 +23,11 @@ public struct RealtimeConfiguration: Sendable {
     /// Bytes that may wait in a socket's queue before a replay leaves out the rest: well below what closes the socket, so
     /// that a client which joins many channels at once is not cut off for it.
     public var maxReplayQueue = 2 << 20
+    /// Bytes that may wait in a socket's queue before broadcasts of clients and typing pass it by: these are hints, and no
+    /// client is to fill the queues of others until they are closed as too slow.
+    public var maxEphemeralQueue = 2 << 20
+    /// The roles a token may act with.
+    public var roles = GatewayConfiguration().roles
     /// Deliveries after which the loop serves its sockets before it goes on with the log.
     public var deliveriesPerTurn = 20_000
 

@@ -18,6 +18,8 @@ public struct RealtimeMetrics: Sendable, Equatable {
     public var deliveries = 0
     /// Frames handed to sockets for broadcasts, typing and presence.
     public var ephemeralDeliveries = 0
+    /// Broadcasts and typing that a socket with a full queue did not get.
+    public var ephemeralDropped = 0
     /// Typing indicators that the throttle kept back.
     public var typingThrottled = 0
     /// Channels closed because their user lost the right to read.

@@ -7,6 +7,13 @@ extension RealtimeService {
     /// Runs a call when those before it, of the same socket and conversation, are done: so messages sent rapidly get
     /// their numbers in the order they were sent. What waits is bounded by the session.
     func call(_ call: DatabaseCall, for connection: SocketConnection) {
+        guard self.metrics.calls < self.configuration.maxCalls else {
+            let overload = PostgresError(.queueFull, message: "too many calls are waiting")
+            let actions = connection.session.callFinished(
+                call.reply, isError: true, response: CallQuery.response(overload))
+            self.metrics.callsFailed += 1
+            return self.perform(actions, for: connection)
+        }
         let key = CallKey(socket: connection.socket.id, slot: connection.slot, conversation: call.conversation)
         self.metrics.calls += 1
         if self.waitingCalls[key]?.append(call) == nil {

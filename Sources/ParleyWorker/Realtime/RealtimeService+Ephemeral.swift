@@ -7,12 +7,14 @@ extension RealtimeService {
     func publish(_ publication: Publication) {
         let broadcast = publication.broadcast
         guard broadcast.carriesMeta else {
-            self.fanOut(publication.topic, except: publication.sender) { broadcast.encode($0, topic: $1) }
+            self.fanOut(publication.topic, except: publication.sender, mayDrop: true) {
+                broadcast.encode($0, topic: $1)
+            }
             return
         }
         // `meta` marks durable events; what a client puts there does not travel.
         let template = BroadcastTemplate(event: broadcast.event, body: broadcast.body)
-        self.fanOut(publication.topic, except: publication.sender) { template.encode($0, topic: $1) }
+        self.fanOut(publication.topic, except: publication.sender, mayDrop: true) { template.encode($0, topic: $1) }
     }
 
     /// At most one a second per user and conversation. One `typing:stop` after a start always passes, so that nobody
@@ -38,7 +40,9 @@ extension RealtimeService {
             #"{"conversation_id":"\#(typing.conversation.lowercaseText)","user_id":"\#(typing.user.lowercaseText)"}"#
         let template = BroadcastTemplate(
             event: typing.isTyping ? "typing:start" : "typing:stop", body: .json([UInt8](payload.utf8)))
-        self.fanOut(.conversation(typing.conversation), except: typing.sender) { template.encode($0, topic: $1) }
+        self.fanOut(.conversation(typing.conversation), except: typing.sender, mayDrop: true) {
+            template.encode($0, topic: $1)
+        }
     }
 
     // MARK: Presence
@@ -80,17 +84,25 @@ extension RealtimeService {
 
     private func send(_ diff: PresenceDiff, to topic: Topic) {
         let json = diff.json()
-        self.fanOut(topic, except: nil) { RealtimeCodec.presenceDiff($0, topic: $1, diff: json) }
+        // None may be missing, or who is present stays wrong.
+        self.fanOut(topic, except: nil, mayDrop: false) { RealtimeCodec.presenceDiff($0, topic: $1, diff: json) }
     }
 
     // MARK: Fan-out
 
     private func fanOut(
-        _ topic: Topic, except sender: ChannelID?, _ encode: @escaping (SerializerVersion, String) -> WirePayload?
+        _ topic: Topic, except sender: ChannelID?, mayDrop: Bool,
+        _ encode: @escaping (SerializerVersion, String) -> WirePayload?
     ) {
         var frames = TopicFrames(encode)
         self.index.forEachChannel(of: topic) { delivery in
             guard delivery.channel != sender else { return }
+            if mayDrop, let socket = self.connections[delivery.channel.slot]?.socket,
+                socket.queuedBytes > self.configuration.maxEphemeralQueue
+            {
+                self.metrics.ephemeralDropped += 1
+                return
+            }
             if self.deliver(delivery, &frames) { self.metrics.ephemeralDeliveries += 1 }
         }
     }

@@ -52,6 +52,7 @@ extension RealtimeService {
         guard let text = BroadcastRequest.token(request),
             case .success(let token) = self.verify(text, self.clock() / 1000)
         else { throw .unauthorized }
+        guard self.configuration.roles.contains(token.role) else { throw .forbidden }
         let isBatch = route == .batch
         var steps: [RestStep] = []
         for message in try BroadcastRequest.messages(request, route) {
@@ -127,8 +128,8 @@ extension RealtimeService {
 
     private func refusal(_ error: PostgresError) -> HTTPRefusal {
         if error.code == .queueFull { return HTTPRefusal(429, "message", "Too many requests") }
-        let state = error.sqlState ?? ""
-        let status = state.hasPrefix("PT4") ? Int(state.dropFirst(2)) ?? 400 : error.code == .server ? 400 : 503
+        let status =
+            error.code == .server ? GatewayError.status(of: DatabaseFailure(error), authenticated: true) : 503
         return HTTPRefusal(status: status, json: String(decoding: CallQuery.response(error), as: UTF8.self))
     }
 }

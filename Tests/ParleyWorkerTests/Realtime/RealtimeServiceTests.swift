@@ -351,6 +351,50 @@ import WebServer
             let sets = try await harness.database.run(
                 Transaction([Statement("select content from parley.sent")], mode: .readOnly))
             #expect(sets.first?.rows.first?.string(0) == "over HTTP")
+
+            // Roles the worker's login may have, but no token may act with.
+            for role in ["none", "parley_worker", "postgres"] {
+                let token = harness.token(role: role)
+                let send = try post(batch, token, #"{"messages":[\#(message("message:send", #"{"content":"x"}"#))]}"#)
+                #expect(send.status == 403, "\(role)")
+            }
+        }
+    }
+
+    /// One that broadcasts more than others can take costs them its broadcasts, not their sockets.
+    @Test func aFloodOfBroadcastsClosesNobody() async throws {
+        try await ServiceHarness.run { harness in
+            let flooder = try harness.member(config: #"{"private":true}"#)
+            let slow = try harness.member(ServiceHarness.bob)
+            let payload = #"{"x":"\#(String(repeating: "x", count: 60_000))"}"#
+            for _ in 0..<450 { try flooder.broadcast("flood", payload) }
+            // A frame of its own, behind all of the flood.
+            try flooder.send(#"[null,"7","phoenix","heartbeat",{}]"#)
+            #expect(try flooder.nextText().contains("phx_reply"))
+            #expect(await harness.service.currentMetrics().ephemeralDropped > 0)
+            try await harness.deliver([ServiceHarness.event(5)])
+            let seen = try slow.rest(milliseconds: 2000)
+            guard case .text(let last)? = seen.last else {
+                Issue.record("the durable event did not come last")
+                return
+            }
+            #expect(last.contains(#""event":"message:new""#))
+        }
+    }
+
+    @Test func noMoreCallsWaitThanAllowed() async throws {
+        var configuration = RealtimeConfiguration()
+        configuration.maxCalls = 3
+        try await ServiceHarness.run(configuration) { harness in
+            let client = try harness.member()
+            for n in 1...50 { try client.broadcast("message:send", #"{"content":"\#(n)"}"#, ref: "\(100 + n)") }
+            var answers: [String] = []
+            for _ in 1...50 { answers.append(try client.nextText()) }
+            let refused = answers.count { $0.contains("The database has too much to do") }
+            #expect(refused > 0 && refused < 50)
+            #expect(await harness.service.currentMetrics().calls == 0)
+            try client.broadcast("message:send", #"{"content":"after"}"#)
+            #expect(try client.nextText().contains(#""status":"ok""#))
         }
     }
 }
