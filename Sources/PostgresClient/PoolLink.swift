@@ -146,8 +146,6 @@ final class PoolLink {
                 guard job.answered == job.items.count else { return self.lose() }
                 self.inFlight.removeFirst()
                 self.headSince = now
-                // A cancel request that did not hit it may be on its way still, and hit any transaction to come.
-                if self.cancelledAt != nil, job.error?.sqlState != "57014" { self.isRetiring = true }
                 self.cancelledAt = nil
                 self.hasAnswered = true
                 ended(job)
@@ -203,7 +201,8 @@ final class PoolLink {
     /// Asks the server to cancel what it runs. Blocks on a connection of its own, so on a thread of its own.
     func requestCancel(now: ContinuousClock.Instant) {
         self.cancelledAt = now
-        // The request may arrive after the answer, and would then hit whatever runs next.
+        // The request may arrive after the answer, and would then hit whatever runs next. Even "cancelled" is no sign that
+        // it has arrived: the server's own time limit says the same.
         self.isRetiring = true
         guard let cancel = PQgetCancel(self.connection) else { return }
         let handle = LibpqHandle(pointer: cancel)
