@@ -15,7 +15,14 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-from parley import ROOT, free_port, run_binary
+from parley import ROOT, Cluster, free_port, run_binary
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """One of its own: these tests judge a whole installation and spoil it, others put what they need beside it."""
+    with Cluster() as cluster:
+        yield cluster
 
 
 def test_help_and_unknown_commands():
