@@ -27,12 +27,14 @@ struct DevDatabase: Sendable {
         }
     }
 
-    /// Makes the worker's login, once Parley is installed.
+    /// Makes the worker's login, and lets the owner act as the API roles, once Parley is installed.
     func makeWorker() throws(PostgresError) {
         let connection = try self.connect(self.url("postgres", self.secrets.superuser))
         defer { connection.close() }
         try self.makeRole(Self.worker, "login", self.secrets.worker, connection)
         try connection.execute(script: "grant parley_worker to \(Self.worker)")
+        // Making a role does not make its maker a member; plain SQL with the owner's URL acts as users do.
+        try connection.execute(script: "grant anon, authenticated, service_role to \(Self.owner)")
     }
 
     /// The passwords are base64url: nothing in them needs quoting.
