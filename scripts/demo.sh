@@ -7,6 +7,11 @@ cd "$(dirname "$0")/.."
 port=${PARLEY_PORT:-4000}
 log=.parley/dev.log
 mkdir -p .parley
+# A server that runs here already keeps its dev.json and its log.
+if [ -e .parley/lock ] && ! flock -n .parley/lock true; then
+    echo "a server already runs in this folder; its address is in .parley/dev.json" >&2
+    exit 1
+fi
 rm -f .parley/dev.json
 
 echo "== starting Postgres and the worker (log: $log)"
