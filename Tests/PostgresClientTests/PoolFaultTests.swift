@@ -87,7 +87,7 @@ import Testing
             async let slow = pool.run(Transaction([gate.waiting], timeout: .seconds(90)))
             #expect(try await eventually { try await gate.isWaitedFor() })
             let error = await pool.failure(
-                of: Transaction([Statement("insert into \(schema).t values (1)")], timeout: .milliseconds(200)))
+                of: Transaction([Statement("insert into \(schema).t values (1)")], timeout: .seconds(3)))
             #expect(error?.code == .timeout)
             #expect(error?.outcomeUnknown == true)
             try await withHelper { try await gate.open($0) }

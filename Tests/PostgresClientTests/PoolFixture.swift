@@ -25,7 +25,7 @@ func withPool<Value>(
 extension PostgresPool {
     /// One statement in a transaction of its own.
     @discardableResult
-    func run(_ sql: String, _ parameters: [String?] = [], timeout: Duration = .seconds(20)) async throws -> ResultSet {
+    func run(_ sql: String, _ parameters: [String?] = [], timeout: Duration = .seconds(90)) async throws -> ResultSet {
         try await self.run(Transaction([Statement(sql, parameters)], timeout: timeout))[0]
     }
 
@@ -45,7 +45,7 @@ extension PostgresPool {
     func terminate(_ applicationName: String) async throws {
         try await self.run(
             """
-            select pg_terminate_backend(pid, 5000) from pg_stat_activity
+            select pg_terminate_backend(pid, 60000) from pg_stat_activity
             where application_name = $1 and pid <> pg_backend_pid()
             """, [applicationName])
     }

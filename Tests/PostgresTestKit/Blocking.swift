@@ -10,7 +10,7 @@ public func blocking<Value: Sendable>(_ body: @escaping @Sendable () throws -> V
 
 /// Polls until `condition` holds. Returns whether it did within `limit`.
 public func eventually(
-    within limit: Duration = .seconds(10), _ condition: @Sendable () async throws -> Bool
+    within limit: Duration = .seconds(60), _ condition: @Sendable () async throws -> Bool
 ) async throws -> Bool {
     let deadline = ContinuousClock.now + limit
     while try await !condition() {

@@ -59,7 +59,7 @@ public struct ThrowawayCluster: Sendable {
     }
 
     /// Runs `Tests/support/cluster.sh` and returns what it printed.
-    private static func script(_ arguments: [String], _ environment: [String: String]) async throws -> String {
+    static func script(_ arguments: [String], _ environment: [String: String]) async throws -> String {
         try await blocking {
             let folder = #filePath.split(separator: "/").dropLast(2).joined(separator: "/")
             let command = ["bash", "/\(folder)/support/cluster.sh"] + arguments

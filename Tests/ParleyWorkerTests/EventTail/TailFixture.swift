@@ -54,7 +54,7 @@ final class TailProbe: Sendable {
 
     /// Waits until it reads the log.
     func isLive() async throws -> Bool {
-        try await eventually(within: .seconds(20)) { self.seen.cursors.count > 0 && self.state != .disconnected }
+        try await eventually { self.seen.cursors.count > 0 && self.state != .disconnected }
     }
 
     func stop() async throws {

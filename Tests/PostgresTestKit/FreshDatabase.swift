@@ -1,0 +1,17 @@
+/// A database of its own in the shared test cluster, with Parley installed: where a test needs silence, or where its
+/// locks and bells must be nobody else's. It goes with the cluster.
+public struct FreshDatabase: Sendable {
+    public let ownerURL: String
+    public let workerURL: String
+
+    public static func make() async throws -> FreshDatabase {
+        let cluster = ["PARLEY_TEST_CLUSTER": try TestDatabase.variable("PARLEY_TEST_CLUSTER")]
+        let name = TestDatabase.uniqueName("parley")
+        let printed = try await ThrowawayCluster.script(["database", name], cluster)
+        let owner = String(printed.prefix { $0 != "\n" })
+        _ = try await ThrowawayCluster.script(["install", owner], cluster)
+        let worker = try TestDatabase.workerURL()
+        guard let slash = worker.lastIndex(of: "/") else { throw ThrowawayCluster.Failure(description: worker) }
+        return FreshDatabase(ownerURL: owner, workerURL: String(worker[...slash]) + name)
+    }
+}
