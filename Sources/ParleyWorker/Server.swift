@@ -53,7 +53,10 @@ public func runServer(
             }
         })
     let group = ServiceGroup(
-        [verifier, reader, Front(server: server, realtime: realtime, drainTime: configuration.drainTime)],
+        [
+            verifier, reader, Upkeep(pool: pool, log: log.labelled("upkeep")),
+            Front(server: server, realtime: realtime, drainTime: configuration.drainTime),
+        ],
         drainTime: configuration.drainTime + .seconds(5), log: log)
     do {
         try await group.run(stops: stops)
