@@ -11,7 +11,7 @@
 \ir apply.sql
 \set version 3
 \set name '0003_messages'
-\set sha256 'e42fa3d6a3019e1b0fe416087aecfe7098d8e7b1b1c4198ead540391a365ce7f'
+\set sha256 '7eb4566c264fbef46843e3e52f2e8ad6d2813776faf20faf24b0896c503d7088'
 \set breaking false
 \ir apply.sql
 \set version 4
@@ -21,7 +21,7 @@
 \ir apply.sql
 \set version 5
 \set name '0005_seeds'
-\set sha256 '426f0636e393ca0ea37fadde55718ee842d4ca81fd92305031e549bb357a3f3f'
+\set sha256 '96fd10f85e515e9d6c4567dc259814ea873f520b6c396cc94d3044a4e2c2a1da'
 \set breaking false
 \ir apply.sql
 \set version 6

@@ -1,5 +1,5 @@
--- Accounts and plans. Bodies are bound to the private functions when they are created: callers need no usage on the
--- private schema, and the wrappers no search_path of their own; they are inlined where they are called.
+-- Accounts and plans. Bodies are bound to the private functions when they are created, so callers need no usage
+-- on the private schema; the search_path keeps them from being inlined, see messages.sql.
 
 create or replace function parley_api.get_entitlements()
 returns jsonb

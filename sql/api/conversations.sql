@@ -1,5 +1,5 @@
--- Conversations and their members. Bodies are bound to the private functions when they are created: callers need no
--- usage on the private schema, and the wrappers no search_path of their own; they are inlined where they are called.
+-- Conversations and their members. Bodies are bound to the private functions when they are created, so callers need no
+-- usage on the private schema; the search_path keeps them from being inlined, see messages.sql.
 
 create or replace function parley_api.start_conversation(
     participant_ids uuid[],

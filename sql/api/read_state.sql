@@ -1,5 +1,5 @@
--- Read and delivery state. Bodies are bound to the private functions when they are created: callers need no usage on
--- the private schema, and the wrappers no search_path of their own; they are inlined where they are called.
+-- Read and delivery state. Bodies are bound to the private functions when they are created, so callers need no usage
+-- on the private schema; the search_path keeps them from being inlined, see messages.sql.
 
 create or replace function parley_api.mark_as_read(conversation_id uuid, seq bigint default null)
 returns jsonb

@@ -71,7 +71,7 @@ create or replace function parley.check_start_request(
 )
 returns void
 language plpgsql
-immutable
+stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -103,20 +103,22 @@ begin
     if char_length(context_id) not between 1 and 255 then
         raise exception using errcode = 'PT400', message = 'context_id must have 1 to 255 characters.';
     end if;
-    perform parley.check_app_roles(app_roles);
+    perform parley.check_app_roles(app_roles, by_host);
 end;
 $$;
 comment on function parley.check_start_request(uuid[], text, text, text, text, jsonb, boolean) is
 'Fails with PT400 on arguments of start_conversation that make no sense.';
 revoke all on function parley.check_start_request(uuid[], text, text, text, text, jsonb, boolean) from public;
 
-create or replace function parley.check_app_roles(app_roles jsonb)
+create or replace function parley.check_app_roles(app_roles jsonb, by_host boolean)
 returns void
 language plpgsql
-immutable
-security invoker
+stable
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_open constant text[] := string_to_array(coalesce(parley.setting_value('client_app_roles'), ''), ',');
 begin
     if app_roles is null then
         return;
@@ -132,10 +134,21 @@ begin
             errcode = 'PT400',
             message = 'An application role must be a lower-case word of at most 63 letters, digits and underscores.';
     end if;
+    -- the role is shown beside every message, so a client must not call itself what others take for authority
+    if not by_host and exists (
+        select from jsonb_each_text(app_roles) as r
+        where not r.value = any (v_open)
+    ) then
+        raise exception using
+            errcode = 'PT403',
+            message = 'Only the application gives this role.',
+            hint = format('Users may give: %s. The setting client_app_roles says so.', array_to_string(v_open, ', '));
+    end if;
 end;
 $$;
-comment on function parley.check_app_roles(jsonb) is 'Fails with PT400 unless it is null or an object of words.';
-revoke all on function parley.check_app_roles(jsonb) from public;
+comment on function parley.check_app_roles(jsonb, boolean) is
+'Fails with PT400 unless it is null or an object of words, with PT403 if a user gives a role that only the host may give.';
+revoke all on function parley.check_app_roles(jsonb, boolean) from public;
 
 create or replace function parley.clean_user_ids(user_ids uuid[], without uuid)
 returns uuid[]

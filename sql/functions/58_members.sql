@@ -104,7 +104,7 @@ declare
     v_new uuid[];
     v_new_id uuid;
 begin
-    perform parley.check_app_roles(add_participants.app_roles);
+    perform parley.check_app_roles(add_participants.app_roles, v_by_host);
     v_conversation := parley.lock_conversation(add_participants.conversation_id);
     if v_by_host and v_conversation.id is null then
         raise exception using errcode = 'PT404', message = 'The conversation does not exist.';

@@ -7,6 +7,10 @@ insert into parley.setting (name, value, description) values
 (
     'direct_threading', 'pair_and_context',
     'Direct conversations are unique per pair (one thread for two people) or per pair_and_context (one per listing).'
+),
+(
+    'client_app_roles', 'buyer,seller,customer,artist',
+    'Application roles that users may give when they start a conversation or add somebody; the host may give any.'
 );
 
 insert into parley.tier (name, rank, description) values

@@ -60,7 +60,7 @@ select is(t.events_since('us', :event_seq), null, 'none of which is an event');
 select t.profile($$who_can_add = 'everyone'$$);
 select t.act('bob');
 select is(
-    parley_api.add_participants(t.id('us'), array[t.id('dan'), t.id('cid'), t.id('dan')], jsonb_build_object(t.id('dan'), 'guest')) -> 'participant_count',
+    parley_api.add_participants(t.id('us'), array[t.id('dan'), t.id('cid'), t.id('dan')], jsonb_build_object(t.id('dan'), 'buyer')) -> 'participant_count',
     '4', 'any member adds, where everybody may; those who are in it are left alone'
 );
 select is(t.events_since('us', :event_seq), 'participant:joined message:new', 'one joins, and then it is said');
@@ -77,7 +77,7 @@ select t.act('dan');
 select is(t.texts(), 'Bob added Dan.', 'who sees nothing of before');
 select is((select string_agg(m.content, '|') from parley_api.messages m), 'Bob added Dan.', 'in the view either');
 select is(t.unread('dan', 'us'), 1::bigint, 'and has one thing to read');
-select is(parley_api.send_message(t.id('us'), 'hello') ->> 'sender_role', 'guest', 'with the role that was given');
+select is(parley_api.send_message(t.id('us'), 'hello') ->> 'sender_role', 'buyer', 'with the role that was given');
 select t.last_event_seq('us') as event_seq \gset
 select is(parley_api.add_participants(t.id('us'), array[t.id('dan')]) -> 'participant_count', '4', 'adding again is fine');
 select is(t.events_since('us', :event_seq), null, 'and is no event');
@@ -118,7 +118,7 @@ select is(t.texts(), 'Bob added Dan.', 'and sees nothing of before, nor of the f
 select is(t.unread('dan', 'us'), 1::bigint, 'with nothing unread of then');
 select is(t.roles(), 'ann:owner bob:admin dan:member', 'as a member');
 select is(
-    parley_api.get_user_conversations() #>> '{conversations,0,me,app_role}', 'guest', 'with the role they had in the application'
+    parley_api.get_user_conversations() #>> '{conversations,0,me,app_role}', 'buyer', 'with the role they had in the application'
 );
 
 -- leaving

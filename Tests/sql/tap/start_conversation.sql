@@ -1,6 +1,6 @@
 -- Starting conversations: what is refused, one direct conversation per pair and context, groups, the first message.
 begin;
-select plan(58);
+select plan(60);
 \ir ../people.psql
 update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
 
@@ -25,6 +25,8 @@ select t.refused('PT400', $$select parley_api.start_conversation(array[t.id('bob
 select t.refused('PT400', $$select parley_api.start_conversation(array[t.id('bob')], app_roles => '[]')$$, 'application roles are an object');
 select t.refused('PT400', $$select parley_api.start_conversation(array[t.id('bob')], app_roles => '{"x": 1}')$$, 'of words');
 select t.refused('PT400', $$select parley_api.start_conversation(array[t.id('bob')], app_roles => '{"x": "The Buyer"}')$$, 'in small letters');
+select t.refused('PT403', format($$select parley_api.start_conversation(array[t.id('bob')], app_roles => '{"%s": "moderator"}')$$, t.id('ann')), 'nor ones that only the application gives');
+select t.refused('PT403', format($$select parley_api.start_conversation(array[t.id('bob')], app_roles => '{"%s": "owner"}')$$, t.id('bob')), 'to anybody');
 select t.refused('PT413',
     $$select parley_api.start_conversation(array(select gen_random_uuid() from generate_series(1, 10001)), 'group')$$,
     'more users than any conversation holds are refused before they are looked up');
