@@ -33,7 +33,8 @@ create table parley.message (
     content text,
     metadata jsonb,
     mentions uuid[],
-    constraint message_pkey primary key (id),
+    -- by id alone; the conversation stands in every key so that the tables can be distributed by it
+    constraint message_pkey primary key (id, conversation_id),
     constraint message_deleted_has_no_content_check
     check (deleted_at is null or (content is null and metadata is null))
 ) partition by range (id);
