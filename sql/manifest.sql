@@ -6,7 +6,7 @@
 \ir apply.sql
 \set version 2
 \set name '0002_conversations'
-\set sha256 'af75180d1cc5b68e4ed75ebf349be68ade27285bd10630bddd0da5dfb893611e'
+\set sha256 '32215543a71fac14a714312176c8554889f178d0620b0e04fa686ef28f4f19c3'
 \set breaking false
 \ir apply.sql
 \set version 3

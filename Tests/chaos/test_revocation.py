@@ -158,13 +158,18 @@ async def test_removal_and_messages_while_the_worker_is_stopped(cluster, worker)
         claims = json.dumps({"sub": group.admin, "role": "authenticated"})
         return f"select set_config('request.jwt.claims', '{claims}', true); set local role authenticated; select {call}; commit"
 
+    first = group.rpc(group.admin, "send_message", conversation_id=group.id, content="seen by all")["id"]
+    for socket in [*mine, witness]:
+        await socket.event("message:new")
     os.kill(worker.pid, signal.SIGSTOP)
     try:
         for call in [
-            f"parley_api.send_message(conversation_id => '{group.id}', content => 'before')",
+            f"parley_api.edit_message(message_id => '{first}', content => 'edited before')",
             f"parley_api.remove_participant(conversation_id => '{group.id}', user_id => '{group.member}')",
+            # Events before the removal are rendered after it: they must not carry what was written since.
+            f"parley_api.edit_message(message_id => '{first}', content => 'edited after')",
+            f"parley_api.add_reaction(message_id => '{first}', emoji => '🤫')",
             f"parley_api.send_message(conversation_id => '{group.id}', content => 'after')",
-            f"parley_api.send_message(conversation_id => '{group.id}', content => 'long after')",
         ]:
             cluster.psql("begin; " + as_admin(call), cluster.superuser_url)
     finally:
@@ -172,11 +177,15 @@ async def test_removal_and_messages_while_the_worker_is_stopped(cluster, worker)
     await group.all_delivered(witness)
     for socket in mine:
         await socket.heartbeat()
-        contents = [event["message"]["content"] for event in socket.events("message:new")]
-        assert "before" in contents and "after" not in contents and "long after" not in contents
+        received = json.dumps(socket.messages)
+        assert "seen by all" in received
+        for later in ("edited after", "\\ud83e\\udd2b", '"after"'):
+            assert later not in received, later
+    # Who was removed learns that, and nothing more.
+    assert mine[1].events("participant:left")[0]["user_id"] == group.member
     group.check(*mine)
-    contents = [event["message"]["content"] for event in witness.events("message:new")]
-    assert "after" in contents and "long after" in contents
+    contents = [event["message"]["content"] for kind in ("message:new", "message:updated") for event in witness.events(kind)]
+    assert "after" in contents and "edited after" in contents
     for socket in [*mine, witness]:
         await socket.close()
 

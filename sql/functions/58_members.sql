@@ -199,6 +199,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
+declare
+    v_event_seq bigint;
 begin
     perform parley.post_system_message(
         participant.conversation_id,
@@ -210,12 +212,12 @@ begin
         )),
         actor_id
     );
-    update parley.participant as p
-    set left_at = clock_timestamp()
-    where p.conversation_id = participant.conversation_id and p.user_id = participant.user_id;
-    perform parley.append_event(
+    v_event_seq := parley.append_event(
         participant.conversation_id, 'participant:left', actor_id, null, null, participant.user_id, null
     );
+    update parley.participant as p
+    set left_at = clock_timestamp(), left_event_seq = v_event_seq
+    where p.conversation_id = participant.conversation_id and p.user_id = participant.user_id;
 end;
 $$;
 comment on function parley.end_participation(parley.participant, uuid, text) is

@@ -68,7 +68,8 @@ returns table (
     message_id uuid,
     message_seq bigint,
     history_from_seq bigint,
-    payload text
+    payload text,
+    revoked uuid[]
 )
 language plpgsql
 stable
@@ -81,11 +82,21 @@ declare
     );
 begin
     if v_ids <> '{}' then
-        return query select * from parley.render_events(v_ids);
+        -- Payloads show things as they are now. Whoever has left by now, at a later event, is not shown what happened
+        -- since: those are named, and the worker passes them by. One index probe per event.
+        return query
+        select
+            e.*,
+            (
+                select array_agg(p.user_id)
+                from parley.participant as p
+                where p.conversation_id = e.conversation_id and p.left_event_seq > e.event_seq
+            )
+        from parley.render_events(v_ids) as e;
     end if;
 end
 $$;
 revoke all on function parley.read_log(pg_snapshot, bigint, integer) from public;
 grant execute on function parley.read_log(pg_snapshot, bigint, integer) to parley_worker;
 comment on function parley.read_log(pg_snapshot, bigint, integer)
-is 'Events that became visible since the cursor, by id, with their payloads: late commits complete, newer ids at most batch.';
+is 'Events that became visible since the cursor, by id, with their payloads, and who must not be shown them any more because they left since: late commits complete, newer ids at most batch.';

@@ -117,6 +117,7 @@ create table parley.participant (
     joined_at timestamptz not null default now(),
     last_read_at timestamptz,
     left_at timestamptz,
+    left_event_seq bigint,
     muted_until timestamptz,
     pinned_at timestamptz,
     archived_at timestamptz,
@@ -130,6 +131,9 @@ create table parley.participant (
     references parley.conversation (id) on delete cascade,
     constraint participant_account_fkey foreign key (user_id) references parley.account (id)
 ) with (fillfactor = 80);
+-- who is not to be shown an event that is rendered after they left; few rows
+create index participant_left_idx on parley.participant (conversation_id, left_event_seq)
+where left_event_seq is not null;
 -- left_at is included so that "my current conversations" is answered by this index alone
 create index participant_user_idx on parley.participant (user_id, conversation_id) include (left_at);
 comment on table parley.participant
@@ -145,6 +149,8 @@ comment on column parley.participant.history_from_event_seq
 is 'event_seq of the first event the participant may see; who was in the conversation before, and what they read, is not theirs to know.';
 comment on column parley.participant.joined_at is 'When the participant joined, the last time.';
 comment on column parley.participant.last_read_at is 'When last_read_seq last moved.';
+comment on column parley.participant.left_event_seq
+is 'The participant:left event of the last departure. Events before it, rendered after it, are not for this user.';
 comment on column parley.participant.left_at is 'Set: no longer a participant, and nothing is visible any more.';
 comment on column parley.participant.muted_until is 'No notifications until then; infinity: for good.';
 comment on column parley.participant.pinned_at is 'Set: shown before all others in the inbox.';

@@ -20,12 +20,16 @@ public struct LogEvent: Sendable, Equatable {
     public var messageSeq: Int64?
     /// First message a participant may see, on `participant:joined`.
     public var historyFromSeq: Int64?
+    /// Users who left the conversation after this event and before its payload was made, which may show what happened
+    /// since: it is not for them.
+    public var revoked: [UUID]
     /// The JSON object sent to clients as the broadcast's payload.
     public var payload: [UInt8]
 
     public init(
         id: Int64, transactionID: UInt64, conversationID: UUID?, eventSeq: Int64?, userID: UUID?, kind: String,
-        actorID: UUID?, messageID: UUID?, messageSeq: Int64?, historyFromSeq: Int64?, payload: [UInt8]
+        actorID: UUID?, messageID: UUID?, messageSeq: Int64?, historyFromSeq: Int64?, revoked: [UUID] = [],
+        payload: [UInt8]
     ) {
         self.id = id
         self.transactionID = transactionID
@@ -37,6 +41,7 @@ public struct LogEvent: Sendable, Equatable {
         self.messageID = messageID
         self.messageSeq = messageSeq
         self.historyFromSeq = historyFromSeq
+        self.revoked = revoked
         self.payload = payload
     }
 }

@@ -146,7 +146,8 @@ public struct MembershipIndex: Sendable {
         let leaver = event.kind == "participant:left" ? event.userID : nil
         var ended: [ChannelID] = []
         for route in self.routes[conversation] ?? [] where self.concerns(event, route.channel, only: only) {
-            if event.messageSeq.map({ $0 >= route.historyFrom }) ?? true {
+            let isRevoked = event.revoked.contains { self.depends(route, on: $0) }
+            if !isRevoked, event.messageSeq.map({ $0 >= route.historyFrom }) ?? true {
                 deliver(event, self.delivery(route, conversation))
             }
             if let leaver, self.depends(route, on: leaver) { ended.append(route.channel) }

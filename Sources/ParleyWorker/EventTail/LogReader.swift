@@ -1,3 +1,4 @@
+internal import FoundationEssentials
 internal import ParleyCore
 internal import PostgresClient
 
@@ -121,12 +122,21 @@ final class LogReader {
         return row
     }
 
+    /// A `uuid[]` as Postgres writes it; null is nobody.
+    private static func users(_ text: String?) throws(PostgresError) -> [UUID] {
+        guard let text else { return [] }
+        let names = text.dropFirst().dropLast().split(separator: ",")
+        let users = names.compactMap { UUID(uuidString: String($0)) }
+        guard users.count == names.count else { throw Self.unexpected }
+        return users
+    }
+
     private static func event(_ row: Row) throws(PostgresError) -> LogEvent {
         guard let id = row.int64(1), let transactionID = row.uint64(2), let kind = row.string(6), let payload = row[11]
         else { throw Self.unexpected }
         return LogEvent(
             id: id, transactionID: transactionID, conversationID: row.uuid(3), eventSeq: row.int64(4),
             userID: row.uuid(5), kind: kind, actorID: row.uuid(7), messageID: row.uuid(8), messageSeq: row.int64(9),
-            historyFromSeq: row.int64(10), payload: payload)
+            historyFromSeq: row.int64(10), revoked: try Self.users(row.string(12)), payload: payload)
     }
 }

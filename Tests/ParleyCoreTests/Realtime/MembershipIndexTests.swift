@@ -69,6 +69,20 @@ import Testing
         #expect(self.apply(&index, self.event("conversation:updated", in: self.room)).to == [1])
     }
 
+    @Test func whoHasLeftByNowIsNotShownHowThingsAreNow() {
+        var index = MembershipIndex()
+        self.subscribe(&index, 1, .conversation(self.room), self.alice, [(self.room, 1)])
+        self.subscribe(&index, 2, .user(self.alice), self.alice, [(self.room, 1)])
+        self.subscribe(&index, 3, .user(self.bob), self.bob, [(self.room, 1)])
+        var rendered = self.event("message:updated", in: self.room, messageSeq: 3)
+        rendered.revoked = [self.alice]
+        #expect(self.apply(&index, rendered).to == [3])
+        // The departure itself is still for them.
+        let left = self.apply(&index, self.event("participant:left", in: self.room, user: self.alice))
+        #expect(left.to == [1, 2, 3])
+        #expect(left.closed == [1])
+    }
+
     @Test func whoIsAddedHearsItFromThere() {
         var index = MembershipIndex()
         self.subscribe(&index, 1, .user(self.alice), self.alice, [])
