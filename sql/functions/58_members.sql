@@ -1,5 +1,6 @@
 -- Who is in a conversation. Every change takes the conversation's lock, so it has a place among the messages: what is
--- said before a removal the removed user still gets, what comes after never.
+-- said before a removal the removed user still gets, what comes after never. Who calls is looked at before the lock, so
+-- that strangers neither wait for a conversation nor hold it, and again under it, where the answer counts.
 
 create or replace function parley.require_managed_conversation(conversation_id uuid)
 returns parley.conversation_profile
@@ -105,6 +106,9 @@ declare
     v_new_id uuid;
 begin
     perform parley.check_app_roles(add_participants.app_roles, v_by_host);
+    if not v_by_host then
+        perform parley.require_participant(add_participants.conversation_id, v_user_id);
+    end if;
     v_conversation := parley.lock_conversation(add_participants.conversation_id);
     if v_by_host and v_conversation.id is null then
         raise exception using errcode = 'PT404', message = 'The conversation does not exist.';
@@ -241,6 +245,9 @@ begin
     if remove_participant.user_id = v_user_id then
         return parley.leave_conversation(remove_participant.conversation_id);
     end if;
+    if not v_by_host then
+        perform parley.require_participant(remove_participant.conversation_id, v_user_id);
+    end if;
     perform parley.lock_conversation(remove_participant.conversation_id);
     if not v_by_host then
         v_me := parley.require_participant(remove_participant.conversation_id, v_user_id);
@@ -332,6 +339,7 @@ declare
     v_user_id uuid := parley.provision_caller();
     v_me parley.participant;
 begin
+    perform parley.require_participant(leave_conversation.conversation_id, v_user_id);
     perform parley.lock_conversation(leave_conversation.conversation_id);
     v_me := parley.require_participant(leave_conversation.conversation_id, v_user_id);
     if (
@@ -375,6 +383,7 @@ begin
     if notifications not in ('all', 'mentions', 'none') then
         raise exception using errcode = 'PT400', message = 'notifications must be all, mentions or none.';
     end if;
+    perform parley.require_participant(update_participant_settings.conversation_id, v_user_id);
     perform parley.lock_conversation(update_participant_settings.conversation_id);
     v_before := parley.require_participant(update_participant_settings.conversation_id, v_user_id);
     update parley.participant as p
