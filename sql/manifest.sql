@@ -26,7 +26,7 @@
 \ir apply.sql
 \set version 6
 \set name '0006_log_state'
-\set sha256 '2a1f62bf2713675bc20ce30f9e1086922e98ffd6838cff7df8d798436bb53277'
+\set sha256 '5102a946ae866ecf83fa17302740980b39db261bd2cd1ec0a4345c3d74c9c852'
 \set breaking false
 \ir apply.sql
 \set version 6

@@ -1,6 +1,7 @@
 -- Replay: what a client that was away missed, by the same access rule as the join. For a conversation from an event_seq
 -- on (lossless: nothing is between two numbers), or from a time on; for a user's inbox from a time on. Oldest first.
--- What lies before the reader joined, or further back than the reader's tier reaches, is left out.
+-- What lies before the reader joined, or further back than the reader's tier reaches, is left out, and so is what is
+-- about a message the reader has hidden; that it was hidden is an event of the user alone, which stays.
 
 create or replace function parley.first_kept_event_seq(conversation_id uuid)
 returns bigint
@@ -22,13 +23,21 @@ comment on function parley.first_kept_event_seq(uuid)
 is 'The first event_seq of a conversation that has not been purged; one past the last if none is left.';
 
 create or replace function parley.events_after(
-    conversation_id uuid, after_event_seq bigint, history_from bigint, message_floor uuid, max_rows integer
+    conversation_id uuid,
+    after_event_seq bigint,
+    history_from bigint,
+    reader_id uuid,
+    message_floor uuid,
+    max_rows integer
 )
 returns bigint[]
 language sql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
+-- What is hidden is looked up by its whole primary key, event by event (offset 0): a page stops early.
+set enable_seqscan = off
+set enable_bitmapscan = off
 as $$
     select array(
         select e.id
@@ -38,62 +47,180 @@ as $$
             and e.event_seq > after_event_seq
             and (e.message_seq is null or e.message_seq >= history_from)
             and (e.message_id is null or e.message_id >= message_floor)
+            and not exists (
+                select from parley.message_hidden h
+                where h.conversation_id = events_after.conversation_id and h.user_id = events_after.reader_id and h.seq = e.message_seq
+                offset 0
+            )
         order by e.event_seq
         limit max_rows
     )
 $$;
-revoke all on function parley.events_after(uuid, bigint, bigint, uuid, integer) from public;
-comment on function parley.events_after(uuid, bigint, bigint, uuid, integer)
-is 'The next events of a conversation that somebody with this history and tier may see.';
+revoke all on function parley.events_after(uuid, bigint, bigint, uuid, uuid, integer) from public;
+comment on function parley.events_after(uuid, bigint, bigint, uuid, uuid, integer)
+is 'The next events of a conversation that a reader with this history and tier may see. Without a reader nothing counts as hidden.';
 
-create or replace function parley.replay_ids_since(
-    conversation_ids uuid[],
-    history_from bigint[],
-    events_from bigint[],
-    user_id uuid,
-    message_floor uuid,
-    since timestamptz,
-    max_rows integer
+create or replace function parley.first_event_since(
+    conversation_id uuid, last_event_seq bigint, since timestamptz
 )
-returns bigint[]
-language sql
+returns bigint
+language plpgsql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    -- event_seq is dense, so the event before n is n - 1: walk back from each newest event while it is young enough
-    with recursive back as (
-        select
-            e.id, e.conversation_id, e.event_seq, e.message_seq, e.message_id, u.history_from, u.events_from, 1 as depth
-        from unnest(conversation_ids, history_from, events_from) as u (conversation_id, history_from, events_from)
-        inner join parley.conversation c on c.id = u.conversation_id
-        inner join parley.event e on e.conversation_id = c.id and e.event_seq = c.last_event_seq
-        where e.created_at >= since and e.event_seq >= u.events_from
-        union all
-        select
-            e.id, e.conversation_id, e.event_seq, e.message_seq, e.message_id, b.history_from, b.events_from,
-            b.depth + 1
-        from back b
-        inner join parley.event e on e.conversation_id = b.conversation_id and e.event_seq = b.event_seq - 1
-        where e.created_at >= since and e.event_seq >= b.events_from and b.depth < max_rows
-    ),
-    newest as (
-        select b.id from back b
-        where
-            (b.message_seq is null or b.message_seq >= b.history_from)
-            and (b.message_id is null or b.message_id >= message_floor)
-        union all
-        select e.id from parley.event e
-        where e.conversation_id is null and e.user_id = replay_ids_since.user_id and e.created_at >= since
-        order by 1 desc
-        limit max_rows
-    )
-    select coalesce(array_agg(n.id order by n.id), '{}') from newest n
+#variable_conflict use_column
+declare
+    v_before bigint := 0; -- this event is older, or purged, or before the first
+    v_after bigint := last_event_seq + 1; -- this one is young enough, or beyond the last
+    v_probe bigint := last_event_seq;
+    v_step bigint := 1;
+begin
+    -- created_at rises with event_seq: back from the end in doubling steps, then halving, as in first_unseen
+    while v_after > v_before + 1 loop
+        if exists (
+            select from parley.event e
+            where
+                e.conversation_id = first_event_since.conversation_id
+                and e.event_seq = v_probe
+                and e.created_at >= first_event_since.since
+        ) then
+            v_after := v_probe;
+        else
+            v_before := v_probe;
+        end if;
+        if v_before = 0 then
+            v_probe := least(greatest(last_event_seq - v_step, 1), v_after - 1);
+            v_step := v_step * 2;
+        else
+            v_probe := (v_before + v_after) / 2;
+        end if;
+    end loop;
+    return v_after;
+end
 $$;
-revoke all on function parley.replay_ids_since(uuid[], bigint[], bigint[], uuid, uuid, timestamptz, integer)
+revoke all on function parley.first_event_since(uuid, bigint, timestamptz) from public;
+comment on function parley.first_event_since(uuid, bigint, timestamptz)
+is 'The first event_seq of a conversation that is kept and not older than a time; one past the last if there is none.';
+
+create or replace function parley.replay_since(
+    conversation_ids uuid[],
+    history_from bigint[],
+    events_from bigint[],
+    user_id uuid,
+    reader_id uuid,
+    message_floor uuid,
+    since timestamptz,
+    max_rows integer,
+    out ids bigint[],
+    out gaps jsonb
+)
+returns record
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+set max_parallel_workers_per_gather = 0
+set jit = off
+-- What is hidden is looked up by its whole primary key, event by event (offset 0): a page stops early.
+set enable_seqscan = off
+set enable_bitmapscan = off
+as $$
+#variable_conflict use_column
+declare
+    -- nothing that young has ever been purged: then what is missing is older than was asked for
+    v_is_purged constant boolean := coalesce((select replay_since.since <= s.purged_at from parley.log_state s), false);
+begin
+    with bound as materialized (
+        select u.conversation_id, u.history_from, u.events_from, c.last_event_seq, f.event_seq as kept_from
+        from unnest(replay_since.conversation_ids, replay_since.history_from, replay_since.events_from)
+            as u (conversation_id, history_from, events_from)
+        inner join parley.conversation c on u.conversation_id = c.id
+        cross join
+            lateral (select parley.first_event_since(c.id, c.last_event_seq, replay_since.since) as event_seq) f
+    ),
+    -- one more of each than can be returned tells whether something was cut off
+    candidate as materialized (
+        select b.conversation_id, e.event_seq, e.id
+        from bound b
+        cross join lateral (
+            select e.event_seq, e.id
+            from parley.event e
+            where
+                e.conversation_id = b.conversation_id
+                and e.event_seq >= greatest(b.kept_from, b.events_from)
+                and (e.message_seq is null or e.message_seq >= b.history_from)
+                and (e.message_id is null or e.message_id >= replay_since.message_floor)
+                and not exists (
+                    select from parley.message_hidden h
+                    where
+                        h.conversation_id = b.conversation_id
+                        and h.user_id = replay_since.reader_id
+                        and h.seq = e.message_seq
+                    offset 0
+                )
+            order by e.event_seq desc
+            limit replay_since.max_rows + 1
+        ) e
+        where b.kept_from <= b.last_event_seq
+        union all
+        (
+            select null, null, e.id
+            from parley.event e
+            where
+                e.conversation_id is null
+                and e.user_id = replay_since.user_id
+                and e.created_at >= replay_since.since
+            order by e.id desc
+            limit replay_since.max_rows + 1
+        )
+    ),
+    ranked as materialized (
+        select c.conversation_id, c.event_seq, c.id, row_number() over (order by c.id desc) > max_rows as is_cut
+        from candidate c
+    ),
+    gap as (
+        select 1 as rank, b.conversation_id, b.events_from as from_seq, b.kept_from - 1 as to_seq, 'purged' as reason
+        from bound b
+        where
+            v_is_purged
+            and b.kept_from > b.events_from
+            and not exists (
+                select from parley.event e
+                where e.conversation_id = b.conversation_id and e.event_seq = b.kept_from - 1
+            )
+        union all
+        -- events for the user alone have no numbers
+        select 1, null, null, null, 'purged'
+        where v_is_purged and replay_since.user_id is not null
+        union all
+        select 2, r.conversation_id, min(greatest(b.kept_from, b.events_from)), max(r.event_seq), 'limit'
+        from ranked r
+        left join bound b on r.conversation_id = b.conversation_id
+        where r.is_cut
+        group by r.conversation_id
+    )
+    select
+        (select coalesce(array_agg(r.id order by r.id), '{}') from ranked r where not r.is_cut),
+        (
+            select coalesce(
+                jsonb_agg(
+                    jsonb_build_object(
+                        'conversation_id', g.conversation_id, 'from', g.from_seq, 'to', g.to_seq, 'reason', g.reason
+                    )
+                    order by g.rank, g.conversation_id
+                ),
+                '[]'
+            )
+            from gap g
+        )
+    into ids, gaps;
+end
+$$;
+revoke all on function parley.replay_since(uuid[], bigint[], bigint[], uuid, uuid, uuid, timestamptz, integer)
 from public;
-comment on function parley.replay_ids_since(uuid[], bigint[], bigint[], uuid, uuid, timestamptz, integer)
-is 'The newest max_rows events since a time of these conversations, and of the user alone if one is given.';
+comment on function parley.replay_since(uuid[], bigint[], bigint[], uuid, uuid, uuid, timestamptz, integer)
+is 'The newest max_rows events since a time of these conversations, and of the user alone if one is given; and which older ones are missing, because they were purged or exceed max_rows.';
 
 create or replace function parley.replay_gap(
     conversation_id uuid, after_event_seq bigint, kept_from bigint, events_from bigint
@@ -147,7 +274,8 @@ declare
     v_floor uuid := '00000000-0000-0000-0000-000000000000';
     v_history_from bigint;
     v_events_from bigint;
-    v_gap jsonb;
+    v_gaps jsonb := '[]';
+    v_reader constant uuid := case when not v_service then reader_id end;
     v_after constant bigint := case when after_event_seq >= 0 then after_event_seq when after_event_seq < 0 then 0 end;
     v_ids bigint[];
 begin
@@ -164,28 +292,36 @@ begin
         if not found then
             return;
         end if;
-        if v_after is null then
-            v_ids := parley.replay_ids_since(
-                array[v_conversation], array[v_history_from], array[v_events_from], null, v_floor, since, v_limit
+        if v_after is not null then
+            v_gaps := coalesce(
+                '[]' || parley.replay_gap(
+                    v_conversation, v_after, parley.first_kept_event_seq(v_conversation), v_events_from
+                ),
+                '[]'
             );
-        else
-            v_gap := parley.replay_gap(
-                v_conversation, v_after, parley.first_kept_event_seq(v_conversation), v_events_from
-            );
-            if v_gap is not null then
-                return query select
-                    0::bigint, null::xid8, v_conversation, null::bigint, null::uuid, 'replay:gap', null::uuid, null::uuid,
-                    null::bigint, null::bigint, v_gap::text;
-            end if;
             v_ids := parley.events_after(
-                v_conversation, greatest(v_after, v_events_from - 1), v_history_from, v_floor, v_limit
+                v_conversation, greatest(v_after, v_events_from - 1), v_history_from, v_reader, v_floor, v_limit
             );
+        elsif since is not null then
+            select r.ids, r.gaps into v_ids, v_gaps
+            from parley.replay_since(
+                array[v_conversation], array[v_history_from], array[v_events_from], null, v_reader, v_floor, since,
+                v_limit
+            ) r;
         end if;
     elsif v_user is not null and (v_service or v_user = reader_id) and since is not null then
-        select parley.replay_ids_since(c.ids, c.history_from, c.events_from, v_user, v_floor, since, v_limit)
-        into v_ids
-        from parley.conversations_of(v_user) c;
+        select r.ids, r.gaps into v_ids, v_gaps
+        from parley.conversations_of(v_user) c
+        cross join
+            lateral parley.replay_since(
+                c.ids, c.history_from, c.events_from, v_user, v_reader, v_floor, since, v_limit
+            ) r;
     end if;
+    return query select
+        0::bigint, null::xid8, (g.gap ->> 'conversation_id')::uuid, null::bigint, null::uuid, 'replay:gap', null::uuid,
+        null::uuid, null::bigint, null::bigint, g.gap::text
+    from jsonb_array_elements(v_gaps) with ordinality as g (gap, n)
+    order by g.n;
     if v_ids <> '{}' then
         return query select * from parley.render_events(v_ids);
     end if;
@@ -194,4 +330,4 @@ $$;
 revoke all on function parley.replay(text, uuid, text, bigint, timestamptz, integer) from public;
 grant execute on function parley.replay(text, uuid, text, bigint, timestamptz, integer) to parley_worker;
 comment on function parley.replay(text, uuid, text, bigint, timestamptz, integer)
-is 'Events of a topic the reader missed, oldest first; a first row of kind replay:gap says what was purged, or was before the reader joined.';
+is 'Events of a topic the reader missed, oldest first. First rows of kind replay:gap say what is missing: purged, before_joining, or, with since, older than the newest max_rows (limit).';

@@ -36,6 +36,9 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set max_parallel_workers_per_gather = 0
 set jit = off
+-- What is hidden is looked up by its whole primary key, event by event (offset 0): a page stops early.
+set enable_seqscan = off
+set enable_bitmapscan = off
 as $$
 #variable_conflict use_column
 declare
@@ -99,6 +102,11 @@ begin
             e.xid <> v_own
             and (e.message_seq is null or e.message_seq >= b.history_from)
             and (e.message_id is null or e.message_id >= v_message_floor)
+            and not exists (
+                select from parley.message_hidden h
+                where h.conversation_id = b.conversation_id and h.user_id = sync_event_ids.user_id and h.seq = e.message_seq
+                offset 0
+            )
         union all
         select e.id
         from parley.event e
@@ -128,6 +136,11 @@ begin
                     and e.xid <> v_own
                     and (e.message_seq is null or e.message_seq >= b.history_from)
                     and (e.message_id is null or e.message_id >= v_message_floor)
+                    and not exists (
+                        select from parley.message_hidden h
+                        where h.conversation_id = b.conversation_id and h.user_id = sync_event_ids.user_id and h.seq = e.message_seq
+                        offset 0
+                    )
                 order by e.event_seq
                 limit v_depth
             ) e

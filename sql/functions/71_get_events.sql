@@ -27,7 +27,7 @@ begin
     -- one more than asked for tells whether there are more
     v_ids := parley.events_after(
         get_events.conversation_id, greatest(after_seq, v_participant.history_from_event_seq - 1),
-        v_participant.history_from_seq, parley.message_floor_of(v_user_id), page_size + 1
+        v_participant.history_from_seq, v_user_id, parley.message_floor_of(v_user_id), page_size + 1
     );
     return jsonb_build_object(
         'events', parley.events_json(v_ids[:page_size]),

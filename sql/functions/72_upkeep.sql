@@ -12,6 +12,7 @@ as $$
 declare
     v_purged bigint;
     v_last bigint;
+    v_youngest timestamptz;
 begin
     if older_than is null or older_than < interval '1 hour' then
         raise exception using errcode = 'PT400', message = 'older_than must be at least one hour.';
@@ -42,11 +43,12 @@ begin
         delete from parley.event e
         using bound b
         where e.id <= b.id
-        returning e.id
+        returning e.id, e.created_at
     )
-    select count(*), max(p.id) into v_purged, v_last from purged p;
+    select count(*), max(p.id), max(p.created_at) into v_purged, v_last, v_youngest from purged p;
     if v_purged > 0 then
-        update parley.log_state s set purged_id = greatest(s.purged_id, v_last);
+        update parley.log_state s
+        set purged_id = greatest(s.purged_id, v_last), purged_at = greatest(s.purged_at, v_youngest);
     end if;
     return v_purged;
 end

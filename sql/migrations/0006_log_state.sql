@@ -5,6 +5,7 @@ create table parley.log_state (
     system_identifier bigint not null,
     floor_id bigint not null default 0,
     purged_id bigint not null default 0,
+    purged_at timestamptz,
     is_the_only_row boolean not null default true,
     constraint log_state_pkey primary key (is_the_only_row),
     constraint log_state_is_one_row_check check (is_the_only_row),
@@ -17,6 +18,7 @@ is 'The cluster whose transaction ids the events above floor_id carry. Another o
 comment on column parley.log_state.floor_id
 is 'Events up to here came with a dump: all are committed, and their xid means nothing in this cluster.';
 comment on column parley.log_state.purged_id is 'Events up to here have been purged; a cursor before it must start afresh.';
+comment on column parley.log_state.purged_at is 'When the youngest event that was purged had been written. Null: none was purged.';
 comment on column parley.log_state.is_the_only_row is 'Always true: there is one row.';
 
 create table parley.secret (

@@ -1,6 +1,6 @@
 -- Replay and its pages: everything missed, nothing that is not the reader's to see, and a gap where it was purged.
 begin;
-select plan(20);
+select plan(30);
 \ir ../setup.psql
 
 select count(parley_api.send_message(:'conversation', 'message ' || n)) as sent from generate_series(1, 10) n \gset
@@ -28,7 +28,7 @@ select results_eq(
 select is_empty(format('select * from pg_temp.replayed(%L, %L, 0, null, 1000)', :'eve', :'topic'), 'a stranger gets nothing');
 select results_eq(
     format('select event_seq from pg_temp.replayed(%L, %L, null, now() - interval %L, 2)', :'bob', :'topic', '1 hour'),
-    format('values (%s::bigint), (%s)', :last - 1, :'last'), 'a replay since a time is the newest, oldest first'
+    format('values (null::bigint), (%s), (%s)', :last - 1, :'last'), 'a replay since a time is the newest, oldest first'
 );
 select is_empty(
     format('select * from pg_temp.replayed(%L, %L, null, clock_timestamp() + interval %L, 5)', :'bob', :'topic', '1 hour'),
@@ -43,6 +43,46 @@ select is_empty(
     format('select * from pg_temp.replayed(%L, %L, null, now() - interval %L, 5)', :'eve', 'user:' || :'bob', '1 hour'),
     'for its user only'
 );
+
+-- what a replay since a time leaves out it names
+create function pg_temp.gaps(topic text, since timestamptz, max_rows int) returns jsonb language sql as $$
+    select coalesce(jsonb_agg(payload::jsonb - 'conversation_id' order by payload::jsonb ->> 'conversation_id'), '[]')
+    from parley.replay('authenticated', '22222222-2222-4222-8222-222222222222', topic, null, since, max_rows)
+    where kind = 'replay:gap'
+$$;
+select is(pg_temp.gaps(:'topic', now() - interval '1 hour', 1000), '[]', 'a replay since a time that has everything has no gap');
+select is(pg_temp.gaps(:'topic', now() - interval '1 hour', :last), '[]', 'also with exactly as many rows as asked for');
+select is(
+    pg_temp.gaps(:'topic', now() - interval '1 hour', 2), jsonb_build_array(jsonb_build_object('from', 1, 'to', :last - 2, 'reason', 'limit')),
+    'what a limit cuts off is a gap'
+);
+select results_eq(
+    format('select kind, event_seq from pg_temp.replayed(%L, %L, null, now() - interval %L, 1)', :'bob', :'topic', '1 hour'),
+    format('values (%L, null::bigint), (%L, %s)', 'replay:gap', 'message:new', :'last'), 'that comes first'
+);
+savepoint young;
+update parley.event set created_at = created_at - interval '3 hours' where conversation_id = :'conversation' and event_seq <= 8;
+update parley.event set created_at = created_at - interval '1 day' where conversation_id = :'conversation' and event_seq <= 3;
+select is(
+    pg_temp.gaps(:'topic', now() - interval '4 hours', 2), jsonb_build_array(jsonb_build_object('from', 4, 'to', :last - 2, 'reason', 'limit')),
+    'from the first event since that time'
+);
+select is(
+    pg_temp.gaps('user:' || :'bob', now() - interval '4 hours', 2), jsonb_build_array(jsonb_build_object('from', 4, 'to', :last - 2, 'reason', 'limit')),
+    'in the inbox for each conversation'
+);
+select is(parley.purge_events('12 hours'), 3::bigint, 'events are purged');
+select is(
+    pg_temp.gaps(:'topic', now() - interval '2 days', 1000), '[{"from": 1, "to": 3, "reason": "purged"}]',
+    'a replay since a time before that names what is gone'
+);
+select is(pg_temp.gaps(:'topic', now() - interval '4 hours', 1000), '[]', 'and one since a later time misses nothing');
+select is(
+    pg_temp.gaps('user:' || :'bob', now() - interval '2 days', 1000),
+    '[{"from": 1, "to": 3, "reason": "purged"}, {"from": null, "to": null, "reason": "purged"}]',
+    'the inbox says so, too, and that the user''s own events are gone'
+);
+rollback to savepoint young;
 
 select parley_api.add_participants(:'conversation', array[:'eve'::uuid]) is not null as added \gset
 select parley_api.send_message(:'conversation', 'welcome') is not null as welcomed \gset

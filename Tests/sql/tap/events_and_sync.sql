@@ -1,7 +1,7 @@
 -- What a client reads of the log, as itself: dense numbers, no text that was deleted, nothing of others.
 -- Tests/sql/log has the log's own rules; this is what a token of a user gets.
 begin;
-select plan(36);
+select plan(43);
 \ir ../people.psql
 update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
 
@@ -115,6 +115,51 @@ select t.keep('moved', '00000000-0000-4000-8000-000000000000');
 select parley.encode_cursor(t.id('bob'), '1/1', pg_current_snapshot(), (select max(id) from parley.event), null, now()) as moved \gset
 select t.act('bob');
 select is(parley_api.sync(:'moved') -> 'resync_required', 'true', 'as does one of another cluster or timeline');
+
+-- what the reader has hidden stays away, in every way of reading the log, for that reader only
+select t.act('ann');
+select t.keep('quiet', parley_api.start_conversation(array[t.id('bob')], 'group') ->> 'id');
+select t.keep('embarrassing', t.send('quiet', 'embarrassing')::text);
+select t.send('quiet', 'harmless') is not null as sent \gset
+select t.commit_events();
+select t.act('bob');
+select parley_api.sync() ->> 'cursor' as cursor \gset
+select t.host();
+select max(id) as position from parley.event \gset
+select parley.encode_cursor(t.id('bob'), parley.log_epoch(), '5:9:5,7', :position, null, now()) as behind \gset
+select t.act('ann');
+select parley_api.edit_message(t.id('embarrassing'), 'embarrassing again') is null as edited \gset
+select parley_api.add_reaction(t.id('embarrassing'), '👍') is null as reacted \gset
+select t.act('bob');
+select parley_api.delete_message(t.id('embarrassing')) is null as hidden \gset
+select t.commit_events();
+select is(
+    t.kinds(parley_api.get_events(t.id('quiet'))), 'participant:joined participant:joined conversation:new message:new',
+    'events of a hidden message are not among the pages'
+);
+select is(t.kinds(parley_api.sync(:'cursor')), 'message:deleted', 'of a sync there is the hiding itself');
+select t.host();
+update parley.event set xid = '7' where conversation_id = t.id('quiet') and message_id = t.id('embarrassing');
+select parley.encode_cursor(t.id('bob'), parley.log_epoch(), '5:9:5,7', (select max(id) from parley.event), null, now()) as behind \gset
+select t.act('bob');
+select is(t.kinds(parley_api.sync(:'behind')), null, 'also when the events commit late');
+select t.host();
+select unalike(
+    (select string_agg(r.payload, ' ') from parley.replay('authenticated', t.id('bob'), 'conversation:' || t.id('quiet'), 0, null, 100) r),
+    '%embarrassing%', 'nor in a replay after an event'
+);
+select unalike(
+    (select string_agg(r.payload, ' ') from parley.replay('authenticated', t.id('bob'), 'conversation:' || t.id('quiet'), null, now() - interval '1 hour', 100) r),
+    '%embarrassing%', 'nor in one since a time'
+);
+select is(
+    (select count(*) filter (where r.kind = 'message:deleted') - count(*) filter (where r.payload like '%embarrassing%')
+     from parley.replay('authenticated', t.id('bob'), 'user:' || t.id('bob'), null, now() - interval '1 hour', 100) r
+     where r.message_id = t.id('embarrassing')),
+    1::bigint, 'the inbox replays the hiding alone'
+);
+select t.act('ann');
+select alike(parley_api.get_events(t.id('quiet'))::text, '%embarrassing%', 'the others still have it');
 
 select * from finish();
 rollback;
