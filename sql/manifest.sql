@@ -11,7 +11,7 @@
 \ir apply.sql
 \set version 3
 \set name '0003_messages'
-\set sha256 '7eb4566c264fbef46843e3e52f2e8ad6d2813776faf20faf24b0896c503d7088'
+\set sha256 'c6cdc987b252dc3679f9e21e8c6abdf5b237c8e3eab54982a73bdd9757ec9ecd'
 \set breaking false
 \ir apply.sql
 \set version 4

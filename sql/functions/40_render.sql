@@ -130,6 +130,84 @@ comment on function parley.participant_json(parley.participant) is
 'A participant as the others see them, with the account looked up.';
 revoke all on function parley.participant_json(parley.participant) from public;
 
+create or replace function parley.first_seq_in_window(
+    conversation_id uuid, after_seq bigint, last_seq bigint, floor_id uuid
+)
+returns bigint
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+-- one plan for all: the first entry of the (conversation_id, seq) indexes
+set plan_cache_mode = force_generic_plan
+set enable_sort = off
+set enable_bitmapscan = off
+set enable_seqscan = off
+as $$
+#variable_conflict use_column
+declare
+    v_old bigint := first_seq_in_window.after_seq; -- the message after this one is too old
+    v_young bigint := first_seq_in_window.last_seq + 1; -- this one is young enough, or beyond the last
+    v_probe bigint := first_seq_in_window.after_seq + 1;
+    v_seq bigint;
+    v_id uuid;
+    v_first bigint := first_seq_in_window.last_seq + 1; -- the first message from v_young on
+begin
+    -- ids rise with seq: the first message is looked at, and if that is too old the border is found by halving
+    while v_probe < v_young loop
+        select m.seq, m.id into v_seq, v_id
+        from parley.message as m
+        where m.conversation_id = first_seq_in_window.conversation_id and m.seq >= v_probe and m.seq < v_young
+        order by m.seq
+        limit 1;
+        if v_id >= floor_id or v_id is null then
+            v_young := v_probe;
+            v_first := coalesce(v_seq, v_first);
+        else
+            v_old := v_seq;
+        end if;
+        v_probe := (v_old + 1 + v_young) / 2;
+    end loop;
+    return v_first;
+end;
+$$;
+comment on function parley.first_seq_in_window(uuid, bigint, bigint, uuid) is
+'The first seq after after_seq whose message a viewer with this floor_id may see; one past the last if there is none.';
+revoke all on function parley.first_seq_in_window(uuid, bigint, bigint, uuid) from public;
+
+create or replace function parley.expired_count(participant parley.participant, from_seq bigint, floor_id uuid)
+returns bigint
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+begin
+    return (
+        select count(*)
+        from parley.message as m
+        where m.conversation_id = participant.conversation_id
+            and m.seq >= expired_count.from_seq
+            and m.id >= expired_count.floor_id
+            and m.id < parley.uuid_v7_floor(now() + interval '1 day')
+            and m.expires_at <= now()
+            and m.deleted_at is null
+            and m.sender_id is distinct from participant.user_id
+            and (m.sender_id is not null or m.metadata ->> 'actor_id' is distinct from participant.user_id::text)
+            and not exists (
+                select from parley.message_hidden as h
+                where h.conversation_id = participant.conversation_id
+                    and h.user_id = participant.user_id
+                    and h.seq = m.seq
+            )
+    );
+end;
+$$;
+comment on function parley.expired_count(parley.participant, bigint, uuid) is
+'Messages of others from a seq on that have expired, without those deleted for everyone or hidden by the participant.';
+revoke all on function parley.expired_count(parley.participant, bigint, uuid) from public;
+
 create or replace function parley.unread_count(participant parley.participant, last_seq bigint)
 returns bigint
 language plpgsql
@@ -138,10 +216,30 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    v_from_seq bigint := participant.last_read_seq + 1;
     v_unread bigint := last_seq - participant.last_read_seq - participant.own_unread;
+    v_floor_id uuid;
 begin
     if v_unread <= 0 then
         return 0;
+    end if;
+    v_floor_id := parley.message_floor_of(participant.user_id);
+    -- what is unread came after the participant; only one who joined before the tier's window can have some beyond it
+    if v_floor_id > parley.uuid_v7_floor(participant.joined_at - interval '1 day') then
+        v_from_seq := parley.first_seq_in_window(
+            participant.conversation_id, participant.last_read_seq, last_seq, v_floor_id
+        );
+        if v_from_seq > participant.last_read_seq + 1 then
+            v_unread := last_seq - v_from_seq + 1 - participant.own_unread + case
+                when participant.own_unread = 0 then 0
+                else parley.own_messages(
+                    participant.conversation_id, participant.user_id, participant.last_read_seq, v_from_seq - 1
+                )
+            end;
+            if v_unread <= 0 then
+                return 0;
+            end if;
+        end if;
     end if;
     select
         v_unread
@@ -149,7 +247,7 @@ begin
             select count(*)
             from parley.message_tombstone as t
             where t.conversation_id = participant.conversation_id
-                and t.seq > participant.last_read_seq
+                and t.seq >= v_from_seq
                 and t.sender_id is distinct from participant.user_id
         )
         - (
@@ -157,19 +255,20 @@ begin
             from parley.message_hidden as h
             where h.conversation_id = participant.conversation_id
                 and h.user_id = participant.user_id
-                and h.seq > participant.last_read_seq
+                and h.seq >= v_from_seq
                 and not h.own
                 and not exists (
                     select from parley.message_tombstone as t
                     where t.conversation_id = h.conversation_id and t.seq = h.seq
                 )
         )
+        - parley.expired_count(participant, v_from_seq, v_floor_id)
     into v_unread;
     return greatest(0, v_unread);
 end;
 $$;
 comment on function parley.unread_count(parley.participant, bigint) is
-'Messages of others past the read horizon, without those deleted for everyone or hidden by the participant.';
+'Messages of others past the read horizon and within the tier''s window, without those deleted for everyone, hidden by the participant, or expired.';
 revoke all on function parley.unread_count(parley.participant, bigint) from public;
 
 create or replace function parley.my_settings_json(participant parley.participant)

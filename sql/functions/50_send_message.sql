@@ -333,9 +333,16 @@ begin
             errcode = 'PT409',
             message = 'This message was sent before and has since been purged.';
     end if;
+    -- what has expired is shown to nobody, as in the log: as if deleted
+    if v_message.expires_at <= now() then
+        v_message.content := null;
+        v_message.metadata := null;
+        v_message.mentions := null;
+        v_message.deleted_at := coalesce(v_message.deleted_at, v_message.expires_at);
+    end if;
     return parley.message_json(v_message);
 end;
 $$;
 comment on function parley.repeated_message(uuid, uuid, uuid, bytea) is
-'The message an earlier send with this client_message_id made, or PT409 if that send asked for something else.';
+'The message an earlier send with this client_message_id made, without content if it has expired; PT409 if that send asked for something else.';
 revoke all on function parley.repeated_message(uuid, uuid, uuid, bytea) from public;

@@ -38,6 +38,8 @@ create table parley.message (
     constraint message_deleted_has_no_content_check
     check (deleted_at is null or (content is null and metadata is null))
 ) partition by range (id);
+-- few messages expire: unread counts look here for those that have
+create index message_expires_idx on parley.message (conversation_id, seq) where expires_at is not null;
 -- Each partition also gets a unique index on (conversation_id, seq) when it is made (ensure_partitions): the parent
 -- cannot have one that does not contain id. Across partitions the conversation's row lock makes seq unique.
 comment on table parley.message

@@ -1,6 +1,6 @@
 -- A client_message_id makes a send happen once, for the life of the message.
 begin;
-select plan(26);
+select plan(29);
 \ir ../people.psql
 
 create function t.again(content text default 'once') returns jsonb language sql as $$
@@ -65,6 +65,15 @@ update parley.conversation_profile set status = 'active' where conversation_id =
 update parley.tier_limit set amount = 1 where name = 'max_content_length';
 select t.act('ann');
 select is(t.again() ->> 'id', t.id('message')::text, 'or a limit has become lower');
+select t.host();
+update parley.message set expires_at = now() where id = t.id('message');
+select t.act('ann');
+select is(t.again() ->> 'id', t.id('message')::text, 'when it has expired the retry still returns it');
+select is(t.again() -> 'content', 'null', 'but not what it said');
+select unalike(t.again()::text, '%edited"%', 'anywhere');
+select t.host();
+update parley.message set expires_at = null where id = t.id('message');
+select t.act('ann');
 select parley_api.delete_message(t.id('message'), true) is null as deleted \gset
 select is(t.again() - '{deleted_at}'::text[] -> 'content', 'null', 'after a deletion it returns the tombstone');
 select is(t.last_seq('talk'), 5::bigint, 'and never sends it again');

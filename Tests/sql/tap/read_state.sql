@@ -1,6 +1,6 @@
 -- Read and delivery state: horizons only move forward, each advance leaves its moment, and unread counts are exact.
 begin;
-select plan(54);
+select plan(63);
 \ir ../people.psql
 
 -- The definition that unread_count must agree with, message by message.
@@ -14,6 +14,8 @@ create function t.unread_by_hand(name text, conversation text) returns bigint la
         and m.sender_id is distinct from p.user_id
         and (m.sender_id is not null or m.metadata ->> 'actor_id' is distinct from p.user_id::text)
         and m.deleted_at is null
+        and (m.expires_at is null or m.expires_at > now())
+        and m.id >= parley.message_floor_of(p.user_id)
         and not exists (
             select from parley.message_hidden h
             where h.conversation_id = m.conversation_id and h.user_id = p.user_id and h.seq = m.seq
@@ -53,9 +55,9 @@ begin
         )), ',');
         v_who := v_members[1 + floor(random() * cardinality(v_members))];
         perform t.act(v_who);
-        did := (array['send', 'send', 'send', 'read', 'read some', 'hide', 'delete', 'leave', 'return', 'remove'])[1 + floor(random() * 10)];
+        did := (array['send', 'send', 'send', 'read', 'read some', 'hide', 'delete', 'leave', 'return', 'remove', 'expire'])[1 + floor(random() * 11)];
         v_message := null;
-        if did in ('hide', 'delete') then
+        if did in ('hide', 'delete', 'expire') then
             select m.id, m.sender_id = t.id(v_who) into v_message, v_mine
             from parley_api.messages m
             where m.conversation_id = t.id('talk') and m.deleted_at is null order by random() limit 1;
@@ -77,6 +79,8 @@ begin
                 perform parley_api.add_participants(t.id('talk'), array[t.id('bob'), t.id('cid'), t.id('dan')]);
             when did = 'remove' and v_who = 'ann' and 'dan' = any (v_members) then
                 perform parley_api.remove_participant(t.id('talk'), t.id('dan'));
+            when did = 'expire' and v_message is not null then
+                perform t.look(format('update parley.message set expires_at = now() where id = %L returning id', v_message));
             else
                 continue;
         end case;
@@ -187,7 +191,7 @@ select is(t.unread('cid', 'talk'), 0::bigint, 'after reading up to the own messa
 create temp table day as select * from t.random_day(400);
 select t.host();
 select cmp_ok((select count(*) from day), '>', 500::bigint, 'after each of hundreds of random steps');
-select is((select count(distinct did) from day), 8::bigint, 'of every kind');
+select is((select count(distinct did) from day), 9::bigint, 'of every kind');
 select is_empty('select * from day where told <> counted', 'every member is told exactly what is unread');
 select cmp_ok((select max(counted) from day), '>', 5::bigint, 'which is not always nothing');
 
@@ -249,6 +253,44 @@ select is(
     ),
     'null', 'and no horizon'
 );
+
+-- what the reader may not see any more is not unread: expired, or beyond the window of the tier
+select t.act('ann');
+select t.keep('aged', parley_api.start_conversation(array[t.id('dan')], 'group') ->> 'id');
+select count(t.send('aged', 'a' || n)) as sent from generate_series(1, 5) n \gset
+select parley_api.mark_as_read(t.id('aged')) is null as read \gset
+select t.act('dan');
+select t.keep('by_dan', t.send('aged', 'a6')::text);
+select t.act('ann');
+select count(t.send('aged', 'a' || n)) as sent from generate_series(7, 10) n \gset
+select t.unread('dan', 'aged') as unread \gset
+select t.host();
+select is(:unread::bigint, 9::bigint, 'nine of others are unread');
+update parley.message set expires_at = now() where conversation_id = t.id('aged') and seq in (6, 9);
+update parley.message set expires_at = now() + interval '1 hour' where conversation_id = t.id('aged') and seq = 8;
+select is(t.unread('dan', 'aged'), 8::bigint, 'what has expired is not unread, once only, and what will expire still is');
+select t.act('dan');
+select parley_api.delete_message(id) is null as hidden from parley_api.messages
+where conversation_id = t.id('aged') and seq = 10 \gset
+select t.host();
+update parley.message set expires_at = now() where conversation_id = t.id('aged') and seq = 10;
+select is(t.unread('dan', 'aged'), 7::bigint, 'nor twice, when it was hidden before');
+insert into parley.tier_limit (tier_name, name, amount) values ('free', 'retention_days', 2)
+on conflict on constraint tier_limit_pkey do update set amount = excluded.amount;
+update parley.participant set joined_at = joined_at - interval '10 days' where conversation_id = t.id('aged');
+update parley.message set id = parley.uuid_v7(now() - interval '5 days' + seq * interval '1 second')
+where conversation_id = t.id('aged') and seq <= 3;
+select is(t.unread('dan', 'aged'), 4::bigint, 'messages beyond the window of the reader''s tier are not unread');
+select is(t.unread('dan', 'aged'), t.unread_by_hand('dan', 'aged'), 'as counted by hand');
+select is(t.unread('ann', 'aged'), t.unread_by_hand('ann', 'aged'), 'while another tier still counts them');
+update parley.message set id = parley.uuid_v7(now() - interval '5 days' + seq * interval '1 second')
+where conversation_id = t.id('aged') and seq between 4 and 7;
+select is(t.unread('dan', 'aged'), 1::bigint, 'own ones beyond it are not taken off twice');
+delete from parley.message where conversation_id = t.id('aged') and seq <= 5;
+select is(t.unread('dan', 'aged'), 1::bigint, 'and the same when the oldest are purged');
+update parley.message set id = parley.uuid_v7(now() - interval '5 days' + seq * interval '1 second')
+where conversation_id = t.id('aged') and seq > 7;
+select is(t.unread('dan', 'aged'), 0::bigint, 'nothing is unread when all of them are old');
 
 select * from finish();
 rollback;
