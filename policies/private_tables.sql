@@ -19,3 +19,4 @@ revoke all on table parley.read_marker from public;
 revoke all on table parley.event from public;
 revoke all on table parley.consumer from public;
 revoke all on table parley.worker from public;
+revoke all on table parley.expected_object from public;

@@ -3,3 +3,5 @@
 revoke all on schema parley from public;
 revoke all on schema parley_api from public;
 grant usage on schema parley_api to anon, authenticated, service_role;
+-- The worker calls its own functions by name; it has no right to any table.
+grant usage on schema parley to parley_worker;

@@ -102,7 +102,7 @@ SUITES = [
     Suite("lint", shell("bash", "scripts/lint.sh"), read_plain, 4),
     Suite("sql-doors", shell("bash", "Tests/sql/doors.sh"), read_plain, 6),
     Suite("sql-lint", shell("bash", "Tests/sql/lint.sh"), read_plain, 3),
-    Suite("sql", shell("bash", "Tests/sql/tap.sh"), read_tap, 1087, cluster=True),
+    Suite("sql", shell("bash", "Tests/sql/tap.sh"), read_tap, 1096, cluster=True),
     Suite("isolation", shell("bash", "Tests/sql/isolation.sh"), read_plain, 74),
     Suite("swift", shell("swift", "test", "--disable-xctest", "--no-parallel"), read_swift, 1, cluster=True),
     Suite("swift-thread-sanitizer", shell("bash", "scripts/sanitize.sh", "thread"), read_swift, 1, cluster=True),

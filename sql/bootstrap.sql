@@ -151,3 +151,21 @@ comment on column parley.migration.breaking is
 'the file begins with "--! breaking": a worker that does not know this version must not start';
 comment on column parley.migration.name is 'file name without .sql';
 comment on column parley.migration.sha256 is 'SHA-256 of the file as it was applied, hexadecimal';
+
+-- What is missing before the migrations run, so that it is not taken for what they leave.
+do $lost$
+begin
+    perform set_config('parley.lost', '', true);
+    if to_regprocedure('parley.catalog_differences()') is not null then
+        perform set_config(
+            'parley.lost',
+            (
+                select coalesce(array_agg(d.kind || ' ' || d.name), '{}')::text
+                from parley.catalog_differences() as d
+                where d.kind in ('column', 'constraint', 'index') and d.state = 'missing'
+            ),
+            true
+        );
+    end if;
+end
+$lost$;

@@ -7,6 +7,7 @@
 do $overloads$
 declare
     v_old regprocedure;
+    v_only_revoked text[] := current_setting('parley.only_revoked')::text[];
 begin
     for v_old in
         select p.oid::regprocedure
@@ -14,13 +15,17 @@ begin
         where
             p.pronamespace in ('parley_api'::regnamespace, 'parley'::regnamespace)
             -- ages, because the rows may carry subtransactions of this one, which are younger
-            and age(p.xmin) > age(pg_current_xact_id()::xid)
+            and (
+                age(p.xmin) > age(pg_current_xact_id()::xid)
+                or p.oid || ' ' || p.ctid = any(v_only_revoked)
+            )
             and exists (
                 select from pg_catalog.pg_proc as n
                 where
                     n.pronamespace = p.pronamespace
                     and n.proname = p.proname
                     and age(n.xmin) <= age(pg_current_xact_id()::xid)
+                    and n.oid || ' ' || n.ctid <> all(v_only_revoked)
             )
         order by p.pronamespace = 'parley'::regnamespace, p.oid
     loop
@@ -35,3 +40,44 @@ begin
     perform parley.adopt_log();
 end
 $finish$;
+
+-- Row-level security is switched on by migrations, once; policies are made by every installation. So one that this
+-- transaction has not written is none of this release's, and lets in whom it should not.
+do $security$
+declare
+    v_statement text;
+begin
+    for v_statement in
+        select format('drop policy %I on %s', p.polname, p.polrelid::regclass)
+        from pg_catalog.pg_policy as p
+        inner join pg_catalog.pg_class as c on p.polrelid = c.oid
+        where
+            c.relnamespace = 'parley'::regnamespace
+            and age(p.xmin) > age(pg_current_xact_id()::xid)
+            and (
+                c.relispartition
+                or c.oid::regclass::text in (
+                    select substring(e.name from ' on (.*)$') from parley.expected_object as e where e.kind = 'constraint'
+                )
+            )
+        union all
+        select format('alter table %s enable row level security', c.oid::regclass)
+        from pg_catalog.pg_class as c
+        where c.relnamespace = 'parley'::regnamespace and c.relkind in ('r', 'p') and not c.relrowsecurity
+        union all
+        select format('alter table %s no force row level security', c.oid::regclass)
+        from pg_catalog.pg_class as c
+        where c.relnamespace = 'parley'::regnamespace and c.relkind in ('r', 'p') and c.relforcerowsecurity
+    loop
+        raise warning 'repaired: %', v_statement;
+        execute v_statement;
+    end loop;
+end
+$security$;
+
+-- What is here now is what `parley doctor` expects from now on.
+do $record$
+begin
+    perform parley.record_catalog();
+end
+$record$;

@@ -29,8 +29,14 @@
 \set sha256 '5102a946ae866ecf83fa17302740980b39db261bd2cd1ec0a4345c3d74c9c852'
 \set breaking false
 \ir apply.sql
-\set version 6
+\set version 7
+\set name '0007_expected_object'
+\set sha256 '6835dd41c6df1e677f5c69cca11e0909bd9e84dabf70bf6583c70687ea05ff6a'
+\set breaking false
+\ir apply.sql
+\set version 7
 \ir newest.sql
+\ir functions/05_catalog.sql
 \ir functions/10_identity.sql
 \ir functions/11_uuid.sql
 \ir functions/12_partitions.sql

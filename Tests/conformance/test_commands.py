@@ -131,13 +131,6 @@ def test_doctor_finds_a_good_installation_good(cluster):
 @pytest.mark.parametrize(
     ("subject", "spoil", "repair"),
     [
-        ("row-level security", "alter table parley.account disable row level security",
-         "alter table parley.account enable row level security"),
-        ("private schema", "grant usage on schema parley to anon", "revoke usage on schema parley from anon"),
-        ("public functions", "grant execute on function parley.log_position() to public",
-         "revoke execute on function parley.log_position() from public"),
-        ("worker functions", "revoke execute on function parley.worker_start(text, text) from parley_worker",
-         "grant execute on function parley.worker_start(text, text) to parley_worker"),
         ("memberships", "revoke anon from parley_worker", "grant anon to parley_worker"),
         ("role rights", "alter role anon bypassrls", "alter role anon nobypassrls"),
         ("synchronous_commit", "alter database parley set synchronous_commit = off",
@@ -158,9 +151,168 @@ def test_doctor_sees(cluster, subject, spoil, repair):
     assert findings(cluster.owner_url)[1].get(subject, "ok") == "ok"
 
 
-def test_doctor_on_an_empty_database(empty_database):
+def test_doctor_sees_open_doors_through_the_url_of_the_worker(cluster):
+    cluster.psql("revoke execute on function parley.worker_start(text, text) from parley_worker;"
+                 "grant execute on function parley.log_position() to public; grant usage on schema parley to anon;"
+                 "alter table parley.account disable row level security")
+    code, found = findings(cluster.worker_url)
+    for subject in ("worker functions", "public functions", "private schema", "row-level security"):
+        assert found[subject] == "FAIL" and code == 1
+    assert run_binary("migrate", "--database-url", cluster.owner_url).returncode == 0
+    assert [subject for subject, level in findings(cluster.worker_url)[1].items() if level == "FAIL"] == ["fsync"]
+
+
+def examine(url: str) -> tuple[int, str]:
+    done = run_binary("doctor", "--database-url", url)
+    assert not done.stderr, done.stderr
+    return done.returncode, done.stdout
+
+
+def failures(output: str) -> list[str]:
+    """Lines of what must be repaired, without the clusters' own."""
+    return [line for line in output.splitlines() if line.startswith("FAIL") and not re.match(r"FAIL fsync\b", line)]
+
+
+# What is broken, what doctor says of it, and whether another installation repairs it: tables are made once.
+BROKEN = [
+    ("revoke execute on function parley_api.sync(text) from authenticated",
+     "grant", "execute on routine parley_api.sync(text) to authenticated: missing"),
+    ("revoke execute on function parley.sync(text) from authenticated",
+     "grant", "execute on routine parley.sync(text) to authenticated: missing"),
+    ("revoke execute on function parley_api.set_account_tier(uuid, text) from service_role",
+     "grant", "execute on routine parley_api.set_account_tier(uuid,text) to service_role: missing"),
+    ("revoke execute on function parley.worker_start(text, text) from parley_worker",
+     "grant", "execute on routine parley.worker_start(text,text) to parley_worker: missing"),
+    ("grant execute on function parley_api.sync(text) to anon",
+     "grant", "execute on routine parley_api.sync(text) to anon: must not be"),
+    ("grant execute on function parley.log_position() to public",
+     "grant", "execute on routine parley.log_position() to public: must not be"),
+    ("grant execute on function parley.read_log(pg_snapshot, bigint, integer) to authenticated with grant option",
+     "grant", "execute on routine parley.read_log(pg_snapshot,bigint,integer) to authenticated with grant option: must"),
+    ("revoke usage on schema parley_api from authenticated",
+     "grant", "usage on schema parley_api to authenticated: missing"),
+    ("grant usage on schema parley to anon", "grant", "usage on schema parley to anon: must not be"),
+    ("grant create on schema parley_api to service_role", "grant", "create on schema parley_api to service_role: must"),
+    ("grant select on parley.message to anon", "grant", "select on table parley.message to anon: must not be"),
+    ("grant select on parley.secret to authenticated", "grant", "select on table parley.secret to authenticated: must"),
+    ("grant select (settings) on parley.conversation_profile to anon",
+     "grant", "select (settings) on table parley.conversation_profile to anon: must not be"),
+    ("revoke select (content) on parley.message from authenticated",
+     "grant", "select (content) on table parley.message to authenticated: missing"),
+    ("revoke select on parley_api.messages from authenticated",
+     "grant", "select on table parley_api.messages to authenticated: missing"),
+    ("alter table parley.account disable row level security", "row-level security", "parley.account: off"),
+    ("alter table parley.account force row level security", "row-level security", "parley.account: forced"),
+    ("do $$ begin execute format('alter table %s disable row level security', (select max(inhrelid)::regclass from"
+     " pg_inherits where inhparent = 'parley.message'::regclass)); end $$", "row-level security", "parley.message_2"),
+    ("do $$ begin execute format('grant select on %s to authenticated', (select max(inhrelid)::regclass from"
+     " pg_inherits where inhparent = 'parley.message'::regclass)); end $$", "grant", "select on table parley.message_2"),
+    ("drop policy message_select_mine on parley.message", "policy", "message_select_mine on parley.message: missing"),
+    ("alter policy message_select_mine on parley.message using (true)",
+     "policy", "message_select_mine on parley.message: changed"),
+    ("alter policy message_select_service on parley.message to authenticated",
+     "policy", "message_select_service on parley.message: changed"),
+    ("create policy open on parley.message for select to authenticated using (true)",
+     "policy", "open on parley.message: must not be"),
+    ("alter view parley_api.messages reset (security_invoker)", "view", "parley_api.messages: changed"),
+    ("drop view parley_api.messages", "view", "parley_api.messages: missing"),
+    ("alter function parley.send_system_message(uuid, text, jsonb) security invoker",
+     "function", "parley.send_system_message(uuid,text,jsonb): changed"),
+    ("alter function parley.send_system_message(uuid, text, jsonb) reset search_path",
+     "function", "parley.send_system_message(uuid,text,jsonb): changed"),
+]
+LOST = [
+    ("alter table parley.read_marker drop constraint read_marker_pkey",
+     "constraint", "read_marker_pkey on parley.read_marker: missing"),
+    ("alter table parley.participant drop constraint participant_conversation_fkey",
+     "constraint", "participant_conversation_fkey on parley.participant: missing"),
+    ("do $$ begin execute (select 'drop index ' || split_part(name, ' on ', 1) from parley.expected_object"
+     " where kind = 'index' and name like '% on parley.event' order by name limit 1); end $$",
+     "index", " on parley.event: missing"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "subject", "state"), BROKEN)
+def test_doctor_names_what_another_installation_repairs(cluster, spoil, subject, state):
+    cluster.psql(spoil, cluster.superuser_url)
+    code, output = examine(cluster.owner_url)
+    assert code == 1 and any(re.match(rf"FAIL {subject} +{re.escape(state)}", line) for line in failures(output)), output
+    assert "parley migrate" in output
+    assert run_binary("migrate", "--database-url", cluster.owner_url).returncode == 0
+    assert not failures(examine(cluster.owner_url)[1])
+
+
+@pytest.mark.parametrize(("spoil", "subject", "state"), LOST)
+def test_doctor_has_the_statement_for_what_is_made_once(cluster, spoil, subject, state):
+    cluster.psql(spoil, cluster.superuser_url)
+    assert run_binary("migrate", "--database-url", cluster.owner_url).returncode == 0
+    code, output = examine(cluster.owner_url)
+    assert code == 1 and len(failures(output)) == 1, "another installation must not take the loss for what is expected"
+    assert failures(output)[0].startswith(f"FAIL {subject}") and state in failures(output)[0]
+    lines = output.splitlines()
+    advice = lines[lines.index(failures(output)[0]) + 1]
+    cluster.psql(advice.split("-> ", 1)[1])
+    assert not failures(examine(cluster.owner_url)[1])
+
+
+def test_doctor_gives_statements_that_repair(cluster):
+    """All at once: every grant, policy and table is repaired by the statements printed, without an installation."""
+    own = [spoil for spoil, subject, _ in BROKEN if subject in ("grant", "row-level security")]
+    for spoil in own:
+        cluster.psql(spoil, cluster.superuser_url)
+    assert len(failures(examine(cluster.owner_url)[1])) >= len(own) - 2
+    for statement in re.findall(r"^ +-> (.*?;) Or run: parley migrate", examine(cluster.owner_url)[1], re.M):
+        cluster.psql(statement)
+    assert not failures(examine(cluster.owner_url)[1])
+
+
+def test_doctor_finds_a_loss_after_an_upgrade(cluster, release, empty_database):
+    assert run_binary("migrate", "--database-url", empty_database).returncode == 0
+    cluster.psql("alter table parley.read_marker drop constraint read_marker_pkey", empty_database)
+    (release / "sql/migrations/9999_newer.sql").write_text(
+        "create table parley.x (id bigint constraint x_pkey primary key);\n"
+        "alter table parley.x enable row level security;\n")
+    manifest(release)
+    flags = ["--sql-dir", str(release / "sql")]
+    assert run_binary("migrate", "--database-url", empty_database, *flags).returncode == 0
+    cluster.psql("alter table parley.x drop constraint x_pkey", empty_database)
+    _, output = examine(empty_database)
+    assert "read_marker_pkey on parley.read_marker: missing" in output and "x_pkey on parley.x: missing" in output
+
+
+def test_doctor_leaves_alone_what_is_not_of_parley(cluster, empty_database):
+    assert run_binary("migrate", "--database-url", empty_database).returncode == 0
+    cluster.psql(
+        "create index of_the_host on parley.account (created_at);"
+        "create function parley_api.of_the_host() returns integer language sql return 1;"
+        "revoke all on function parley_api.of_the_host() from public;"
+        "grant execute on function parley_api.of_the_host() to authenticated;"
+        "do $$ begin perform parley.ensure_partitions(9); end $$", empty_database)
+    assert not failures(examine(empty_database)[1])
+    assert run_binary("migrate", "--database-url", empty_database).returncode == 0
+    assert cluster.psql("select has_function_privilege('authenticated', 'parley_api.of_the_host()', 'execute')",
+                        empty_database) == "t"
+
+
+@pytest.mark.parametrize("table", ["setting", "tier", "message_type", "log_state", "secret"])
+def test_doctor_misses_rows(cluster, empty_database, table):
+    assert run_binary("migrate", "--database-url", empty_database).returncode == 0
+    cluster.psql(f"truncate parley.{table} cascade", empty_database)
     code, found = findings(empty_database)
-    assert found["installation"] == "FAIL" and code == 1
+    assert found[f"rows of {table}"] == "FAIL" and code == 1
+
+
+def test_doctor_only_mentions_missing_limits(cluster, empty_database):
+    assert run_binary("migrate", "--database-url", empty_database).returncode == 0
+    cluster.psql("truncate parley.tier_limit", empty_database)
+    code, output = examine(empty_database)
+    assert re.search(r"^warn rows of tier_limit", output, re.M) and not failures(output)
+
+
+def test_doctor_on_an_empty_database(empty_database):
+    code, output = examine(empty_database)
+    assert code == 1 and [line.split()[1] for line in failures(output)] == ["installation"]
+    assert output.count("->") == 1 and "parley migrate" in output and "sql/install.sql" in output
 
 
 @pytest.fixture

@@ -6,7 +6,11 @@ extension Examination {
 
     func ledger() throws(PostgresError) -> [Finding] {
         guard try self.isTrue("select to_regclass('parley.migration') is not null") else {
-            return [.failure("installation", "there is none", "Run: parley migrate --database-url <url of the owner>")]
+            return [
+                .failure(
+                    "installation", "Parley is not installed in this database",
+                    "Run: parley migrate --database-url <url of the owner>, or: psql -d <the same> -f sql/install.sql")
+            ]
         }
         guard try self.isTrue("select has_table_privilege('parley.migration', 'select')") else {
             return [
@@ -90,7 +94,7 @@ extension Examination {
         return findings
     }
 
-    func login() throws(PostgresError) -> [Finding] {
+    func login() throws -> [Finding] {
         let name = try self.value("select current_user")
         var findings: [Finding] = []
         if try self.isTrue("select rolsuper from pg_roles where rolname = current_user") {
@@ -105,6 +109,17 @@ extension Examination {
             findings.append(.ok("this login", "\(name), a member of parley_worker"))
         } else if !owner.isEmpty, try self.isTrue("select pg_has_role($1, 'MEMBER')", [owner]) {
             findings.append(.ok("this login", "\(name), owner of the installation; the worker needs another login"))
+            let apart = try Self.apiRoles.filter { role in
+                try !self.isTrue("select pg_has_role(to_regrole($1), 'MEMBER')", [role])
+            }
+            if !apart.isEmpty {
+                let roles = apart.joined(separator: ", ")
+                findings.append(
+                    Finding(
+                        level: .ok, subject: "plain SQL as the owner",
+                        state: "may not become \(roles); nothing needs it",
+                        advice: "Only to try `set role` by hand, as a DBA: grant \(roles) to \(name);"))
+            }
         } else {
             findings.append(
                 .failure("this login", "\(name) is not a member of parley_worker", "grant parley_worker to \(name);"))
@@ -112,12 +127,13 @@ extension Examination {
         return findings
     }
 
+    /// What holds in every release; all that a login can see that may not read what the installation recorded.
     func security() throws -> [Finding] {
         guard try self.isTrue("select to_regnamespace('parley') is not null") else { return [] }
         let open = try self.list(
             """
             select c.relname from pg_class c where c.relnamespace = 'parley'::regnamespace
-            and c.relkind in ('r', 'p') and not c.relispartition and not c.relrowsecurity order by 1
+            and c.relkind in ('r', 'p') and not c.relrowsecurity order by 1
             """)
         let visible = try Self.apiRoles.filter { role in
             try self.isTrue(

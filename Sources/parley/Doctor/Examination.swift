@@ -11,13 +11,19 @@ struct Examination {
     /// Seconds since 1970 here, read when the server's clock is.
     let now: () -> Int64
 
-    /// Every check, in the order of the table. A check that cannot be made is a finding too.
+    /// Every check, in the order of the table. A check that cannot be made is a finding too. Of a database without Parley
+    /// there is no more to say than that, and whether its server will do.
     func run() -> [Finding] {
-        let checks: [(String, () throws -> [Finding])] = [
-            ("server", self.server), ("durability", self.durability), ("capacity", self.capacity),
-            ("clock", self.clock), ("install", self.ledger), ("roles", self.roles), ("login", self.login),
-            ("security", self.security), ("partitions", self.partitions), ("notifications", self.notifications),
-        ]
+        var checks: [(String, () throws -> [Finding])] = [("server", self.server)]
+        if (try? self.isTrue("select to_regclass('parley.migration') is null")) == true {
+            checks.append(("install", self.ledger))
+        } else {
+            checks += [
+                ("durability", self.durability), ("capacity", self.capacity), ("clock", self.clock),
+                ("install", self.ledger), ("roles", self.roles), ("login", self.login), ("catalog", self.catalog),
+                ("rows", self.seeds), ("partitions", self.partitions), ("notifications", self.notifications),
+            ]
+        }
         return checks.flatMap { subject, check in
             do {
                 return try check()
