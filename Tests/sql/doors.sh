@@ -141,6 +141,13 @@ restore() { # from to
 kept() { [ "$(psql -At -d "$1" -c "select count(*) from parley.account a, parley.event e where a.id = '$user' and e.user_id = a.id")" = 1 ]; }
 check "dump and restore of the extension door, in one transaction, as an ordinary role" restore extension_door restored_extension
 check "the restored database has the data" kept "$base/restored_extension"
+unchanged() {
+    local differences
+    differences=$(psql -At -d "$1" -c "select * from parley.catalog_differences()")
+    echo "$differences"
+    [ -z "$differences" ]
+}
+check "and is as installed, which doctor says too" unchanged "$base/restored_extension"
 check "and migrates again" psql -d "$base/restored_extension" -c "select * from parley_ext.migrate()"
 dump "$base/restored_extension" >"$work/restored.sql"
 check "and has the same schema" same "$work/psql.sql" "$work/restored.sql"

@@ -6,7 +6,8 @@ returns table (kind text, name text, definition text, object text)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
-begin atomic
+-- as text: a body that is bound when created is printed in other words after a dump, and would differ from itself
+as $$
     with relation as (
         select
             c.oid,
@@ -173,7 +174,7 @@ begin atomic
         and not exists (
             select from pg_constraint as k where k.conindid = i.indexrelid and k.contype in ('p', 'u', 'x')
         );
-end;
+$$;
 comment on function parley.catalog_fingerprint() is
 'The objects of both schemas and what API roles may do with them, one row each. Partitions have a row for what they must not have.';
 revoke all on function parley.catalog_fingerprint() from public;
