@@ -208,7 +208,9 @@ comment on function parley.expired_count(parley.participant, bigint, uuid) is
 'Messages of others from a seq on that have expired, without those deleted for everyone or hidden by the participant.';
 revoke all on function parley.expired_count(parley.participant, bigint, uuid) from public;
 
-create or replace function parley.unread_count(participant parley.participant, last_seq bigint)
+create or replace function parley.unread_count(
+    participant parley.participant, last_seq bigint, floor_id uuid default null
+)
 returns bigint
 language plpgsql
 stable
@@ -218,12 +220,14 @@ as $$
 declare
     v_from_seq bigint := participant.last_read_seq + 1;
     v_unread bigint := last_seq - participant.last_read_seq - participant.own_unread;
-    v_floor_id uuid;
+    v_floor_id uuid := unread_count.floor_id;
 begin
     if v_unread <= 0 then
         return 0;
     end if;
-    v_floor_id := parley.message_floor_of(participant.user_id);
+    if v_floor_id is null then
+        v_floor_id := parley.message_floor_of(participant.user_id);
+    end if;
     -- what is unread came after the participant; only one who joined before the tier's window can have some beyond it
     if v_floor_id > parley.uuid_v7_floor(participant.joined_at - interval '1 day') then
         v_from_seq := parley.first_seq_in_window(
@@ -267,9 +271,9 @@ begin
     return greatest(0, v_unread);
 end;
 $$;
-comment on function parley.unread_count(parley.participant, bigint) is
-'Messages of others past the read horizon and within the tier''s window, without those deleted for everyone, hidden by the participant, or expired.';
-revoke all on function parley.unread_count(parley.participant, bigint) from public;
+comment on function parley.unread_count(parley.participant, bigint, uuid) is
+'Messages of others past the read horizon and within the tier''s window, without those deleted for everyone, hidden by the participant, or expired. Callers that count many pass message_floor_of, to look it up once.';
+revoke all on function parley.unread_count(parley.participant, bigint, uuid) from public;
 
 create or replace function parley.my_settings_json(participant parley.participant)
 returns jsonb
@@ -299,7 +303,10 @@ comment on function parley.my_settings_json(parley.participant) is 'A participan
 revoke all on function parley.my_settings_json(parley.participant) from public;
 
 create or replace function parley.conversation_json(
-    conversation_id uuid, viewer_id uuid default null, max_participants integer default 256
+    conversation_id uuid,
+    viewer_id uuid default null,
+    max_participants integer default 256,
+    floor_id uuid default null
 )
 returns jsonb
 language plpgsql
@@ -351,7 +358,7 @@ begin
         ) || case
             when me.user_id is null then '{}'
             else jsonb_build_object(
-                'unread_count', parley.unread_count(me, c.last_seq),
+                'unread_count', parley.unread_count(me, c.last_seq, conversation_json.floor_id),
                 'me', parley.my_settings_json(me)
             )
         end
@@ -363,6 +370,6 @@ begin
     );
 end;
 $$;
-comment on function parley.conversation_json(uuid, uuid, integer) is
+comment on function parley.conversation_json(uuid, uuid, integer, uuid) is
 'A conversation with its first participants; with a viewer also their unread count and settings.';
-revoke all on function parley.conversation_json(uuid, uuid, integer) from public;
+revoke all on function parley.conversation_json(uuid, uuid, integer, uuid) from public;

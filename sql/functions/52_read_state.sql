@@ -274,6 +274,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_user_id uuid := parley.require_caller();
+    v_floor_id uuid := parley.message_floor_of(v_user_id);
 begin
     return (
         -- materialized: each count is computed once
@@ -282,7 +283,7 @@ begin
                 p.conversation_id,
                 p.marked_unread,
                 c.last_activity_at,
-                parley.unread_count(p, c.last_seq) as unread,
+                parley.unread_count(p, c.last_seq, v_floor_id) as unread,
                 p.archived_at is not null as archived,
                 coalesce(p.muted_until > now(), false) or p.notification_level = 'none' as muted
             from parley.participant as p

@@ -182,7 +182,7 @@ begin
             and (
                 filter <> 'unread'
                 or p.marked_unread
-                or (c.last_seq > p.last_read_seq and parley.unread_count(p, c.last_seq) > 0)
+                or (c.last_seq > p.last_read_seq and parley.unread_count(p, c.last_seq, v_floor_id) > 0)
             )
             and (get_user_conversations.context_type is null or cp.context_type = get_user_conversations.context_type)
             and (get_user_conversations.context_id is null or cp.context_id = get_user_conversations.context_id)
@@ -199,7 +199,7 @@ begin
     select
         coalesce(
             jsonb_agg(
-                parley.conversation_json(page.conversation_id, v_user_id, 8)
+                parley.conversation_json(page.conversation_id, v_user_id, 8, v_floor_id)
                 || jsonb_build_object(
                     'last_message',
                     parley.last_visible_message(

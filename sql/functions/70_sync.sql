@@ -213,7 +213,9 @@ as $$
     from (
         select
             p.conversation_id as id,
-            parley.conversation_json(p.conversation_id, sync_state_json.user_id, 0) as conversation
+            parley.conversation_json(
+                p.conversation_id, sync_state_json.user_id, 0, (select parley.message_floor_of(sync_state_json.user_id))
+            ) as conversation
         from parley.participant p
         where
             p.conversation_id = any (sync_state_json.conversation_ids)
