@@ -13,6 +13,7 @@ import sys
 
 import asyncpg
 import uvloop
+from websockets import ConnectionClosed
 from websockets.asyncio.server import serve
 
 TABLE = """
@@ -33,11 +34,17 @@ async def main(port: int, database_url: str) -> None:
     await listener.execute(TABLE)
     await listener.execute("create index if not exists chat_message_recipient on chat_message (recipient, id)")
 
+    async def deliver(socket, payload: str) -> None:
+        try:
+            await socket.send(payload)
+        except ConnectionClosed:
+            pass  # it reads the row when it is back
+
     def notified(_connection, _pid, _channel, payload: str) -> None:
         message = json.loads(payload)
         socket = sockets.get(message["to"])
         if socket is not None:
-            asyncio.ensure_future(socket.send(payload))
+            asyncio.ensure_future(deliver(socket, payload))
 
     await listener.add_listener("chat", notified)
 
@@ -61,8 +68,11 @@ async def main(port: int, database_url: str) -> None:
                 message = json.loads(frame)
                 row_id = await send(user, message)
                 await socket.send(json.dumps({"ack": message["ref"], "id": row_id}))
+        except ConnectionClosed:
+            pass
         finally:
-            sockets.pop(user, None)
+            if sockets.get(user) is socket:  # and not one that came since
+                del sockets[user]
 
     async with serve(handle, "127.0.0.1", port, compression=None, ping_interval=None):
         print("ready", flush=True)
