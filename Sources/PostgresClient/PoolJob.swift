@@ -25,6 +25,9 @@ final class PoolJob {
     /// Times it was sent again for reasons of the link, not of its own.
     var linkRetries = 0
 
+    /// It waits for others of its contention, and is not one of those that run.
+    var isHeld = false
+
     /// The caller was told. It may still be in flight: out of time behind another transaction.
     private(set) var isComplete = false
 

@@ -13,6 +13,8 @@ final class PoolLoop {
     /// How long a cancelled transaction may take to say so before its connection is closed.
     private static let cancelGrace = Duration.seconds(1)
     private static let shutdownGrace = Duration.seconds(5)
+    /// Connections lost within this time of the first have one line in the log.
+    private static let burst = Duration.seconds(1)
     /// Granularity of timeouts while transactions are waiting.
     private static let tick = Duration.milliseconds(20)
 
@@ -22,6 +24,11 @@ final class PoolLoop {
 
     private var slots: [Slot]
     private var queue = FIFO<PoolJob>()
+    /// How many of each contention wait in `queue` or run; and who waits for one of them to end.
+    private var contenders: [String: Int] = [:]
+    private var held: [String: FIFO<PoolJob>] = [:]
+    private var heldCount: Int { self.held.values.reduce(0) { $0 + $1.count } }
+    private let mostContenders: Int
     /// Waiting to be run again after a lost race.
     private var delayed: [PoolJob] = []
     private var statistics = PoolStatistics()
@@ -30,6 +37,7 @@ final class PoolLoop {
     private var connectError: PostgresError?
     /// When the last connection went, or the pool was made; nil while one is up.
     private var downSince: ContinuousClock.Instant?
+    private var lastLoss: ContinuousClock.Instant?
     private var nextTick = ContinuousClock.now
     private var closeBy: ContinuousClock.Instant?
 
@@ -38,6 +46,7 @@ final class PoolLoop {
         self.shared = shared
         self.log = log
         self.slots = Array(repeating: .down(retryAt: .now), count: size)
+        self.mostContenders = max(1, size / 4)
         self.backoff = Backoff(configuration.reconnectDelay)
         self.downSince = .now
     }
@@ -47,7 +56,7 @@ final class PoolLoop {
             let now = ContinuousClock.now
             let inbox = self.shared.take()
             for arrival in inbox.arrivals { self.arrive(arrival, now: now) }
-            for submission in inbox.submissions { self.queue.append(PoolJob(submission)) }
+            for submission in inbox.submissions { self.enqueue(PoolJob(submission)) }
             if inbox.isClosing, self.closeBy == nil { self.closeBy = now + Self.shutdownGrace }
             self.checkClocks(now: now)
             self.startConnecting(now: now)
@@ -57,7 +66,9 @@ final class PoolLoop {
         }
     }
 
-    private var isIdle: Bool { self.queue.isEmpty && self.delayed.isEmpty && self.links.allSatisfy(\.inFlight.isEmpty) }
+    private var isIdle: Bool {
+        self.queue.isEmpty && self.delayed.isEmpty && self.held.isEmpty && self.links.allSatisfy(\.inFlight.isEmpty)
+    }
 
     private var links: [PoolLink] {
         self.slots.compactMap { if case .up(let link) = $0 { link } else { nil } }
@@ -69,7 +80,7 @@ final class PoolLoop {
         let links = self.links
         self.statistics.connected = links.count
         self.statistics.inFlight = links.reduce(0) { $0 + $1.inFlight.count }
-        self.statistics.queued = self.queue.count + self.delayed.count
+        self.statistics.queued = self.queue.count + self.delayed.count + self.heldCount
         let wait = self.shared.park(self.statistics, closing: closing)
         var descriptors = [pollfd(fd: self.shared.wake.descriptor, events: Int16(POLLIN), revents: 0)]
         for link in links {
@@ -93,6 +104,47 @@ final class PoolLoop {
         if !self.isIdle { consider(self.nextTick) }
         if let closeBy { consider(closeBy) }
         return earliest.map { ($0 - now).pollTimeout } ?? -1
+    }
+
+    // MARK: Contention
+
+    /// Lets a transaction into the queue, unless enough of its contention are there: behind one lock that somebody else
+    /// holds they would take all connections, and everybody would wait. What remains: transactions that name no
+    /// contention, or different ones that are all locked, can still take them all, for as long as `lock_timeout`.
+    private func enqueue(_ job: PoolJob) {
+        guard let key = job.submission?.transaction.contention else { return self.queue.append(job) }
+        let count = self.contenders[key, default: 0]
+        guard count < self.mostContenders else {
+            job.isHeld = true
+            return self.held[key, default: FIFO()].append(job)
+        }
+        self.contenders[key] = count + 1
+        self.queue.append(job)
+    }
+
+    /// Tells the caller, and lets the next of the same contention in.
+    private func complete(_ job: PoolJob, _ result: Result<[ResultSet], PostgresError>) {
+        guard !job.isComplete else { return }
+        job.complete(result)
+        guard let key = job.submission?.transaction.contention, !job.isHeld else { return }
+        guard let next = self.held[key]?.popFirst() else {
+            let count = self.contenders[key, default: 1] - 1
+            self.contenders[key] = count == 0 ? nil : count
+            return
+        }
+        if self.held[key]?.isEmpty == true { self.held[key] = nil }
+        next.isHeld = false
+        self.queue.append(next)
+    }
+
+    /// Takes out the held transactions that match.
+    private func removeHeld(where matches: (PoolJob) -> Bool) -> [PoolJob] {
+        var taken: [PoolJob] = []
+        for key in Array(self.held.keys) {
+            taken += self.held[key]?.removeAll(where: matches) ?? []
+            if self.held[key]?.isEmpty == true { self.held[key] = nil }
+        }
+        return taken
     }
 
     // MARK: Sending
@@ -157,7 +209,7 @@ final class PoolLoop {
         if job.isComplete { return }
         guard let error = job.error else {
             self.statistics.transactions += 1
-            return job.complete(.success(job.results))
+            return self.complete(job, .success(job.results))
         }
         switch error.sqlState {
         case "40001", "40P01":
@@ -178,6 +230,12 @@ final class PoolLoop {
             job.linkRetries += 1
             link.isRetiring = true
             return self.queue.prepend(job)
+        case "55P03":
+            // Somebody holds the lock for long: those who wait for the same would learn it one after the other.
+            guard let key = submission.transaction.contention, var others = self.held.removeValue(forKey: key) else {
+                break
+            }
+            while let other = others.popFirst() { self.fail(other, error) }
         default: break
         }
         self.fail(job, error)
@@ -185,7 +243,7 @@ final class PoolLoop {
 
     private func fail(_ job: PoolJob, _ error: PostgresError) {
         self.statistics.failures += 1
-        job.complete(.failure(error))
+        self.complete(job, .failure(error))
     }
 
     // MARK: Clocks
@@ -194,6 +252,7 @@ final class PoolLoop {
         guard now >= self.nextTick else { return }
         self.nextTick = now + Self.tick
         for job in self.queue.removeAll(where: { self.isTooLate($0, now: now) }) { self.failUnsent(job, now: now) }
+        for job in self.removeHeld(where: { self.isTooLate($0, now: now) }) { self.failUnsent(job, now: now) }
         let late = self.delayed.filter { self.isTooLate($0, now: now) }
         if !late.isEmpty {
             self.delayed.removeAll { self.isTooLate($0, now: now) }
@@ -294,11 +353,15 @@ final class PoolLoop {
         // At once, unless connections are made and lost again without any use.
         self.slots[index] = .down(retryAt: link.hasAnswered ? now : now + self.backoff.next())
         if self.links.isEmpty { self.downSince = now }
-        if link.isLost {
+        // A server that stops takes all its connections with it; the first one says why.
+        if link.isLost, self.lastLoss.map({ now - $0 > Self.burst }) ?? true {
+            self.lastLoss = now
             self.log.warning(
                 "postgres connection lost",
                 [
                     ("error.sqlstate", link.farewell?.sqlState ?? ""),
+                    // Without SQLSTATE the text is libpq's own; the server's might quote what a user wrote.
+                    ("error.message", link.farewell?.sqlState == nil ? link.lastMessage : ""),
                     ("transactions.in_flight", String(link.inFlight.count)),
                 ])
         }
@@ -328,6 +391,7 @@ final class PoolLoop {
     private func finish() {
         let (left, onFinish) = self.shared.finish()
         let error = PostgresError(.shutdown, message: "the pool is shut down")
+        for job in self.removeHeld(where: { _ in true }) { self.fail(job, error) }
         var unknown = error
         unknown.outcomeUnknown = true
         for link in self.links {

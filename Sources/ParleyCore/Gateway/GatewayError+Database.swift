@@ -29,6 +29,11 @@ extension GatewayError {
             self.details = nil
             self.hint = nil
         }
+        if failure.sqlState == "55P03" {
+            self.message = "The conversation is being changed by another transaction that takes long; try again."
+            self.details = nil
+            self.hint = "With the same client_message_id a message is stored once, however often it is sent."
+        }
         if status == 401 { self.headers.append(HeaderField("WWW-Authenticate", "Bearer")) }
         if status == 429 || status == 503, let seconds = Self.retryAfter(in: failure.detail) {
             self.headers.append(HeaderField("Retry-After", String(seconds)))
@@ -49,6 +54,8 @@ extension GatewayError {
         case "42501": return authenticated ? 403 : 401
         case "42883", "42P01": return 404
         case "42P17", "53400": return 500
+        // A row was locked for longer than lock_timeout. PostgREST says 500, but nothing is broken and a later try works.
+        case "55P03": return 503
         case "57P01": return 503
         case "P0001": return 400
         default: break

@@ -22,6 +22,8 @@ public struct GatewayPlan: Sendable, Equatable {
     /// The schema to name in `Content-Profile`, when the request named it.
     public var profile: String?
     public var isHead: Bool
+    /// The conversation that the statement may change, as the client named it: changes of one wait for each other.
+    public var conversation: String?
 
     /// The answer to the statement's row.
     ///

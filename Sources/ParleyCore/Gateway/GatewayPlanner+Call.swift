@@ -12,6 +12,15 @@ extension GatewayPlanner {
             case .query(let parameters): Set(parameters.map(\.name))
             }
         }
+        /// What is given as `conversation_id`.
+        var conversation: String? {
+            switch self {
+            case .object(_, let text):
+                let found = try? RawJSON.pick(["conversation_id"], from: Array(text.utf8))
+                return found?[0]?.string?.lowercased()
+            case .query(let parameters): return parameters.first { $0.name == "conversation_id" }?.value.lowercased()
+            }
+        }
         var form: SchemaCache.CallForm {
             switch self {
             case .object: .body
@@ -40,6 +49,7 @@ extension GatewayPlanner {
                 request.method, onFunctionAllowing: "OPTIONS,POST",
                 details: "\(self.cache.schema).\(name) may change data: call it with POST")
         }
+        try Self.check(arguments, of: choice)
         let query = try ReadQuery(rest, rangeHeader: request.isRead ? request.headers["range"] : nil)
         if !function.result.isSet, !query.isPlain {
             throw .unsupported("Shaping the result of a function that does not return a set of rows is")
@@ -72,6 +82,7 @@ extension GatewayPlanner {
             plan.sql = try self.set(function, query, plan, invocation, &writer)
         }
         plan.parameters = writer.parameters
+        if !function.isReadOnly { plan.conversation = arguments.conversation }
         return plan
     }
 
@@ -135,6 +146,27 @@ extension GatewayPlanner {
         return Invocation(call: call, from: from, rows: rows)
     }
 
+    /// Refuses what Postgres would refuse and put into its log.
+    private static func check(_ arguments: Arguments, of choice: SchemaCache.Choice) throws(GatewayError) {
+        if choice.takesWholeBody { return }
+        let parameters = choice.function.parameters
+        switch arguments {
+        case .object(_, let text):
+            let keys = RawJSON.Keys(parameters.map(\.name))
+            guard let values = try? RawJSON.pick(keys, from: Array(text.utf8)) else { throw .body() }
+            for (parameter, value) in zip(parameters, values) {
+                guard let value else { continue }
+                if let fault = ArgumentSyntax.fault(value, type: parameter.type, name: parameter.name) { throw fault }
+            }
+        case .query(let values):
+            for value in values {
+                guard let parameter = parameters.first(where: { $0.name == value.name }) else { continue }
+                let fault = ArgumentSyntax.fault(text: value.value, type: parameter.type, name: parameter.name)
+                if let fault { throw fault }
+            }
+        }
+    }
+
     private static func argument(_ parameter: APIFunction.Parameter, _ value: String) -> String {
         (parameter.isVariadic ? "variadic " : "") + SQLWriter.identifier(parameter.name) + " => " + value
     }
@@ -174,6 +206,7 @@ extension GatewayPlanner {
         } catch {
             throw .body(details: "\(error)")
         }
+        guard !RawJSON.holdsZero(request.body) else { throw .zeroEscape }
         guard !tooMany else { throw .body("A call takes at most \(self.maxArguments) arguments") }
         return (.object(names, text: String(decoding: request.body, as: UTF8.self)), request.query)
     }

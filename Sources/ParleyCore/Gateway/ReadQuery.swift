@@ -77,7 +77,7 @@ public struct ReadQuery: Sendable, Equatable {
         var conditions: [String] = []
         for filter in self.filters {
             let column = try reference(filter.column)
-            let test = Self.test(filter.test, column, type: types[filter.column] ?? "text", &writer)
+            let test = try Self.test(filter.test, column, type: types[filter.column] ?? "text", &writer)
             conditions.append(filter.negated ? "not (\(test))" : test)
         }
         var terms: [String] = []
@@ -93,8 +93,17 @@ public struct ReadQuery: Sendable, Equatable {
 
     private static func test(
         _ test: QueryFilter.Test, _ column: String, type: String, _ writer: inout SQLWriter
-    ) -> String {
-        switch test {
+    ) throws(GatewayError) -> String {
+        let values: [String] =
+            switch test {
+            case .compare(_, let value): [value]
+            case .oneOf(let values): values
+            case .is: []
+            }
+        for value in values {
+            if let fault = ArgumentSyntax.fault(text: value, type: type, name: nil) { throw fault }
+        }
+        return switch test {
         case .compare(let comparison, let value):
             column + " " + comparison.symbol + " " + writer.parameter(value, as: type)
         case .oneOf(let values):

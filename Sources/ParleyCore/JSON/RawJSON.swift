@@ -38,6 +38,22 @@ public struct RawJSON: Sendable {
         self.range == self.storage.indices ? self.storage : Array(self.storage[self.range])
     }
 
+    /// Whether a string anywhere in the value, or the name of a member, holds the character U+0000, which no text of
+    /// Postgres can.
+    public var holdsZero: Bool { Self.holdsZero(self.storage[self.range]) }
+
+    /// The same for text that was scanned before: there a backslash stands in strings only.
+    static func holdsZero(_ json: some Collection<UInt8>) -> Bool {
+        let zero = Array("u0000".utf8)
+        var rest = json[...]
+        while let start = rest.firstIndex(of: UInt8(ascii: "\\")) {
+            rest = rest[start...].dropFirst()
+            if rest.starts(with: zero) { return true }
+            rest = rest.dropFirst()
+        }
+        return false
+    }
+
     public var isNull: Bool { self.kind == .null }
 
     public var bool: Bool? { self.kind == .bool ? self.storage[self.range.lowerBound] == UInt8(ascii: "t") : nil }

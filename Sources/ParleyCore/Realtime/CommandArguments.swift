@@ -26,6 +26,11 @@ struct CommandArguments {
         {
             throw .argument("conversation_id", "the conversation of the channel")
         }
+        for (name, value) in members {
+            if value.holdsZero { throw BroadcastRefusal(.zeroEscape) }
+            let type = DatabaseCall.type(ofArgument: name)
+            if let fault = ArgumentSyntax.fault(value, type: type, name: name) { throw BroadcastRefusal(fault) }
+        }
         self.members = members
         self.fields = members.map { ($0.key, $0.value.bytes) }.sorted { $0.name < $1.name }
     }

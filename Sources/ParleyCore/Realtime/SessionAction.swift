@@ -93,6 +93,18 @@ public struct DatabaseCall: Sendable, Equatable {
         public var topic: String
     }
 
+    /// The type of an argument in the database, of all functions alike.
+    public static func type(ofArgument name: String) -> String {
+        switch name {
+        case "conversation_id", "message_id", "client_message_id", "reply_to_id": "uuid"
+        case "attachment_ids", "mentions": "uuid[]"
+        case "seq": "bigint"
+        case "metadata": "jsonb"
+        case "expires_in": "interval"
+        default: "text"
+        }
+    }
+
     public var function: Function
     /// The conversation of the channel; calls of one socket for one conversation run in the order they came.
     public var conversation: UUID

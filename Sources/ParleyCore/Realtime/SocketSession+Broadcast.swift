@@ -5,19 +5,19 @@ extension SocketSession {
     ) -> [SessionAction] {
         let channel = self.channels[index]
         guard let broadcast = ClientBroadcast(message) else {
-            return self.acknowledge(message, channel, error: BroadcastRefusal.malformed.reason)
+            return self.acknowledge(message, channel, error: .malformed)
         }
         let intent: BroadcastIntent
         do {
             intent = try BroadcastIntent(
                 broadcast, topic: channel.topic, token: channel.token, limit: context.limits.maxBroadcastBytes)
         } catch {
-            return self.acknowledge(message, channel, error: error.reason)
+            return self.acknowledge(message, channel, error: error)
         }
         switch intent {
         case .call(let function, let conversation, let names, let arguments):
             guard self.pendingCalls < context.limits.maxPendingCalls else {
-                return self.acknowledge(message, channel, error: ProtocolText.System.tooManyMessages)
+                return self.acknowledge(message, channel, error: .tooMany)
             }
             self.pendingCalls += 1
             let reply = DatabaseCall.Reply(joinRef: message.joinRef, ref: message.ref, topic: message.topic)
@@ -41,10 +41,10 @@ extension SocketSession {
     }
 
     private func acknowledge(
-        _ message: ClientMessage, _ channel: Channel, error: String? = nil
+        _ message: ClientMessage, _ channel: Channel, error: BroadcastRefusal? = nil
     ) -> [SessionAction] {
         guard channel.ack else { return [] }
         guard let error else { return [self.reply(to: message, ok: RealtimeCodec.emptyObject)] }
-        return [self.reply(to: message, error: error)]
+        return [self.reply(to: message, refusal: error)]
     }
 }

@@ -48,7 +48,11 @@ public struct SocketSession: Sendable {
         }
         guard allowed else {
             guard let index = self.index(of: message.topic) else { return [] }
-            return self.terminate(at: index, text: ProtocolText.System.tooManyMessages, context: context)
+            // First what became of this message: whoever waits for its acknowledgement may send it again.
+            let answer =
+                message.event == "broadcast" && self.channels[index].ack
+                ? [self.reply(to: message, refusal: .tooMany)] : []
+            return answer + self.terminate(at: index, text: ProtocolText.System.tooManyMessages, context: context)
         }
         switch message.event {
         case "phx_join", "join:conversation":
@@ -154,7 +158,7 @@ public struct SocketSession: Sendable {
         if case .joining(let ref, let joinRef, var deferred) = self.channels[index].state {
             guard deferred.count < context.limits.maxDeferred else {
                 guard self.wantsReply(message, ack: self.channels[index].ack) else { return [] }
-                return [self.reply(to: message, error: ProtocolText.System.tooManyMessages)]
+                return [self.reply(to: message, refusal: .tooMany)]
             }
             deferred.append(message)
             self.channels[index].state = .joining(ref: ref, joinRef: joinRef, deferred: deferred)
@@ -226,6 +230,13 @@ public struct SocketSession: Sendable {
             RealtimeCodec.reply(
                 self.version, joinRef: message.joinRef, ref: message.ref, topic: message.topic, status: .ok,
                 response: response))
+    }
+
+    func reply(to message: ClientMessage, refusal: BroadcastRefusal) -> SessionAction {
+        .send(
+            RealtimeCodec.reply(
+                self.version, joinRef: message.joinRef, ref: message.ref, topic: message.topic, status: .error,
+                response: refusal.response))
     }
 
     func reply(to message: ClientMessage, error reason: String) -> SessionAction {

@@ -48,12 +48,14 @@ extension ServeConfiguration {
         realtime.maxEphemeralQueue = self.maxQueueBytes / 2
         realtime.joinTimeout = self.statementTimeout
         realtime.callTimeout = self.statementTimeout
+        realtime.lockTimeout = self.lockTimeout
         return realtime
     }
 
     var gateway: GatewayConfiguration {
         var gateway = GatewayConfiguration()
         gateway.statementTimeout = self.statementTimeout
+        gateway.lockTimeout = self.lockTimeout
         return gateway
     }
 }

@@ -38,6 +38,11 @@ extension ServeConfiguration {
                 "statement-timeout", environment: "PARLEY_STATEMENT_TIMEOUT", \.statementTimeout,
                 .duration(.milliseconds(100) ... .seconds(300)), defaults: defaults,
                 help: "The longest a request's statement may run in the database."),
+            Setting(
+                "lock-timeout", environment: "PARLEY_LOCK_TIMEOUT", \.lockTimeout,
+                .duration(.milliseconds(10) ... .seconds(300)), defaults: defaults,
+                help: "The longest a request waits for a lock that another transaction holds; then it is answered 503 "
+                    + "and may be sent again."),
         ]
     }
 

@@ -133,7 +133,7 @@ public final class Gateway: Sendable {
             ],
             mode: plan.isReadOnly ? .readOnly : .readWrite,
             // The server gives up first, and says so better than a lost connection would.
-            timeout: self.configuration.statementTimeout + .seconds(5))
+            timeout: self.configuration.statementTimeout + .seconds(5), contention: plan.conversation)
         self.pool.submit(transaction) { result in
             switch result {
             case .failure(let error):

@@ -12,6 +12,8 @@ public struct GatewayConfiguration: Sendable {
     public var maxRows = 1_000
     /// Longest run of one statement in the database.
     public var statementTimeout = Duration.seconds(10)
+    /// Longest wait of one statement for a lock; then it fails with 55P03, answered 503.
+    public var lockTimeout = Duration.seconds(2)
     /// Shortest time between two loads of the schema cache because of a function or view it does not know.
     public var reloadInterval = Duration.seconds(2)
 

@@ -14,18 +14,18 @@ enum GatewayStatements {
     static func settings(
         _ request: GatewayRequest, _ caller: GatewayCaller, _ configuration: GatewayConfiguration
     ) -> Statement {
-        let timeout = configuration.statementTimeout.components
-        let milliseconds = timeout.seconds * 1_000 + timeout.attoseconds / 1_000_000_000_000_000
         return Statement(
             """
             select set_config('search_path', quote_ident($1), true), set_config('role', $2, true), \
             set_config('request.jwt.claims', $3, true), set_config('request.method', $4, true), \
             set_config('request.path', $5, true), set_config('request.headers', $6, true), \
-            set_config('statement_timeout', $7, true)
+            set_config('statement_timeout', $7, true), set_config('lock_timeout', $8, true)
             """,
             [
                 configuration.schema, caller.role, caller.claims, request.method,
-                "/" + request.segments.joined(separator: "/"), self.headers(request.headers), String(milliseconds),
+                "/" + request.segments.joined(separator: "/"), self.headers(request.headers),
+                String(Int(configuration.statementTimeout / .milliseconds(1))),
+                String(Int(configuration.lockTimeout / .milliseconds(1))),
             ])
     }
 

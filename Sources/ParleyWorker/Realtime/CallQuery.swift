@@ -3,15 +3,15 @@ internal import PostgresClient
 
 /// A call of the API on behalf of a socket, as one transaction of the caller's role.
 enum CallQuery {
-    static func transaction(_ call: DatabaseCall, timeout: Duration) -> Transaction {
+    static func transaction(_ call: DatabaseCall, timeout: Duration, lockTimeout: Duration) -> Transaction {
         let identity = Statement(
             """
             select set_config('role', $1, true), set_config('request.jwt.claims', $2, true), \
-            set_config('statement_timeout', $3, true)
+            set_config('statement_timeout', $3, true), set_config('lock_timeout', $4, true)
             """,
             [
                 call.token.role, String(decoding: call.token.claims, as: UTF8.self),
-                String(Int(timeout / .milliseconds(1))),
+                String(Int(timeout / .milliseconds(1))), String(Int(lockTimeout / .milliseconds(1))),
             ])
         return Transaction(
             [
@@ -19,26 +19,15 @@ enum CallQuery {
                 Statement(
                     GatewayStatements.mark(call.token.role) + Self.sql(call),
                     [String(decoding: call.arguments, as: UTF8.self)]),
-            ], timeout: timeout)
+            ], timeout: timeout, contention: call.conversation.lowercaseText)
     }
 
     /// Names come from a fixed list, so the text is safe and there are few of them to prepare.
     private static func sql(_ call: DatabaseCall) -> String {
         let arguments = call.names.map { "\($0) => _.\($0)" }.joined(separator: ", ")
-        let columns = call.names.map { "\($0) \(Self.type(of: $0))" }.joined(separator: ", ")
+        let columns = call.names.map { "\($0) \(DatabaseCall.type(ofArgument: $0))" }.joined(separator: ", ")
         return
             "select parley_api.\(call.function.rawValue)(\(arguments)) from json_to_record($1::json) as _(\(columns))"
-    }
-
-    private static func type(of argument: String) -> String {
-        switch argument {
-        case "conversation_id", "message_id", "client_message_id", "reply_to_id": "uuid"
-        case "attachment_ids", "mentions": "uuid[]"
-        case "seq": "bigint"
-        case "metadata": "jsonb"
-        case "expires_in": "interval"
-        default: "text"
-        }
     }
 
     /// The `response` of a call that succeeded.

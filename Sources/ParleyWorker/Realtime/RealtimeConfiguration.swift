@@ -13,6 +13,8 @@ public struct RealtimeConfiguration: Sendable {
     public var joinTimeout: Duration = .seconds(8)
     /// How long a call made through a socket may take, waiting included; also its `statement_timeout`.
     public var callTimeout: Duration = .seconds(8)
+    /// How long a call may wait for a lock that another transaction holds; then it may be sent again.
+    public var lockTimeout: Duration = .seconds(2)
     /// Calls made through sockets that run or wait, of all sockets together; one more is answered as an overload. Those
     /// of a socket that has closed count until they are done.
     public var maxCalls = 16_384

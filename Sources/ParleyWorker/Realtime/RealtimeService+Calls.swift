@@ -23,7 +23,8 @@ extension RealtimeService {
     }
 
     private func submit(_ call: DatabaseCall, _ key: CallKey) {
-        let transaction = CallQuery.transaction(call, timeout: self.configuration.callTimeout)
+        let transaction = CallQuery.transaction(
+            call, timeout: self.configuration.callTimeout, lockTimeout: self.configuration.lockTimeout)
         self.pool.submit(transaction) { result in
             self.onLoop { $0.finished(call, key, result) }
         }

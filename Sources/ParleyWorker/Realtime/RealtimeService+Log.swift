@@ -33,7 +33,10 @@ extension RealtimeService {
     }
 
     /// The tail reads the log, or it cannot: without it no join can be live, but who is live stays.
-    public func tailChanged(isLive: Bool) { self.tailIsLive = isLive }
+    public func tailChanged(isLive: Bool) {
+        self.tailIsLive = isLive
+        if isLive { self.wasLive = true }
+    }
 
     /// The log is another one now (restore, failover): every position is void, and every client starts anew.
     public func epochChanged() {

@@ -112,7 +112,8 @@ extension RealtimeService {
             let call = DatabaseCall(
                 function: function, conversation: conversation, names: names, arguments: arguments, token: plan.token,
                 reply: nil)
-            let transaction = CallQuery.transaction(call, timeout: self.configuration.callTimeout)
+            let transaction = CallQuery.transaction(
+                call, timeout: self.configuration.callTimeout, lockTimeout: self.configuration.lockTimeout)
             self.pool.submit(transaction) { result in
                 self.onLoop { service in
                     switch result {

@@ -25,6 +25,8 @@ extension RealtimeService {
         guard UpgradeCheck.paths.contains(request.path) else { return refuse(.notFound) }
         guard let version = UpgradeCheck.version(request) else { return refuse(.version) }
         guard let key = UpgradeCheck.key(request) else { return refuse(.noKey) }
+        // A join would be refused at once, and stock clients wait longer after that than after a refused upgrade.
+        guard self.wasLive else { return refuse(.starting) }
         guard !self.draining else { return refuse(.restarting) }
         // Load is shed here, before the socket exists: one stock client comes back at once after any close.
         guard self.connections.count < self.configuration.maxConnections else { return refuse(.tooManyConnections) }

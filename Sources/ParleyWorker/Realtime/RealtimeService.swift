@@ -40,6 +40,8 @@ public actor RealtimeService {
     var upgrades: TokenBucket
     var keys = SharedTokens()
     var tailIsLive = false
+    /// Since the start, at least once; before, no socket is accepted.
+    var wasLive = false
     var draining = false
     var metrics = RealtimeMetrics()
 

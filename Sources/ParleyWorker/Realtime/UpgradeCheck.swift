@@ -6,7 +6,7 @@ enum UpgradeCheck {
     enum Refusal {
         case notFound, version, noKey
         case token(TokenRefusal)
-        case tooManyConnections, tooManyUpgrades, restarting
+        case tooManyConnections, tooManyUpgrades, starting, restarting
     }
 
     static let paths: Set<String> = ["/realtime/v1/websocket", "/socket/websocket"]
@@ -38,6 +38,7 @@ enum UpgradeCheck {
         case .token(let refusal): Self.error(401, refusal.upgradeText)
         case .tooManyConnections: Self.error(429, ProtocolText.Handshake.tooManyUsers)
         case .tooManyUpgrades: Self.error(429, ProtocolText.Handshake.tooManyJoins)
+        case .starting: Self.error(503, "Realtime is starting, please try again", retryAfter: 1)
         case .restarting: Self.error(503, "Realtime is restarting, please standby", retryAfter: 1)
         }
     }
