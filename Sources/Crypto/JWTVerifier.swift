@@ -32,6 +32,10 @@ public struct JWTVerifier: Sendable {
         let (algorithm, keyID) = try Self.checked(header)
         let key = try self.keys.key(algorithm: algorithm, keyID: keyID)
         guard key.verifies(signature, of: bytes[..<dots[1]]) else { throw JWTError(.badSignature) }
+        // The claims go to the database as they are, and no text there can hold it.
+        guard (try? RawJSON(claimBytes))?.holdsZero == false else {
+            throw JWTError(.malformed, detail: "the claims hold the character U+0000")
+        }
         return try self.checked(claims, claimBytes, now: now)
     }
 

@@ -16,8 +16,9 @@ declare
     v_last bigint;
     v_ids bigint[];
 begin
-    if after_seq is null or after_seq < 0 then
-        raise exception using errcode = 'PT400', message = 'after_seq must be 0 or more.';
+    -- the next one must be a number, too
+    if after_seq is null or after_seq not between 0 and 9223372036854775806 then
+        raise exception using errcode = 'PT400', message = 'after_seq must be between 0 and 9223372036854775806.';
     end if;
     if page_size is null or page_size not between 1 and 1000 then
         raise exception using errcode = 'PT400', message = 'page_size must be between 1 and 1000.';

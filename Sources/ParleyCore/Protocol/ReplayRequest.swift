@@ -29,7 +29,7 @@ public enum ReplayRequest: Sendable, Hashable {
             limit = Int(min(max(number, 1), Int64(Self.maxLimit)))
         }
         if let after = found[0], !after.isNull {
-            guard let seq = after.int64 else { return }
+            guard let seq = after.int64, seq < .max else { return }
             self = .after(eventSeq: max(seq, 0), limit: limit)
         } else if let since = found[1]?.int64 {
             self = .since(milliseconds: min(max(since, 0), Self.lastMillisecond), limit: limit)
