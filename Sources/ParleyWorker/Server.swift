@@ -31,7 +31,7 @@ public func runServer(
     let health = HealthRoutes { readiness.isLive ? [] : ["the log of the database cannot be read"] }
     front.open(HTTPRouter([health.handle, gateway.handle, realtime.handleBroadcast]), realtime)
 
-    try server.start()
+    try listen(server)
     realtime.start()
     let scheme = configuration.tlsCertificate == nil ? "http" : "https"
     let url = "\(scheme)://\(configuration.host):\(server.port)"
@@ -67,6 +67,18 @@ public func runServer(
     }
     await server.shutdown()
     await pool.shutdown()
+}
+
+/// Binds the address; one that cannot be used is told as the setting it comes from.
+private func listen(_ server: WebServer) throws {
+    do {
+        try server.start()
+    } catch {
+        guard error.code == .addressUnusable else { throw error }
+        throw ConfigurationError(
+            .invalid, setting: "--host (PARLEY_HOST) and --port (PARLEY_PORT)",
+            "\(error.message); give an address of this machine")
+    }
 }
 
 /// Whether the log is being read, as the health endpoint tells.

@@ -137,7 +137,9 @@ public struct SettingTable<Options: Sendable>: Sendable {
             if let environment = setting.environment { head += "   (\(environment))" }
             lines.append(head)
             var text = setting.help
-            if !setting.fallback.isEmpty { text += " Default: \(setting.fallback)." }
+            if !setting.fallback.isEmpty {
+                text += " Default: \(setting.fallback)" + (setting.fallback.hasSuffix(".") ? "" : ".")
+            }
             lines += Self.wrapped(text, indent: 8, width: 100)
         }
         return lines.joined(separator: "\n")

@@ -84,13 +84,16 @@ final class Listener {
     private static func bind(_ host: String, _ port: Int) throws(WebServerError) -> (Int32, Int) {
         let place = "\(host) port \(port)"
         var hints = addrinfo()
-        hints.ai_flags = AI_NUMERICHOST | AI_PASSIVE
+        hints.ai_flags = AI_PASSIVE
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        var found: UnsafeMutablePointer<addrinfo>?
-        guard (0...65535).contains(port), getaddrinfo(host, "\(port)", &hints, &found) == 0, let found else {
-            throw WebServerError(.addressUnusable, "\(place) is not a numeric address and port")
+        var list: UnsafeMutablePointer<addrinfo>?
+        guard (0...65535).contains(port), getaddrinfo(host, "\(port)", &hints, &list) == 0, let first = list else {
+            throw WebServerError(.addressUnusable, "\(place) is not a local address or host name and a port")
         }
-        defer { freeaddrinfo(found) }
+        defer { freeaddrinfo(first) }
+        // A name such as localhost may stand for an address of each family: the older one is what clients try, too.
+        let all = sequence(first: first, next: { $0.pointee.ai_next })
+        let found = all.first { $0.pointee.ai_family == AF_INET } ?? first
         let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
         let descriptor = socket(found.pointee.ai_family, type, 0)
         guard descriptor >= 0 else { throw WebServerError(.addressUnusable, "no socket for \(place): \(reason())") }

@@ -59,7 +59,8 @@ struct Installer {
                 guard row == (migration.name, migration.sha256) else {
                     throw CommandError(
                         "sql/\(migration.file) was changed after it had been applied",
-                        hint: "Applied migrations are frozen: restore the file and put the change into a new one.")
+                        hint: "Applied migrations are frozen: restore the file and put the change into a new one. "
+                            + "A project's private database can be made anew instead: remove its folder .parley.")
                 }
                 continue
             }
