@@ -159,6 +159,8 @@ private func refusal(_ request: GatewayRequest) -> GatewayError? {
     }
 }
 
+private let twoIDs = "{00000000-0000-4000-8000-0000000000d1,00000000-0000-4000-8000-0000000000d2}"
+
 @Suite struct GatewayCallTests {
     @Test func callsWithNamedArguments() throws {
         let body = #"{"ids": ["00000000-0000-4000-8000-0000000000d1"], "a" :1}"#
@@ -183,11 +185,11 @@ private func refusal(_ request: GatewayRequest) -> GatewayError? {
     }
 
     @Test func callsByQuery() throws {
-        let plan = try planner.plan(get("/rpc/echo", [("b", "eq.x"), ("a", "1"), ("ids", "{00000000-0000-4000-8000-0000000000d1,00000000-0000-4000-8000-0000000000d2}")]))
+        let plan = try planner.plan(get("/rpc/echo", [("b", "eq.x"), ("a", "1"), ("ids", twoIDs)]))
         #expect(
             plan.sql
                 == #"select ("door"."echo"("a" => $1::integer, "b" => $2::text, "ids" => $3::uuid[]))::text"#)
-        #expect(plan.parameters == ["1", "eq.x", "{00000000-0000-4000-8000-0000000000d1,00000000-0000-4000-8000-0000000000d2}"])
+        #expect(plan.parameters == ["1", "eq.x", twoIDs])
     }
 
     @Test func callsAnUnnamedParameterWithTheWholeBody() throws {

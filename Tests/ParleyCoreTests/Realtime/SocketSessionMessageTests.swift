@@ -3,6 +3,8 @@ import Testing
 
 @testable import ParleyCore
 
+private let someID = "d1d1d1d1-0000-4000-8000-000000000001"
+
 @Suite struct SocketSessionMessageTests {
     private func call(_ actions: [SessionAction]) throws -> DatabaseCall {
         #expect(actions.count == 1)
@@ -104,12 +106,13 @@ import Testing
         try harness.join()
         let call = try self.call(
             try harness.broadcast(
-                "message:send", #"{"content":"h\u00e9","type":null,"clientMessageId":"00000000-0000-4000-8000-0000000000d1","local":1}"#))
+                "message:send", #"{"content":"h\u00e9","type":null,"clientMessageId":"\#(someID)","local":1}"#))
         #expect(call.function == .sendMessage)
         #expect(call.names == ["client_message_id", "content", "conversation_id"])
         #expect(
             String(decoding: call.arguments, as: UTF8.self)
-                == #"{"client_message_id":"00000000-0000-4000-8000-0000000000d1","content":"h\u00e9","conversation_id":"\#(SessionHarness.room.lowercaseText)"}"#
+                == #"{"client_message_id":"\#(someID)","content":"h\u00e9","conversation_id":"#
+                + #""\#(SessionHarness.room.lowercaseText)"}"#
         )
         #expect(call.token.subject == SessionHarness.alice)
         let reply = harness.session.callFinished(
@@ -133,7 +136,9 @@ import Testing
             ("message:read", #"{"seq":"1"}"#, "seq must be a whole number"),
             ("message:read", #"{"seq":1.5}"#, "seq must be a whole number"),
             ("message:read", #"{"seq":-1}"#, "seq must be a whole number"),
-            ("message:read", #"{"seq":1,"message_id":"00000000-0000-4000-8000-0000000000d1"}"#, "seq must be absent when message_id is given"),
+            (
+                "message:read", #"{"seq":1,"message_id":"\#(someID)"}"#, "seq must be absent when message_id is given"
+            ),
             ("message:delivered", "{}", "seq is required"),
             ("user:typing", "{}", "is_typing must be true or false"),
         ])
@@ -147,7 +152,7 @@ import Testing
         arguments: [
             ("message:read", #"{"seq":4}"#, DatabaseCall.Function.markAsRead, ["conversation_id", "seq"]),
             ("message:read:update", #"{"seq":4}"#, .markAsRead, ["conversation_id", "seq"]),
-            ("message:read", #"{"messageId":"00000000-0000-4000-8000-0000000000d1"}"#, .markMessageAsRead, ["message_id"]),
+            ("message:read", #"{"messageId":"\#(someID)"}"#, .markMessageAsRead, ["message_id"]),
             ("message:delivered", #"{"seq":4}"#, .markAsDelivered, ["conversation_id", "seq"]),
         ])
     func horizons(event: String, payload: String, function: DatabaseCall.Function, names: [String]) throws {
