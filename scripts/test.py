@@ -49,7 +49,7 @@ def read_pytest(output: str) -> Report:
     for line in output.splitlines():
         if found := re.match(r"^PASSED (\S+)", line):
             report.passed.append(found.group(1))
-        elif found := re.match(r"^(SKIPPED|XFAIL|XPASS|FAILED|ERROR) (.+)", line):
+        elif re.match(r"^(SKIPPED|XFAIL|XPASS|FAILED|ERROR) (\[\d+\] )?Tests/", line):
             report.problems.append(line)
     return report
 
