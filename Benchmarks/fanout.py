@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -60,8 +61,15 @@ class Nchan:
         config = Path(self.folder) / "nginx.conf"
         config.write_text(NCHAN.format(module=module, folder=self.folder, port=self.port))
         self.process = subprocess.Popen([*pinned(SERVER_CORE), "nginx", "-p", self.folder, "-c", str(config)])
-        time.sleep(1)
-        return self
+        limit = time.monotonic() + 10
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return self
+            except ConnectionRefusedError:
+                if time.monotonic() > limit or self.process.poll() is not None:
+                    raise SystemExit("nginx did not start") from None
+                time.sleep(0.05)
 
     def __exit__(self, *_: object) -> None:
         self.process.terminate()

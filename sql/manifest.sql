@@ -54,6 +54,7 @@
 \ir functions/56_reactions.sql
 \ir functions/57_system_messages.sql
 \ir functions/58_members.sql
+\ir functions/59_participant_settings.sql
 \ir functions/60_log_ring.sql
 \ir functions/61_log_worker.sql
 \ir functions/62_log_position.sql
