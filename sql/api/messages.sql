@@ -44,7 +44,10 @@ create or replace function parley_api.get_conversation_messages(
     before_seq bigint default null,
     after_seq bigint default null,
     around_seq bigint default null,
-    page_size integer default 50
+    page_size integer default 50,
+    before_message_id uuid default null,
+    after_message_id uuid default null,
+    around_message_id uuid default null
 )
 returns jsonb
 language sql
@@ -57,14 +60,21 @@ begin atomic
         get_conversation_messages.before_seq,
         get_conversation_messages.after_seq,
         get_conversation_messages.around_seq,
-        get_conversation_messages.page_size
+        get_conversation_messages.page_size,
+        get_conversation_messages.before_message_id,
+        get_conversation_messages.after_message_id,
+        get_conversation_messages.around_message_id
     );
 end;
-comment on function parley_api.get_conversation_messages(uuid, bigint, bigint, bigint, integer) is
-'A page of messages, oldest first: {messages, has_more}; the newest by default.';
-revoke all on function parley_api.get_conversation_messages(uuid, bigint, bigint, bigint, integer) from public;
+comment on function parley_api.get_conversation_messages(
+    uuid, bigint, bigint, bigint, integer, uuid, uuid, uuid
+) is
+'A page of messages, oldest first: {messages, has_more}; the newest by default, or before, after or around a seq or a message.';
+revoke all on function parley_api.get_conversation_messages(
+    uuid, bigint, bigint, bigint, integer, uuid, uuid, uuid
+) from public;
 grant execute on function parley_api.get_conversation_messages(
-    uuid, bigint, bigint, bigint, integer
+    uuid, bigint, bigint, bigint, integer, uuid, uuid, uuid
 ) to authenticated;
 
 create or replace function parley_api.edit_message(message_id uuid, content text, metadata jsonb default null)

@@ -71,12 +71,47 @@ comment on function parley.message_page(uuid, uuid, uuid, bigint, bigint, boolea
 'Messages the user may see between two seqs, from one end or the other.';
 revoke all on function parley.message_page(uuid, uuid, uuid, bigint, bigint, boolean, integer) from public;
 
+create or replace function parley.seq_of_message(participant parley.participant, message_id uuid)
+returns bigint
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_seq bigint;
+begin
+    if seq_of_message.message_id is null then
+        return null;
+    end if;
+    -- also one that was hidden or has expired since: a client pages on from what it has
+    select m.seq into v_seq
+    from parley.message as m
+    where m.id = seq_of_message.message_id
+        and m.conversation_id = participant.conversation_id
+        and m.seq >= participant.history_from_seq;
+    if not found then
+        raise exception using
+            errcode = 'PT404',
+            message = 'The message does not exist in this conversation, or you may not see it.';
+    end if;
+    return v_seq;
+end;
+$$;
+comment on function parley.seq_of_message(parley.participant, uuid) is
+'Where a message stands in the participant''s conversation, or PT404. Null for null.';
+revoke all on function parley.seq_of_message(parley.participant, uuid) from public;
+
 create or replace function parley.get_conversation_messages(
     conversation_id uuid,
     before_seq bigint default null,
     after_seq bigint default null,
     around_seq bigint default null,
-    page_size integer default 50
+    page_size integer default 50,
+    before_message_id uuid default null,
+    after_message_id uuid default null,
+    around_message_id uuid default null
 )
 returns jsonb
 language plpgsql
@@ -101,11 +136,16 @@ declare
     v_read_seq bigint;
     v_delivered_seq bigint;
 begin
-    if num_nonnulls(before_seq, after_seq, around_seq) > 1 then
+    if num_nonnulls(
+        before_seq, after_seq, around_seq, before_message_id, after_message_id, around_message_id
+    ) > 1 then
         raise exception using
             errcode = 'PT400',
-            message = 'Only one of before_seq, after_seq and around_seq can be given.';
+            message = 'Only one of before, after and around can be given, as a seq or as a message.';
     end if;
+    before_seq := coalesce(before_seq, parley.seq_of_message(v_me, before_message_id));
+    after_seq := coalesce(after_seq, parley.seq_of_message(v_me, after_message_id));
+    around_seq := coalesce(around_seq, parley.seq_of_message(v_me, around_message_id));
     if least(before_seq, after_seq, around_seq) < 0 then
         raise exception using errcode = 'PT400', message = 'A seq must not be negative.';
     end if;
@@ -184,7 +224,13 @@ begin
     );
 end;
 $$;
-comment on function parley.get_conversation_messages(uuid, bigint, bigint, bigint, integer) is
-'A page of a conversation, oldest first: the newest by default, or before, after or around a seq. has_more looks in the direction asked for.';
-revoke all on function parley.get_conversation_messages(uuid, bigint, bigint, bigint, integer) from public;
-grant execute on function parley.get_conversation_messages(uuid, bigint, bigint, bigint, integer) to authenticated;
+comment on function parley.get_conversation_messages(
+    uuid, bigint, bigint, bigint, integer, uuid, uuid, uuid
+) is
+'A page of a conversation, oldest first: the newest by default, or before, after or around a seq or a message. has_more looks in the direction asked for.';
+revoke all on function parley.get_conversation_messages(
+    uuid, bigint, bigint, bigint, integer, uuid, uuid, uuid
+) from public;
+grant execute on function parley.get_conversation_messages(
+    uuid, bigint, bigint, bigint, integer, uuid, uuid, uuid
+) to authenticated;

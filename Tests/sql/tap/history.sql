@@ -1,6 +1,6 @@
 -- The history of a conversation: pages by seq in both directions, and what each viewer may see of it.
 begin;
-select plan(48);
+select plan(60);
 \ir ../people.psql
 update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
 
@@ -12,6 +12,17 @@ create function t.page(
     from parley_api.get_conversation_messages(t.id('talk'), $1, $2, $3, $4) p,
         jsonb_array_elements(p -> 'messages') with ordinality as x (m, n)
     group by p
+$$;
+
+create function t.page_at(direction text, message text, page_size integer) returns text language plpgsql as $$
+declare
+    v_page jsonb;
+begin
+    execute format('select parley_api.get_conversation_messages(%L, page_size => %s, %I => %L)',
+        t.id('talk'), $3, $1 || '_message_id', t.id($2)) into v_page;
+    return (select string_agg(m ->> 'seq', ' ' order by n) from jsonb_array_elements(v_page -> 'messages') with ordinality x (m, n))
+        || case when (v_page -> 'has_more')::boolean then ' more' else '' end;
+end
 $$;
 
 create function t.in_view() returns text language sql as $$
@@ -56,6 +67,34 @@ select is(t.page(around_seq => 5, page_size => 5), '3 4 5 6 7 more', 'around a m
 select is(t.page(around_seq => 1, page_size => 5), '1 2 3', 'or at the edge');
 select is(t.page(around_seq => 10, page_size => 4), '9 10 more', 'at the other, too');
 select is(t.page(around_seq => 99, page_size => 4), '9 10 more', 'beyond the end it is the end');
+-- the same by message, as a client that follows a search result or a reply asks for it
+select is(t.page_at('before', 'm7', 4), '3 4 5 6 more', 'before a message instead of a number');
+select is(t.page_at('after', 'm7', 2), '8 9 more', 'after it');
+select is(t.page_at('around', 'm5', 5), '3 4 5 6 7 more', 'and around it');
+select is(t.page_at('before', 'm1', 5), null, 'before the first there is nothing');
+select t.refused('PT404', $$select t.page_at('around', 'none', 5)$$, 'a message that is not there is refused');
+select t.act('ann');
+select t.keep('elsewhere', parley_api.start_conversation(array[t.id('bob')], 'group') ->> 'id');
+select t.keep('foreign', t.send('elsewhere', 'x')::text);
+select t.act('bob');
+select t.refused('PT404', $$select t.page_at('before', 'foreign', 5)$$, 'and so is one of another conversation');
+select is(
+    t.failure($$select t.page_at('before', 'foreign', 5)$$), t.failure($$select t.page_at('before', 'none', 5)$$), 'in the same words'
+);
+select t.refused('PT400', $$select parley_api.get_conversation_messages(t.id('talk'), before_seq => 5, around_message_id => t.id('m5'))$$, 'one place at a time');
+select t.refused('PT400', $$select parley_api.get_conversation_messages(t.id('talk'), before_message_id => t.id('m4'), after_message_id => t.id('m5'))$$, 'however it is given');
+select is(
+    (select (p -> 'has_more_before')::boolean and (p -> 'has_more_after')::boolean
+     from parley_api.get_conversation_messages(t.id('talk'), around_message_id => t.id('m5'), page_size => 3) p),
+    true, 'a window in the middle says that there is more on both sides'
+);
+savepoint hidden;
+select parley_api.delete_message(t.id('m7')) is null as hidden \gset
+select is(t.page_at('before', 'm7', 2), '5 6 more', 'a place stays a place when its message was hidden');
+rollback to hidden;
+select t.act('eve');
+select t.refused('PT403', $$select t.page_at('around', 'm5', 5)$$, 'a stranger finds no place');
+select t.act('bob');
 select is(
     parley_api.get_conversation_messages(t.id('talk'), around_seq => 5, page_size => 3) - 'messages',
     '{"has_more": true, "has_more_before": true, "has_more_after": true, "last_seq": 10, "last_read_seq": 0}',
