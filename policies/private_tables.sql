@@ -20,3 +20,7 @@ revoke all on table parley.event from public;
 revoke all on table parley.consumer from public;
 revoke all on table parley.worker from public;
 revoke all on table parley.expected_object from public;
+revoke all on table parley.job from public;
+revoke all on table parley.scheduled_message from public;
+revoke all on table parley.poll from public;
+revoke all on table parley.poll_vote from public;

@@ -11,7 +11,7 @@
 \ir apply.sql
 \set version 3
 \set name '0003_messages'
-\set sha256 'c6cdc987b252dc3679f9e21e8c6abdf5b237c8e3eab54982a73bdd9757ec9ecd'
+\set sha256 '635118c62d950d33be14712aeca0c4612d4faafd1bfe706c238b019955b97f04'
 \set breaking false
 \ir apply.sql
 \set version 4
@@ -34,7 +34,12 @@
 \set sha256 '6835dd41c6df1e677f5c69cca11e0909bd9e84dabf70bf6583c70687ea05ff6a'
 \set breaking false
 \ir apply.sql
-\set version 7
+\set version 11
+\set name '0011_jobs'
+\set sha256 '0ada5ba863c2a9867e26068fdc6420b84b1a1e5613932fcf4672d1aa59faeb42'
+\set breaking false
+\ir apply.sql
+\set version 11
 \ir newest.sql
 \ir functions/05_catalog.sql
 \ir functions/10_identity.sql
@@ -68,6 +73,8 @@
 \ir functions/70_sync.sql
 \ir functions/71_get_events.sql
 \ir functions/72_upkeep.sql
+\ir functions/73_jobs.sql
+\ir functions/75_polls.sql
 \ir api/accounts.sql
 \ir api/conversations.sql
 \ir api/log.sql

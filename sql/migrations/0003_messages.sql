@@ -40,6 +40,8 @@ create table parley.message (
 ) partition by range (id);
 -- few messages expire: unread counts look here for those that have
 create index message_expires_idx on parley.message (conversation_id, seq) where expires_at is not null;
+-- what has expired and still says something, the longest since first
+create index message_expired_idx on parley.message (expires_at) where expires_at is not null and deleted_at is null;
 -- Each partition also gets a unique index on (conversation_id, seq) when it is made (ensure_partitions): the parent
 -- cannot have one that does not contain id. Across partitions the conversation's row lock makes seq unique.
 comment on table parley.message
