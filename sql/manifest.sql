@@ -6,7 +6,7 @@
 \ir apply.sql
 \set version 2
 \set name '0002_conversations'
-\set sha256 '32215543a71fac14a714312176c8554889f178d0620b0e04fa686ef28f4f19c3'
+\set sha256 'b958b9ad7b80cfd7a38da6f443955ff42195af4a450bc8918f5922f4e47a9aa9'
 \set breaking false
 \ir apply.sql
 \set version 3
@@ -34,6 +34,11 @@
 \set sha256 '6835dd41c6df1e677f5c69cca11e0909bd9e84dabf70bf6583c70687ea05ff6a'
 \set breaking false
 \ir apply.sql
+\set version 10
+\set name '0010_conversations'
+\set sha256 '80351353da0a65d3ac96cf6d203ffd8575f1e2ab0d56b4b1bb95eee435bc1dd5'
+\set breaking false
+\ir apply.sql
 \set version 11
 \set name '0011_jobs'
 \set sha256 '0ada5ba863c2a9867e26068fdc6420b84b1a1e5613932fcf4672d1aa59faeb42'
@@ -49,6 +54,7 @@
 \ir functions/21_accounts.sql
 \ir functions/30_access.sql
 \ir functions/31_append_event.sql
+\ir functions/32_permissions.sql
 \ir functions/40_render.sql
 \ir functions/50_send_message.sql
 \ir functions/51_start_conversation.sql
@@ -59,7 +65,9 @@
 \ir functions/56_reactions.sql
 \ir functions/57_system_messages.sql
 \ir functions/58_members.sql
+\ir functions/59_delete_conversation.sql
 \ir functions/59_participant_settings.sql
+\ir functions/59_update_conversation.sql
 \ir functions/60_log_ring.sql
 \ir functions/61_log_worker.sql
 \ir functions/62_log_position.sql

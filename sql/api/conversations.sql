@@ -157,3 +157,63 @@ revoke all on function parley_api.update_participant_settings(uuid, boolean, tim
 grant execute on function parley_api.update_participant_settings(
     uuid, boolean, timestamptz, boolean, text
 ) to authenticated;
+
+create or replace function parley_api.update_conversation(
+    conversation_id uuid,
+    title text default null,
+    description text default null,
+    icon_url text default null,
+    settings jsonb default null,
+    status text default null,
+    who_can_send text default null,
+    who_can_add text default null,
+    permissions jsonb default null,
+    message_ttl_seconds bigint default null,
+    history_visible text default null,
+    max_members bigint default null
+)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select parley.update_conversation(
+        update_conversation.conversation_id,
+        update_conversation.title,
+        update_conversation.description,
+        update_conversation.icon_url,
+        update_conversation.settings,
+        update_conversation.status,
+        update_conversation.who_can_send,
+        update_conversation.who_can_add,
+        update_conversation.permissions,
+        update_conversation.message_ttl_seconds,
+        update_conversation.history_visible,
+        update_conversation.max_members
+    );
+end;
+comment on function parley_api.update_conversation(
+    uuid, text, text, text, jsonb, text, text, text, jsonb, bigint, text, bigint
+) is
+'Changes what is given and leaves the rest; an empty text or 0 clears a value. Returns the conversation.';
+revoke all on function parley_api.update_conversation(
+    uuid, text, text, text, jsonb, text, text, text, jsonb, bigint, text, bigint
+) from public;
+grant execute on function parley_api.update_conversation(
+    uuid, text, text, text, jsonb, text, text, text, jsonb, bigint, text, bigint
+) to authenticated, service_role;
+
+create or replace function parley_api.delete_conversation(conversation_id uuid)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select parley.delete_conversation(delete_conversation.conversation_id);
+end;
+comment on function parley_api.delete_conversation(uuid) is
+'Deletes a conversation for the caller alone; the next message brings it back without what was before.';
+revoke all on function parley_api.delete_conversation(uuid) from public;
+grant execute on function parley_api.delete_conversation(uuid) to authenticated;

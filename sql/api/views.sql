@@ -22,7 +22,14 @@ select
     cp.updated_at,
     c.last_seq,
     c.last_event_seq,
-    c.last_activity_at
+    c.last_activity_at,
+    cp.who_can_remove,
+    cp.who_can_change_settings,
+    cp.who_can_delete,
+    cp.history_visible,
+    cp.max_members,
+    cp.message_ttl_seconds,
+    cp.archived_at
 from parley.conversation as c
 inner join parley.conversation_profile as cp on c.id = cp.conversation_id;
 comment on view parley_api.conversations is 'The conversations the caller is in.';
@@ -44,6 +51,13 @@ comment on column parley_api.conversations.updated_at is 'When its description l
 comment on column parley_api.conversations.last_seq is 'seq of the newest message.';
 comment on column parley_api.conversations.last_event_seq is 'event_seq of the newest event.';
 comment on column parley_api.conversations.last_activity_at is 'When the newest message was sent.';
+comment on column parley_api.conversations.who_can_remove is 'everyone or admins_only.';
+comment on column parley_api.conversations.who_can_change_settings is 'everyone or admins_only.';
+comment on column parley_api.conversations.who_can_delete is 'Messages of others: everyone or admins_only.';
+comment on column parley_api.conversations.history_visible is 'For new members: joined or start.';
+comment on column parley_api.conversations.max_members is 'How many may be in it.';
+comment on column parley_api.conversations.message_ttl_seconds is 'After how long new messages disappear.';
+comment on column parley_api.conversations.archived_at is 'When it was archived for all.';
 revoke all on table parley_api.conversations from public;
 grant select on table parley_api.conversations to authenticated, service_role;
 

@@ -295,7 +295,10 @@ begin
         'is_muted', coalesce(participant.muted_until > now(), false),
         'pinned_at', participant.pinned_at,
         'archived_at', participant.archived_at,
-        'notification_level', participant.notification_level
+        'notification_level', participant.notification_level,
+        'notifications_enabled', participant.notification_level <> 'none',
+        'folder', participant.folder,
+        'deleted_seq', participant.deleted_seq
     );
 end;
 $$;
@@ -327,12 +330,17 @@ begin
             'settings', cp.settings || jsonb_build_object(
                 'who_can_send', cp.who_can_send, 'who_can_add', cp.who_can_add
             ),
+            'permissions', parley.permissions_json(cp),
+            'history_visible', cp.history_visible,
+            'max_members', cp.max_members,
+            'message_ttl_seconds', cp.message_ttl_seconds,
             'context_type', cp.context_type,
             'context_id', cp.context_id,
             'created_by', cp.created_by,
             'tenant_id', cp.tenant_id,
             'created_at', cp.created_at,
             'updated_at', cp.updated_at,
+            'archived_at', cp.archived_at,
             'last_seq', c.last_seq,
             'last_event_seq', c.last_event_seq,
             'last_activity_at', c.last_activity_at,

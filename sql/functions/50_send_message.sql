@@ -260,6 +260,9 @@ begin
         last_activity_at = greatest(c.last_activity_at, clock_timestamp())
     where c.id = send_message.conversation_id
     returning c.* into v_conversation;
+    if v_conversation.restricted then
+        perform parley.require_may_send(send_message.conversation_id, v_user_id);
+    end if;
     -- the sender under it: a removal that committed before leaves nothing to update
     update parley.participant as p
     set

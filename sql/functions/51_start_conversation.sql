@@ -303,7 +303,8 @@ as $$
 declare
     v_member record;
 begin
-    insert into parley.conversation (id) values (create_conversation.conversation_id);
+    insert into parley.conversation (id, restricted)
+    values (create_conversation.conversation_id, create_conversation.type = 'announcement');
     insert into parley.conversation_profile (
         conversation_id, type, title, who_can_send, who_can_add, context_type, context_id, created_by, tenant_id
     )

@@ -15,11 +15,16 @@ create domain parley.notification_level as text
 constraint notification_level_check check (value in ('all', 'mentions', 'none'));
 comment on domain parley.notification_level is 'Which messages notify.';
 
+create domain parley.inbox_folder as text
+constraint inbox_folder_check check (value in ('inbox', 'requests'));
+comment on domain parley.inbox_folder is 'Where a participant finds a conversation.';
+
 create table parley.conversation (
     id uuid not null,
     last_seq bigint not null default 0,
     last_event_seq bigint not null default 0,
     last_activity_at timestamptz not null default now(),
+    restricted boolean not null default false,
     constraint conversation_pkey primary key (id)
 ) with (fillfactor = 70);
 comment on table parley.conversation
@@ -28,6 +33,8 @@ comment on column parley.conversation.id is 'The conversation, a UUIDv7.';
 comment on column parley.conversation.last_seq is 'seq of the newest message; messages are numbered 1, 2, 3 without gaps.';
 comment on column parley.conversation.last_event_seq is 'event_seq of the newest event; dense like seq.';
 comment on column parley.conversation.last_activity_at is 'When the newest message was sent, or the conversation was created.';
+comment on column parley.conversation.restricted
+is 'Not everybody may send now: it is locked or archived, or only admins may. Who sends looks at the profile again under the lock.';
 
 create table parley.conversation_profile (
     conversation_id uuid not null,
@@ -38,6 +45,12 @@ create table parley.conversation_profile (
     icon_url text,
     who_can_send text not null default 'everyone',
     who_can_add text not null default 'everyone',
+    who_can_remove text not null default 'admins_only',
+    who_can_change_settings text not null default 'admins_only',
+    who_can_delete text not null default 'admins_only',
+    history_visible text not null default 'joined',
+    max_members bigint,
+    message_ttl_seconds bigint,
     settings jsonb not null default '{}',
     context_type text,
     context_id text,
@@ -45,6 +58,7 @@ create table parley.conversation_profile (
     tenant_id uuid,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
+    archived_at timestamptz,
     constraint conversation_profile_pkey primary key (conversation_id),
     constraint conversation_profile_conversation_fkey foreign key (conversation_id)
     references parley.conversation (id) on delete cascade,
@@ -58,6 +72,13 @@ create table parley.conversation_profile (
     constraint conversation_profile_icon_url_check check (char_length(icon_url) <= 2000),
     constraint conversation_profile_who_can_send_check check (who_can_send in ('everyone', 'admins_only')),
     constraint conversation_profile_who_can_add_check check (who_can_add in ('everyone', 'admins_only')),
+    constraint conversation_profile_who_can_remove_check check (who_can_remove in ('everyone', 'admins_only')),
+    constraint conversation_profile_who_can_change_settings_check
+    check (who_can_change_settings in ('everyone', 'admins_only')),
+    constraint conversation_profile_who_can_delete_check check (who_can_delete in ('everyone', 'admins_only')),
+    constraint conversation_profile_history_visible_check check (history_visible in ('joined', 'start')),
+    constraint conversation_profile_max_members_check check (max_members between 2 and 1000000),
+    constraint conversation_profile_message_ttl_seconds_check check (message_ttl_seconds between 1 and 31622400),
     constraint conversation_profile_settings_check check (jsonb_typeof(settings) = 'object'),
     constraint conversation_profile_context_type_check check (context_type ~ '^[a-z][a-z0-9_]{0,62}$'),
     constraint conversation_profile_context_id_check check (char_length(context_id) between 1 and 255),
@@ -77,6 +98,17 @@ comment on column parley.conversation_profile.description is 'Group description.
 comment on column parley.conversation_profile.icon_url is 'Group icon.';
 comment on column parley.conversation_profile.who_can_send is 'everyone, or owners and admins only.';
 comment on column parley.conversation_profile.who_can_add is 'everyone, or owners and admins only.';
+comment on column parley.conversation_profile.who_can_remove is 'Who may take others out: everyone, or owners and admins only.';
+comment on column parley.conversation_profile.who_can_change_settings
+is 'Who may change title, description, icon, settings, pinned messages and disappearing messages.';
+comment on column parley.conversation_profile.who_can_delete
+is 'Who may delete messages of others for everyone: everyone, or owners and admins only.';
+comment on column parley.conversation_profile.history_visible
+is 'What a new member sees: messages since they joined, or all from the start.';
+comment on column parley.conversation_profile.max_members
+is 'How many may be in it at most. Null: what the tier of its creator allows, which is never exceeded.';
+comment on column parley.conversation_profile.message_ttl_seconds
+is 'New messages disappear after so many seconds, unless they say otherwise. Null: they stay.';
 comment on column parley.conversation_profile.settings is 'Free settings of the host application.';
 comment on column parley.conversation_profile.context_type is 'What the conversation is about: listing, project, booking...';
 comment on column parley.conversation_profile.context_id is 'Id of that thing in the host application.';
@@ -84,6 +116,7 @@ comment on column parley.conversation_profile.created_by is 'Who started it. Nul
 comment on column parley.conversation_profile.tenant_id is 'The tenant all participants share, resolved when it was started.';
 comment on column parley.conversation_profile.created_at is 'When it was started.';
 comment on column parley.conversation_profile.updated_at is 'When a column of this row was last changed.';
+comment on column parley.conversation_profile.archived_at is 'When it was archived for all. Null: it is not.';
 
 create table parley.direct_conversation (
     user_low uuid not null,
@@ -126,6 +159,8 @@ create table parley.participant (
     role parley.participant_role not null default 'member',
     app_role parley.app_role,
     notification_level parley.notification_level not null default 'all',
+    folder parley.inbox_folder not null default 'inbox',
+    deleted_seq bigint,
     constraint participant_pkey primary key (conversation_id, user_id),
     constraint participant_conversation_fkey foreign key (conversation_id)
     references parley.conversation (id) on delete cascade,
@@ -160,6 +195,9 @@ comment on column parley.participant.marked_unread is 'The participant marked th
 comment on column parley.participant.role is 'Permission role: owner, admin or member.';
 comment on column parley.participant.app_role is 'Role in the host application: buyer, seller, artist...';
 comment on column parley.participant.notification_level is 'Which messages notify: all, mentions or none.';
+comment on column parley.participant.folder is 'inbox, or requests: not yet accepted by the participant.';
+comment on column parley.participant.deleted_seq
+is 'Set: the participant deleted the conversation for themselves when this was its last seq. The inbox leaves it out until the next message.';
 
 alter table parley.conversation enable row level security;
 alter table parley.conversation_profile enable row level security;

@@ -97,7 +97,9 @@ select is_empty(
     $$select * from key_without_conversation
       where (name, index_name) not in (
         values ('parley.event', 'parley.event_pkey'), ('parley.message', 'parley.message_pkey'),
-               ('parley.direct_conversation', 'parley.direct_conversation_pkey'))
+               ('parley.direct_conversation', 'parley.direct_conversation_pkey'),
+               ('parley.context_conversation', 'parley.context_conversation_pkey'),
+               ('parley.conversation_key', 'parley.conversation_key_pkey'))
         and name not like 'parley.message\_2%'$$,
     'unique keys of rows that belong to a conversation contain it'
 );

@@ -170,8 +170,8 @@ select t.refused('PT400', $$select parley_api.update_participant_settings(t.id('
 select t.last_event_seq('us') as event_seq \gset
 select is(
     parley_api.update_participant_settings(t.id('us'), pin => true, archive => false, notifications => 'mentions')
-        - '{pinned_at,role,app_role,last_read_seq,last_read_at,last_delivered_seq,history_from_seq}'::text[],
-    '{"marked_unread": false, "muted_until": null, "is_muted": false, "archived_at": null, "notification_level": "mentions"}',
+        - '{pinned_at,role,app_role,last_read_seq,last_read_at,last_delivered_seq,history_from_seq,folder,deleted_seq}'::text[],
+    '{"marked_unread": false, "muted_until": null, "is_muted": false, "archived_at": null, "notification_level": "mentions", "notifications_enabled": true}',
     'settings are kept'
 );
 select isnt(parley_api.update_participant_settings(t.id('us')) -> 'pinned_at', 'null', 'what is left out stays');

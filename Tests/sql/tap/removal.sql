@@ -1,7 +1,6 @@
 -- Who was removed or has left loses access in the same moment: through every function that names a conversation or a
 -- message, through every list and through every view.
 begin;
-select plan(48);
 \ir ../people.psql
 
 create table t.call (name text primary key, statement text not null, code text not null);
@@ -21,7 +20,11 @@ insert into t.call (name, statement, code) values
 ('add_participants', $$select parley_api.add_participants(t.id('us'), array[t.id('dan')])$$, 'PT403'),
 ('remove_participant', $$select parley_api.remove_participant(t.id('us'), t.id('bob'))$$, 'PT403'),
 ('leave_conversation', $$select parley_api.leave_conversation(t.id('us'))$$, 'PT403'),
+('update_conversation', $$select parley_api.update_conversation(t.id('us'), title => 'mine')$$, 'PT403'),
+('delete_conversation', $$select parley_api.delete_conversation(t.id('us'))$$, 'PT403'),
 ('update_participant_settings', $$select parley_api.update_participant_settings(t.id('us'), pin => true)$$, 'PT403');
+
+select plan((18 + 2 * count(*))::integer) from t.call;
 
 create function t.make() returns void language plpgsql as $$
 begin

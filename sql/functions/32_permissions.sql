@@ -1,0 +1,168 @@
+-- What the members of a conversation may do. The columns who_can_... of the profile say it; "permissions" is the same
+-- in the words of the API, to read and to write.
+
+create or replace function parley.who_can(profile parley.conversation_profile, permission text)
+returns text
+language plpgsql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_who text;
+begin
+    -- Two people have no admins. Neither takes the other out, or takes back what the other said.
+    if profile.type = 'direct' then
+        v_who := case
+            when permission = 'send_messages' then profile.who_can_send
+            when permission = 'change_settings' then 'everyone'
+            when permission in ('add_members', 'remove_members', 'delete_messages') then 'admins_only'
+        end;
+    else
+        v_who := case permission
+            when 'send_messages' then case when profile.type = 'announcement' then 'admins_only' else profile.who_can_send end
+            when 'add_members' then profile.who_can_add
+            when 'remove_members' then profile.who_can_remove
+            when 'change_settings' then profile.who_can_change_settings
+            when 'delete_messages' then profile.who_can_delete
+        end;
+    end if;
+    if v_who is null then
+        raise exception 'there is no permission %', permission;
+    end if;
+    return v_who;
+end;
+$$;
+comment on function parley.who_can(parley.conversation_profile, text) is
+'Who has a permission in this conversation: everyone or admins_only.';
+revoke all on function parley.who_can(parley.conversation_profile, text) from public;
+
+create or replace function parley.has_permission(
+    participant parley.participant, profile parley.conversation_profile, permission text
+)
+returns boolean
+language plpgsql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return parley.who_can(profile, permission) = 'everyone' or participant.role in ('owner', 'admin');
+end;
+$$;
+comment on function parley.has_permission(parley.participant, parley.conversation_profile, text) is
+'True if the participant has the permission: by role, or because everyone has.';
+revoke all on function parley.has_permission(parley.participant, parley.conversation_profile, text) from public;
+
+create or replace function parley.require_permission(
+    participant parley.participant, profile parley.conversation_profile, permission text
+)
+returns void
+language plpgsql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if not parley.has_permission(participant, profile, permission) then
+        raise exception using
+            errcode = 'PT403',
+            message = 'Only admins of the conversation can do this.',
+            hint = format('It takes the permission %s.', permission);
+    end if;
+end;
+$$;
+comment on function parley.require_permission(parley.participant, parley.conversation_profile, text) is
+'PT403 unless the participant has the permission send_messages, add_members, remove_members, change_settings or delete_messages.';
+revoke all on function parley.require_permission(parley.participant, parley.conversation_profile, text) from public;
+
+create or replace function parley.require_may_send(conversation_id uuid, user_id uuid)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_participant parley.participant := parley.require_participant(
+        require_may_send.conversation_id, require_may_send.user_id
+    );
+    v_profile parley.conversation_profile;
+begin
+    select cp.* into strict v_profile
+    from parley.conversation_profile as cp
+    where cp.conversation_id = require_may_send.conversation_id;
+    if v_profile.status <> 'active' then
+        raise exception using
+            errcode = 'PT403',
+            message = format('This conversation is %s and takes no new messages.', v_profile.status);
+    end if;
+    if not parley.has_permission(v_participant, v_profile, 'send_messages') then
+        raise exception using errcode = 'PT403', message = 'Only admins can send messages in this conversation.';
+    end if;
+end;
+$$;
+comment on function parley.require_may_send(uuid, uuid) is
+'May this participant send here: what a send finds out before it takes the lock, looked at again under it.';
+revoke all on function parley.require_may_send(uuid, uuid) from public;
+
+create or replace function parley.permissions_json(profile parley.conversation_profile)
+returns jsonb
+language plpgsql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        select jsonb_object_agg(
+            p.name, case when parley.who_can(profile, p.name) = 'everyone' then 'everyone' else 'admins' end
+        )
+        from unnest(array['send_messages', 'add_members', 'remove_members', 'change_settings', 'delete_messages']) as p (name)
+    );
+end;
+$$;
+comment on function parley.permissions_json(parley.conversation_profile) is
+'The permissions of a conversation: everyone or admins, for each of the five.';
+revoke all on function parley.permissions_json(parley.conversation_profile) from public;
+
+create or replace function parley.with_permissions(profile parley.conversation_profile, permissions jsonb)
+returns parley.conversation_profile
+language plpgsql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_profile parley.conversation_profile := profile;
+    v_permission record;
+    v_who text;
+begin
+    if jsonb_typeof(permissions) <> 'object' then
+        raise exception using errcode = 'PT400', message = 'permissions must be a JSON object.';
+    end if;
+    for v_permission in select e.key, e.value #>> '{}' as value from jsonb_each(permissions) as e loop
+        v_who := case v_permission.value when 'everyone' then 'everyone' when 'admins' then 'admins_only' end;
+        if v_who is null then
+            raise exception using errcode = 'PT400', message = 'A permission is for everyone or for admins.';
+        end if;
+        case v_permission.key
+            when 'send_messages' then v_profile.who_can_send := v_who;
+            when 'add_members' then v_profile.who_can_add := v_who;
+            when 'remove_members' then v_profile.who_can_remove := v_who;
+            when 'change_settings' then v_profile.who_can_change_settings := v_who;
+            when 'delete_messages' then v_profile.who_can_delete := v_who;
+            else
+                raise exception using
+                    errcode = 'PT400',
+                    message = 'There is no such permission.',
+                    hint = 'Permissions: send_messages, add_members, remove_members, change_settings, delete_messages.';
+        end case;
+    end loop;
+    return v_profile;
+end;
+$$;
+comment on function parley.with_permissions(parley.conversation_profile, jsonb) is
+'The profile with these permissions ({name: everyone | admins}), the others as they were; PT400 for others.';
+revoke all on function parley.with_permissions(parley.conversation_profile, jsonb) from public;

@@ -1,0 +1,348 @@
+-- Changing what a conversation is: title and looks, who may do what, and whether it is open. Each change people would
+-- notice is said in the conversation, and one event tells clients to draw it anew.
+
+create or replace function parley.changed_profile(
+    profile parley.conversation_profile,
+    title text,
+    description text,
+    icon_url text,
+    settings jsonb,
+    status text,
+    who_can_send text,
+    who_can_add text,
+    permissions jsonb,
+    message_ttl_seconds bigint,
+    history_visible text,
+    max_members bigint
+)
+returns parley.conversation_profile
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_profile parley.conversation_profile := profile;
+begin
+    if char_length(title) > 255 then
+        raise exception using errcode = 'PT400', message = 'title may have at most 255 characters.';
+    end if;
+    if char_length(description) > 2000 then
+        raise exception using errcode = 'PT400', message = 'description may have at most 2000 characters.';
+    end if;
+    if char_length(icon_url) > 2000 then
+        raise exception using errcode = 'PT400', message = 'icon_url may have at most 2000 characters.';
+    end if;
+    if icon_url <> '' and icon_url !~ '^(https?://|/)[^\s<>"'']+$' then
+        raise exception using errcode = 'PT400', message = 'icon_url must be an http(s) address or a path.';
+    end if;
+    if status not in ('active', 'archived', 'locked') then
+        raise exception using errcode = 'PT400', message = 'status must be active, archived or locked.';
+    end if;
+    if who_can_send not in ('everyone', 'admins_only') or who_can_add not in ('everyone', 'admins_only') then
+        raise exception using errcode = 'PT400', message = 'who_can_send and who_can_add must be everyone or admins_only.';
+    end if;
+    if message_ttl_seconds not between 0 and 31622400 then
+        raise exception using
+            errcode = 'PT400', message = 'message_ttl_seconds must be between 1 and 31622400, or 0 for none.';
+    end if;
+    if history_visible not in ('joined', 'start') then
+        raise exception using errcode = 'PT400', message = 'history_visible must be joined or start.';
+    end if;
+    if max_members <> 0 and max_members not between 2 and 1000000 then
+        raise exception using errcode = 'PT400', message = 'max_members must be between 2 and 1000000, or 0 for none.';
+    end if;
+    if settings is not null then
+        if jsonb_typeof(settings) <> 'object' then
+            raise exception using errcode = 'PT400', message = 'settings must be a JSON object.';
+        end if;
+        if settings ?| array['who_can_send', 'who_can_add'] then
+            raise exception using
+                errcode = 'PT400',
+                message = 'settings may not contain who_can_send or who_can_add.',
+                hint = 'They are arguments of their own.';
+        end if;
+        -- key by key, and null takes a key away
+        v_profile.settings := (
+            select coalesce(jsonb_object_agg(s.key, s.value), '{}')
+            from jsonb_each(profile.settings || settings) as s
+            where s.value <> 'null' or not settings ? s.key
+        );
+        if octet_length(v_profile.settings::text) > 8192 then
+            raise exception using errcode = 'PT413', message = 'settings may have at most 8192 bytes.';
+        end if;
+    end if;
+    v_profile.title := nullif(coalesce(title, profile.title), '');
+    v_profile.description := nullif(coalesce(description, profile.description), '');
+    v_profile.icon_url := nullif(coalesce(icon_url, profile.icon_url), '');
+    v_profile.status := coalesce(status, profile.status);
+    v_profile.archived_at := case
+        when v_profile.status = 'archived' then coalesce(profile.archived_at, clock_timestamp())
+    end;
+    v_profile.who_can_send := coalesce(who_can_send, profile.who_can_send);
+    v_profile.who_can_add := coalesce(who_can_add, profile.who_can_add);
+    v_profile.message_ttl_seconds := nullif(coalesce(message_ttl_seconds, profile.message_ttl_seconds), 0);
+    v_profile.history_visible := coalesce(history_visible, profile.history_visible);
+    v_profile.max_members := nullif(coalesce(max_members, profile.max_members), 0);
+    if permissions is not null then
+        v_profile := parley.with_permissions(v_profile, permissions);
+    end if;
+    if profile.type = 'announcement' and v_profile.who_can_send = 'everyone' then
+        raise exception using
+            errcode = 'PT400',
+            message = 'In an announcement only admins send.',
+            hint = 'Start a group for a conversation of everyone.';
+    end if;
+    if profile.type = 'direct' and (
+        parley.permissions_json(v_profile) <> parley.permissions_json(profile)
+        or (v_profile.who_can_add, v_profile.who_can_remove, v_profile.who_can_change_settings, v_profile.who_can_delete)
+        is distinct from (profile.who_can_add, profile.who_can_remove, profile.who_can_change_settings, profile.who_can_delete)
+        or v_profile.history_visible <> profile.history_visible
+        or v_profile.max_members is distinct from profile.max_members
+    ) then
+        raise exception using
+            errcode = 'PT400', message = 'A direct conversation has no permissions, no limit of members and no newcomers.';
+    end if;
+    return v_profile;
+end;
+$$;
+comment on function parley.changed_profile(
+    parley.conversation_profile, text, text, text, jsonb, text, text, text, jsonb, bigint, text, bigint
+) is
+'The profile with what is given; null leaves a value, an empty text or 0 clears it, settings are merged key by key. PT400 for what makes no sense.';
+revoke all on function parley.changed_profile(
+    parley.conversation_profile, text, text, text, jsonb, text, text, text, jsonb, bigint, text, bigint
+) from public;
+
+create or replace function parley.profile_changes(
+    old_profile parley.conversation_profile, new_profile parley.conversation_profile
+)
+returns table (field text, notice text)
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select c.field, c.notice
+    from (
+        values
+        (
+            'title', old_profile.title is distinct from new_profile.title,
+            case
+                when new_profile.title is null then 'removed the title'
+                else format('changed the title to "%s"', new_profile.title)
+            end
+        ),
+        (
+            'description', old_profile.description is distinct from new_profile.description,
+            case when new_profile.description is null then 'removed the description' else 'changed the description' end
+        ),
+        (
+            'icon_url', old_profile.icon_url is distinct from new_profile.icon_url,
+            case when new_profile.icon_url is null then 'removed the icon' else 'changed the icon' end
+        ),
+        ('settings', old_profile.settings <> new_profile.settings, 'changed the settings'),
+        (
+            'message_ttl_seconds', old_profile.message_ttl_seconds is distinct from new_profile.message_ttl_seconds,
+            case
+                when new_profile.message_ttl_seconds is null then 'turned off disappearing messages'
+                else format('made new messages disappear after %s', make_interval(secs => new_profile.message_ttl_seconds))
+            end
+        ),
+        (
+            'send_messages', old_profile.who_can_send <> new_profile.who_can_send,
+            'allowed ' || parley.people_of(new_profile.who_can_send) || ' to send messages'
+        ),
+        (
+            'add_members', old_profile.who_can_add <> new_profile.who_can_add,
+            'allowed ' || parley.people_of(new_profile.who_can_add) || ' to add members'
+        ),
+        (
+            'remove_members', old_profile.who_can_remove <> new_profile.who_can_remove,
+            'allowed ' || parley.people_of(new_profile.who_can_remove) || ' to remove members'
+        ),
+        (
+            'change_settings', old_profile.who_can_change_settings <> new_profile.who_can_change_settings,
+            'allowed ' || parley.people_of(new_profile.who_can_change_settings) || ' to change the settings'
+        ),
+        (
+            'delete_messages', old_profile.who_can_delete <> new_profile.who_can_delete,
+            'allowed ' || parley.people_of(new_profile.who_can_delete) || ' to delete messages of others'
+        ),
+        (
+            'history_visible', old_profile.history_visible <> new_profile.history_visible,
+            case new_profile.history_visible
+                when 'start' then 'let new members see earlier messages'
+                else 'let new members see only messages since they joined'
+            end
+        ),
+        (
+            'max_members', old_profile.max_members is distinct from new_profile.max_members,
+            case
+                when new_profile.max_members is null then 'removed the limit of members'
+                else format('limited the conversation to %s members', new_profile.max_members)
+            end
+        ),
+        (
+            'status', old_profile.status <> new_profile.status,
+            case new_profile.status
+                when 'active' then 'reopened the conversation'
+                when 'archived' then 'archived the conversation'
+                else 'locked the conversation'
+            end
+        )
+    ) as c (field, changed, notice)
+    where c.changed;
+end;
+$$;
+comment on function parley.profile_changes(parley.conversation_profile, parley.conversation_profile) is
+'What differs between two profiles of a conversation, with the words for it.';
+revoke all on function parley.profile_changes(parley.conversation_profile, parley.conversation_profile) from public;
+
+create or replace function parley.people_of(who text)
+returns text
+language sql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select case who when 'everyone' then 'everyone' else 'only admins' end
+$$;
+comment on function parley.people_of(text) is 'everyone or admins_only in words.';
+revoke all on function parley.people_of(text) from public;
+
+create or replace function parley.actor_name(user_id uuid)
+returns text
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return case when user_id is null then 'The administration' else parley.display_name_of(user_id) end;
+end;
+$$;
+comment on function parley.actor_name(uuid) is 'Who did something, in a system message; null: the host application.';
+revoke all on function parley.actor_name(uuid) from public;
+
+create or replace function parley.update_conversation(
+    conversation_id uuid,
+    title text default null,
+    description text default null,
+    icon_url text default null,
+    settings jsonb default null,
+    status text default null,
+    who_can_send text default null,
+    who_can_add text default null,
+    permissions jsonb default null,
+    message_ttl_seconds bigint default null,
+    history_visible text default null,
+    max_members bigint default null
+)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_by_host boolean := parley.is_host();
+    v_user_id uuid := case when not v_by_host then parley.provision_caller() end;
+    v_conversation parley.conversation;
+    v_me parley.participant;
+    v_before parley.conversation_profile;
+    v_after parley.conversation_profile;
+    v_changes text[] := '{}';
+    v_change record;
+begin
+    if not v_by_host then
+        perform parley.require_participant(update_conversation.conversation_id, v_user_id);
+    end if;
+    v_conversation := parley.lock_conversation(update_conversation.conversation_id);
+    if not v_by_host then
+        v_me := parley.require_participant(update_conversation.conversation_id, v_user_id);
+    elsif v_conversation.id is null then
+        raise exception using errcode = 'PT404', message = 'The conversation does not exist.';
+    end if;
+    select cp.* into strict v_before
+    from parley.conversation_profile as cp
+    where cp.conversation_id = v_conversation.id;
+    v_after := parley.changed_profile(
+        v_before, update_conversation.title, update_conversation.description, update_conversation.icon_url,
+        update_conversation.settings, update_conversation.status, update_conversation.who_can_send,
+        update_conversation.who_can_add, update_conversation.permissions, update_conversation.message_ttl_seconds,
+        update_conversation.history_visible, update_conversation.max_members
+    );
+    if v_after is not distinct from v_before then
+        return parley.conversation_json(v_conversation.id, v_user_id);
+    end if;
+    if not v_by_host then
+        -- who may do what, who comes in, and whether it is open, is for admins; the rest for whom they let
+        if (
+            v_after.status, v_after.who_can_send, v_after.who_can_add, v_after.who_can_remove,
+            v_after.who_can_change_settings, v_after.who_can_delete, v_after.history_visible, v_after.max_members
+        ) is distinct from (
+            v_before.status, v_before.who_can_send, v_before.who_can_add, v_before.who_can_remove,
+            v_before.who_can_change_settings, v_before.who_can_delete, v_before.history_visible, v_before.max_members
+        ) then
+            perform parley.require_admin(v_me);
+        end if;
+        perform parley.require_permission(v_me, v_before, 'change_settings');
+        -- what is closed changes only by being opened
+        if v_before.status <> 'active' and v_after.status = v_before.status then
+            perform parley.require_writable(v_conversation.id);
+        end if;
+    end if;
+    update parley.conversation_profile as cp
+    set
+        title = v_after.title,
+        description = v_after.description,
+        icon_url = v_after.icon_url,
+        settings = v_after.settings,
+        status = v_after.status,
+        archived_at = v_after.archived_at,
+        who_can_send = v_after.who_can_send,
+        who_can_add = v_after.who_can_add,
+        who_can_remove = v_after.who_can_remove,
+        who_can_change_settings = v_after.who_can_change_settings,
+        who_can_delete = v_after.who_can_delete,
+        message_ttl_seconds = v_after.message_ttl_seconds,
+        history_visible = v_after.history_visible,
+        max_members = v_after.max_members,
+        updated_at = clock_timestamp()
+    where cp.conversation_id = v_conversation.id;
+    -- a send that has already looked and waits for the lock sees this, and looks again
+    update parley.conversation as c
+    set restricted = v_after.status <> 'active' or v_after.type = 'announcement' or v_after.who_can_send <> 'everyone'
+    where c.id = v_conversation.id;
+    for v_change in select p.field, p.notice from parley.profile_changes(v_before, v_after) as p loop
+        v_changes := v_changes || v_change.field;
+        perform parley.post_system_message(
+            v_conversation.id,
+            format('%s %s.', parley.actor_name(v_user_id), v_change.notice),
+            jsonb_strip_nulls(jsonb_build_object(
+                'event', 'conversation_updated', 'actor_id', v_user_id, 'field', v_change.field
+            )),
+            v_user_id
+        );
+    end loop;
+    perform parley.append_event(
+        v_conversation.id, 'conversation:updated', v_user_id, null, null, null,
+        jsonb_build_object('changed', to_jsonb(v_changes))
+    );
+    return parley.conversation_json(v_conversation.id, v_user_id);
+end;
+$$;
+comment on function parley.update_conversation(
+    uuid, text, text, text, jsonb, text, text, text, jsonb, bigint, text, bigint
+) is
+'Changes what is given and leaves the rest; an empty text or 0 clears a value, and a null inside settings takes that key away. Returns the conversation.';
+revoke all on function parley.update_conversation(
+    uuid, text, text, text, jsonb, text, text, text, jsonb, bigint, text, bigint
+) from public;
+grant execute on function parley.update_conversation(
+    uuid, text, text, text, jsonb, text, text, text, jsonb, bigint, text, bigint
+) to authenticated, service_role;
