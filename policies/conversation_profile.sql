@@ -17,6 +17,6 @@ is 'The service role sees all, also where it has no BYPASSRLS.';
 revoke all on table parley.conversation_profile from public;
 grant select (
     conversation_id, type, status, title, description, icon_url, settings, who_can_send, who_can_add,
-    who_can_remove, who_can_change_settings, who_can_delete, history_visible, max_members, message_ttl_seconds, archived_at,
-    context_type, context_id, created_by, tenant_id, created_at, updated_at
+    who_can_remove, who_can_change_settings, who_can_delete, history_visible, max_members, message_ttl_seconds,
+    archived_at, context_type, context_id, created_by, tenant_id, created_at, updated_at
 ) on table parley.conversation_profile to authenticated, service_role;

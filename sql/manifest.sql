@@ -36,7 +36,7 @@
 \ir apply.sql
 \set version 10
 \set name '0010_conversations'
-\set sha256 '80351353da0a65d3ac96cf6d203ffd8575f1e2ab0d56b4b1bb95eee435bc1dd5'
+\set sha256 'df6f20e5072c5ad80b6e8d406150050a28551be3636874652515e7201cb53f08'
 \set breaking false
 \ir apply.sql
 \set version 11
