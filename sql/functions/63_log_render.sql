@@ -126,7 +126,11 @@ begin
         )::text
     from parley.event as e
     left join parley.message as m
-        on e.message_id = m.id and e.conversation_id = m.conversation_id and e.kind in ('message:new', 'message:updated')
+        -- by id alone: an equal conversation_id would offer the planner the index on (conversation_id, seq), and while
+        -- it takes a partition for small it reads the whole conversation for every event
+        on e.message_id = m.id
+        and e.conversation_id is not distinct from m.conversation_id
+        and e.kind in ('message:new', 'message:updated')
     left join parley.participant as p
         on p.conversation_id = coalesce(e.conversation_id, (e.data ->> 'conversation_id')::uuid)
         and e.user_id = p.user_id

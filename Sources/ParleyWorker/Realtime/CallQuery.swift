@@ -3,23 +3,38 @@ internal import PostgresClient
 
 /// A call of the API on behalf of a socket, as one transaction of the caller's role.
 enum CallQuery {
+    /// A call by itself: it waits for locks as long as `lockTimeout`.
     static func transaction(_ call: DatabaseCall, timeout: Duration, lockTimeout: Duration) -> Transaction {
-        let identity = Statement(
-            """
-            select set_config('role', $1, true), set_config('request.jwt.claims', $2, true), \
-            set_config('statement_timeout', $3, true), set_config('lock_timeout', $4, true)
-            """,
-            [
-                call.token.role, String(decoding: call.token.claims, as: UTF8.self),
-                String(Int(timeout / .milliseconds(1))), String(Int(lockTimeout / .milliseconds(1))),
-            ])
-        return Transaction(
-            [
-                identity,
-                Statement(
-                    GatewayStatements.mark(call.token.role) + Self.sql(call),
-                    [String(decoding: call.arguments, as: UTF8.self)]),
-            ], timeout: timeout, contention: call.conversation.lowercaseText)
+        Transaction(
+            [Self.limits(timeout: timeout, lockTimeout: lockTimeout)] + Self.statements(call),
+            timeout: timeout, contention: call.conversation.lowercaseText)
+    }
+
+    /// Several calls that are committed together or not at all, each as its own user. The results come in the order of
+    /// the calls, `statementsPerCall` for each after the first one.
+    static func transaction(_ calls: [DatabaseCall], timeout: Duration, lockTimeout: Duration) -> Transaction {
+        Transaction(
+            [Self.limits(timeout: timeout, lockTimeout: lockTimeout)] + calls.flatMap(Self.statements),
+            retriesOnConflict: 0, timeout: timeout)
+    }
+
+    static let statementsPerCall = 2
+
+    private static func limits(timeout: Duration, lockTimeout: Duration) -> Statement {
+        Statement(
+            "select set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true)",
+            [String(Int(timeout / .milliseconds(1))), String(Int(lockTimeout / .milliseconds(1)))])
+    }
+
+    private static func statements(_ call: DatabaseCall) -> [Statement] {
+        [
+            Statement(
+                "select set_config('role', $1, true), set_config('request.jwt.claims', $2, true)",
+                [call.token.role, String(decoding: call.token.claims, as: UTF8.self)]),
+            Statement(
+                GatewayStatements.mark(call.token.role) + Self.sql(call),
+                [String(decoding: call.arguments, as: UTF8.self)]),
+        ]
     }
 
     /// Names come from a fixed list, so the text is safe and there are few of them to prepare.
@@ -31,8 +46,8 @@ enum CallQuery {
     }
 
     /// The `response` of a call that succeeded.
-    static func response(_ results: [ResultSet], _ function: DatabaseCall.Function) -> [UInt8] {
-        let value = results.last?.rows.first?[0] ?? []
+    static func response(_ result: ResultSet?, _ function: DatabaseCall.Function) -> [UInt8] {
+        let value = result?.rows.first?[0] ?? []
         let isObject = value.first == UInt8(ascii: "{")
         guard function == .sendMessage, isObject else { return isObject ? value : [UInt8]("{}".utf8) }
         return [UInt8]("{\"message\":".utf8) + value + [UInt8(ascii: "}")]

@@ -15,6 +15,8 @@ public struct RealtimeConfiguration: Sendable {
     public var callTimeout: Duration = .seconds(8)
     /// How long a call may wait for a lock that another transaction holds; then it may be sent again.
     public var lockTimeout: Duration = .seconds(2)
+    /// The same for a transaction that several calls share: short, because then each of them waits by itself.
+    public var sharedLockTimeout: Duration = .milliseconds(50)
     /// Calls made through sockets that run or wait, of all sockets together; one more is answered as an overload. Those
     /// of a socket that has closed count until they are done.
     public var maxCalls = 16_384

@@ -25,6 +25,8 @@ public struct RealtimeMetrics: Sendable, Equatable {
     /// Channels closed because their user lost the right to read.
     public var revocations = 0
     public var callsFailed = 0
+    /// Calls that were committed together with others.
+    public var callsShared = 0
 
     public init() {}
 }

@@ -1,3 +1,4 @@
+internal import FoundationEssentials
 internal import ParleyCore
 internal import PostgresClient
 internal import Support
@@ -23,22 +24,74 @@ extension RealtimeService {
     }
 
     private func submit(_ call: DatabaseCall, _ key: CallKey) {
-        let transaction = CallQuery.transaction(
-            call, timeout: self.configuration.callTimeout, lockTimeout: self.configuration.lockTimeout)
-        self.pool.submit(transaction) { result in
-            self.onLoop { $0.finished(call, key, result) }
+        let entry = CallEntry(
+            SocketCall(call: call, key: key), conversation: call.conversation, user: call.token.subject)
+        self.run(self.batcher.add(entry, now: Self.steady()))
+    }
+
+    private func run(_ actions: [CallBatcher<SocketCall>.Action]) {
+        for action in actions {
+            switch action {
+            case .together(let entries): self.runTogether(entries)
+            case .alone(let entry): self.runAlone(entry)
+            }
         }
     }
 
-    private func finished(_ call: DatabaseCall, _ key: CallKey, _ result: Result<[ResultSet], PostgresError>) {
+    private func runAlone(_ entry: CallEntry) {
+        let transaction = CallQuery.transaction(
+            entry.call.call, timeout: self.configuration.callTimeout, lockTimeout: self.configuration.lockTimeout)
+        self.pool.submit(transaction) { result in
+            self.onLoop { service in
+                service.batcher.finishedAlone(entry, Self.outcome(result), now: Self.steady())
+                service.finished(entry.call, result.map(\.last))
+            }
+        }
+    }
+
+    private func runTogether(_ entries: [CallEntry]) {
+        let transaction = CallQuery.transaction(
+            entries.map(\.call.call), timeout: self.configuration.callTimeout,
+            lockTimeout: self.configuration.sharedLockTimeout)
+        self.pool.submit(transaction) { result in
+            self.onLoop { $0.finishedTogether(entries, result) }
+        }
+    }
+
+    private func finishedTogether(_ entries: [CallEntry], _ result: Result<[ResultSet], PostgresError>) {
+        var outcome = Self.outcome(result)
+        // By itself it would fail in the same way; only a lock would then be waited for.
+        if entries.count == 1, outcome == .refused { outcome = .answered }
+        self.run(self.batcher.finished(entries, outcome, now: Self.steady()))
+        guard outcome == .answered else { return }
+        self.metrics.callsShared += entries.count > 1 ? entries.count : 0
+        for (index, entry) in entries.enumerated() {
+            self.finished(
+                entry.call,
+                result.map { results in
+                    // the limits, and then the identity and the answer of each
+                    let position = (index + 1) * CallQuery.statementsPerCall
+                    return position < results.count ? results[position] : nil
+                })
+        }
+    }
+
+    /// Only what the server said about a statement rolls back for certain, and may be run again.
+    private static func outcome(_ result: Result<[ResultSet], PostgresError>) -> CallBatcher<SocketCall>.Outcome {
+        guard case .failure(let error) = result, error.code == .server, !error.outcomeUnknown else { return .answered }
+        return ["55P03", "40P01", "40001"].contains(error.sqlState) ? .locked : .refused
+    }
+
+    private func finished(_ socketCall: SocketCall, _ result: Result<ResultSet?, PostgresError>) {
+        let (call, key) = (socketCall.call, socketCall.key)
         self.metrics.calls -= 1
         // A socket that closed leaves its accepted calls to be finished; nobody is told.
         if let connection = self.connections[key.slot], connection.socket.id == key.socket {
             let actions: [SessionAction]
             switch result {
-            case .success(let results):
+            case .success(let answer):
                 actions = connection.session.callFinished(
-                    call.reply, isError: false, response: CallQuery.response(results, call.function))
+                    call.reply, isError: false, response: CallQuery.response(answer, call.function))
             case .failure(let error):
                 actions = connection.session.callFinished(
                     call.reply, isError: true, response: CallQuery.response(error))
@@ -58,4 +111,19 @@ extension RealtimeService {
         self.waitingCalls[key]?.removeFirst()
         self.submit(next, key)
     }
+}
+
+typealias CallEntry = CallBatcher<SocketCall>.Entry
+
+/// A call and the socket that waits for its answer.
+struct SocketCall: Sendable {
+    var call: DatabaseCall
+    var key: CallKey
+}
+
+/// The calls of one socket for one conversation run one after the other.
+struct CallKey: Hashable, Sendable {
+    var socket: UInt64
+    var slot: UInt32
+    var conversation: UUID
 }

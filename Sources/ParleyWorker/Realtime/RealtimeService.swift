@@ -37,6 +37,7 @@ public actor RealtimeService {
     var startedTyping: Set<TypingKey> = []
     /// Calls that wait behind a running one of the same socket and conversation; an entry exists while one runs.
     var waitingCalls: [CallKey: [DatabaseCall]] = [:]
+    var batcher = CallBatcher<SocketCall>()
     var upgrades: TokenBucket
     var keys = SharedTokens()
     var tailIsLive = false
@@ -132,11 +133,4 @@ public actor RealtimeService {
             }
         }
     }
-}
-
-/// The calls of one socket for one conversation run one after the other.
-struct CallKey: Hashable {
-    var socket: UInt64
-    var slot: UInt32
-    var conversation: UUID
 }

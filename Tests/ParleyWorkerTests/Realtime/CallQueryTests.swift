@@ -12,7 +12,7 @@ import Testing
         let call = DatabaseCall(
             function: .sendMessage, conversation: UUID(), names: ["content"], arguments: Array("{}".utf8), token: token,
             reply: nil)
-        return CallQuery.transaction(call, timeout: .seconds(1), lockTimeout: .seconds(1)).statements[1].sql
+        return CallQuery.transaction(call, timeout: .seconds(1), lockTimeout: .seconds(1)).statements[2].sql
     }
 
     /// Connections keep plans by the text of the statement, and a plan remembers what its first role was allowed.
