@@ -11,7 +11,7 @@
 \ir apply.sql
 \set version 3
 \set name '0003_messages'
-\set sha256 '635118c62d950d33be14712aeca0c4612d4faafd1bfe706c238b019955b97f04'
+\set sha256 'e446069c263c36e525f6ef21fb1a888a24f0b219910b47c1e3dd68910f345974'
 \set breaking false
 \ir apply.sql
 \set version 4
@@ -41,7 +41,7 @@
 \ir apply.sql
 \set version 11
 \set name '0011_jobs'
-\set sha256 '0ada5ba863c2a9867e26068fdc6420b84b1a1e5613932fcf4672d1aa59faeb42'
+\set sha256 '24f521782f75303bf9603bd6b4473d5fc7e5cc8b49ed0e46dc2be815e1332aba'
 \set breaking false
 \ir apply.sql
 \set version 11
@@ -82,12 +82,16 @@
 \ir functions/71_get_events.sql
 \ir functions/72_upkeep.sql
 \ir functions/73_jobs.sql
+\ir functions/74_scheduled_messages.sql
 \ir functions/75_polls.sql
+\ir functions/76_expiry.sql
 \ir api/accounts.sql
 \ir api/conversations.sql
 \ir api/log.sql
 \ir api/messages.sql
+\ir api/polls.sql
 \ir api/read_state.sql
+\ir api/scheduled_messages.sql
 \ir api/views.sql
 \ir ../policies/conversation.sql
 \ir ../policies/conversation_profile.sql

@@ -54,13 +54,14 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
     insert into parley.message_revision (
-        conversation_id, message_id, revision, replaced_by, reason, content, metadata
+        conversation_id, message_id, revision, replaced_by, expires_at, reason, content, metadata
     )
     select
         message.conversation_id,
         message.id,
         coalesce(max(r.revision), 0) + 1,
         keep_revision.user_id,
+        message.expires_at,
         keep_revision.reason,
         message.content,
         message.metadata

@@ -84,6 +84,7 @@ create table parley.message_revision (
     revision bigint not null,
     replaced_at timestamptz not null default now(),
     replaced_by uuid,
+    expires_at timestamptz,
     reason text not null,
     content text,
     metadata jsonb,
@@ -91,6 +92,7 @@ create table parley.message_revision (
     constraint message_revision_revision_check check (revision >= 1),
     constraint message_revision_reason_check check (reason in ('edited', 'deleted'))
 );
+create index message_revision_expires_idx on parley.message_revision (expires_at) where expires_at is not null;
 comment on table parley.message_revision
 is 'What a message said before each edit, and before it was deleted for everyone (for moderation).';
 comment on column parley.message_revision.conversation_id is 'The conversation.';
@@ -98,6 +100,8 @@ comment on column parley.message_revision.message_id is 'The message.';
 comment on column parley.message_revision.revision is '1 is the text as sent.';
 comment on column parley.message_revision.replaced_at is 'When it stopped being current.';
 comment on column parley.message_revision.replaced_by is 'Who edited or deleted it.';
+comment on column parley.message_revision.expires_at
+is 'When the message expires: what it said before, and what was deleted of it, goes then, too.';
 comment on column parley.message_revision.reason is 'edited or deleted.';
 comment on column parley.message_revision.content is 'The text.';
 comment on column parley.message_revision.metadata is 'The metadata.';

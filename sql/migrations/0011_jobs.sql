@@ -54,6 +54,8 @@ create table parley.scheduled_message (
     attachment_ids uuid[],
     expires_in interval,
     constraint scheduled_message_pkey primary key (id, conversation_id),
+    constraint scheduled_message_conversation_fkey foreign key (conversation_id)
+    references parley.conversation (id) on delete cascade,
     constraint scheduled_message_client_message_id_key unique (conversation_id, sender_id, client_message_id),
     constraint scheduled_message_status_check check (status in ('pending', 'sent', 'cancelled', 'failed')),
     constraint scheduled_message_finished_check check ((status = 'pending') = (finished_at is null)),
@@ -104,6 +106,8 @@ create table parley.poll (
     closed_by uuid,
     options text[] not null,
     constraint poll_pkey primary key (conversation_id, message_id),
+    constraint poll_conversation_fkey foreign key (conversation_id)
+    references parley.conversation (id) on delete cascade,
     constraint poll_options_check check (cardinality(options) between 2 and 12),
     constraint poll_closed_by_check check (closed_by is null or closed_at is not null)
 );

@@ -1,0 +1,96 @@
+-- What expires is shown to nobody from that moment on (expires_at is part of the access rule); this job then removes
+-- what it said, as a deletion for everyone by the server would, but keeps no revision of it: a message that was to
+-- disappear is to be found nowhere. The row stays as a tombstone, so seq stays dense and unread counts right.
+
+create or replace function parley.expire_message(message parley.message)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    delete from parley.message_revision as r
+    where r.conversation_id = message.conversation_id and r.message_id = message.id;
+    delete from parley.reaction as r
+    where r.conversation_id = message.conversation_id and r.message_id = message.id;
+    perform parley.remove_poll(message);
+    -- a system message counts as read by whoever caused it, so here it counts as theirs
+    insert into parley.message_tombstone (conversation_id, seq, message_id, sender_id)
+    values (
+        message.conversation_id,
+        message.seq,
+        message.id,
+        coalesce(message.sender_id, (message.metadata ->> 'actor_id')::uuid)
+    )
+    on conflict do nothing;
+    update parley.message as m
+    set content = null, metadata = null, mentions = null, deleted_at = clock_timestamp()
+    where m.id = message.id and m.conversation_id = message.conversation_id;
+    perform parley.append_event(
+        message.conversation_id, 'message:deleted', null, message.id, message.seq, null,
+        '{"for_everyone": true, "expired": true}'
+    );
+end;
+$$;
+comment on function parley.expire_message(parley.message) is
+'Removes all that an expired message said, and tells the conversation. The caller holds the conversation''s lock.';
+revoke all on function parley.expire_message(parley.message) from public;
+
+create or replace function parley.expire_messages()
+returns boolean
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    -- Conversations that somebody holds are passed by, until the next run: so nothing waits here while holding another.
+    -- All of them before the first change: one changed meanwhile by this very call would be passed by, too.
+    v_due constant uuid[] := array(
+        select m.id
+        from parley.message as m
+        inner join parley.conversation as c on m.conversation_id = c.id
+        where m.expires_at <= now() and m.deleted_at is null
+        order by m.expires_at
+        limit 200
+        for no key update of c skip locked
+    );
+    v_message parley.message;
+    v_revisions bigint;
+begin
+    for v_message in
+        -- again, under the locks
+        select m.*
+        from parley.message as m
+        where m.id = any(v_due) and m.expires_at <= now() and m.deleted_at is null
+        order by m.conversation_id, m.seq
+    loop
+        perform parley.expire_message(v_message);
+    end loop;
+    -- and what remembers messages that were deleted before they expired
+    with old as (
+        select r.conversation_id, r.message_id, r.revision
+        from parley.message_revision as r
+        where r.expires_at <= now()
+        order by r.expires_at
+        limit 1000
+        for update skip locked
+    ),
+
+    purged as (
+        delete from parley.message_revision as r
+        using old
+        where r.conversation_id = old.conversation_id and r.message_id = old.message_id and r.revision = old.revision
+        returning r.revision
+    )
+
+    select count(*) into v_revisions from purged;
+    return cardinality(v_due) = 200 or v_revisions = 1000;
+end;
+$$;
+comment on function parley.expire_messages() is
+'A job: removes what the messages said that have expired, the longest since first. True: there may be more.';
+revoke all on function parley.expire_messages() from public;
