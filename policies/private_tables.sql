@@ -28,3 +28,5 @@ revoke all on table parley.job from public;
 revoke all on table parley.scheduled_message from public;
 revoke all on table parley.poll from public;
 revoke all on table parley.poll_vote from public;
+revoke all on table parley.audit_log from public;
+revoke all on table parley.conversation_revision from public;

@@ -11,7 +11,7 @@
 \ir apply.sql
 \set version 3
 \set name '0003_messages'
-\set sha256 'e446069c263c36e525f6ef21fb1a888a24f0b219910b47c1e3dd68910f345974'
+\set sha256 '2ae4385ed0e8cc52c1d19e6c7742c5c40dee572fcac208de86c6b225e050e2dc'
 \set breaking false
 \ir apply.sql
 \set version 4
@@ -31,7 +31,7 @@
 \ir apply.sql
 \set version 7
 \set name '0007_expected_object'
-\set sha256 '6835dd41c6df1e677f5c69cca11e0909bd9e84dabf70bf6583c70687ea05ff6a'
+\set sha256 '0b3ef09a4e46877952e28f1d48152a0f0cf742eab45ef745160ad83846fbf53a'
 \set breaking false
 \ir apply.sql
 \set version 10
@@ -44,7 +44,12 @@
 \set sha256 '24f521782f75303bf9603bd6b4473d5fc7e5cc8b49ed0e46dc2be815e1332aba'
 \set breaking false
 \ir apply.sql
-\set version 11
+\set version 15
+\set name '0015_audit'
+\set sha256 '890f320b976392c5bf61b7db0a64ee49874514b2bc615bc71d69a58ad600bd4e'
+\set breaking false
+\ir apply.sql
+\set version 15
 \ir newest.sql
 \ir functions/05_catalog.sql
 \ir functions/10_identity.sql
@@ -85,7 +90,10 @@
 \ir functions/74_scheduled_messages.sql
 \ir functions/75_polls.sql
 \ir functions/76_expiry.sql
+\ir functions/80_audit.sql
+\ir functions/81_time_travel.sql
 \ir api/accounts.sql
+\ir api/audit.sql
 \ir api/conversations.sql
 \ir api/log.sql
 \ir api/messages.sql

@@ -128,6 +128,15 @@ as $$
     where r.relkind in ('v', 'm')
     union all
     select
+        'trigger',
+        quote_ident(t.tgname) || ' on ' || r.name,
+        case t.tgenabled when 'O' then '' else 'disabled: ' end || pg_get_triggerdef(t.oid),
+        'table ' || r.name
+    from pg_trigger as t
+    inner join relation as r on t.tgrelid = r.oid
+    where not t.tgisinternal and not r.relispartition
+    union all
+    select
         'function',
         r.name,
         md5(pg_get_functiondef(r.oid)),
@@ -269,6 +278,10 @@ begin atomic
             when d.kind = 'index'
                 then case
                     when d.state = 'changed' then format('drop index %s; ', substring(d.name from '^(.*) on ')) else ''
+                end || d.expected || ';'
+            when d.kind = 'trigger'
+                then case
+                    when d.state = 'changed' then format('drop trigger %s; ', d.name) else ''
                 end || d.expected || ';'
             when d.kind = 'column' then format('Restore it from a backup, or make it again as: %s', d.expected)
             else ''

@@ -54,12 +54,14 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
     insert into parley.message_revision (
-        conversation_id, message_id, revision, replaced_by, expires_at, reason, content, metadata
+        conversation_id, message_id, revision, event_seq, replaced_by, expires_at, reason, content, metadata
     )
     select
         message.conversation_id,
         message.id,
         coalesce(max(r.revision), 0) + 1,
+        -- the change is announced after this: the next event under the lock the caller holds
+        (select c.last_event_seq + 1 from parley.conversation as c where c.id = message.conversation_id),
         keep_revision.user_id,
         message.expires_at,
         keep_revision.reason,

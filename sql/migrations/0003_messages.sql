@@ -82,6 +82,7 @@ create table parley.message_revision (
     conversation_id uuid not null,
     message_id uuid not null,
     revision bigint not null,
+    event_seq bigint not null,
     replaced_at timestamptz not null default now(),
     replaced_by uuid,
     expires_at timestamptz,
@@ -98,6 +99,7 @@ is 'What a message said before each edit, and before it was deleted for everyone
 comment on column parley.message_revision.conversation_id is 'The conversation.';
 comment on column parley.message_revision.message_id is 'The message.';
 comment on column parley.message_revision.revision is '1 is the text as sent.';
+comment on column parley.message_revision.event_seq is 'The event of the change: it said so until the one before.';
 comment on column parley.message_revision.replaced_at is 'When it stopped being current.';
 comment on column parley.message_revision.replaced_by is 'Who edited or deleted it.';
 comment on column parley.message_revision.expires_at

@@ -23,6 +23,8 @@ alter table parley.message_revision drop constraint message_revision_pkey;
 alter policy message_select_mine on parley.message using (true);
 alter view parley_api.messages set (security_invoker = false);
 alter function parley.current_user_id() security definer;
+alter table parley.audit_log disable trigger audit_log_is_append_only;
+drop trigger audit_log_is_not_truncated on parley.audit_log;
 select set_eq(
     'select kind, name, state from parley.catalog_differences()',
     $$values
@@ -35,6 +37,8 @@ select set_eq(
     ('constraint', 'message_revision_pkey on parley.message_revision', 'missing'),
     ('policy', 'message_select_mine on parley.message', 'changed'),
     ('view', 'parley_api.messages', 'changed'),
+    ('trigger', 'audit_log_is_append_only on parley.audit_log', 'changed'),
+    ('trigger', 'audit_log_is_not_truncated on parley.audit_log', 'missing'),
     ('function', 'parley.current_user_id()', 'changed')$$,
     'every difference is found, and no other'
 );

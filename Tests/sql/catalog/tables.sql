@@ -96,7 +96,8 @@ select is_empty($$select name from own_table where has_table_privilege('parley_w
 select is_empty(
     $$select * from key_without_conversation
       where (name, index_name) not in (
-        values ('parley.event', 'parley.event_pkey'), ('parley.message', 'parley.message_pkey'),
+        values ('parley.event', 'parley.event_pkey'), ('parley.audit_log', 'parley.audit_log_pkey'),
+               ('parley.message', 'parley.message_pkey'),
                ('parley.direct_conversation', 'parley.direct_conversation_pkey'),
                ('parley.context_conversation', 'parley.context_conversation_pkey'),
                ('parley.conversation_key', 'parley.conversation_key_pkey'))

@@ -22,7 +22,8 @@ insert into t.call (name, statement, code) values
 ('leave_conversation', $$select parley_api.leave_conversation(t.id('us'))$$, 'PT403'),
 ('update_conversation', $$select parley_api.update_conversation(t.id('us'), title => 'mine')$$, 'PT403'),
 ('delete_conversation', $$select parley_api.delete_conversation(t.id('us'))$$, 'PT403'),
-('update_participant_settings', $$select parley_api.update_participant_settings(t.id('us'), pin => true)$$, 'PT403');
+('update_participant_settings', $$select parley_api.update_participant_settings(t.id('us'), pin => true)$$, 'PT403'),
+('conversation_as_of', $$select parley_api.conversation_as_of(t.id('us'), 1, 'a reason')$$, 'PT403');
 
 select plan((18 + 2 * count(*))::integer) from t.call;
 
