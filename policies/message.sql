@@ -28,5 +28,6 @@ comment on policy message_select_service on parley.message is 'The service role 
 revoke all on table parley.message from public;
 grant select (
     id, conversation_id, seq, sender_id, sender_role, type, content, metadata, mentions, reply_to_id,
-    client_message_id, edited_at, deleted_at, expires_at, created_at
+    client_message_id, edited_at, deleted_at, expires_at, created_at, mentions_all, has_attachments, forward_count,
+    pinned_at
 ) on table parley.message to authenticated, service_role;

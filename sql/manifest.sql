@@ -11,7 +11,7 @@
 \ir apply.sql
 \set version 3
 \set name '0003_messages'
-\set sha256 '2ae4385ed0e8cc52c1d19e6c7742c5c40dee572fcac208de86c6b225e050e2dc'
+\set sha256 'ac88f4b2f01fd1870609e9cb264841d73c26f24aa92cc7d41b5135fec128029d'
 \set breaking false
 \ir apply.sql
 \set version 4
@@ -21,7 +21,7 @@
 \ir apply.sql
 \set version 5
 \set name '0005_seeds'
-\set sha256 '96fd10f85e515e9d6c4567dc259814ea873f520b6c396cc94d3044a4e2c2a1da'
+\set sha256 'a39e144f3ad4685f4f501a511ee0637e2e5e75fee5e4c5dc0221db0bcb00bcac'
 \set breaking false
 \ir apply.sql
 \set version 6
@@ -32,6 +32,16 @@
 \set version 7
 \set name '0007_expected_object'
 \set sha256 '0b3ef09a4e46877952e28f1d48152a0f0cf742eab45ef745160ad83846fbf53a'
+\set breaking false
+\ir apply.sql
+\set version 8
+\set name '0008_messages'
+\set sha256 '36b68876c09331ced5f2353faaca2b490bd3baf39c7f875970d5cfd19aadfadb'
+\set breaking false
+\ir apply.sql
+\set version 9
+\set name '0009_attachments'
+\set sha256 'fc2224f5c10af7c5d9fc429ec7ca9cf4e3549534c0df9cd80773cd68341c1851'
 \set breaking false
 \ir apply.sql
 \set version 10
@@ -61,6 +71,7 @@
 \ir functions/31_append_event.sql
 \ir functions/32_permissions.sql
 \ir functions/40_render.sql
+\ir functions/41_attachments.sql
 \ir functions/50_send_message.sql
 \ir functions/51_start_conversation.sql
 \ir functions/52_read_state.sql
@@ -93,6 +104,7 @@
 \ir functions/80_audit.sql
 \ir functions/81_time_travel.sql
 \ir api/accounts.sql
+\ir api/attachments.sql
 \ir api/audit.sql
 \ir api/conversations.sql
 \ir api/log.sql
@@ -101,6 +113,7 @@
 \ir api/read_state.sql
 \ir api/scheduled_messages.sql
 \ir api/views.sql
+\ir ../policies/attachment.sql
 \ir ../policies/conversation.sql
 \ir ../policies/conversation_profile.sql
 \ir ../policies/message.sql

@@ -11,7 +11,8 @@ create or replace function parley_api.send_message(
     attachment_ids uuid[] default null,
     mentions uuid[] default null,
     metadata jsonb default null,
-    expires_in interval default null
+    expires_in interval default null,
+    mentions_all boolean default false
 )
 returns jsonb
 language sql
@@ -28,15 +29,19 @@ begin atomic
         send_message.attachment_ids,
         send_message.mentions,
         send_message.metadata,
-        send_message.expires_in
+        send_message.expires_in,
+        send_message.mentions_all
     );
 end;
-comment on function parley_api.send_message(uuid, text, text, uuid, uuid, uuid[], uuid[], jsonb, interval) is
+comment on function parley_api.send_message(
+    uuid, text, text, uuid, uuid, uuid[], uuid[], jsonb, interval, boolean
+) is
 'Sends a message and returns it; the same client_message_id again returns the same message.';
-revoke all on function parley_api.send_message(uuid, text, text, uuid, uuid, uuid[], uuid[], jsonb, interval)
-from public;
+revoke all on function parley_api.send_message(
+    uuid, text, text, uuid, uuid, uuid[], uuid[], jsonb, interval, boolean
+) from public;
 grant execute on function parley_api.send_message(
-    uuid, text, text, uuid, uuid, uuid[], uuid[], jsonb, interval
+    uuid, text, text, uuid, uuid, uuid[], uuid[], jsonb, interval, boolean
 ) to authenticated;
 
 create or replace function parley_api.get_conversation_messages(

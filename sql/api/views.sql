@@ -99,7 +99,11 @@ select
     m.edited_at,
     m.deleted_at,
     m.expires_at,
-    m.created_at
+    m.created_at,
+    m.mentions_all,
+    m.has_attachments,
+    coalesce(m.forward_count, 0) as forward_count,
+    m.pinned_at
 from parley.message as m;
 comment on view parley_api.messages is 'The messages the caller may see. One deleted for everyone has no content.';
 comment on column parley_api.messages.id is 'The message.';
@@ -117,5 +121,65 @@ comment on column parley_api.messages.edited_at is 'When it was last edited.';
 comment on column parley_api.messages.deleted_at is 'When it was deleted for everyone.';
 comment on column parley_api.messages.expires_at is 'When it stops being shown.';
 comment on column parley_api.messages.created_at is 'When it was sent.';
+comment on column parley_api.messages.mentions_all is 'True if everybody is mentioned.';
+comment on column parley_api.messages.has_attachments is 'True if it has attachments (parley_api.attachments).';
+comment on column parley_api.messages.forward_count is 'How often its text had been passed on; 0: an original.';
+comment on column parley_api.messages.pinned_at is 'When it was pinned, if it is.';
 revoke all on table parley_api.messages from public;
 grant select on table parley_api.messages to authenticated, service_role;
+
+create or replace view parley_api.attachments
+with (security_invoker = true)
+as
+select
+    a.id,
+    a.conversation_id,
+    a.message_id,
+    a.message_seq,
+    a.position,
+    a.owner_id,
+    a.kind,
+    a.state,
+    a.scan_state,
+    a.file_name,
+    a.content_type,
+    a.byte_size,
+    a.width,
+    a.height,
+    a.duration_ms,
+    a.waveform,
+    a.variants,
+    a.url,
+    a.metadata,
+    a.failure,
+    a.declared_at,
+    a.uploaded_at,
+    a.attached_at
+from parley.attachment as a;
+comment on view parley_api.attachments
+is 'The attachments of the messages the caller may see, and those the caller has not sent yet.';
+comment on column parley_api.attachments.id is 'The attachment.';
+comment on column parley_api.attachments.conversation_id is 'The conversation.';
+comment on column parley_api.attachments.message_id is 'The message it is part of; null: none yet.';
+comment on column parley_api.attachments.message_seq is 'seq of that message.';
+comment on column parley_api.attachments.position is 'Place among the attachments of its message.';
+comment on column parley_api.attachments.owner_id is 'Who declared it, or passed it on.';
+comment on column parley_api.attachments.kind is 'image, video, voice, audio or file.';
+comment on column parley_api.attachments.state is 'declared, uploaded, attached or failed.';
+comment on column parley_api.attachments.scan_state is 'pending, clean or infected.';
+comment on column parley_api.attachments.file_name is 'Name of the file.';
+comment on column parley_api.attachments.content_type is 'MIME type.';
+comment on column parley_api.attachments.byte_size is 'Size of the file.';
+comment on column parley_api.attachments.width is 'Width in pixels.';
+comment on column parley_api.attachments.height is 'Height in pixels.';
+comment on column parley_api.attachments.duration_ms is 'How long it plays.';
+comment on column parley_api.attachments.waveform is 'Loudness over time of a voice message.';
+comment on column parley_api.attachments.variants is 'Other sizes and formats of it.';
+comment on column parley_api.attachments.url is 'Where to fetch it, if not from Parley''s own storage.';
+comment on column parley_api.attachments.metadata is 'Free JSON object.';
+comment on column parley_api.attachments.failure is 'Why the upload failed.';
+comment on column parley_api.attachments.declared_at is 'When it was declared.';
+comment on column parley_api.attachments.uploaded_at is 'When the file was there.';
+comment on column parley_api.attachments.attached_at is 'When its message was sent.';
+revoke all on table parley_api.attachments from public;
+grant select on table parley_api.attachments to authenticated, service_role;

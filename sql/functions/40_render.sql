@@ -1,8 +1,79 @@
 -- How messages, participants and conversations look to clients: one function per shape, used by the API and by the
 -- payloads of the log.
 
+create or replace function parley.quoted_json(
+    message parley.message, viewer_id uuid, viewer_from_seq bigint, viewer_floor_id uuid
+)
+returns jsonb
+language plpgsql
+stable
+security definer
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_quoted parley.message;
+    v_from_seq bigint := quoted_json.viewer_from_seq;
+    v_floor_id uuid := quoted_json.viewer_floor_id;
+begin
+    select m.* into v_quoted
+    from parley.message as m
+    -- by id alone, as in the render of the log
+    where m.id = message.reply_to_id and m.conversation_id is not distinct from message.conversation_id;
+    if not found then
+        return null;
+    end if;
+    if v_from_seq is null then
+        -- for everybody at once, as in the log: only what each of them may see
+        select max(p.history_from_seq) into v_from_seq
+        from parley.participant as p
+        where p.conversation_id = message.conversation_id and p.left_at is null;
+        select
+            parley.uuid_v7_floor(now() - make_interval(days => least(min(l.amount), 36500)::integer))
+        into v_floor_id
+        from parley.tier_limit as l
+        where l.name = 'retention_days';
+    end if;
+    if v_quoted.seq < v_from_seq
+        or v_quoted.id < v_floor_id
+        or (
+            quoted_json.viewer_id is not null
+            and exists (
+                select from parley.message_hidden as h
+                where h.conversation_id = message.conversation_id
+                    and h.user_id = quoted_json.viewer_id
+                    and h.seq = v_quoted.seq
+            )
+        )
+    then
+        return null;
+    end if;
+    if v_quoted.expires_at <= now() then
+        v_quoted.content := null;
+        v_quoted.deleted_at := v_quoted.expires_at;
+    end if;
+    return jsonb_build_object(
+        'id', v_quoted.id,
+        'seq', v_quoted.seq,
+        'sender_id', v_quoted.sender_id,
+        'type', v_quoted.type,
+        'content', left(v_quoted.content, 200),
+        'deleted', v_quoted.deleted_at is not null
+    );
+end;
+$$;
+comment on function parley.quoted_json(parley.message, uuid, bigint, uuid) is
+'What a reply answers, in short: as one viewer may see it, or, without a viewer, as all participants may. Null: they may not.';
+revoke all on function parley.quoted_json(parley.message, uuid, bigint, uuid) from public;
+
 create or replace function parley.message_json(
-    message parley.message, reactions jsonb, status text default 'sent'
+    message parley.message,
+    reactions jsonb,
+    status text default 'sent',
+    viewer_id uuid default null,
+    viewer_from_seq bigint default null,
+    viewer_floor_id uuid default null
 )
 returns jsonb
 language plpgsql
@@ -11,8 +82,8 @@ security invoker
 parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-begin
-    return jsonb_build_object(
+declare
+    v_json jsonb := jsonb_build_object(
         'id', message.id,
         'conversation_id', message.conversation_id,
         'seq', message.seq,
@@ -22,21 +93,41 @@ begin
         'content', message.content,
         'metadata', coalesce(message.metadata, '{}'),
         'mentions', coalesce(to_jsonb(message.mentions), '[]'),
+        'mentions_all', message.mentions_all,
         'reply_to_id', message.reply_to_id,
+        'reply_to', case
+            when message.reply_to_id is null or message.deleted_at is not null then null
+            else parley.quoted_json(message, viewer_id, viewer_from_seq, viewer_floor_id)
+        end,
+        'forwarded', message.forward_count is not null,
+        'forward_count', coalesce(message.forward_count, 0),
         'client_message_id', message.client_message_id,
-        'attachments', '[]'::jsonb,
+        'attachments', case
+            when message.has_attachments and message.deleted_at is null
+                then parley.attachments_json(message.conversation_id, message.id)
+            else '[]'
+        end,
         'reactions', reactions,
         'status', status,
+        'pinned_at', message.pinned_at,
         'edited_at', message.edited_at,
         'deleted_at', message.deleted_at,
         'expires_at', message.expires_at,
         'created_at', message.created_at
     );
+begin
+    if message.type = 'poll' then
+        return v_json || jsonb_build_object(
+            'poll',
+            case when message.deleted_at is null then parley.poll_json(message.conversation_id, message.id) end
+        );
+    end if;
+    return v_json;
 end;
 $$;
-comment on function parley.message_json(parley.message, jsonb, text) is
-'A message as clients see it. One that was deleted for everyone has no content any more.';
-revoke all on function parley.message_json(parley.message, jsonb, text) from public;
+comment on function parley.message_json(parley.message, jsonb, text, uuid, bigint, uuid) is
+'A message as clients see it. One that was deleted for everyone has no content any more. What a reply quotes is for the viewer or, without one, for all participants.';
+revoke all on function parley.message_json(parley.message, jsonb, text, uuid, bigint, uuid) from public;
 
 create or replace function parley.reactions_json(conversation_id uuid, message_id uuid)
 returns jsonb

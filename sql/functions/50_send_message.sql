@@ -1,13 +1,66 @@
 -- Sending. The order of the locks is: the client's key, the sender's rate bucket, the conversation. A retry waits on
 -- the key and takes no seq. What is written is the same for 2 and for 256 participants.
 
-create or replace function parley.validate_metadata(metadata jsonb)
+create or replace function parley.validate_formatting(formatting jsonb, content text)
+returns void
+language plpgsql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_length integer := coalesce(char_length(content), 0);
+    v_known text[] := '{bold,italic,underline,strikethrough,code,preformatted,quote,spoiler,link}';
+    v_span jsonb;
+    v_problem text;
+begin
+    if jsonb_typeof(formatting) <> 'array' or jsonb_array_length(formatting) > 200 then
+        raise exception using
+            errcode = 'PT400',
+            message = 'metadata.formatting must be an array of at most 200 spans {start, length, style}.';
+    end if;
+    for v_span in select s.value from jsonb_array_elements(formatting) as s (value) loop
+        v_problem := case
+            when jsonb_typeof(v_span) <> 'object' then 'is not an object'
+            when coalesce(v_span ->> 'start', '') !~ '^[0-9]{1,9}$' or coalesce(v_span ->> 'length', '') !~ '^[0-9]{1,9}$'
+                or jsonb_typeof(v_span -> 'start') <> 'number' or jsonb_typeof(v_span -> 'length') <> 'number'
+                then 'needs start and length, whole numbers of characters'
+            when (v_span ->> 'length')::integer = 0 then 'is empty'
+            when (v_span ->> 'start')::integer + (v_span ->> 'length')::integer > v_length
+                then format('ends after the %s characters of the content', v_length)
+            when jsonb_typeof(v_span -> 'style') is distinct from 'string' or v_span ->> 'style' <> all (v_known)
+                then format('has no known style (%s)', array_to_string(v_known, ', '))
+            when (v_span ->> 'style' = 'link') <> (v_span ? 'url') then 'has a url without being a link, or is a link without one'
+            -- nothing that runs when it is followed
+            when v_span ? 'url' and (
+                jsonb_typeof(v_span -> 'url') <> 'string'
+                or char_length(v_span ->> 'url') > 2000
+                or v_span ->> 'url' !~* '^https?://[^[:space:][:cntrl:]/?#]+([/?#][^[:space:][:cntrl:]]*)?$'
+            ) then 'has a url that is not http or https'
+            when v_span - '{start,length,style,url}'::text[] <> '{}' then 'has keys other than start, length, style and url'
+        end;
+        if v_problem is not null then
+            raise exception using
+                errcode = 'PT400',
+                message = format('A span of metadata.formatting %s.', v_problem);
+        end if;
+    end loop;
+end;
+$$;
+comment on function parley.validate_formatting(jsonb, text) is
+'Fails with PT400 unless it is a list of spans within the text, counted in characters (Unicode code points) from 0: {start, length, style[, url]}. The text itself is never interpreted.';
+revoke all on function parley.validate_formatting(jsonb, text) from public;
+
+create or replace function parley.validate_metadata(metadata jsonb, content text default null, type text default 'text')
 returns jsonb
 language plpgsql
 immutable
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    -- an envelope holds a whole message, once for each device it is for
+    v_max_bytes integer := case when type = 'encrypted' then 65536 else 8192 end;
 begin
     if metadata is null or metadata = '{}' then
         return null;
@@ -15,14 +68,18 @@ begin
     if jsonb_typeof(metadata) <> 'object' then
         raise exception using errcode = 'PT400', message = 'metadata must be a JSON object.';
     end if;
-    if octet_length(metadata::text) > 8192 then
-        raise exception using errcode = 'PT413', message = 'metadata may have at most 8192 bytes.';
+    if octet_length(metadata::text) > v_max_bytes then
+        raise exception using errcode = 'PT413', message = format('metadata may have at most %s bytes.', v_max_bytes);
+    end if;
+    if metadata ? 'formatting' then
+        perform parley.validate_formatting(metadata -> 'formatting', content);
     end if;
     return metadata;
 end;
 $$;
-comment on function parley.validate_metadata(jsonb) is 'Metadata as it is stored: an object of at most 8192 bytes; null for an empty one.';
-revoke all on function parley.validate_metadata(jsonb) from public;
+comment on function parley.validate_metadata(jsonb, text, text) is
+'Metadata as it is stored: an object of at most 8192 bytes (65536 for an encrypted message), whose formatting fits the content; null for an empty one.';
+revoke all on function parley.validate_metadata(jsonb, text, text) from public;
 
 create or replace function parley.validate_content(content text, max_length bigint)
 returns void
@@ -46,17 +103,113 @@ $$;
 comment on function parley.validate_content(text, bigint) is 'Fails with PT400 if the text is empty or longer than the limit (null: no limit).';
 revoke all on function parley.validate_content(text, bigint) from public;
 
+create or replace function parley.check_message_body(
+    message_type parley.message_type,
+    content text,
+    metadata jsonb,
+    attachment_count bigint,
+    max_length bigint
+)
+returns void
+language plpgsql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if message_type.name = 'encrypted' then
+        -- opaque to the server, which therefore has nothing to check, to search or to show
+        if content is not null then
+            raise exception using
+                errcode = 'PT400',
+                message = 'An encrypted message has no content.',
+                hint = 'Put what was encrypted into metadata.envelope.';
+        end if;
+        if coalesce(jsonb_typeof(metadata -> 'envelope'), 'null') not in ('string', 'object')
+            or metadata -> 'envelope' in ('""', '{}')
+        then
+            raise exception using
+                errcode = 'PT400',
+                message = 'An encrypted message needs metadata.envelope, a text or an object.';
+        end if;
+        return;
+    end if;
+    if content is not null or (message_type.requires_content and attachment_count = 0) then
+        perform parley.validate_content(content, max_length);
+    elsif metadata is null and attachment_count = 0 then
+        raise exception using errcode = 'PT400', message = 'A message needs content, metadata or an attachment.';
+    end if;
+    if message_type.name = 'location' and not (
+        jsonb_typeof(metadata -> 'latitude') is not distinct from 'number'
+        and jsonb_typeof(metadata -> 'longitude') is not distinct from 'number'
+        and (metadata ->> 'latitude')::numeric between -90 and 90
+        and (metadata ->> 'longitude')::numeric between -180 and 180
+    ) then
+        raise exception using
+            errcode = 'PT400',
+            message = 'A location needs metadata.latitude (-90 to 90) and metadata.longitude (-180 to 180).';
+    end if;
+end;
+$$;
+comment on function parley.check_message_body(parley.message_type, text, jsonb, bigint, bigint) is
+'Fails with PT400 if what a message says does not fit its type.';
+revoke all on function parley.check_message_body(parley.message_type, text, jsonb, bigint, bigint) from public;
+
+create or replace function parley.check_mentions(
+    conversation_id uuid, mentions uuid[], mentions_all boolean, conversation_type text, sender_role text
+)
+returns void
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    if cardinality(check_mentions.mentions) > 256 then
+        raise exception using errcode = 'PT400', message = 'At most 256 users can be mentioned.';
+    end if;
+    if exists (
+        select from unnest(check_mentions.mentions) as u (id)
+        where not exists (
+            select from parley.participant as p
+            where p.conversation_id = check_mentions.conversation_id
+                and p.user_id = u.id
+                and p.left_at is null
+        )
+    ) then
+        raise exception using
+            errcode = 'PT400',
+            message = 'Only participants of the conversation can be mentioned.';
+    end if;
+    if check_mentions.mentions_all then
+        if check_mentions.conversation_type = 'direct' then
+            raise exception using errcode = 'PT400', message = 'In a direct conversation nobody else can be mentioned.';
+        end if;
+        if check_mentions.sender_role = 'member'
+            and parley.setting_value('who_can_mention_all') is distinct from 'everyone'
+        then
+            raise exception using errcode = 'PT403', message = 'Only admins can mention everybody.';
+        end if;
+    end if;
+end;
+$$;
+comment on function parley.check_mentions(uuid, uuid[], boolean, text, text) is
+'Fails unless the users mentioned are participants, and the sender may mention everybody if asked to.';
+revoke all on function parley.check_mentions(uuid, uuid[], boolean, text, text) from public;
+
 create or replace function parley.check_message_request(
     conversation_id uuid,
+    sender_id uuid,
     content text,
     type text,
     max_length bigint,
     reply_to_id uuid,
     attachment_ids uuid[],
-    mentions uuid[],
     metadata jsonb,
     expires_in interval,
-    history_from_seq bigint
+    history_from_seq bigint,
+    server jsonb
 )
 returns void
 language plpgsql
@@ -69,7 +222,9 @@ declare
     v_type parley.message_type;
 begin
     select t.* into v_type from parley.message_type as t where t.name = check_message_request.type;
-    if not found or not v_type.client_may_send then
+    if not found
+        or not (v_type.client_may_send or (check_message_request.server ->> 'type' = v_type.name) is true)
+    then
         raise exception using
             errcode = 'PT400',
             message = 'This message type cannot be sent.',
@@ -79,54 +234,47 @@ begin
                 where t.client_may_send
             );
     end if;
-    if v_type.requires_content or check_message_request.content is not null then
-        perform parley.validate_content(check_message_request.content, max_length);
-    elsif check_message_request.metadata is null or check_message_request.metadata = '{}' then
-        raise exception using errcode = 'PT400', message = 'A message needs content, metadata or an attachment.';
-    end if;
-    if cardinality(check_message_request.attachment_ids) > 0 then
-        raise exception using
-            errcode = 'PT404',
-            message = 'An attachment does not exist, or you may not use it.';
-    end if;
-    if check_message_request.expires_in not between interval '1 second' and interval '366 days' then
-        raise exception using errcode = 'PT400', message = 'expires_in must be between 1 second and 366 days.';
+    -- what is passed on was checked when it was written, by the rules for whoever wrote it
+    if check_message_request.server -> 'forwards' is null then
+        perform parley.check_message_body(
+            v_type, check_message_request.content, check_message_request.metadata,
+            coalesce(cardinality(check_message_request.attachment_ids), 0), max_length
+        );
+        perform parley.check_attachments(
+            check_message_request.conversation_id, check_message_request.sender_id, v_type,
+            coalesce(check_message_request.attachment_ids, '{}')
+        );
+        if check_message_request.expires_in not between interval '1 second' and interval '366 days' then
+            raise exception using
+                errcode = 'PT400',
+                message = 'expires_in must be between 1 second and 366 days.';
+        end if;
     end if;
     if check_message_request.reply_to_id is not null and not exists (
         select from parley.message as m
         where m.id = check_message_request.reply_to_id
-            and m.conversation_id = check_message_request.conversation_id
+            and m.conversation_id is not distinct from check_message_request.conversation_id
             and m.seq >= check_message_request.history_from_seq
+            and m.deleted_at is null
+            and (m.expires_at is null or m.expires_at > now())
+            and not exists (
+                select from parley.message_hidden as h
+                where h.conversation_id = m.conversation_id
+                    and h.user_id = check_message_request.sender_id
+                    and h.seq = m.seq
+            )
     ) then
         raise exception using
             errcode = 'PT404',
             message = 'The message to reply to does not exist in this conversation.';
     end if;
-    if check_message_request.mentions is not null then
-        if cardinality(check_message_request.mentions) > 256 then
-            raise exception using errcode = 'PT400', message = 'At most 256 users can be mentioned.';
-        end if;
-        if exists (
-            select from unnest(check_message_request.mentions) as u (id)
-            where not exists (
-                select from parley.participant as p
-                where p.conversation_id = check_message_request.conversation_id
-                    and p.user_id = u.id
-                    and p.left_at is null
-            )
-        ) then
-            raise exception using
-                errcode = 'PT400',
-                message = 'Only participants of the conversation can be mentioned.';
-        end if;
-    end if;
 end;
 $$;
 comment on function parley.check_message_request(
-    uuid, text, text, bigint, uuid, uuid[], uuid[], jsonb, interval, bigint
+    uuid, uuid, text, text, bigint, uuid, uuid[], jsonb, interval, bigint, jsonb
 ) is 'Checks everything about a message that a plain short text does not need.';
 revoke all on function parley.check_message_request(
-    uuid, text, text, bigint, uuid, uuid[], uuid[], jsonb, interval, bigint
+    uuid, uuid, text, text, bigint, uuid, uuid[], jsonb, interval, bigint, jsonb
 ) from public;
 
 create or replace function parley.send_message(
@@ -138,7 +286,9 @@ create or replace function parley.send_message(
     attachment_ids uuid[] default null,
     mentions uuid[] default null,
     metadata jsonb default null,
-    expires_in interval default null
+    expires_in interval default null,
+    mentions_all boolean default false,
+    server jsonb default null
 )
 returns jsonb
 language plpgsql
@@ -152,6 +302,7 @@ declare
     v_sender record;
     v_metadata jsonb;
     v_mentions uuid[] := nullif(send_message.mentions, '{}');
+    v_attachment_ids uuid[] := nullif(send_message.attachment_ids, '{}');
     v_hash bytea;
     v_id uuid := parley.uuid_v7();
     v_conversation parley.conversation;
@@ -165,6 +316,7 @@ begin
         cp.type,
         cp.status,
         cp.who_can_send,
+        cp.message_ttl_seconds,
         a.suspended_at,
         a.deleted_at,
         a.tokens_valid_after,
@@ -192,7 +344,7 @@ begin
     end if;
 
     if send_message.metadata is not null then
-        v_metadata := parley.validate_metadata(send_message.metadata);
+        v_metadata := parley.validate_metadata(send_message.metadata, send_message.content, send_message.type);
     end if;
 
     -- 2. once and only once: a racing retry waits here for the first one to end, and a late one gets its message
@@ -201,7 +353,8 @@ begin
         v_hash := sha256(convert_to(
             row(
                 send_message.type, send_message.reply_to_id, v_mentions, v_metadata,
-                extract(epoch from send_message.expires_in), send_message.content
+                extract(epoch from send_message.expires_in), send_message.content, v_attachment_ids,
+                send_message.mentions_all, send_message.server
             )::text,
             'UTF8'
         ));
@@ -218,9 +371,9 @@ begin
     -- 3. the request itself
     if send_message.type = 'text'
         and send_message.reply_to_id is null
-        and send_message.attachment_ids is null
-        and v_mentions is null
+        and v_attachment_ids is null
         and send_message.expires_in is null
+        and send_message.server is null
     then
         -- looked at here first, because the call costs more than the look
         if send_message.content is null
@@ -231,9 +384,14 @@ begin
         end if;
     else
         perform parley.check_message_request(
-            send_message.conversation_id, send_message.content, send_message.type, v_sender.max_length,
-            send_message.reply_to_id, send_message.attachment_ids, v_mentions, v_metadata,
-            send_message.expires_in, v_sender.history_from_seq
+            send_message.conversation_id, v_user_id, send_message.content, send_message.type, v_sender.max_length,
+            send_message.reply_to_id, v_attachment_ids, v_metadata, send_message.expires_in,
+            v_sender.history_from_seq, send_message.server
+        );
+    end if;
+    if v_mentions is not null or send_message.mentions_all then
+        perform parley.check_mentions(
+            send_message.conversation_id, v_mentions, send_message.mentions_all, v_sender.type, v_sender.role
         );
     end if;
 
@@ -286,24 +444,35 @@ begin
     );
     insert into parley.message as m (
         id, conversation_id, seq, sender_id, reply_to_id, client_message_id, created_at, expires_at,
-        sender_role, type, content, metadata, mentions
+        sender_role, type, content, metadata, mentions, forward_count, has_attachments, mentions_all
     )
     values (
         v_id, v_conversation.id, v_conversation.last_seq, v_user_id, send_message.reply_to_id,
         send_message.client_message_id, v_conversation.last_activity_at,
-        v_conversation.last_activity_at + send_message.expires_in,
-        coalesce(v_sender.app_role, v_sender.role), send_message.type, send_message.content, v_metadata, v_mentions
+        v_conversation.last_activity_at
+        + coalesce(send_message.expires_in, v_sender.message_ttl_seconds * interval '1 second'),
+        coalesce(v_sender.app_role, v_sender.role), send_message.type, send_message.content, v_metadata, v_mentions,
+        (send_message.server ->> 'forward_count')::integer,
+        v_attachment_ids is not null, coalesce(send_message.mentions_all, false)
     )
     returning m.* into v_message;
+    if v_attachment_ids is not null then
+        perform parley.attach(v_message, v_attachment_ids, send_message.server);
+    end if;
     perform parley.ring();
     return parley.message_json(v_message, '[]');
 end;
 $$;
-comment on function parley.send_message(uuid, text, text, uuid, uuid, uuid[], uuid[], jsonb, interval) is
-'Sends a message as the caller and returns it. The same client_message_id again returns the first message; with other content PT409.';
-revoke all on function parley.send_message(uuid, text, text, uuid, uuid, uuid[], uuid[], jsonb, interval) from public;
-grant execute on function parley.send_message(uuid, text, text, uuid, uuid, uuid[], uuid[], jsonb, interval)
-to authenticated;
+comment on function parley.send_message(
+    uuid, text, text, uuid, uuid, uuid[], uuid[], jsonb, interval, boolean, jsonb
+) is
+'Sends a message as the caller and returns it. The same client_message_id again returns the first message; with other content PT409. server is for functions of this schema only: {type} allows a type users may not send, {forwards, forward_count} says what is passed on.';
+revoke all on function parley.send_message(
+    uuid, text, text, uuid, uuid, uuid[], uuid[], jsonb, interval, boolean, jsonb
+) from public;
+grant execute on function parley.send_message(
+    uuid, text, text, uuid, uuid, uuid[], uuid[], jsonb, interval, boolean, jsonb
+) to authenticated;
 
 create or replace function parley.repeated_message(
     conversation_id uuid, sender_id uuid, client_message_id uuid, request_hash bytea

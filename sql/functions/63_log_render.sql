@@ -19,7 +19,8 @@ set search_path = pg_catalog, pg_temp
 as $$
     select parley.message_json(
         row(
-            message_id, conversation_id, seq, null, null, null, null, null, deleted_at, null, null, 'text', null, null, null
+            message_id, conversation_id, seq, null, null, null, null, null, deleted_at, null, null, 'text', null, null, null,
+            null, null, false, false
         )::parley.message,
         '[]'
     )

@@ -123,11 +123,12 @@ begin
     -- Early word of what would fail; what counts is looked at again when it is sent.
     perform parley.require_writable(scheduled.conversation_id);
     perform parley.check_message_request(
-        scheduled.conversation_id, scheduled.content, scheduled.type,
+        scheduled.conversation_id, scheduled.sender_id, scheduled.content, scheduled.type,
         parley.limit_of(scheduled.sender_id, 'max_content_length'),
-        scheduled.reply_to_id, scheduled.attachment_ids, scheduled.mentions, scheduled.metadata,
-        scheduled.expires_in, v_participant.history_from_seq
+        scheduled.reply_to_id, nullif(scheduled.attachment_ids, '{}'), scheduled.metadata,
+        scheduled.expires_in, v_participant.history_from_seq, null
     );
+    perform parley.check_mentions(scheduled.conversation_id, scheduled.mentions, false, null, null);
 end;
 $$;
 comment on function parley.check_scheduled_message(parley.scheduled_message) is
@@ -172,7 +173,9 @@ begin
     v_new.updated_at := v_new.created_at;
     v_new.type := schedule_message.type;
     v_new.content := schedule_message.content;
-    v_new.metadata := parley.validate_metadata(schedule_message.metadata);
+    v_new.metadata := parley.validate_metadata(
+        schedule_message.metadata, schedule_message.content, schedule_message.type
+    );
     v_new.mentions := nullif(schedule_message.mentions, '{}');
     v_new.reply_to_id := schedule_message.reply_to_id;
     v_new.attachment_ids := nullif(schedule_message.attachment_ids, '{}');
@@ -331,7 +334,10 @@ begin
     end if;
     v_after.content := coalesce(update_scheduled_message.content, v_before.content);
     if update_scheduled_message.metadata is not null then
-        v_after.metadata := parley.validate_metadata(update_scheduled_message.metadata);
+        v_after.metadata := parley.validate_metadata(
+            update_scheduled_message.metadata,
+            coalesce(update_scheduled_message.content, v_before.content), v_before.type
+        );
     end if;
     if update_scheduled_message.send_at is not null
         or update_scheduled_message.send_at_local is not null

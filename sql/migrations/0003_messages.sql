@@ -7,6 +7,8 @@ create table parley.message_type (
     name text not null,
     client_may_send boolean not null,
     requires_content boolean not null,
+    requires_attachment boolean not null default false,
+    attachment_kinds text[],
     description text not null,
     constraint message_type_pkey primary key (name),
     constraint message_type_name_check check (name ~ '^[a-z][a-z0-9_]{0,31}$')
@@ -14,7 +16,10 @@ create table parley.message_type (
 comment on table parley.message_type is 'The message types of this deployment. New types are rows, not schema changes.';
 comment on column parley.message_type.name is 'As in message.type.';
 comment on column parley.message_type.client_may_send is 'False: only the server sends it.';
-comment on column parley.message_type.requires_content is 'True: content may not be empty.';
+comment on column parley.message_type.requires_content is 'True: content may not be empty, unless there is an attachment.';
+comment on column parley.message_type.requires_attachment is 'True: it must have an attachment.';
+comment on column parley.message_type.attachment_kinds
+is 'Kinds of attachments (attachment_kind.name) it may have. Null: any; empty: none.';
 comment on column parley.message_type.description is 'One sentence for people.';
 
 create table parley.message (
@@ -33,6 +38,11 @@ create table parley.message (
     content text,
     metadata jsonb,
     mentions uuid[],
+    pinned_at timestamptz,
+    -- null, unlike zero, costs a plain message nothing
+    forward_count integer,
+    has_attachments boolean not null default false,
+    mentions_all boolean not null default false,
     -- by id alone; the conversation stands in every key so that the tables can be distributed by it
     constraint message_pkey primary key (id, conversation_id),
     constraint message_deleted_has_no_content_check
@@ -40,6 +50,8 @@ create table parley.message (
 ) partition by range (id);
 -- few messages expire: unread counts look here for those that have
 create index message_expires_idx on parley.message (conversation_id, seq) where expires_at is not null;
+-- so do counts of unread mentions for those that mention somebody
+create index message_mentions_idx on parley.message (conversation_id, seq) where mentions is not null or mentions_all;
 -- what has expired and still says something, the longest since first
 create index message_expired_idx on parley.message (expires_at) where expires_at is not null and deleted_at is null;
 -- Each partition also gets a unique index on (conversation_id, seq) when it is made (ensure_partitions): the parent
@@ -61,6 +73,11 @@ comment on column parley.message.type is 'As in message_type.name.';
 comment on column parley.message.content is 'The text.';
 comment on column parley.message.metadata is 'Free JSON object of the client. Null: empty.';
 comment on column parley.message.mentions is 'Participants named in the message. Null: none.';
+comment on column parley.message.pinned_at is 'When it was pinned, if it is (message_pin).';
+comment on column parley.message.forward_count
+is 'How many times its text had been passed on when it got here: 1 for a copy of an original, 2 for a copy of that. Null: an original.';
+comment on column parley.message.has_attachments is 'True if parley.attachment has rows of it.';
+comment on column parley.message.mentions_all is 'True if everybody in the conversation is mentioned.';
 
 create table parley.message_key (
     conversation_id uuid not null,

@@ -56,12 +56,14 @@ insert into parley.tier_limit (tier_name, name, amount) values
 ('privileged', 'retention_days', 180),
 ('privileged_plus', 'retention_days', 365);
 
-insert into parley.message_type (name, client_may_send, requires_content, description) values
-('text', true, true, 'Plain text.'),
-('image', true, false, 'One or more pictures.'),
-('video', true, false, 'One or more videos.'),
-('media', true, false, 'Pictures and videos together.'),
-('voice', true, false, 'A voice message.'),
-('file', true, false, 'Documents.'),
-('location', true, false, 'A place; its coordinates are in the metadata.'),
-('system', false, true, 'Written by the server: member changes, settings, events of the host application.');
+insert into parley.message_type (
+    name, client_may_send, requires_content, requires_attachment, attachment_kinds, description
+) values
+('text', true, true, false, null, 'Plain text.'),
+('image', true, false, false, '{image}', 'One or more pictures.'),
+('video', true, false, false, '{video}', 'One or more videos.'),
+('media', true, false, false, '{image,video}', 'Pictures and videos together.'),
+('voice', true, false, true, '{voice}', 'A voice message.'),
+('file', true, false, false, null, 'Documents.'),
+('location', true, false, false, '{}', 'A place; its coordinates are in the metadata.'),
+('system', false, true, false, '{}', 'Written by the server: member changes, settings, events of the host application.');

@@ -82,7 +82,8 @@ select is(
         select m - '{id,created_at,deleted_at,conversation_id,sender_id,client_message_id}'::text[]
         from jsonb_array_elements(parley_api.get_conversation_messages(t.id('talk')) -> 'messages') m where m ->> 'seq' = '2'
     ),
-    '{"seq": 2, "sender_role": "member", "type": "text", "content": null, "metadata": {}, "mentions": [], "reply_to_id": null,
+    '{"seq": 2, "sender_role": "member", "type": "text", "content": null, "metadata": {}, "mentions": [], "mentions_all": false, "reply_to_id": null,
+      "reply_to": null, "forwarded": false, "forward_count": 0, "pinned_at": null,
       "attachments": [], "reactions": [], "status": "sent", "edited_at": null, "expires_at": null}',
     'without text, metadata, mentions or reactions'
 );

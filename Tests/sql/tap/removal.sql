@@ -17,6 +17,7 @@ insert into t.call (name, statement, code) values
 ('delete_message', $$select parley_api.delete_message(t.id('dans'), true)$$, 'PT404'),
 ('add_reaction', $$select parley_api.add_reaction(t.id('anns'), '👍')$$, 'PT404'),
 ('remove_reaction', $$select parley_api.remove_reaction(t.id('anns'), '🎉')$$, 'PT404'),
+('declare_attachment', $$select parley_api.declare_attachment(t.id('us'), 'image', 'a.png', 'image/png', 1)$$, 'PT403'),
 ('add_participants', $$select parley_api.add_participants(t.id('us'), array[t.id('dan')])$$, 'PT403'),
 ('remove_participant', $$select parley_api.remove_participant(t.id('us'), t.id('bob'))$$, 'PT403'),
 ('leave_conversation', $$select parley_api.leave_conversation(t.id('us'))$$, 'PT403'),

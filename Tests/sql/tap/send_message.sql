@@ -48,18 +48,18 @@ select t.refused('PT400', $$select parley_api.send_message(t.id('talk'), 'x', 't
 select t.refused('PT400', $$select parley_api.send_message(t.id('talk'), 'x', null)$$, 'no type');
 select t.refused('PT400', $$select parley_api.send_message(t.id('talk'), 'x', 'system')$$, 'and what only the server sends');
 select matches(
-    t.failure($$select parley_api.send_message(t.id('talk'), 'x', 'system')$$) ->> 'hint', '^Types: file, image, .*voice\.$',
+    t.failure($$select parley_api.send_message(t.id('talk'), 'x', 'system')$$) ->> 'hint', '^Types: encrypted, file, image, .*voice\.$',
     'with a list of what can be sent'
 );
 select t.refused('PT400', $$select parley_api.send_message(t.id('talk'), type => 'location')$$, 'a type without text needs something else');
 select t.refused('PT400', $$select parley_api.send_message(t.id('talk'), type => 'location', metadata => '{}')$$, 'that is not empty');
 select t.refused('PT400', $$select parley_api.send_message(t.id('talk'), '', 'location', metadata => '{"lat": 1}')$$, 'text that is given is not empty');
 select is(
-    parley_api.send_message(t.id('talk'), type => 'location', metadata => '{"lat": 52.5, "lon": 13.4}') -> 'metadata',
-    '{"lat": 52.5, "lon": 13.4}', 'a place is sent without text'
+    parley_api.send_message(t.id('talk'), type => 'location', metadata => '{"latitude": 52.5, "longitude": 13.4}') -> 'metadata',
+    '{"latitude": 52.5, "longitude": 13.4}', 'a place is sent without text'
 );
 select t.host();
-insert into parley.message_type values ('dance', true, false, 'A dance.');
+insert into parley.message_type (name, client_may_send, requires_content, description) values ('dance', true, false, 'A dance.');
 select t.act('bob');
 select is(
     parley_api.send_message(t.id('talk'), type => 'dance', metadata => '{"steps": 3}') ->> 'type', 'dance', 'a new type is a row'
@@ -142,6 +142,7 @@ select is(
         'conversation_id', t.id('talk'), 'seq', :seq + 1, 'sender_id', t.id('bob'), 'sender_role', 'admin', 'type', 'text',
         'content', 'the text', 'metadata', '{"a": [1]}'::jsonb, 'mentions', '[]'::jsonb, 'reply_to_id', null,
         'client_message_id', t.id('none'), 'attachments', '[]'::jsonb, 'reactions', '[]'::jsonb, 'status', 'sent',
+        'mentions_all', false, 'reply_to', null, 'forwarded', false, 'forward_count', 0, 'pinned_at', null,
         'edited_at', null, 'deleted_at', null, 'expires_at', null
     ),
     'a message is returned as it is for everybody'

@@ -40,7 +40,7 @@ select t.last_event_seq('talk') as event_seq \gset
 select is(
     parley_api.send_system_message(t.id('talk'), 'Welcome', '{"a": 1}') - '{id,conversation_id,created_at}'::text[],
     '{"seq": 1, "sender_id": null, "sender_role": null, "type": "system", "content": "Welcome", "metadata": {"a": 1}, "mentions": [],
-      "reply_to_id": null, "client_message_id": null, "attachments": [], "reactions": [], "status": "sent", "edited_at": null,
+      "reply_to_id": null, "reply_to": null, "mentions_all": false, "forwarded": false, "forward_count": 0, "pinned_at": null, "client_message_id": null, "attachments": [], "reactions": [], "status": "sent", "edited_at": null,
       "deleted_at": null, "expires_at": null}',
     'the service role writes one, from nobody'
 );

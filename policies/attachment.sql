@@ -1,0 +1,42 @@
+-- Attachments: for whoever may see their message, by the rule of parley.message, which is repeated here on the columns
+-- that came with the message; and one that is not part of a message yet, for who declared it.
+
+drop policy if exists attachment_select_mine on parley.attachment;
+create policy attachment_select_mine on parley.attachment
+for select to authenticated
+using (
+    conversation_id = any(array(select parley.my_conversation_ids()))
+    and state <> 'removed'
+    and scan_state <> 'infected'
+    and (
+        (message_id is null and owner_id = (select parley.current_user_id()))
+        or (
+            message_id >= (select parley.my_message_floor())
+            and message_seq >= coalesce(((select parley.my_history_floors()) ->> conversation_id::text)::bigint, 1)
+            and (expires_at is null or expires_at > now())
+            and not exists (
+                select from parley.message_hidden as h
+                where
+                    h.conversation_id = attachment.conversation_id
+                    and h.user_id = (select parley.current_user_id())
+                    and h.seq = attachment.message_seq
+            )
+        )
+    )
+);
+comment on policy attachment_select_mine on parley.attachment
+is 'Who may see a message sees its attachments, unless they are infected.';
+
+drop policy if exists attachment_select_service on parley.attachment;
+create policy attachment_select_service on parley.attachment
+for select to service_role
+using (true);
+comment on policy attachment_select_service on parley.attachment
+is 'The service role sees all, also where it has no BYPASSRLS.';
+
+revoke all on table parley.attachment from public;
+grant select (
+    id, conversation_id, message_id, message_seq, position, owner_id, kind, state, scan_state, file_name, content_type,
+    byte_size, width, height, duration_ms, waveform, variants, url, metadata, failure, declared_at, uploaded_at,
+    attached_at, expires_at
+) on table parley.attachment to authenticated, service_role;
