@@ -36,3 +36,6 @@ revoke all on table parley.message_forward from public;
 revoke all on table parley.attachment_kind from public;
 revoke all on table parley.media_type from public;
 revoke all on table parley.stored_object from public;
+revoke all on table parley.call from public;
+revoke all on table parley.call_participant from public;
+revoke all on table parley.call_signal from public;

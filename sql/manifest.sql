@@ -54,6 +54,11 @@
 \set sha256 '24f521782f75303bf9603bd6b4473d5fc7e5cc8b49ed0e46dc2be815e1332aba'
 \set breaking false
 \ir apply.sql
+\set version 14
+\set name '0014_calls'
+\set sha256 '8d5e791083d51623f3a82d540d5aae0af99de464c1dbe62dcde5272d1d17d65b'
+\set breaking false
+\ir apply.sql
 \set version 15
 \set name '0015_audit'
 \set sha256 '890f320b976392c5bf61b7db0a64ee49874514b2bc615bc71d69a58ad600bd4e'
@@ -102,10 +107,14 @@
 \ir functions/75_polls.sql
 \ir functions/76_expiry.sql
 \ir functions/80_audit.sql
+\ir functions/80_calls.sql
+\ir functions/81_call_signals.sql
 \ir functions/81_time_travel.sql
+\ir functions/82_turn.sql
 \ir api/accounts.sql
 \ir api/attachments.sql
 \ir api/audit.sql
+\ir api/calls.sql
 \ir api/conversations.sql
 \ir api/log.sql
 \ir api/messages.sql

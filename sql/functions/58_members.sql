@@ -206,6 +206,7 @@ as $$
 declare
     v_event_seq bigint;
 begin
+    perform parley.end_call_part(participant.conversation_id, participant.user_id, actor_id);
     perform parley.post_system_message(
         participant.conversation_id,
         notice,

@@ -123,6 +123,7 @@ begin
                 when p.user_id is null or e.conversation_id is null or e.kind not like 'participant:%' then '{}'
                 else jsonb_build_object('participant', parley.participant_json(p))
             end
+            || case when e.kind like 'call:%' then parley.call_event_json(e) else '{}' end
             || coalesce(e.data, '{}')
         )::text
     from parley.event as e

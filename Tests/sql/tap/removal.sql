@@ -24,7 +24,9 @@ insert into t.call (name, statement, code) values
 ('update_conversation', $$select parley_api.update_conversation(t.id('us'), title => 'mine')$$, 'PT403'),
 ('delete_conversation', $$select parley_api.delete_conversation(t.id('us'))$$, 'PT403'),
 ('update_participant_settings', $$select parley_api.update_participant_settings(t.id('us'), pin => true)$$, 'PT403'),
-('conversation_as_of', $$select parley_api.conversation_as_of(t.id('us'), 1, 'a reason')$$, 'PT403');
+('conversation_as_of', $$select parley_api.conversation_as_of(t.id('us'), 1, 'a reason')$$, 'PT403'),
+('start_call', $$select parley_api.start_call(t.id('us'), 'voice', 'd1')$$, 'PT403'),
+('get_calls', $$select parley_api.get_calls(t.id('us'))$$, 'PT403');
 
 select plan((18 + 2 * count(*))::integer) from t.call;
 
