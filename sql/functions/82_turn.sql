@@ -1,7 +1,8 @@
 -- Credentials for TURN servers, by the convention of the TURN REST API (draft-uberti-behave-turn-rest), as coturn
--- checks them with use-auth-secret: the user name is <expiry>:<user>, the password base64(HMAC-SHA1(secret, user name)).
--- Made in the database, so that the gateway, PostgREST and plain SQL give the same. Core PostgreSQL has no SHA-1; the
--- few blocks of a password take a millisecond here, and nothing but TURN needs it.
+-- checks them with use-auth-secret: the user name is <expiry>:<user>, the password is
+-- base64(HMAC-SHA1(secret, user name)). Made in the database, so that the gateway, PostgREST and plain SQL give the
+-- same. Core PostgreSQL has no SHA-1; the few blocks of a password take a millisecond here, and nothing but TURN needs
+-- it.
 
 create or replace function parley.sha1(data bytea)
 returns bytea
