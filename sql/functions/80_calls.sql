@@ -639,7 +639,9 @@ begin
     -- The same two may be calling each other in two conversations: one of them at a time looks.
     v_call := parley.call_of_the_other(start_call.conversation_id, v_user_id);
     if v_call.id is not null then
-        return parley.call_json(parley.join_call(parley.lock_call(v_call.id, v_user_id), v_user_id, start_call.device_id));
+        return parley.call_json(
+            parley.join_call(parley.lock_call(v_call.id, v_user_id), v_user_id, start_call.device_id)
+        );
     end if;
 
     perform parley.lock_conversation(start_call.conversation_id);
