@@ -39,3 +39,5 @@ revoke all on table parley.stored_object from public;
 revoke all on table parley.call from public;
 revoke all on table parley.call_participant from public;
 revoke all on table parley.call_signal from public;
+revoke all on table parley.search_block from public;
+revoke all on table parley.search_state from public;

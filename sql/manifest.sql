@@ -54,6 +54,11 @@
 \set sha256 '24f521782f75303bf9603bd6b4473d5fc7e5cc8b49ed0e46dc2be815e1332aba'
 \set breaking false
 \ir apply.sql
+\set version 13
+\set name '0013_search'
+\set sha256 'f70aca08d65f721e91a9659314568e8402bbc282ae97a7cb71be64d6862292e2'
+\set breaking false
+\ir apply.sql
 \set version 14
 \set name '0014_calls'
 \set sha256 '8d5e791083d51623f3a82d540d5aae0af99de464c1dbe62dcde5272d1d17d65b'
@@ -110,7 +115,10 @@
 \ir functions/80_calls.sql
 \ir functions/81_call_signals.sql
 \ir functions/81_time_travel.sql
+\ir functions/82_search_index.sql
 \ir functions/82_turn.sql
+\ir functions/83_search_job.sql
+\ir functions/84_search.sql
 \ir api/accounts.sql
 \ir api/attachments.sql
 \ir api/audit.sql
@@ -121,6 +129,7 @@
 \ir api/polls.sql
 \ir api/read_state.sql
 \ir api/scheduled_messages.sql
+\ir api/search.sql
 \ir api/views.sql
 \ir ../policies/attachment.sql
 \ir ../policies/conversation.sql

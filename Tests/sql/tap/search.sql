@@ -1,0 +1,256 @@
+-- Searching messages: what is found, by whom, in which order, and what of it is shown.
+begin;
+select plan(76);
+\ir ../people.psql
+update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
+
+-- brings the index up to date with what is committed; what this transaction wrote it leaves for later, as the log does
+create function t.index() returns bigint language plpgsql security definer as $$
+declare
+    v_rounds bigint := 0;
+begin
+    -- the events are this transaction's own: as if they had been committed before
+    update parley.event set xid = '3' where xid = pg_current_xact_id();
+    while parley.index_messages() loop
+        v_rounds := v_rounds + 1;
+    end loop;
+    return v_rounds;
+end
+$$;
+
+-- What a search finds: the texts, best first.
+create function t.found(
+    query text, conversation text default null, sender text default null, types text[] default null, size integer default 20
+) returns text language sql as $$
+    select string_agg(r -> 'message' ->> 'content', ' | ' order by n)
+    from jsonb_array_elements(
+        parley_api.search_messages(
+            $1, case when $2 is not null then t.id($2) end, case when $3 is not null then t.id($3) end, $4, page_size => $5
+        ) -> 'results'
+    ) with ordinality as x (r, n)
+$$;
+
+create function t.marked(query text) returns text language sql as $$
+    select string_agg(
+        (
+            select string_agg(case when (h -> 'match')::boolean then '[' || (h ->> 'text') || ']' else h ->> 'text' end, '' order by k)
+            from jsonb_array_elements(r -> 'highlight') with ordinality as y (h, k)
+        ),
+        ' | ' order by n
+    )
+    from jsonb_array_elements(parley_api.search_messages($1) -> 'results') with ordinality as x (r, n)
+$$;
+
+-- All pages, one result each: how many, and how many different.
+create function t.paged(query text, size integer) returns bigint[] language plpgsql as $$
+declare
+    v_cursor text;
+    v_page jsonb;
+    v_ids text[] := '{}';
+begin
+    for i in 1..1000 loop
+        v_page := parley_api.search_messages($1, cursor => v_cursor, page_size => $2);
+        v_ids := v_ids || array(select r -> 'message' ->> 'id' from jsonb_array_elements(v_page -> 'results') r);
+        v_cursor := v_page ->> 'next_cursor';
+        exit when v_cursor is null;
+    end loop;
+    return array[cardinality(v_ids), (select count(distinct i) from unnest(v_ids) i)];
+end
+$$;
+
+create function t.tail_is_empty() returns boolean language sql security definer as $$
+    select parley.read_log_ids(c.snapshot, c.max_id, 1, 0) = '{}' from parley.consumer c where c.name = 'search'
+$$;
+
+select t.act('ann');
+select t.keep('talk', parley_api.start_conversation(array[t.id('bob'), t.id('cid')], 'group', 'talk') ->> 'id');
+select t.keep('other', parley_api.start_conversation(array[t.id('bob')], 'group', 'other') ->> 'id');
+select t.keep('secret', parley_api.start_conversation(array[t.id('dan')], 'group', 'secret') ->> 'id');
+select t.keep('fox', t.send('talk', 'The quick brown fox jumps over the lazy dog')::text);
+select t.keep('dog', t.send('talk', 'A dog barks')::text);
+select t.keep('cat', t.send('other', 'The cat and the dog sleep')::text);
+select t.send('secret', 'No dog may know this') is not null as sent \gset
+select t.send('talk', '我们今天去吃饭') is not null as sent \gset
+select t.send('talk', '東京都に住んでいます') is not null as sent \gset
+select t.send('talk', 'วันนี้อากาศดีมาก') is not null as sent \gset
+select t.send('talk', 'iPhoneの充電器 and more') is not null as sent \gset
+select t.send('talk', 'ＦＵＬＬ width') is not null as sent \gset
+
+-- refused
+select t.act('eve');
+select t.refused('PT403', $$select parley_api.search_messages('dog', t.id('talk'))$$, 'a stranger searches no conversation');
+select is(
+    t.failure($$select parley_api.search_messages('dog', t.id('talk'))$$), t.failure($$select parley_api.search_messages('dog', t.id('none'))$$),
+    'as if there were none'
+);
+select is(t.found('dog'), null, 'and finds nothing');
+select t.act('bob');
+select t.refused('PT400', $$select parley_api.search_messages(null)$$, 'a query is needed');
+select t.refused('PT400', $$select parley_api.search_messages(E' \t')$$, 'with something in it');
+select t.refused('PT400', $$select parley_api.search_messages(repeat('q', 201))$$, 'of at most 200 characters');
+select t.refused('PT400', $$select parley_api.search_messages('-dog')$$, 'that looks for something');
+select t.refused('PT400', $$select parley_api.search_messages('dog', page_size => 0)$$, 'a page of nothing is refused');
+select t.refused('PT400', $$select parley_api.search_messages('dog', page_size => 201)$$, 'and one of more than 200');
+select t.refused('PT400', $$select parley_api.search_messages('dog', types => array_fill('text'::text, array[51]))$$, 'and more than fifty types');
+select t.refused('PT400', $$select parley_api.search_messages('dog', cursor => 'x')$$, 'a made-up cursor');
+select t.refused('PT400', $$select parley_api.search_messages('dog', cursor => '')$$, 'an empty one');
+select t.refused('PT400', $$select parley_api.search_messages('dog', cursor => encode('[1, 2, 3, 4, 5]', 'base64'))$$, 'one of the wrong things');
+select t.refused(
+    'PT400', $$select parley_api.search_messages('dog', cursor => encode(format('["%1$s", "%1$s", "%1$s", null, null]', t.id('ann'))::bytea, 'base64'))$$,
+    'or half a one'
+);
+
+-- before anything is indexed
+select t.host();
+select is(t.look('select count(*) from parley.search_block'), '0', 'nothing is indexed by a send');
+update parley.event set xid = '3' where xid = pg_current_xact_id();
+select t.act('bob');
+select is(t.found('dog'), 'A dog barks | The cat and the dog sleep | The quick brown fox jumps over the lazy dog',
+    'what is not yet indexed is found all the same, the shortest first');
+select is(t.found('饭'), '我们今天去吃饭', 'of every kind');
+select t.host();
+select cmp_ok(t.index(), '>=', 0::bigint, 'the job indexes it');
+select ok(t.tail_is_empty(), 'and has then seen the whole log');
+select is(t.look('select array_agg(block) from parley.search_block'), '{0,0,0}', 'a block of each conversation');
+select t.act('bob');
+select is(t.found('dog'), 'A dog barks | The cat and the dog sleep | The quick brown fox jumps over the lazy dog', 'which changes no answer');
+
+-- syntax
+select is(t.found('DOG lazy'), 'The quick brown fox jumps over the lazy dog', 'all words must be there, in any case');
+select is(t.found('"brown fox"'), 'The quick brown fox jumps over the lazy dog', 'a phrase');
+select is(t.found('"fox brown"'), null, 'in its order');
+select is(t.found('barks or cat'), 'A dog barks | The cat and the dog sleep', 'one or the other');
+select is(t.found('dog -fox -barks'), 'The cat and the dog sleep', 'but not those');
+select is(t.found('dog "quick brown" or sleep'), 'The quick brown fox jumps over the lazy dog | The cat and the dog sleep', 'together');
+select is(t.found('do'), null, 'a word is a whole word');
+select is(t.found('zebra'), null, 'what nobody wrote is not found');
+select is(t.found($$'; drop table parley.message; -- <b> & | ! ( ) : * \ %$$), null, 'whatever the characters');
+
+-- scripts without spaces
+select is(t.found('今天'), '我们今天去吃饭', 'Chinese is found by any part');
+select is(t.found('天去吃'), '我们今天去吃饭', 'across words');
+select is(t.found('天今'), null, 'in its order');
+select is(t.found('今去'), null, 'not by characters that stand apart');
+select is(t.found('京都'), '東京都に住んでいます', 'Japanese, too');
+select is(t.found('住んで'), '東京都に住んでいます', 'with kana');
+select is(t.found('อากาศ'), 'วันนี้อากาศดีมาก', 'and Thai');
+select is(t.found('充電 iphone'), 'iPhoneの充電器 and more', 'next to Latin letters, which are a word');
+select is(t.found('iphoneの充電'), 'iPhoneの充電器 and more', 'or written as one');
+select is(t.found('今天 or 充電'), '我们今天去吃饭 | iPhoneの充電器 and more', 'one or the other, as with words');
+select is(t.found('饭 -今天'), null, 'and not those');
+select is(t.found('full'), 'ＦＵＬＬ width', 'wide letters are letters');
+
+-- restricted
+select is(t.found('dog', 'other'), 'The cat and the dog sleep', 'inside one conversation');
+select t.act('cid');
+select is(t.found('dog'), 'A dog barks | The quick brown fox jumps over the lazy dog', 'a user finds what is in their own conversations');
+select t.send('talk', 'my dog') is not null as sent \gset
+select is(t.found('dog', sender => 'cid'), 'my dog', 'what one has just sent is found at once');
+select t.host();
+select t.index() is not null as indexed \gset
+select t.act('cid');
+select is(t.found('dog', sender => 'cid'), 'my dog', 'by sender');
+select is(t.found('dog', sender => 'ann', types => '{image}'), null, 'and by type');
+select is(t.found('dog', sender => 'ann', types => '{image,text}', size => 1), 'A dog barks', 'as many as asked for');
+
+-- what one may see
+select t.act('bob');
+select parley_api.delete_message(t.id('dog')) is null as hidden \gset
+select is(t.found('barks'), null, 'not what one has hidden');
+select t.act('cid');
+select is(t.found('barks'), 'A dog barks', 'others still find it');
+select t.act('ann');
+select parley_api.edit_message(t.id('cat'), 'The bird sings') is null as edited \gset
+select t.host();
+update parley.event set xid = '3' where xid = pg_current_xact_id();
+select t.act('bob');
+select is(t.found('bird'), 'The bird sings', 'what was edited is found by what it says now');
+select is(t.found('cat'), null, 'and not by what it said');
+select t.host();
+select t.index() is not null as indexed \gset
+select t.act('bob');
+select is(t.found('bird'), 'The bird sings', 'the index follows');
+select is(t.look(format('select terms @@ %L from parley.search_block where conversation_id = %L', 'cat', t.id('other'))), 'false', 'and forgets');
+select t.act('ann');
+select parley_api.delete_message(t.id('cat'), true) is null as deleted \gset
+select is(t.found('bird'), null, 'what was deleted for everyone is not found');
+select t.host();
+select t.index() is not null as indexed \gset
+select is(t.look(format('select terms @@ %L from parley.search_block where conversation_id = %L', 'bird', t.id('other'))), 'false', 'nor kept by the index');
+update parley.message set expires_at = now() where id = t.id('fox');
+select t.act('bob');
+select is(t.found('fox'), null, 'nor what has expired');
+select t.act('ann');
+select parley_api.add_participants(t.id('secret'), array[t.id('bob')]) is null as added \gset
+select t.act('bob');
+select is(t.found('know'), null, 'nor what was said before one came');
+select t.act('ann');
+select parley_api.remove_participant(t.id('talk'), t.id('cid')) is null as removed \gset
+select t.act('cid');
+select is(t.found('dog'), null, 'nor anything of where one is no longer');
+
+-- highlight
+select t.act('ann');
+select t.send('other', 'Say <script>alert("yak")</script> and <b>yak</b>' || chr(57344) || 'fake' || chr(57345)) is not null as sent \gset
+select t.host();
+select t.index() is not null as indexed \gset
+select t.act('bob');
+select is(t.marked('今天'), '我们[今天]去吃饭', 'what was found is marked');
+select matches(t.marked('yak'), '\[yak\]', 'in data, so that text is never markup');
+select unalike(t.marked('yak'), '%[fake]%', 'and cannot pass for a mark');
+select is(t.marked('width'), 'ＦＵＬＬ [width]', 'with the text around it');
+
+-- pages, and the order
+select t.act('ann');
+select t.keep('many', parley_api.start_conversation(array[t.id('bob')], 'group', 'many') ->> 'id');
+select count(t.send('many', 'gnu ' || repeat('filler ', n % 5) || n)) as sent from generate_series(1, 150) n \gset
+select t.host();
+select t.index() is not null as indexed \gset
+select t.act('bob');
+select is(t.paged('gnu', 7), '{150,150}', 'pages lose none and repeat none');
+select is(t.paged('gnu', 1), '{150,150}', 'of one');
+select is(t.paged('gnu', 200), '{150,150}', 'or of all');
+select t.act('bob');
+select parley_api.search_messages('gnu', page_size => 5) ->> 'next_cursor' as cursor \gset
+select t.act('ann');
+select t.send('many', 'gnu meanwhile') is not null as sent \gset
+select t.host();
+select t.index() is not null as indexed \gset
+select t.act('bob');
+select is(
+    (select jsonb_array_length(p -> 'results') || ' ' || (p::text like '%meanwhile%')::text
+     from parley_api.search_messages('gnu', cursor => :'cursor', page_size => 200) p),
+    '145 false', 'what is sent meanwhile comes in between no pages'
+);
+select t.host();
+update parley.message set created_at = created_at - interval '90 days' where conversation_id = t.id('other') and content like 'Say%';
+update parley.message set content = 'yak' where conversation_id = t.id('many') and seq = 150;
+select parley.index_block(t.id('many'), 4, 'simple') is null as done \gset
+select t.act('bob');
+select matches(t.found('yak'), '^yak \| Say', 'of equal matches the recent one comes first');
+
+-- language
+select t.host();
+select t.refused('PT400', $$select parley.set_search_language('klingon')$$, 'a language must be known to the server');
+select parley.set_search_language('english') is null as set \gset
+select t.act('bob');
+select is(t.found('fillers', size => 1) is not null, true, 'another language is in use at once');
+select t.host();
+select t.index() is not null as indexed \gset
+select is(t.look('select string_agg(distinct language, $$,$$) from parley.search_block'), 'english', 'the job rebuilds the index');
+select is(t.look('select rebuild_after is null and language = $$english$$ from parley.search_state'), 'true', 'to the end');
+select t.act('bob');
+select is(t.found('fillers', size => 1) is not null, true, 'which then finds other forms of a word');
+select is(parley_api.search_messages('the') -> 'results', '[]', 'and nothing by words that the language leaves out');
+
+-- the limit
+select t.host();
+update parley.tier_limit set amount = 10, burst = 10 where name = 'searches_per_minute';
+delete from parley.rate_bucket where name = 'searches_per_minute';
+select t.act('bob');
+select count(parley_api.search_messages('dog')) as searched from generate_series(1, 10) \gset
+select t.refused('PT429', $$select parley_api.search_messages('dog')$$, 'ten searches a minute');
+select matches(t.failure($$select parley_api.search_messages('dog')$$) ->> 'detail', '^Retry-After: [1-9]', 'and when the next is free');
+
+select * from finish();
+rollback;
