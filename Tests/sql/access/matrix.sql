@@ -1,0 +1,209 @@
+-- The access matrix: everything in parley_api, tried by everybody on every kind of row, does exactly what matrix.tsv
+-- says; and nothing of schema parley can be reached at all. A function or view without a line there fails, as does a
+-- line without a function.
+--
+-- A line of matrix.tsv is a call, what it is tried on, what the answer must contain to count as an answer, and the
+-- outcome for each actor (see world.psql):
+--     ok                 it does what it is asked to; if the line says what the answer contains, it contains that
+--     empty              an answer without that
+--     true, false        the answer of a function that returns a boolean
+--     0, 1, 2...         rows of a view
+--     42501, PT404...    refused with this SQLSTATE
+-- After a change, Tests/sql/access/record.sh writes the file as things are; read the difference before you commit it.
+begin;
+select no_plan();
+\ir world.psql
+
+create table t.line (n integer primary key generated always as identity, line text);
+\copy t.line (line) from 'Tests/sql/access/matrix.tsv' with (format csv, delimiter E'\x01', quote E'\x02')
+create table t.try as
+select n, c[1] as call, c[2] as what, c[3] as shows, substring(c[1] from '^\w+') as object, c[4:] as outcomes
+from (select n, string_to_array(line, E'\t') as c from t.line where line ~ '\S' and line !~ '^#') l;
+delete from t.try where call = 'call';
+grant select on t.try to public;
+
+create function t.fill(call text) returns text language plpgsql stable security definer as $$
+declare
+    v_call text := call;
+    v_name text;
+begin
+    for v_name in select distinct m[1] from regexp_matches(call, '\{(\w+)\}', 'g') m loop
+        v_call := replace(v_call, '{' || v_name || '}', quote_literal(t.id(v_name)) || '::uuid');
+    end loop;
+    return v_call;
+end
+$$;
+
+-- What comes of a call by this actor. It is undone whatever it is, so that every call meets the same world.
+create function t.outcome(actor text, call text, shows text) returns text language plpgsql as $$
+declare
+    v_view boolean := call !~ '^\w+\(';
+    v_call text := t.fill(call);
+    v_rows text;
+    v_answer text;
+    v_type text;
+begin
+    begin
+        perform t.become(actor);
+        if v_view then
+            execute 'select count(*) from (select * from parley_api.' || v_call || ') x' into v_rows;
+        else
+            execute format('select string_agg(x::text, %L), min(pg_typeof(x)::text) from parley_api.%s as x', ' ', v_call)
+            into v_answer, v_type;
+            v_rows := case
+                when v_type = 'boolean' then v_answer
+                when strpos(coalesce(v_answer, ''), shows) > 0 or shows = '' then 'ok'
+                else 'empty'
+            end;
+        end if;
+        raise sqlstate 'ZZ000' using message = v_rows;
+    exception
+        when sqlstate 'ZZ000' then
+            return sqlerrm;
+        when others then
+            return sqlstate;
+    end;
+end
+$$;
+
+create table t.found as
+select x.n, array(select t.outcome(a.name, x.call, x.shows) from t.actor a order by a.place) as outcomes from t.try x;
+reset role;
+
+\if :{?record}
+    \pset format unaligned
+    \pset tuples_only on
+    select case
+        when f.n is null then l.line
+        else concat_ws(E'\t', x.call, x.what, x.shows, array_to_string(f.outcomes, E'\t'))
+    end
+    from t.line l
+    left join t.try x using (n)
+    left join t.found f using (n)
+    order by l.n;
+    rollback;
+    \q
+\endif
+
+select is(string_to_array(line, E'\t'), array['call', 'on', 'answers'] || array(select name from t.actor order by place), 'the head of the matrix names the actors')
+from t.line where line ~ '^call\t';
+select is_empty(
+    $$select x.call, o from t.try x, unnest(x.outcomes) o where o !~ '^(ok|empty|true|false|\d{1,2}|42501|PT4\d\d)$'$$,
+    'every outcome is an answer or a refusal, and no accident'
+);
+
+-- one line at least for each, and each thing tried on every kind of row there is for it
+create view t.object as
+select p.proname::text as name, p.oid, 'execute' as privilege, coalesce(p.proargnames, '{}') as arguments
+from pg_proc p where p.pronamespace = 'parley_api'::regnamespace
+union all
+select c.relname, c.oid, 'select', '{}'
+from pg_class c where c.relnamespace = 'parley_api'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f');
+create view t.untried as select o.name from t.object o where o.name not in (select x.object from t.try x);
+create view t.unknown as select x.object from t.try x where x.object not in (select o.name from t.object o);
+create view t.kind as
+select o.name, k.kind
+from t.object o
+cross join lateral unnest(case
+    when o.arguments && '{conversation_id}' then '{group,direct,announcement,archived,locked,request}'::text[]
+    when o.arguments && '{message_id}' then '{text,others,early,deleted,expired,hidden,archived_text,theirs_text}'
+end) as k (kind)
+except
+select x.object, m[1]
+from t.try x cross join lateral regexp_matches(x.call, '\{(\w+)\}', 'g') m;
+
+savepoint example;
+create function parley_api.bad_example(conversation_id uuid) returns integer language sql as 'select 1';
+create view parley_api.worse_example as select 1;
+insert into t.try (call, object) values ('gone_example()', 'gone_example');
+select count(*) as found from t.untried \gset untried_
+select count(*) as found from t.unknown \gset unknown_
+select count(*) as found from t.kind where name = 'bad_example' \gset kind_
+rollback to example;
+select is(:untried_found, 2, 'a function or view that is not in the matrix is found');
+select is_empty('select * from t.untried', 'everything in parley_api is in the matrix');
+select is(:unknown_found, 1, 'a line without a function is found');
+select is_empty('select * from t.unknown', 'everything in the matrix is in parley_api');
+select is(:kind_found, 6, 'a kind of conversation on which a function is not tried is found');
+select is_empty('select * from t.kind', 'every function is tried on every kind of conversation or message');
+select is_empty('select name from t.object group by name having count(*) > 1', 'no name stands for two things');
+
+-- the matrix itself
+select ok(
+    f.outcomes = x.outcomes,
+    format('%s%s', x.object, coalesce(' on ' || nullif(x.what, ''), ''))
+) || coalesce(
+    (
+        select E'\n' || string_agg(diag(format('%s: %s by %s is %s, not %s', x.n, x.call, a.name, f.outcomes[a.place], x.outcomes[a.place])), E'\n')
+        from t.actor a
+        where f.outcomes[a.place] is distinct from x.outcomes[a.place]
+    ),
+    ''
+)
+from t.try x inner join t.found f using (n) order by x.n;
+
+-- what is granted is what the matrix says: a role may execute what some actor of it is not refused, and nothing else
+select set_eq(
+    $$select o.name, r.role from t.object o, (select distinct role from t.actor) r
+      where case o.privilege when 'execute' then has_function_privilege(r.role, o.oid, 'execute') else has_table_privilege(r.role, o.oid, 'select') end$$,
+    $$select distinct x.object, a.role from t.try x, t.actor a where x.outcomes[a.place] <> '42501'$$,
+    'roles are granted what the matrix lets them do'
+);
+select is_empty(
+    $$select o.name from t.object o
+      where case o.privilege when 'execute' then has_function_privilege('anon', o.oid, 'execute') else has_table_privilege('anon', o.oid, 'select') end$$,
+    'and anonymous callers nothing'
+);
+
+-- schema parley, by real attempts: every table, view and sequence is read and written, every function is called
+create table t.private (name text, statement text);
+insert into t.private
+select c.oid::regclass, format(s.statement, c.oid::regclass, a.attname)
+from pg_class c
+left join pg_attribute a on a.attrelid = c.oid and a.attnum = 1
+cross join lateral unnest(case
+    when c.relkind = 'S' then array['select last_value from %1$s', 'select nextval(%1$L)', 'select setval(%1$L, 1)']
+    else array[
+        'select from %1$s limit 1', 'select %2$I from %1$s limit 1', 'insert into %1$s (%2$I) values (null)',
+        'update %1$s set %2$I = null', 'delete from %1$s', 'truncate %1$s', 'lock %1$s'
+    ]
+end) as s (statement)
+where c.relnamespace = 'parley'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'S', 'f');
+insert into t.private
+select
+    p.oid::regprocedure,
+    format(
+        case p.prokind when 'p' then 'call' else 'select' end || ' parley.%I(%s)', p.proname,
+        (select string_agg(format('null::%s', format_type(g, null)), ', ') from unnest(p.proargtypes) g)
+    )
+from pg_proc p
+where p.pronamespace = 'parley'::regnamespace;
+grant select on t.private to public;
+
+create function t.reached(actor text) returns table (name text, statement text, code text) language plpgsql as $$
+declare
+    v_try record;
+begin
+    for v_try in select p.name, p.statement from t.private p loop
+        begin
+            perform t.become(actor);
+            execute v_try.statement;
+            raise sqlstate 'ZZ000';
+        exception
+            when insufficient_privilege then
+                -- the refusal of a function from within would be one that was called
+                if sqlerrm !~ '^permission denied for schema parley' then
+                    return query select v_try.name, v_try.statement, sqlerrm;
+                end if;
+            when others then
+                return query select v_try.name, v_try.statement, sqlstate::text;
+        end;
+    end loop;
+end
+$$;
+select cmp_ok((select count(*) from t.private), '>', 400::bigint, 'there is much to try in schema parley');
+select is_empty(format('select * from t.reached(%L)', a.name), 'nothing of it can be reached by ' || a.name)
+from t.actor a where a.name in ('anonymous', 'stranger', 'member', 'admin', 'moderator', 'service') order by a.place;
+
+select * from finish();
+rollback;
