@@ -83,6 +83,7 @@
 \ir functions/40_render.sql
 \ir functions/41_attachments.sql
 \ir functions/50_send_message.sql
+\ir functions/51_contexts.sql
 \ir functions/51_start_conversation.sql
 \ir functions/52_read_state.sql
 \ir functions/53_inbox.sql
@@ -91,7 +92,10 @@
 \ir functions/56_reactions.sql
 \ir functions/57_system_messages.sql
 \ir functions/58_members.sql
+\ir functions/58_tenants.sql
 \ir functions/59_delete_conversation.sql
+\ir functions/59_drafts.sql
+\ir functions/59_get_conversation.sql
 \ir functions/59_participant_settings.sql
 \ir functions/59_update_conversation.sql
 \ir functions/60_log_ring.sql

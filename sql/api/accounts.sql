@@ -60,3 +60,31 @@ comment on function parley_api.revoke_sessions(uuid) is
 'Ends every session of a user: their tokens are refused and their sockets closed.';
 revoke all on function parley_api.revoke_sessions(uuid) from public;
 grant execute on function parley_api.revoke_sessions(uuid) to service_role;
+
+create or replace function parley_api.set_tenant_member(tenant_id uuid, user_id uuid, role text default 'member')
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select parley.set_tenant_member(set_tenant_member.tenant_id, set_tenant_member.user_id, set_tenant_member.role);
+end;
+comment on function parley_api.set_tenant_member(uuid, uuid, text) is
+'Makes a user a member of a tenant, or gives a member another role there.';
+revoke all on function parley_api.set_tenant_member(uuid, uuid, text) from public;
+grant execute on function parley_api.set_tenant_member(uuid, uuid, text) to service_role;
+
+create or replace function parley_api.remove_tenant_member(tenant_id uuid, user_id uuid)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select parley.remove_tenant_member(remove_tenant_member.tenant_id, remove_tenant_member.user_id);
+end;
+comment on function parley_api.remove_tenant_member(uuid, uuid) is
+'Ends a membership and the user''s place in every conversation of the tenant.';
+revoke all on function parley_api.remove_tenant_member(uuid, uuid) from public;
+grant execute on function parley_api.remove_tenant_member(uuid, uuid) to service_role;

@@ -9,7 +9,16 @@ create or replace function parley_api.start_conversation(
     context_id text default null,
     app_roles jsonb default null,
     message text default null,
-    client_message_id uuid default null
+    client_message_id uuid default null,
+    description text default null,
+    icon_url text default null,
+    settings jsonb default null,
+    permissions jsonb default null,
+    history_visible text default null,
+    max_members bigint default null,
+    message_ttl_seconds bigint default null,
+    roles jsonb default null,
+    unique_context boolean default null
 )
 returns jsonb
 language sql
@@ -25,14 +34,27 @@ begin atomic
         start_conversation.context_id,
         start_conversation.app_roles,
         start_conversation.message,
-        start_conversation.client_message_id
+        start_conversation.client_message_id,
+        start_conversation.description,
+        start_conversation.icon_url,
+        start_conversation.settings,
+        start_conversation.permissions,
+        start_conversation.history_visible,
+        start_conversation.max_members,
+        start_conversation.message_ttl_seconds,
+        start_conversation.roles,
+        start_conversation.unique_context
     );
 end;
-comment on function parley_api.start_conversation(uuid[], text, text, text, text, jsonb, text, uuid) is
-'Starts a conversation, or returns the direct one that exists, with its first message if one was given.';
-revoke all on function parley_api.start_conversation(uuid[], text, text, text, text, jsonb, text, uuid) from public;
+comment on function parley_api.start_conversation(
+    uuid[], text, text, text, text, jsonb, text, uuid, text, text, jsonb, jsonb, text, bigint, bigint, jsonb, boolean
+) is
+'Starts a conversation, or returns the one there is, with its first message if one was given.';
+revoke all on function parley_api.start_conversation(
+    uuid[], text, text, text, text, jsonb, text, uuid, text, text, jsonb, jsonb, text, bigint, bigint, jsonb, boolean
+) from public;
 grant execute on function parley_api.start_conversation(
-    uuid[], text, text, text, text, jsonb, text, uuid
+    uuid[], text, text, text, text, jsonb, text, uuid, text, text, jsonb, jsonb, text, bigint, bigint, jsonb, boolean
 ) to authenticated, service_role;
 
 create or replace function parley_api.get_user_conversations(
@@ -83,7 +105,8 @@ grant execute on function parley_api.can_access_conversation(uuid, uuid) to auth
 create or replace function parley_api.add_participants(
     conversation_id uuid,
     participant_ids uuid[],
-    app_roles jsonb default null
+    app_roles jsonb default null,
+    roles jsonb default null
 )
 returns jsonb
 language sql
@@ -94,13 +117,14 @@ begin atomic
     select parley.add_participants(
         add_participants.conversation_id,
         add_participants.participant_ids,
-        add_participants.app_roles
+        add_participants.app_roles,
+        add_participants.roles
     );
 end;
-comment on function parley_api.add_participants(uuid, uuid[], jsonb) is
-'Adds users to a group; they see what comes from then on. Returns the conversation.';
-revoke all on function parley_api.add_participants(uuid, uuid[], jsonb) from public;
-grant execute on function parley_api.add_participants(uuid, uuid[], jsonb) to authenticated, service_role;
+comment on function parley_api.add_participants(uuid, uuid[], jsonb, jsonb) is
+'Adds users to a group, with roles if an admin gives some. Returns the conversation.';
+revoke all on function parley_api.add_participants(uuid, uuid[], jsonb, jsonb) from public;
+grant execute on function parley_api.add_participants(uuid, uuid[], jsonb, jsonb) to authenticated, service_role;
 
 create or replace function parley_api.remove_participant(conversation_id uuid, user_id uuid)
 returns jsonb
@@ -217,3 +241,116 @@ comment on function parley_api.delete_conversation(uuid) is
 'Deletes a conversation for the caller alone; the next message brings it back without what was before.';
 revoke all on function parley_api.delete_conversation(uuid) from public;
 grant execute on function parley_api.delete_conversation(uuid) to authenticated;
+
+create or replace function parley_api.set_participant_role(conversation_id uuid, user_id uuid, role text)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select parley.set_participant_role(
+        set_participant_role.conversation_id,
+        set_participant_role.user_id,
+        set_participant_role.role
+    );
+end;
+comment on function parley_api.set_participant_role(uuid, uuid, text) is
+'Makes a participant owner, admin or member. Returns the participant.';
+revoke all on function parley_api.set_participant_role(uuid, uuid, text) from public;
+grant execute on function parley_api.set_participant_role(uuid, uuid, text) to authenticated, service_role;
+
+create or replace function parley_api.get_conversation(conversation_id uuid)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select parley.get_conversation(get_conversation.conversation_id);
+end;
+comment on function parley_api.get_conversation(uuid) is
+'A conversation with its participants, contexts, and the caller''s settings, permissions and draft.';
+revoke all on function parley_api.get_conversation(uuid) from public;
+grant execute on function parley_api.get_conversation(uuid) to authenticated, service_role;
+
+create or replace function parley_api.get_participants(
+    conversation_id uuid,
+    cursor text default null,
+    page_size integer default 50
+)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select parley.get_participants(
+        get_participants.conversation_id,
+        get_participants.cursor,
+        get_participants.page_size
+    );
+end;
+comment on function parley_api.get_participants(uuid, text, integer) is
+'Who is in a conversation: {participants, next_cursor}.';
+revoke all on function parley_api.get_participants(uuid, text, integer) from public;
+grant execute on function parley_api.get_participants(uuid, text, integer) to authenticated, service_role;
+
+create or replace function parley_api.search_members(
+    conversation_id uuid,
+    query text default null,
+    page_size integer default 10
+)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select parley.search_members(search_members.conversation_id, search_members.query, search_members.page_size);
+end;
+comment on function parley_api.search_members(uuid, text, integer) is
+'The other participants one of whose names begins with the query, for mentions.';
+revoke all on function parley_api.search_members(uuid, text, integer) from public;
+grant execute on function parley_api.search_members(uuid, text, integer) to authenticated;
+
+create or replace function parley_api.save_draft(
+    conversation_id uuid,
+    content text default null,
+    reply_to_id uuid default null,
+    metadata jsonb default null
+)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select parley.save_draft(
+        save_draft.conversation_id,
+        save_draft.content,
+        save_draft.reply_to_id,
+        save_draft.metadata
+    );
+end;
+comment on function parley_api.save_draft(uuid, text, uuid, jsonb) is
+'Keeps what the caller has begun to write; without content and metadata it is cleared. Returns the draft.';
+revoke all on function parley_api.save_draft(uuid, text, uuid, jsonb) from public;
+grant execute on function parley_api.save_draft(uuid, text, uuid, jsonb) to authenticated;
+
+create or replace function parley_api.delete_conversations_of_context(context_type text, context_id text)
+returns bigint
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select parley.delete_conversations_of_context(
+        delete_conversations_of_context.context_type,
+        delete_conversations_of_context.context_id
+    );
+end;
+comment on function parley_api.delete_conversations_of_context(text, text) is
+'Deletes the conversations of a thing of the host application that is deleted. Returns how many.';
+revoke all on function parley_api.delete_conversations_of_context(text, text) from public;
+grant execute on function parley_api.delete_conversations_of_context(text, text) to service_role;

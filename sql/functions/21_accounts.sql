@@ -98,6 +98,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
+    v_tier_before text;
     v_account parley.account;
 begin
     if upsert_account.user_id is null then
@@ -109,6 +110,7 @@ begin
     if upsert_account.tier is not null then
         perform parley.require_tier(upsert_account.tier);
     end if;
+    select a.tier_name into v_tier_before from parley.account as a where a.id = upsert_account.user_id for no key update;
     insert into parley.account as a (id, display_name, tier_name)
     values (
         upsert_account.user_id,
@@ -121,6 +123,9 @@ begin
         tier_name = coalesce(upsert_account.tier, a.tier_name),
         updated_at = now()
     returning a.* into v_account;
+    if v_tier_before <> v_account.tier_name then
+        perform parley.append_account_event(v_account);
+    end if;
     return parley.account_json(v_account);
 end;
 $$;
@@ -128,6 +133,21 @@ comment on function parley.upsert_account(uuid, text, text) is
 'Registers a user, or changes the display name and tier; arguments left out stay as they are.';
 revoke all on function parley.upsert_account(uuid, text, text) from public;
 grant execute on function parley.upsert_account(uuid, text, text) to service_role;
+
+create or replace function parley.append_account_event(account parley.account)
+returns void
+language sql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select parley.append_event(
+        null, 'account:updated', null, null, null, account.id, jsonb_build_object('tier', account.tier_name)
+    )
+$$;
+comment on function parley.append_account_event(parley.account) is
+'Tells the devices of a user, and whoever follows the log, that the plan of the account is another one.';
+revoke all on function parley.append_account_event(parley.account) from public;
 
 create or replace function parley.set_account_tier(user_id uuid, tier text)
 returns jsonb
@@ -140,17 +160,24 @@ as $$
 declare
     v_account parley.account;
 begin
+    perform parley.require_tier(set_account_tier.tier);
     update parley.account as a
-    set tier_name = parley.require_tier(set_account_tier.tier), updated_at = now()
-    where a.id = set_account_tier.user_id
+    set tier_name = set_account_tier.tier, updated_at = now()
+    where a.id = set_account_tier.user_id and a.tier_name <> set_account_tier.tier
     returning a.* into v_account;
+    if found then
+        perform parley.append_account_event(v_account);
+        return parley.account_json(v_account);
+    end if;
+    select a.* into v_account from parley.account as a where a.id = set_account_tier.user_id;
     if not found then
         raise exception using errcode = 'PT404', message = 'The user does not exist.';
     end if;
     return parley.account_json(v_account);
 end;
 $$;
-comment on function parley.set_account_tier(uuid, text) is 'Moves a user to another tier; the next statement obeys it.';
+comment on function parley.set_account_tier(uuid, text) is
+'Moves a user to another tier; the next statement obeys it, and the user''s devices are told.';
 revoke all on function parley.set_account_tier(uuid, text) from public;
 grant execute on function parley.set_account_tier(uuid, text) to service_role;
 

@@ -3,7 +3,7 @@
 create or replace function parley.shared_tenant(user_ids uuid[], caller_id uuid)
 returns uuid
 language plpgsql
-stable
+volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -29,6 +29,11 @@ begin
             message = 'You cannot start a conversation with these users.',
             hint = 'Members of a tenant can only write to members of the same tenant.';
     end if;
+    -- they stay in it until this transaction ends, or what it makes would outlive the membership
+    perform from parley.tenant_member as t
+    where t.tenant_id = v_tenant_id and t.user_id = any (user_ids)
+    order by t.user_id
+    for key share;
     return v_tenant_id;
 end;
 $$;
@@ -36,7 +41,7 @@ comment on function parley.shared_tenant(uuid[], uuid) is
 'The tenant all these users share; null if none of them is in any; PT403 if some are and they share none.';
 revoke all on function parley.shared_tenant(uuid[], uuid) from public;
 
-create or replace function parley.require_initiator(user_id uuid, type text, tenant_id uuid)
+create or replace function parley.require_initiator(user_id uuid, type text, tenant_id uuid, app_role text)
 returns void
 language plpgsql
 volatile
@@ -59,12 +64,23 @@ begin
             message = 'Your plan does not include starting conversations.',
             hint = 'You can still answer in the conversations you are in.';
     end if;
+    if require_initiator.type = 'direct'
+        and parley.setting_value('initiating_app_roles') ~ '\S'
+        and not coalesce(
+            require_initiator.app_role = any (string_to_array(parley.setting_value('initiating_app_roles'), ',')), false
+        )
+    then
+        raise exception using
+            errcode = 'PT403',
+            message = 'In this role you cannot start a conversation.',
+            hint = format('app_roles must give you one of: %s.', parley.setting_value('initiating_app_roles'));
+    end if;
     perform parley.take_token(require_initiator.user_id, 'new_conversations_per_day');
 end;
 $$;
-comment on function parley.require_initiator(uuid, text, uuid) is
-'May the user start a conversation of that type: by tier, or as a manager of the tenant; takes one token of the daily limit.';
-revoke all on function parley.require_initiator(uuid, text, uuid) from public;
+comment on function parley.require_initiator(uuid, text, uuid, text) is
+'May the user start a conversation of that type: by tier, or as a manager of the tenant, and in that role in the application; takes one token of the daily limit.';
+revoke all on function parley.require_initiator(uuid, text, uuid, text) from public;
 
 create or replace function parley.check_start_request(
     others uuid[], type text, title text, context_type text, context_id text, app_roles jsonb, by_host boolean
@@ -172,6 +188,155 @@ $$;
 comment on function parley.clean_user_ids(uuid[], uuid) is 'The users once each, sorted, without that one; PT400 if there is a null among them.';
 revoke all on function parley.clean_user_ids(uuid[], uuid) from public;
 
+create or replace function parley.check_roles(roles jsonb, user_ids uuid[])
+returns void
+language plpgsql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if roles is null then
+        return;
+    end if;
+    if jsonb_typeof(roles) <> 'object' then
+        raise exception using errcode = 'PT400', message = 'roles must be a JSON object of user id and role.';
+    end if;
+    if exists (
+        select from jsonb_each(roles) as r where r.value not in ('"owner"', '"admin"', '"member"')
+    ) then
+        raise exception using errcode = 'PT400', message = 'A role must be owner, admin or member.';
+    end if;
+    if exists (
+        select from jsonb_object_keys(roles) as r (user_id) where r.user_id <> all (user_ids::text[])
+    ) then
+        raise exception using errcode = 'PT400', message = 'roles may name only those who join.';
+    end if;
+end;
+$$;
+comment on function parley.check_roles(jsonb, uuid[]) is
+'Fails with PT400 unless it is null or gives some of these users owner, admin or member.';
+revoke all on function parley.check_roles(jsonb, uuid[]) from public;
+
+create or replace function parley.find_direct(pair parley.direct_conversation)
+returns uuid
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        select d.conversation_id
+        from parley.direct_conversation as d
+        where d.user_low = pair.user_low
+            and d.user_high = pair.user_high
+            and d.context_type = pair.context_type
+            and d.context_id = pair.context_id
+    );
+end;
+$$;
+comment on function parley.find_direct(parley.direct_conversation) is
+'The direct conversation of this pair, and context where the deployment threads by context. Null: there is none yet.';
+revoke all on function parley.find_direct(parley.direct_conversation) from public;
+
+create or replace function parley.find_by_context(type text, context_type text, context_id text)
+returns uuid
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    return (
+        select x.conversation_id
+        from parley.context_conversation as x
+        where x.type = find_by_context.type
+            and x.context_type = find_by_context.context_type
+            and x.context_id = find_by_context.context_id
+    );
+end;
+$$;
+comment on function parley.find_by_context(text, text, text) is
+'The one conversation of that type about a context. Null: there is none yet.';
+revoke all on function parley.find_by_context(text, text, text) from public;
+
+create or replace function parley.claim_start(
+    creator_id uuid, client_message_id uuid, conversation_id uuid, request_hash bytea
+)
+returns uuid
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    c_host constant uuid := '00000000-0000-0000-0000-000000000000';
+    v_key parley.conversation_key;
+begin
+    -- a racing repetition waits here for the first one to end
+    insert into parley.conversation_key (creator_id, client_message_id, conversation_id, request_hash)
+    values (
+        coalesce(claim_start.creator_id, c_host), claim_start.client_message_id, claim_start.conversation_id,
+        claim_start.request_hash
+    )
+    on conflict (creator_id, client_message_id) do nothing;
+    if found then
+        return null;
+    end if;
+    select k.* into strict v_key
+    from parley.conversation_key as k
+    where k.creator_id = coalesce(claim_start.creator_id, c_host)
+        and k.client_message_id = claim_start.client_message_id;
+    if v_key.request_hash <> claim_start.request_hash then
+        raise exception using
+            errcode = 'PT409',
+            message = 'This client_message_id was already used to start another conversation.',
+            hint = 'Use a new uuid for every conversation, and the same one only to repeat a call.';
+    end if;
+    return v_key.conversation_id;
+end;
+$$;
+comment on function parley.claim_start(uuid, uuid, uuid, bytea) is
+'The conversation that this creator has already made with this client_message_id; null: none, and the id is taken for the new one. PT409 if that was another request.';
+revoke all on function parley.claim_start(uuid, uuid, uuid, bytea) from public;
+
+create or replace function parley.is_unique_by_context(
+    type text, context_type text, unique_context boolean, by_host boolean
+)
+returns boolean
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if unique_context is null then
+        return type <> 'direct' and context_type is not null
+        and coalesce(type = any (string_to_array(parley.setting_value('unique_context_types'), ',')), false);
+    end if;
+    -- the first one owns it, so a user may not make it the only one where the deployment did not mean that
+    if not by_host then
+        raise exception using
+            errcode = 'PT403',
+            message = 'Only the application decides which conversation is the only one about a context.',
+            hint = 'The setting unique_context_types does it for everybody.';
+    end if;
+    if unique_context and (type = 'direct' or context_type is null) then
+        raise exception using
+            errcode = 'PT400',
+            message = 'unique_context is for conversations that have a context and are not direct.',
+            hint = 'Direct conversations follow the setting direct_threading.';
+    end if;
+    return unique_context;
+end;
+$$;
+comment on function parley.is_unique_by_context(text, text, boolean, boolean) is
+'Is there to be one conversation of this type about its context: by argument of the host, else by the setting unique_context_types.';
+revoke all on function parley.is_unique_by_context(text, text, boolean, boolean) from public;
+
 create or replace function parley.start_conversation(
     participant_ids uuid[],
     type text default 'direct',
@@ -180,7 +345,16 @@ create or replace function parley.start_conversation(
     context_id text default null,
     app_roles jsonb default null,
     message text default null,
-    client_message_id uuid default null
+    client_message_id uuid default null,
+    description text default null,
+    icon_url text default null,
+    settings jsonb default null,
+    permissions jsonb default null,
+    history_visible text default null,
+    max_members bigint default null,
+    message_ttl_seconds bigint default null,
+    roles jsonb default null,
+    unique_context boolean default null
 )
 returns jsonb
 language plpgsql
@@ -195,10 +369,12 @@ declare
     v_others uuid[] := parley.clean_user_ids(start_conversation.participant_ids, v_user_id);
     v_all uuid[] := case when v_by_host then v_others else v_others || v_user_id end;
     v_by_context boolean := parley.setting_value('direct_threading') is distinct from 'pair';
+    v_is_direct boolean := start_conversation.type = 'direct';
+    v_unique boolean;
     v_pair parley.direct_conversation;
-    v_tenant_id uuid;
-    v_id uuid := parley.uuid_v7();
-    v_created boolean := true;
+    v_profile parley.conversation_profile;
+    v_new_id uuid := parley.uuid_v7();
+    v_id uuid;
     v_message jsonb;
 begin
     perform parley.check_start_request(
@@ -211,87 +387,166 @@ begin
             message = 'A first message needs a user who sends it.',
             hint = 'Use send_system_message.';
     end if;
+    if start_conversation.roles is not null and (v_is_direct or not v_by_host) then
+        raise exception using
+            errcode = case when v_by_host then 'PT400' else 'PT403' end,
+            message = 'Roles are given by the application, in conversations that are not direct.',
+            hint = 'Who starts a group owns it, and gives roles with set_participant_role.';
+    end if;
+    perform parley.check_roles(start_conversation.roles, v_all);
+    v_unique := parley.is_unique_by_context(
+        start_conversation.type, start_conversation.context_type, start_conversation.unique_context, v_by_host
+    );
+    v_profile := parley.new_profile(v_new_id, start_conversation.type, v_user_id);
+    v_profile.context_type := start_conversation.context_type;
+    v_profile.context_id := start_conversation.context_id;
+    v_profile := parley.changed_profile(
+        v_profile, start_conversation.title, start_conversation.description, start_conversation.icon_url,
+        start_conversation.settings, null, null, null, start_conversation.permissions,
+        start_conversation.message_ttl_seconds, start_conversation.history_visible, start_conversation.max_members
+    );
 
-    if start_conversation.type = 'direct' then
+    -- 1. is there one already
+    if v_is_direct then
         v_pair.user_low := least(v_all[1], v_all[2]);
         v_pair.user_high := greatest(v_all[1], v_all[2]);
         v_pair.context_type := case when v_by_context then coalesce(start_conversation.context_type, '') else '' end;
         v_pair.context_id := case when v_by_context then coalesce(start_conversation.context_id, '') else '' end;
-        select d.conversation_id into v_pair.conversation_id
-        from parley.direct_conversation as d
-        where d.user_low = v_pair.user_low
-            and d.user_high = v_pair.user_high
-            and d.context_type = v_pair.context_type
-            and d.context_id = v_pair.context_id;
+        v_id := parley.find_direct(v_pair);
+    elsif start_conversation.client_message_id is not null then
+        v_id := parley.claim_start(
+            v_user_id, start_conversation.client_message_id, v_new_id,
+            sha256(convert_to(
+                row(
+                    v_all, start_conversation.app_roles, start_conversation.roles, start_conversation.message, v_unique,
+                    v_profile.type, v_profile.title, v_profile.description, v_profile.icon_url, v_profile.settings,
+                    v_profile.context_type, v_profile.context_id, v_profile.max_members,
+                    v_profile.message_ttl_seconds, v_profile.history_visible, start_conversation.permissions
+                )::text,
+                'UTF8'
+            ))
+        );
+    end if;
+    if v_id is null and v_unique then
+        v_id := parley.find_by_context(
+            start_conversation.type, start_conversation.context_type, start_conversation.context_id
+        );
     end if;
 
-    if v_pair.conversation_id is null then
-        v_tenant_id := parley.shared_tenant(v_all, v_user_id);
-        if cardinality(v_all) > parley.limit_of(v_user_id, 'max_group_size') then
+    -- 2. if not: may it be made
+    if v_id is null then
+        v_profile.tenant_id := parley.shared_tenant(v_all, v_user_id);
+        if cardinality(v_all) > least(parley.limit_of(v_user_id, 'max_group_size'), v_profile.max_members) then
             raise exception using
                 errcode = 'PT400',
                 message = format(
-                    'A conversation may have at most %s participants.', parley.limit_of(v_user_id, 'max_group_size')
+                    'A conversation may have at most %s participants.',
+                    least(parley.limit_of(v_user_id, 'max_group_size'), v_profile.max_members)
                 );
         end if;
         if not v_by_host then
-            perform parley.require_initiator(v_user_id, start_conversation.type, v_tenant_id);
+            perform parley.require_initiator(
+                v_user_id, start_conversation.type, v_profile.tenant_id,
+                start_conversation.app_roles ->> v_user_id::text
+            );
         end if;
         -- after that, so that who may not start anything does not learn which users exist
         perform parley.require_accounts(v_others);
-        if start_conversation.type = 'direct' then
-            -- of two racing calls one claims the pair; the other waits here and then takes what that one made
+        -- of two racing calls one claims the pair or the context; the other waits here and takes what that one made
+        if v_is_direct then
             insert into parley.direct_conversation (user_low, user_high, context_type, context_id, conversation_id)
-            values (v_pair.user_low, v_pair.user_high, v_pair.context_type, v_pair.context_id, v_id)
+            values (v_pair.user_low, v_pair.user_high, v_pair.context_type, v_pair.context_id, v_new_id)
             on conflict (user_low, user_high, context_type, context_id) do nothing;
             if not found then
-                select d.conversation_id into strict v_pair.conversation_id
-                from parley.direct_conversation as d
-                where d.user_low = v_pair.user_low
-                    and d.user_high = v_pair.user_high
-                    and d.context_type = v_pair.context_type
-                    and d.context_id = v_pair.context_id;
+                v_id := parley.find_direct(v_pair);
+            end if;
+        elsif v_unique then
+            insert into parley.context_conversation (type, context_type, context_id, conversation_id)
+            values (
+                start_conversation.type, start_conversation.context_type, start_conversation.context_id, v_new_id
+            )
+            on conflict (type, context_type, context_id) do nothing;
+            if not found then
+                v_id := parley.find_by_context(
+                    start_conversation.type, start_conversation.context_type, start_conversation.context_id
+                );
             end if;
         end if;
     end if;
 
-    if v_pair.conversation_id is not null then
-        v_id := v_pair.conversation_id;
-        v_created := false;
-    else
+    -- 3. make it, or take the one there is
+    if v_id is null then
         perform parley.create_conversation(
-            v_id, v_all, v_user_id, start_conversation.type, start_conversation.title,
-            start_conversation.context_type, start_conversation.context_id, start_conversation.app_roles, v_tenant_id
+            v_profile, v_all, start_conversation.app_roles, start_conversation.roles
         );
+    elsif v_is_direct then
+        perform parley.reopen_direct(v_id, v_all, v_user_id);
+        if not v_by_context and start_conversation.context_type is not null then
+            perform parley.add_context(
+                v_id, start_conversation.context_type, start_conversation.context_id, v_user_id
+            );
+        end if;
+    else
+        if not v_by_host then
+            perform parley.require_participant(v_id, v_user_id);
+        end if;
+        -- what was claimed for a conversation that is not made after all
+        delete from parley.conversation_key as k where k.conversation_id = v_new_id;
     end if;
 
     if start_conversation.message is not null then
         v_message := parley.send_message(
-            conversation_id => v_id,
+            conversation_id => coalesce(v_id, v_new_id),
             content => start_conversation.message,
             client_message_id => start_conversation.client_message_id
         );
     end if;
-    return parley.conversation_json(v_id, v_user_id)
-        || jsonb_build_object('message', v_message, 'created', v_created);
+    return parley.conversation_json(coalesce(v_id, v_new_id), v_user_id)
+        || jsonb_build_object('message', v_message, 'created', v_id is null);
 end;
 $$;
-comment on function parley.start_conversation(uuid[], text, text, text, text, jsonb, text, uuid) is
-'Starts a conversation with the caller in it and returns it, with its first message if one was given. A direct one that exists is returned.';
-revoke all on function parley.start_conversation(uuid[], text, text, text, text, jsonb, text, uuid) from public;
-grant execute on function parley.start_conversation(uuid[], text, text, text, text, jsonb, text, uuid)
-to authenticated, service_role;
+comment on function parley.start_conversation(
+    uuid[], text, text, text, text, jsonb, text, uuid, text, text, jsonb, jsonb, text, bigint, bigint, jsonb, boolean
+) is
+'Starts a conversation with the caller in it and returns it, with its first message if one was given. One that exists is returned: the direct one of a pair, the only one about a context, and a group that was started with the same client_message_id.';
+revoke all on function parley.start_conversation(
+    uuid[], text, text, text, text, jsonb, text, uuid, text, text, jsonb, jsonb, text, bigint, bigint, jsonb, boolean
+) from public;
+grant execute on function parley.start_conversation(
+    uuid[], text, text, text, text, jsonb, text, uuid, text, text, jsonb, jsonb, text, bigint, bigint, jsonb, boolean
+) to authenticated, service_role;
+
+create or replace function parley.new_profile(conversation_id uuid, type text, created_by uuid)
+returns parley.conversation_profile
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_profile parley.conversation_profile;
+begin
+    v_profile.conversation_id := conversation_id;
+    v_profile.type := type;
+    v_profile.status := 'active';
+    v_profile.who_can_send := case when type = 'announcement' then 'admins_only' else 'everyone' end;
+    v_profile.who_can_add := v_profile.who_can_send;
+    v_profile.who_can_remove := 'admins_only';
+    v_profile.who_can_change_settings := 'admins_only';
+    v_profile.who_can_delete := 'admins_only';
+    v_profile.history_visible := 'joined';
+    v_profile.settings := '{}';
+    v_profile.created_by := created_by;
+    v_profile.created_at := now();
+    v_profile.updated_at := now();
+    return v_profile;
+end;
+$$;
+comment on function parley.new_profile(uuid, text, uuid) is 'The profile a conversation of this type begins with.';
+revoke all on function parley.new_profile(uuid, text, uuid) from public;
 
 create or replace function parley.create_conversation(
-    conversation_id uuid,
-    user_ids uuid[],
-    created_by uuid,
-    type text,
-    title text,
-    context_type text,
-    context_id text,
-    app_roles jsonb,
-    tenant_id uuid
+    profile parley.conversation_profile, user_ids uuid[], app_roles jsonb, roles jsonb
 )
 returns void
 language plpgsql
@@ -304,47 +559,81 @@ declare
     v_member record;
 begin
     insert into parley.conversation (id, restricted)
-    values (create_conversation.conversation_id, create_conversation.type = 'announcement');
-    insert into parley.conversation_profile (
-        conversation_id, type, title, who_can_send, who_can_add, context_type, context_id, created_by, tenant_id
-    )
-    values (
-        create_conversation.conversation_id,
-        create_conversation.type,
-        create_conversation.title,
-        case when create_conversation.type = 'announcement' then 'admins_only' else 'everyone' end,
-        case when create_conversation.type = 'announcement' then 'admins_only' else 'everyone' end,
-        create_conversation.context_type,
-        create_conversation.context_id,
-        create_conversation.created_by,
-        create_conversation.tenant_id
-    );
+    values (profile.conversation_id, profile.who_can_send <> 'everyone');
+    insert into parley.conversation_profile select profile.*;
+    if profile.context_type is not null then
+        insert into parley.conversation_context (conversation_id, context_type, context_id, added_by)
+        values (profile.conversation_id, profile.context_type, profile.context_id, profile.created_by);
+    end if;
     -- Joins first: whoever follows the log knows the members before the first thing they are told.
     for v_member in
         insert into parley.participant (conversation_id, user_id, role, app_role, added_by)
         select
-            create_conversation.conversation_id,
+            profile.conversation_id,
             u.id,
             case
-                when create_conversation.type <> 'direct' and u.id = create_conversation.created_by then 'owner'
-                else 'member'
+                when profile.type = 'direct' then 'member'
+                when u.id = profile.created_by then 'owner'
+                else coalesce(create_conversation.roles ->> u.id::text, 'member')
             end,
             create_conversation.app_roles ->> u.id::text,
-            nullif(create_conversation.created_by, u.id)
+            nullif(profile.created_by, u.id)
         from unnest(user_ids) as u (id)
         returning user_id
     loop
         perform parley.append_event(
-            create_conversation.conversation_id, 'participant:joined', create_conversation.created_by,
+            profile.conversation_id, 'participant:joined', profile.created_by,
             null, null, v_member.user_id, jsonb_build_object('history_from_seq', 1)
         );
     end loop;
     perform parley.append_event(
-        create_conversation.conversation_id, 'conversation:new', create_conversation.created_by,
-        null, null, null, null
+        profile.conversation_id, 'conversation:new', profile.created_by, null, null, null, null
     );
 end;
 $$;
-comment on function parley.create_conversation(uuid, uuid[], uuid, text, text, text, text, jsonb, uuid) is
+comment on function parley.create_conversation(parley.conversation_profile, uuid[], jsonb, jsonb) is
 'Makes the rows of a new conversation and its events: every member joins, then the conversation is announced.';
-revoke all on function parley.create_conversation(uuid, uuid[], uuid, text, text, text, text, jsonb, uuid) from public;
+revoke all on function parley.create_conversation(parley.conversation_profile, uuid[], jsonb, jsonb) from public;
+
+create or replace function parley.reopen_direct(conversation_id uuid, user_ids uuid[], actor_id uuid)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_profile parley.conversation_profile;
+    v_gone uuid[];
+begin
+    if (
+        select count(*) from parley.participant as p
+        where p.conversation_id = reopen_direct.conversation_id and p.left_at is null
+    ) = 2 then
+        return;
+    end if;
+    -- one of the two has left the tenant they shared: as if they met anew
+    perform parley.shared_tenant(user_ids, actor_id);
+    if actor_id is not null then
+        perform parley.require_initiator(actor_id, 'direct', parley.shared_tenant(user_ids, actor_id), (
+            select p.app_role from parley.participant as p
+            where p.conversation_id = reopen_direct.conversation_id and p.user_id = actor_id
+        ));
+    end if;
+    perform parley.require_accounts(user_ids);
+    perform parley.lock_conversation(reopen_direct.conversation_id);
+    v_gone := array(
+        select p.user_id from parley.participant as p
+        where p.conversation_id = reopen_direct.conversation_id and p.left_at is not null
+        order by p.user_id
+    );
+    select cp.* into strict v_profile
+    from parley.conversation_profile as cp
+    where cp.conversation_id = reopen_direct.conversation_id;
+    perform parley.join_conversation(v_profile, v_gone, null, null, actor_id);
+end;
+$$;
+comment on function parley.reopen_direct(uuid, uuid[], uuid) is
+'Lets those of a pair who had left come back, if the two could start a conversation now; they see what comes from then on.';
+revoke all on function parley.reopen_direct(uuid, uuid[], uuid) from public;

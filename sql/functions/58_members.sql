@@ -52,7 +52,9 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    v_max bigint := parley.limit_of(coalesce(profile.created_by, caller_id), 'max_group_size');
+    v_max bigint := least(
+        parley.limit_of(coalesce(profile.created_by, caller_id), 'max_group_size'), profile.max_members
+    );
 begin
     perform parley.require_accounts(user_ids);
     -- within the tenant of the conversation, or nobody of any
@@ -85,8 +87,79 @@ comment on function parley.check_new_members(parley.conversation_profile, uuid[]
 'May these users join: they exist, share the tenant, and there is room.';
 revoke all on function parley.check_new_members(parley.conversation_profile, uuid[], uuid) from public;
 
+create or replace function parley.join_conversation(
+    profile parley.conversation_profile, user_ids uuid[], app_roles jsonb, roles jsonb, actor_id uuid
+)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_conversation parley.conversation;
+    v_from_start boolean := profile.history_visible = 'start' and profile.type <> 'direct';
+    v_new_id uuid;
+    v_history_from_seq bigint;
+begin
+    -- where it stood before the first of them: the joins come before the message about them, so they see that too
+    select c.* into strict v_conversation from parley.conversation as c where c.id = profile.conversation_id;
+    foreach v_new_id in array user_ids loop
+        insert into parley.participant as p (
+            conversation_id, user_id, role, app_role, added_by,
+            history_from_seq, history_from_event_seq, last_read_seq, last_delivered_seq
+        )
+        values (
+            v_conversation.id, v_new_id, coalesce(roles ->> v_new_id::text, 'member'), app_roles ->> v_new_id::text,
+            actor_id,
+            case when v_from_start then 1 else v_conversation.last_seq + 1 end,
+            case when v_from_start then 1 else v_conversation.last_event_seq + 1 end,
+            v_conversation.last_seq, v_conversation.last_seq
+        )
+        on conflict (conversation_id, user_id) do update
+        set
+            role = excluded.role,
+            app_role = coalesce(excluded.app_role, p.app_role),
+            added_by = excluded.added_by,
+            -- what somebody once deleted for themselves does not come back
+            history_from_seq = case
+                when v_from_start and p.deleted_seq is not null then p.history_from_seq else excluded.history_from_seq
+            end,
+            history_from_event_seq = case
+                when v_from_start and p.deleted_seq is not null
+                    then p.history_from_event_seq
+                else excluded.history_from_event_seq
+            end,
+            last_read_seq = excluded.last_read_seq,
+            last_delivered_seq = excluded.last_delivered_seq,
+            own_unread = 0,
+            marked_unread = false,
+            pinned_at = null,
+            archived_at = null,
+            folder = excluded.folder,
+            -- in the inbox again, and yet not forgotten
+            deleted_seq = case when p.deleted_seq is not null then least(p.deleted_seq, v_conversation.last_seq - 1) end,
+            joined_at = now(),
+            left_at = null
+        returning p.history_from_seq into v_history_from_seq;
+        perform parley.append_event(
+            v_conversation.id, 'participant:joined', actor_id, null, null, v_new_id,
+            jsonb_build_object('history_from_seq', v_history_from_seq)
+        );
+        perform parley.append_event(
+            null, 'conversation:new', actor_id, null, null, v_new_id,
+            jsonb_build_object('conversation_id', v_conversation.id)
+        );
+    end loop;
+end;
+$$;
+comment on function parley.join_conversation(parley.conversation_profile, uuid[], jsonb, jsonb, uuid) is
+'Lets users in, who see what comes from here on, or all there is where history_visible says so. The caller holds the lock.';
+revoke all on function parley.join_conversation(parley.conversation_profile, uuid[], jsonb, jsonb, uuid) from public;
+
 create or replace function parley.add_participants(
-    conversation_id uuid, participant_ids uuid[], app_roles jsonb default null
+    conversation_id uuid, participant_ids uuid[], app_roles jsonb default null, roles jsonb default null
 )
 returns jsonb
 language plpgsql
@@ -103,9 +176,9 @@ declare
     v_profile parley.conversation_profile;
     v_me parley.participant;
     v_new uuid[];
-    v_new_id uuid;
 begin
     perform parley.check_app_roles(add_participants.app_roles, v_by_host);
+    perform parley.check_roles(add_participants.roles, v_user_ids);
     if not v_by_host then
         perform parley.require_participant(add_participants.conversation_id, v_user_id);
     end if;
@@ -117,8 +190,9 @@ begin
         v_me := parley.require_participant(add_participants.conversation_id, v_user_id);
     end if;
     v_profile := parley.require_managed_conversation(add_participants.conversation_id);
-    if not v_by_host and v_profile.who_can_add = 'admins_only' then
-        perform parley.require_admin(v_me);
+    if not v_by_host then
+        perform parley.require_permission(v_me, v_profile, 'add_members');
+        perform parley.require_may_give_roles(v_me, add_participants.roles);
     end if;
     v_new := array(
         select u.id from unnest(v_user_ids) as u (id)
@@ -130,48 +204,14 @@ begin
     );
     if cardinality(v_new) > 0 then
         perform parley.check_new_members(v_profile, v_new, v_user_id);
-    end if;
-    -- they see what comes from here on; the joins come before the message about them, so they see that too
-    foreach v_new_id in array v_new loop
-        insert into parley.participant as p (
-            conversation_id, user_id, role, app_role, added_by,
-            history_from_seq, history_from_event_seq, last_read_seq, last_delivered_seq
-        )
-        values (
-            v_conversation.id, v_new_id, 'member', add_participants.app_roles ->> v_new_id::text, v_user_id,
-            v_conversation.last_seq + 1, v_conversation.last_event_seq + 1,
-            v_conversation.last_seq, v_conversation.last_seq
-        )
-        on conflict (conversation_id, user_id) do update
-        set
-            role = excluded.role,
-            app_role = coalesce(excluded.app_role, p.app_role),
-            added_by = excluded.added_by,
-            history_from_seq = excluded.history_from_seq,
-            history_from_event_seq = excluded.history_from_event_seq,
-            last_read_seq = excluded.last_read_seq,
-            last_delivered_seq = excluded.last_delivered_seq,
-            own_unread = 0,
-            marked_unread = false,
-            pinned_at = null,
-            archived_at = null,
-            joined_at = now(),
-            left_at = null;
-        perform parley.append_event(
-            v_conversation.id, 'participant:joined', v_user_id, null, null, v_new_id,
-            jsonb_build_object('history_from_seq', v_conversation.last_seq + 1)
+        perform parley.join_conversation(
+            v_profile, v_new, add_participants.app_roles, add_participants.roles, v_user_id
         );
-        perform parley.append_event(
-            null, 'conversation:new', v_user_id, null, null, v_new_id,
-            jsonb_build_object('conversation_id', v_conversation.id)
-        );
-    end loop;
-    if cardinality(v_new) > 0 then
         perform parley.post_system_message(
             v_conversation.id,
             format(
                 '%s added %s.',
-                case when v_by_host then 'The administration' else parley.display_name_of(v_user_id) end,
+                parley.actor_name(v_user_id),
                 case
                     when cardinality(v_new) <= 3
                         then (
@@ -190,10 +230,10 @@ begin
     return parley.conversation_json(v_conversation.id, v_user_id);
 end;
 $$;
-comment on function parley.add_participants(uuid, uuid[], jsonb) is
-'Adds users, who see what comes from then on; those already in it are left alone. Returns the conversation.';
-revoke all on function parley.add_participants(uuid, uuid[], jsonb) from public;
-grant execute on function parley.add_participants(uuid, uuid[], jsonb) to authenticated, service_role;
+comment on function parley.add_participants(uuid, uuid[], jsonb, jsonb) is
+'Adds users, with roles if an admin gives some; those already in it are left alone. Returns the conversation.';
+revoke all on function parley.add_participants(uuid, uuid[], jsonb, jsonb) from public;
+grant execute on function parley.add_participants(uuid, uuid[], jsonb, jsonb) to authenticated, service_role;
 
 create or replace function parley.end_participation(participant parley.participant, actor_id uuid, notice text)
 returns void
@@ -223,6 +263,8 @@ begin
     update parley.participant as p
     set left_at = clock_timestamp(), left_event_seq = v_event_seq
     where p.conversation_id = participant.conversation_id and p.user_id = participant.user_id;
+    delete from parley.draft as d
+    where d.conversation_id = participant.conversation_id and d.user_id = participant.user_id;
 end;
 $$;
 comment on function parley.end_participation(parley.participant, uuid, text) is
@@ -240,6 +282,7 @@ as $$
 declare
     v_by_host boolean := parley.is_host();
     v_user_id uuid := case when not v_by_host then parley.provision_caller() end;
+    v_profile parley.conversation_profile;
     v_me parley.participant;
     v_other parley.participant;
 begin
@@ -263,9 +306,12 @@ begin
             errcode = 'PT404',
             message = 'The user is not a participant of this conversation.';
     end if;
-    perform parley.require_managed_conversation(remove_participant.conversation_id);
+    v_profile := parley.require_managed_conversation(remove_participant.conversation_id);
     if not v_by_host then
-        perform parley.require_admin(v_me);
+        perform parley.require_permission(v_me, v_profile, 'remove_members');
+        if v_other.role <> 'member' then
+            perform parley.require_admin(v_me);
+        end if;
         if v_other.role = 'owner' and v_me.role <> 'owner' then
             raise exception using errcode = 'PT403', message = 'Only an owner can remove an owner.';
         end if;
@@ -275,7 +321,7 @@ begin
         v_user_id,
         format(
             '%s removed %s.',
-            case when v_by_host then 'The administration' else parley.display_name_of(v_user_id) end,
+            parley.actor_name(v_user_id),
             parley.display_name_of(v_other.user_id)
         )
     );
@@ -284,7 +330,7 @@ begin
 end;
 $$;
 comment on function parley.remove_participant(uuid, uuid) is
-'Takes a user out of a group, by an admin: they receive nothing committed after it. Returns the conversation.';
+'Takes a user out of a group, by who may remove members: they receive nothing committed after it. Returns the conversation.';
 revoke all on function parley.remove_participant(uuid, uuid) from public;
 grant execute on function parley.remove_participant(uuid, uuid) to authenticated, service_role;
 
@@ -301,10 +347,13 @@ declare
 begin
     if leaver.role = 'member' or exists (
         select from parley.participant as p
-        where p.conversation_id = leaver.conversation_id and p.left_at is null and p.role in ('owner', 'admin')
+        where p.conversation_id = leaver.conversation_id
+            and p.left_at is null
+            and p.role in ('owner', leaver.role)
     ) then
         return;
     end if;
+    -- an admin before a member, and who has been there longest
     update parley.participant as p
     set role = leaver.role
     where p.conversation_id = leaver.conversation_id
@@ -312,21 +361,148 @@ begin
             select q.user_id
             from parley.participant as q
             where q.conversation_id = leaver.conversation_id and q.left_at is null
-            order by q.joined_at, q.user_id
+            order by q.role = 'member', q.joined_at, q.user_id
             limit 1
         )
     returning p.* into v_heir;
     if found then
-        perform parley.append_event(
-            leaver.conversation_id, 'participant:updated', actor_id, null, null, v_heir.user_id,
-            jsonb_build_object('role', v_heir.role)
-        );
+        perform parley.announce_role(v_heir, actor_id, format(
+            '%s is now %s.',
+            parley.display_name_of(v_heir.user_id),
+            case v_heir.role when 'owner' then 'the owner' else 'an admin' end
+        ));
     end if;
 end;
 $$;
 comment on function parley.promote_successor(parley.participant, uuid) is
-'If the last admin is gone, the longest-standing member takes over that role.';
+'If the last owner is gone, or the last admin where there is no owner, somebody takes over that role: an admin, else the longest-standing member.';
 revoke all on function parley.promote_successor(parley.participant, uuid) from public;
+
+create or replace function parley.announce_role(participant parley.participant, actor_id uuid, notice text)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform parley.post_system_message(
+        participant.conversation_id,
+        notice,
+        jsonb_strip_nulls(jsonb_build_object(
+            'event', 'role_changed',
+            'actor_id', actor_id,
+            'user_ids', jsonb_build_array(participant.user_id),
+            'role', participant.role
+        )),
+        actor_id
+    );
+    perform parley.append_event(
+        participant.conversation_id, 'participant:updated', actor_id, null, null, participant.user_id,
+        jsonb_build_object('role', participant.role)
+    );
+end;
+$$;
+comment on function parley.announce_role(parley.participant, uuid, text) is
+'Says that a participant has another role now. The caller holds the lock.';
+revoke all on function parley.announce_role(parley.participant, uuid, text) from public;
+
+create or replace function parley.require_may_give_roles(participant parley.participant, roles jsonb)
+returns void
+language plpgsql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if roles is null or roles = '{}' then
+        return;
+    end if;
+    perform parley.require_admin(participant);
+    if participant.role <> 'owner' and exists (select from jsonb_each_text(roles) as r where r.value = 'owner') then
+        raise exception using errcode = 'PT403', message = 'Only an owner makes others owners.';
+    end if;
+end;
+$$;
+comment on function parley.require_may_give_roles(parley.participant, jsonb) is
+'PT403 unless the participant may give these roles: admins do, and only an owner makes owners.';
+revoke all on function parley.require_may_give_roles(parley.participant, jsonb) from public;
+
+create or replace function parley.set_participant_role(conversation_id uuid, user_id uuid, role text)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_by_host boolean := parley.is_host();
+    v_user_id uuid := case when not v_by_host then parley.provision_caller() end;
+    v_me parley.participant;
+    v_other parley.participant;
+begin
+    if set_participant_role.role is null or set_participant_role.role not in ('owner', 'admin', 'member') then
+        raise exception using errcode = 'PT400', message = 'role must be owner, admin or member.';
+    end if;
+    if not v_by_host then
+        perform parley.require_participant(set_participant_role.conversation_id, v_user_id);
+    end if;
+    perform parley.lock_conversation(set_participant_role.conversation_id);
+    if not v_by_host then
+        v_me := parley.require_participant(set_participant_role.conversation_id, v_user_id);
+    end if;
+    select p.* into v_other
+    from parley.participant as p
+    where p.conversation_id = set_participant_role.conversation_id
+        and p.user_id = set_participant_role.user_id
+        and p.left_at is null;
+    if not found then
+        raise exception using
+            errcode = 'PT404',
+            message = 'The user is not a participant of this conversation.';
+    end if;
+    perform parley.require_managed_conversation(set_participant_role.conversation_id);
+    if not v_by_host then
+        perform parley.require_may_give_roles(
+            v_me, jsonb_build_object(v_other.user_id, set_participant_role.role)
+        );
+        if v_other.role = 'owner' and v_me.role <> 'owner' then
+            raise exception using errcode = 'PT403', message = 'Only an owner can change the role of an owner.';
+        end if;
+    end if;
+    if v_other.role = set_participant_role.role then
+        return parley.participant_json(v_other);
+    end if;
+    if not exists (
+        select from parley.participant as p
+        where p.conversation_id = v_other.conversation_id
+            and p.left_at is null
+            and p.user_id <> v_other.user_id
+            and p.role in ('owner', v_other.role)
+    ) and set_participant_role.role <> 'owner' and v_other.role <> 'member' then
+        raise exception using
+            errcode = 'PT403',
+            message = format('The last %s keeps this role.', v_other.role),
+            hint = 'Give it to somebody else first.';
+    end if;
+    update parley.participant as p
+    set role = set_participant_role.role
+    where p.conversation_id = v_other.conversation_id and p.user_id = v_other.user_id
+    returning p.* into v_other;
+    perform parley.announce_role(v_other, v_user_id, format(
+        '%s made %s %s.',
+        parley.actor_name(v_user_id),
+        parley.display_name_of(v_other.user_id),
+        case v_other.role when 'owner' then 'an owner' when 'admin' then 'an admin' else 'a member' end
+    ));
+    return parley.participant_json(v_other);
+end;
+$$;
+comment on function parley.set_participant_role(uuid, uuid, text) is
+'Makes a participant owner, admin or member, by an admin; only an owner makes owners or changes them, and the last one stays. Returns the participant.';
+revoke all on function parley.set_participant_role(uuid, uuid, text) from public;
+grant execute on function parley.set_participant_role(uuid, uuid, text) to authenticated, service_role;
 
 create or replace function parley.leave_conversation(conversation_id uuid)
 returns jsonb
@@ -358,6 +534,6 @@ begin
 end;
 $$;
 comment on function parley.leave_conversation(uuid) is
-'Takes the caller out of a group; if they were the last admin, the longest-standing member becomes one.';
+'Takes the caller out of a group; if they were the last owner or admin, somebody takes over.';
 revoke all on function parley.leave_conversation(uuid) from public;
 grant execute on function parley.leave_conversation(uuid) to authenticated;

@@ -124,6 +124,10 @@ begin
                 else jsonb_build_object('participant', parley.participant_json(p))
             end
             || case when e.kind like 'call:%' then parley.call_event_json(e) else '{}' end
+            || case
+                when e.kind <> 'draft:updated' or p.left_at is not null then '{}'
+                else jsonb_build_object('draft', parley.draft(p.conversation_id, e.user_id))
+            end
             || coalesce(e.data, '{}')
         )::text
     from parley.event as e

@@ -1,0 +1,216 @@
+-- Reading one conversation: all about it, who is in it page by page, and whom a mention could mean.
+
+create or replace function parley.get_conversation(conversation_id uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_user_id uuid := case when not parley.is_host() then parley.require_caller() end;
+    v_me parley.participant;
+    v_profile parley.conversation_profile;
+begin
+    if v_user_id is not null then
+        v_me := parley.require_participant(get_conversation.conversation_id, v_user_id);
+    end if;
+    select cp.* into v_profile
+    from parley.conversation_profile as cp
+    where cp.conversation_id = get_conversation.conversation_id;
+    if not found then
+        raise exception using errcode = 'PT404', message = 'The conversation does not exist.';
+    end if;
+    return parley.conversation_json(v_profile.conversation_id, v_user_id)
+        || jsonb_build_object('contexts', parley.contexts_json(v_profile.conversation_id))
+        || case
+            when v_user_id is null then '{}'
+            else jsonb_build_object(
+                'my_permissions', (
+                    select jsonb_object_agg(
+                        p.key, parley.has_permission(v_me, v_profile, p.key) and v_profile.status = 'active'
+                    )
+                    from jsonb_object_keys(parley.permissions_json(v_profile)) as p (key)
+                ),
+                'draft', parley.draft(v_profile.conversation_id, v_user_id)
+            )
+        end;
+end;
+$$;
+comment on function parley.get_conversation(uuid) is
+'A conversation with its first 256 participants, what it is about, and the caller''s settings, permissions and draft.';
+revoke all on function parley.get_conversation(uuid) from public;
+grant execute on function parley.get_conversation(uuid) to authenticated, service_role;
+
+create or replace function parley.decode_participants_cursor(
+    in cursor text, out joined_at timestamptz, out user_id uuid
+)
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_parts text[] := regexp_match(
+        cursor, '^(\d{1,18})_([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$'
+    );
+begin
+    if cursor is null then
+        joined_at := '-infinity';
+        user_id := '00000000-0000-0000-0000-000000000000';
+    elsif v_parts is null then
+        raise exception using
+            errcode = 'PT400',
+            message = 'The cursor is not valid.',
+            hint = 'Pass next_cursor as it was returned.';
+    else
+        -- microseconds; whole days apart, because an interval of seconds alone overflows
+        joined_at := timestamptz 'epoch'
+            + (v_parts[1]::bigint / 86400000000) * interval '1 day'
+            + (v_parts[1]::bigint % 86400000000) * interval '1 microsecond';
+        user_id := v_parts[2]::uuid;
+    end if;
+exception
+    when datetime_field_overflow or interval_field_overflow or numeric_value_out_of_range then
+        raise exception using errcode = 'PT400', message = 'The cursor is not valid.';
+end;
+$$;
+comment on function parley.decode_participants_cursor(text) is
+'Position in the list of participants: microseconds of joining, and the user; PT400 for anything else.';
+revoke all on function parley.decode_participants_cursor(text) from public;
+
+create or replace function parley.get_participants(
+    conversation_id uuid, cursor text default null, page_size integer default 50
+)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+#variable_conflict use_column
+declare
+    v_page_size integer := parley.require_page_size(get_participants.page_size);
+    v_after record;
+begin
+    if parley.is_host() then
+        if not exists (select from parley.conversation as c where c.id = get_participants.conversation_id) then
+            raise exception using errcode = 'PT404', message = 'The conversation does not exist.';
+        end if;
+    else
+        perform parley.require_participant(get_participants.conversation_id, parley.require_caller());
+    end if;
+    v_after := parley.decode_participants_cursor(get_participants.cursor);
+    return (
+        select jsonb_build_object(
+            'participants', coalesce(
+                jsonb_agg(parley.participant_json(page.participant, a) order by page.n)
+                filter (where page.n <= v_page_size),
+                '[]'
+            ),
+            'next_cursor', case
+                when count(*) > v_page_size
+                    then max(
+                        trunc(extract(epoch from page.joined_at) * 1000000)::bigint || '_' || page.user_id
+                    ) filter (where page.n = v_page_size)
+            end
+        )
+        from (
+            -- one more than asked for tells whether there is a next page
+            select
+                p as participant,
+                p.user_id,
+                p.joined_at,
+                row_number() over (order by p.joined_at, p.user_id) as n
+            from parley.participant as p
+            where p.conversation_id = get_participants.conversation_id
+                and p.left_at is null
+                and (p.joined_at, p.user_id) > (v_after.joined_at, v_after.user_id)
+            order by p.joined_at, p.user_id
+            limit v_page_size + 1
+        ) as page
+        inner join parley.account as a on page.user_id = a.id
+    );
+end;
+$$;
+comment on function parley.get_participants(uuid, text, integer) is
+'Who is in a conversation, by joining, page by page: {participants, next_cursor}.';
+revoke all on function parley.get_participants(uuid, text, integer) from public;
+grant execute on function parley.get_participants(uuid, text, integer) to authenticated, service_role;
+
+create or replace function parley.fold_name(name text)
+returns text
+language sql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    -- letters and their marks come apart, and the marks go; what is no letter or digit separates words
+    select btrim(regexp_replace(
+        lower(regexp_replace(normalize(name, nfkd), '[\u0300-\u036f]', '', 'g')), '[^[:alnum:]]+', ' ', 'g'
+    ))
+$$;
+comment on function parley.fold_name(text) is
+'A name for comparison: small letters without accents, words with one blank between them.';
+revoke all on function parley.fold_name(text) from public;
+
+create or replace function parley.search_members(
+    conversation_id uuid, query text default null, page_size integer default 10
+)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_user_id uuid := parley.require_caller();
+    v_page_size integer := parley.require_page_size(search_members.page_size);
+    v_query text;
+begin
+    perform parley.require_participant(search_members.conversation_id, v_user_id);
+    if char_length(search_members.query) > 200 then
+        raise exception using errcode = 'PT400', message = 'query may have at most 200 characters.';
+    end if;
+    v_query := coalesce(parley.fold_name(search_members.query), '');
+    return (
+        select coalesce(
+            jsonb_agg(
+                jsonb_build_object(
+                    'user_id', m.user_id, 'display_name', m.display_name, 'role', m.role, 'app_role', m.app_role
+                )
+                order by m.n
+            ),
+            '[]'
+        )
+        from (
+            select
+                f.user_id,
+                f.display_name,
+                f.role,
+                f.app_role,
+                row_number() over (order by starts_with(f.folded, v_query) desc, f.folded, f.user_id) as n
+            from (
+                select p.user_id, p.role, p.app_role, a.display_name, parley.fold_name(a.display_name) as folded
+                from parley.participant as p
+                inner join parley.account as a on p.user_id = a.id
+                where p.conversation_id = search_members.conversation_id
+                    and p.user_id <> v_user_id
+                    and p.left_at is null
+                    and a.deleted_at is null
+                    and a.display_name is not null
+            ) as f
+            where v_query = '' or starts_with(f.folded, v_query) or strpos(f.folded, ' ' || v_query) > 0
+            order by starts_with(f.folded, v_query) desc, f.folded, f.user_id
+            limit v_page_size
+        ) as m
+    );
+end;
+$$;
+comment on function parley.search_members(uuid, text, integer) is
+'The other participants one of whose names begins with the query, whatever its case and accents, for mentions: [{user_id, display_name, role, app_role}].';
+revoke all on function parley.search_members(uuid, text, integer) from public;
+grant execute on function parley.search_members(uuid, text, integer) to authenticated;
