@@ -76,8 +76,39 @@ comment on function parley.require_permission(parley.participant, parley.convers
 'PT403 unless the participant has the permission send_messages, add_members, remove_members, change_settings or delete_messages.';
 revoke all on function parley.require_permission(parley.participant, parley.conversation_profile, text) from public;
 
+-- A send looks at the profile only if it says something about sending. That it does stands in the conversation's
+-- own row, which every send locks and reads; a trigger keeps it true, whoever writes the profile.
+create or replace function parley.set_restricted()
+returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_restricted boolean := new.status <> 'active'
+        or new.type = 'announcement'
+        or new.who_can_send <> 'everyone'
+        or new.message_ttl_seconds is not null;
+begin
+    update parley.conversation as c
+    set restricted = v_restricted
+    where c.id = new.conversation_id and c.restricted <> v_restricted;
+    return null;
+end;
+$$;
+comment on function parley.set_restricted() is
+'Trigger: conversation.restricted says whether the profile restricts sending, or makes messages disappear.';
+revoke all on function parley.set_restricted() from public;
+
+create or replace trigger conversation_profile_restricted_trigger
+after insert or update of type, status, who_can_send, message_ttl_seconds on parley.conversation_profile
+for each row execute function parley.set_restricted();
+comment on trigger conversation_profile_restricted_trigger on parley.conversation_profile is
+'Keeps conversation.restricted true.';
+
 create or replace function parley.require_may_send(conversation_id uuid, user_id uuid)
-returns void
+returns interval
 language plpgsql
 volatile
 security definer
@@ -101,10 +132,11 @@ begin
     if not parley.has_permission(v_participant, v_profile, 'send_messages') then
         raise exception using errcode = 'PT403', message = 'Only admins can send messages in this conversation.';
     end if;
+    return make_interval(secs => v_profile.message_ttl_seconds);
 end;
 $$;
 comment on function parley.require_may_send(uuid, uuid) is
-'May this participant send here: what a send finds out before it takes the lock, looked at again under it.';
+'May this participant send here: called under the lock for a conversation that is restricted. Returns how long its messages stay; null: for good.';
 revoke all on function parley.require_may_send(uuid, uuid) from public;
 
 create or replace function parley.permissions_json(profile parley.conversation_profile)

@@ -156,7 +156,7 @@ comment on function parley.check_message_body(parley.message_type, text, jsonb, 
 revoke all on function parley.check_message_body(parley.message_type, text, jsonb, bigint, bigint) from public;
 
 create or replace function parley.check_mentions(
-    conversation_id uuid, mentions uuid[], mentions_all boolean, conversation_type text, sender_role text
+    conversation_id uuid, mentions uuid[], mentions_all boolean, sender_role text
 )
 returns void
 language plpgsql
@@ -183,7 +183,10 @@ begin
             message = 'Only participants of the conversation can be mentioned.';
     end if;
     if check_mentions.mentions_all then
-        if check_mentions.conversation_type = 'direct' then
+        if exists (
+            select from parley.conversation_profile as cp
+            where cp.conversation_id = check_mentions.conversation_id and cp.type = 'direct'
+        ) then
             raise exception using errcode = 'PT400', message = 'In a direct conversation nobody else can be mentioned.';
         end if;
         if check_mentions.sender_role = 'member'
@@ -194,9 +197,9 @@ begin
     end if;
 end;
 $$;
-comment on function parley.check_mentions(uuid, uuid[], boolean, text, text) is
+comment on function parley.check_mentions(uuid, uuid[], boolean, text) is
 'Fails unless the users mentioned are participants, and the sender may mention everybody if asked to.';
-revoke all on function parley.check_mentions(uuid, uuid[], boolean, text, text) from public;
+revoke all on function parley.check_mentions(uuid, uuid[], boolean, text) from public;
 
 create or replace function parley.check_message_request(
     conversation_id uuid,
@@ -303,6 +306,7 @@ declare
     v_metadata jsonb;
     v_mentions uuid[] := nullif(send_message.mentions, '{}');
     v_attachment_ids uuid[] := nullif(send_message.attachment_ids, '{}');
+    v_ttl interval;
     v_hash bytea;
     v_id uuid := parley.uuid_v7();
     v_conversation parley.conversation;
@@ -313,23 +317,17 @@ begin
         p.role,
         p.app_role,
         p.history_from_seq,
-        cp.type,
-        cp.status,
-        cp.who_can_send,
-        cp.message_ttl_seconds,
         a.suspended_at,
         a.deleted_at,
         a.tokens_valid_after,
-        rate.amount,
-        rate.period_seconds,
-        rate.burst,
-        length.amount as max_length
+        t.send_amount,
+        t.send_period_seconds,
+        t.send_burst,
+        t.max_content_length
     into v_sender
     from parley.participant as p
-    inner join parley.conversation_profile as cp on p.conversation_id = cp.conversation_id
     inner join parley.account as a on p.user_id = a.id
-    left join parley.tier_limit as rate on a.tier_name = rate.tier_name and rate.name = 'messages_per_minute'
-    left join parley.tier_limit as length on a.tier_name = length.tier_name and length.name = 'max_content_length'
+    inner join parley.tier as t on a.tier_name = t.name
     where p.conversation_id = send_message.conversation_id and p.user_id = v_user_id and p.left_at is null;
     if not found then
         perform parley.require_participant(send_message.conversation_id, parley.require_caller());
@@ -378,35 +376,27 @@ begin
         -- looked at here first, because the call costs more than the look
         if send_message.content is null
             or send_message.content !~ '\S'
-            or char_length(send_message.content) > v_sender.max_length
+            or char_length(send_message.content) > v_sender.max_content_length
         then
-            perform parley.validate_content(send_message.content, v_sender.max_length);
+            perform parley.validate_content(send_message.content, v_sender.max_content_length);
         end if;
     else
         perform parley.check_message_request(
-            send_message.conversation_id, v_user_id, send_message.content, send_message.type, v_sender.max_length,
+            send_message.conversation_id, v_user_id, send_message.content, send_message.type, v_sender.max_content_length,
             send_message.reply_to_id, v_attachment_ids, v_metadata, send_message.expires_in,
             v_sender.history_from_seq, send_message.server
         );
     end if;
     if v_mentions is not null or send_message.mentions_all then
         perform parley.check_mentions(
-            send_message.conversation_id, v_mentions, send_message.mentions_all, v_sender.type, v_sender.role
+            send_message.conversation_id, v_mentions, send_message.mentions_all, v_sender.role
         );
     end if;
 
-    -- 4. may anybody send here, and may this sender now
-    if v_sender.status <> 'active' then
-        raise exception using
-            errcode = 'PT403',
-            message = format('This conversation is %s and takes no new messages.', v_sender.status);
-    end if;
-    if (v_sender.type = 'announcement' or v_sender.who_can_send = 'admins_only') and v_sender.role = 'member' then
-        raise exception using errcode = 'PT403', message = 'Only admins can send messages in this conversation.';
-    end if;
-    if v_sender.amount is not null then
+    -- 4. not too many
+    if v_sender.send_amount is not null then
         perform parley.take_token(
-            v_user_id, 'messages_per_minute', v_sender.amount, v_sender.period_seconds, v_sender.burst
+            v_user_id, 'messages_per_minute', v_sender.send_amount, v_sender.send_period_seconds, v_sender.send_burst
         );
     end if;
 
@@ -418,8 +408,9 @@ begin
         last_activity_at = greatest(c.last_activity_at, clock_timestamp())
     where c.id = send_message.conversation_id
     returning c.* into v_conversation;
+    -- what the conversation says of sending is read under it, and only where it says something
     if v_conversation.restricted then
-        perform parley.require_may_send(send_message.conversation_id, v_user_id);
+        v_ttl := parley.require_may_send(send_message.conversation_id, v_user_id);
     end if;
     -- the sender under it: a removal that committed before leaves nothing to update
     update parley.participant as p
@@ -450,7 +441,7 @@ begin
         v_id, v_conversation.id, v_conversation.last_seq, v_user_id, send_message.reply_to_id,
         send_message.client_message_id, v_conversation.last_activity_at,
         v_conversation.last_activity_at
-        + coalesce(send_message.expires_in, v_sender.message_ttl_seconds * interval '1 second'),
+        + coalesce(send_message.expires_in, v_ttl),
         coalesce(v_sender.app_role, v_sender.role), send_message.type, send_message.content, v_metadata, v_mentions,
         (send_message.server ->> 'forward_count')::integer,
         v_attachment_ids is not null, coalesce(send_message.mentions_all, false)

@@ -558,8 +558,7 @@ as $$
 declare
     v_member record;
 begin
-    insert into parley.conversation (id, restricted)
-    values (profile.conversation_id, profile.who_can_send <> 'everyone');
+    insert into parley.conversation (id) values (profile.conversation_id);
     insert into parley.conversation_profile select profile.*;
     if profile.context_type is not null then
         insert into parley.conversation_context (conversation_id, context_type, context_id, added_by)

@@ -314,10 +314,6 @@ begin
         max_members = v_after.max_members,
         updated_at = clock_timestamp()
     where cp.conversation_id = v_conversation.id;
-    -- a send that has already looked and waits for the lock sees this, and looks again
-    update parley.conversation as c
-    set restricted = v_after.status <> 'active' or v_after.type = 'announcement' or v_after.who_can_send <> 'everyone'
-    where c.id = v_conversation.id;
     for v_change in select p.field, p.notice from parley.profile_changes(v_before, v_after) as p loop
         v_changes := v_changes || v_change.field;
         perform parley.post_system_message(

@@ -128,7 +128,7 @@ begin
         scheduled.reply_to_id, nullif(scheduled.attachment_ids, '{}'), scheduled.metadata,
         scheduled.expires_in, v_participant.history_from_seq, null
     );
-    perform parley.check_mentions(scheduled.conversation_id, scheduled.mentions, false, null, null);
+    perform parley.check_mentions(scheduled.conversation_id, scheduled.mentions, false, null);
 end;
 $$;
 comment on function parley.check_scheduled_message(parley.scheduled_message) is

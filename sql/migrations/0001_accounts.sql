@@ -20,6 +20,10 @@ create table parley.tier (
     name text not null,
     rank bigint not null,
     description text not null,
+    max_content_length bigint,
+    send_amount bigint,
+    send_period_seconds bigint,
+    send_burst bigint,
     constraint tier_pkey primary key (name),
     constraint tier_rank_key unique (rank),
     constraint tier_name_check check (name ~ '^[a-z][a-z0-9_]{0,62}$')
@@ -28,6 +32,11 @@ comment on table parley.tier is 'Plans an account can be on.';
 comment on column parley.tier.name is 'Name of the tier, as in account.tier_name.';
 comment on column parley.tier.rank is 'Order of the tiers, the lowest first.';
 comment on column parley.tier.description is 'One sentence for people.';
+comment on column parley.tier.max_content_length
+is 'What tier_limit says of max_content_length. This and the three below are copies, kept by a trigger on tier_limit: every send reads them, in the one lookup of its tier.';
+comment on column parley.tier.send_amount is 'What tier_limit says of messages_per_minute: its amount. Null: no limit.';
+comment on column parley.tier.send_period_seconds is 'The same: its period.';
+comment on column parley.tier.send_burst is 'The same: its burst.';
 
 create table parley.tier_entitlement (
     tier_name text not null,

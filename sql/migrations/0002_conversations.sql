@@ -34,7 +34,7 @@ comment on column parley.conversation.last_seq is 'seq of the newest message; me
 comment on column parley.conversation.last_event_seq is 'event_seq of the newest event; dense like seq.';
 comment on column parley.conversation.last_activity_at is 'When the newest message was sent, or the conversation was created.';
 comment on column parley.conversation.restricted
-is 'Not everybody may send now: it is locked or archived, or only admins may. Who sends looks at the profile again under the lock.';
+is 'A send must look at the profile, under the lock: it is locked or archived, only admins may send, or messages disappear.';
 
 create table parley.conversation_profile (
     conversation_id uuid not null,
