@@ -202,6 +202,9 @@ begin
             hint = 'It can still be deleted for yourself.';
     end if;
     perform parley.keep_revision(v_message, retract_message.user_id, 'deleted');
+    if v_message.type = 'poll' then
+        perform parley.remove_poll(v_message);
+    end if;
     -- a system message counts as read by whoever caused it, so here it counts as theirs
     insert into parley.message_tombstone (conversation_id, seq, message_id, sender_id, deleted_by)
     values (

@@ -83,7 +83,7 @@ revoke all on function parley.run_job(text) from public;
 grant execute on function parley.run_job(text) to parley_worker;
 
 create or replace function parley.due_jobs()
-returns table (name text, wait_ms bigint)
+returns table (name text, wait_ms bigint, failures bigint, last_error_code text)
 language plpgsql
 stable
 security definer
@@ -95,14 +95,17 @@ begin
     return query
     select
         j.name,
-        greatest(0, ceil(extract(epoch from j.next_run_at - clock_timestamp()) * 1000))::bigint
+        greatest(0, ceil(extract(epoch from j.next_run_at - clock_timestamp()) * 1000))::bigint,
+        j.failures,
+        j.last_error_code
     from parley.job as j
     where j.enabled
     order by j.next_run_at, j.name
     limit 200;
 end;
 $$;
-comment on function parley.due_jobs() is 'The jobs and how long each still waits, those that wait the least first; 0: due.';
+comment on function parley.due_jobs() is
+'The jobs, how long each still waits (0: it is due), and its failures in a row; those that wait the least first.';
 revoke all on function parley.due_jobs() from public;
 grant execute on function parley.due_jobs() to parley_worker;
 

@@ -134,6 +134,70 @@ $$;
 comment on function parley.poll_options(text[]) is 'The options as they are stored, without space around them, or PT400.';
 revoke all on function parley.poll_options(text[]) from public;
 
+create or replace function parley.create_poll(
+    conversation_id uuid,
+    question text,
+    options text[],
+    multiple boolean default false,
+    closes_at timestamptz default null,
+    anonymous boolean default false,
+    client_message_id uuid default null
+)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_message jsonb;
+    v_new parley.poll;
+begin
+    v_new.options := parley.poll_options(create_poll.options);
+    v_new.multiple := coalesce(create_poll.multiple, false);
+    v_new.anonymous := coalesce(create_poll.anonymous, false);
+    v_new.closes_at := create_poll.closes_at;
+    -- the options count as part of what is sent: a repeated call with others is a conflict
+    v_message := parley.send_message(
+        create_poll.conversation_id, create_poll.question, 'poll',
+        client_message_id => create_poll.client_message_id,
+        server => jsonb_build_object(
+            'type', 'poll',
+            'options', to_jsonb(v_new.options),
+            'multiple', v_new.multiple,
+            'anonymous', v_new.anonymous,
+            'closes_at', extract(epoch from v_new.closes_at)
+        )
+    );
+    -- sent before, and gone since
+    if v_message ->> 'deleted_at' is not null then
+        return v_message;
+    end if;
+    v_new.conversation_id := create_poll.conversation_id;
+    v_new.message_id := v_message ->> 'id';
+    if not exists (
+        select from parley.poll as p
+        where p.conversation_id = v_new.conversation_id and p.message_id = v_new.message_id
+    ) then
+        -- asked here, since a repeated call may come when the poll has closed
+        if not isfinite(v_new.closes_at)
+            or v_new.closes_at <= clock_timestamp()
+            or v_new.closes_at > clock_timestamp() + interval '366 days'
+        then
+            raise exception using errcode = 'PT400', message = 'closes_at must be from now on, within a year.';
+        end if;
+        insert into parley.poll select (v_new).*;
+    end if;
+    return v_message || jsonb_build_object('poll', parley.poll_json(v_new.conversation_id, v_new.message_id));
+end;
+$$;
+comment on function parley.create_poll(uuid, text, text[], boolean, timestamptz, boolean, uuid) is
+'Sends a question with 2 to 12 options to vote on, as the caller. Returns the message, with its poll.';
+revoke all on function parley.create_poll(uuid, text, text[], boolean, timestamptz, boolean, uuid) from public;
+grant execute on function parley.create_poll(uuid, text, text[], boolean, timestamptz, boolean, uuid)
+to authenticated;
+
 create or replace function parley.my_poll_json(message parley.message, user_id uuid)
 returns jsonb
 language plpgsql
