@@ -54,7 +54,7 @@ public func runServer(
         })
     let group = ServiceGroup(
         [
-            verifier, reader, Upkeep(pool: pool, log: log.labelled("upkeep")),
+            verifier, reader, JobRunner(pool: pool, log: log.labelled("jobs")),
             Front(server: server, realtime: realtime, drainTime: configuration.drainTime),
         ],
         drainTime: configuration.drainTime + .seconds(5), log: log)

@@ -151,6 +151,27 @@ def test_doctor_sees(cluster, subject, spoil, repair):
     assert findings(cluster.owner_url)[1].get(subject, "ok") == "ok"
 
 
+@pytest.mark.parametrize(
+    ("subject", "level", "spoil"),
+    [
+        ("jobs", "warn", "update parley.job set next_run_at = now() - interval '6 minutes' where name = 'maintain'"),
+        ("job maintain", "warn", "update parley.job set enabled = false where name = 'maintain'"),
+        ("job maintain", "FAIL", "update parley.job set failures = 3, last_error_code = '53100' where name = 'maintain'"),
+        ("job forgotten", "FAIL", "insert into parley.job (name, period_seconds, description) values ('forgotten', 1, 'x')"),
+    ],
+)
+def test_doctor_sees_jobs_that_do_not_run(cluster, subject, level, spoil):
+    cluster.psql("update parley.job set next_run_at = now()")
+    try:
+        assert findings(cluster.worker_url)[1]["jobs"] == "ok"
+        cluster.psql(spoil)
+        assert findings(cluster.owner_url)[1][subject] == level
+        assert findings(cluster.worker_url)[1][subject] == level
+    finally:
+        cluster.psql("delete from parley.job where name = 'forgotten'")
+        cluster.psql("update parley.job set next_run_at = now(), enabled = true, failures = 0, last_error_code = null")
+
+
 def test_doctor_sees_open_doors_through_the_url_of_the_worker(cluster):
     cluster.psql("revoke execute on function parley.worker_start(text, text) from parley_worker;"
                  "grant execute on function parley.log_position() to public; grant usage on schema parley to anon;"

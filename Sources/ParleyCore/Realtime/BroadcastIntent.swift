@@ -95,7 +95,7 @@ public enum BroadcastIntent: Sendable, Equatable {
 
     private static let reservedPrefixes = [
         "message:", "conversation:", "participant:", "request:", "poll:", "call:", "typing:", "user:", "replay:",
-        "session:",
+        "session:", "scheduled:",
     ]
 }
 

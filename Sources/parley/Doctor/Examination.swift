@@ -21,7 +21,8 @@ struct Examination {
             checks += [
                 ("durability", self.durability), ("capacity", self.capacity), ("clock", self.clock),
                 ("install", self.ledger), ("roles", self.roles), ("login", self.login), ("catalog", self.catalog),
-                ("rows", self.seeds), ("partitions", self.partitions), ("notifications", self.notifications),
+                ("rows", self.seeds), ("partitions", self.partitions), ("jobs", self.jobs),
+                ("notifications", self.notifications),
             ]
         }
         return checks.flatMap { subject, check in
