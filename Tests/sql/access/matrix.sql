@@ -116,7 +116,7 @@ savepoint example;
 create function parley_api.bad_example(conversation_id uuid) returns integer language sql as 'select 1';
 create view parley_api.worse_example as select 1;
 insert into t.try (call, object) values ('gone_example()', 'gone_example');
-select count(*) as found from t.untried \gset untried_
+select count(*) as found from t.untried where name ~ '_example$' \gset untried_
 select count(*) as found from t.unknown \gset unknown_
 select count(*) as found from t.kind where name = 'bad_example' \gset kind_
 rollback to example;
