@@ -89,6 +89,9 @@
 \ir functions/53_inbox.sql
 \ir functions/54_history.sql
 \ir functions/55_edit_delete.sql
+\ir functions/55_forward.sql
+\ir functions/55_media.sql
+\ir functions/55_stars_pins.sql
 \ir functions/56_reactions.sql
 \ir functions/57_system_messages.sql
 \ir functions/58_members.sql

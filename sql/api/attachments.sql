@@ -135,3 +135,27 @@ comment on function parley_api.object_deleted(text) is
 'For the service that keeps the files: this one has been deleted.';
 revoke all on function parley_api.object_deleted(text) from public;
 grant execute on function parley_api.object_deleted(text) to service_role;
+
+create or replace function parley_api.get_conversation_media(
+    conversation_id uuid,
+    kinds text[] default null,
+    before_seq bigint default null,
+    page_size integer default 50
+)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select parley.get_conversation_media(
+        get_conversation_media.conversation_id,
+        get_conversation_media.kinds,
+        get_conversation_media.before_seq,
+        get_conversation_media.page_size
+    );
+end;
+comment on function parley_api.get_conversation_media(uuid, text[], bigint, integer) is
+'Attachments of a conversation, newest first: {attachments, has_more, next_before_seq}.';
+revoke all on function parley_api.get_conversation_media(uuid, text[], bigint, integer) from public;
+grant execute on function parley_api.get_conversation_media(uuid, text[], bigint, integer) to authenticated;

@@ -159,3 +159,153 @@ comment on function parley_api.send_system_message(uuid, text, jsonb) is
 'Writes a system message, inside the transaction of the caller. Returns it.';
 revoke all on function parley_api.send_system_message(uuid, text, jsonb) from public;
 grant execute on function parley_api.send_system_message(uuid, text, jsonb) to service_role;
+
+create or replace function parley_api.forward_message(
+    message_id uuid,
+    conversation_ids uuid[],
+    client_message_id uuid default null
+)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select parley.forward_message(
+        forward_message.message_id,
+        forward_message.conversation_ids,
+        forward_message.client_message_id
+    );
+end;
+comment on function parley_api.forward_message(uuid, uuid[], uuid) is
+'Sends copies of a message to other conversations of the caller: {messages}.';
+revoke all on function parley_api.forward_message(uuid, uuid[], uuid) from public;
+grant execute on function parley_api.forward_message(uuid, uuid[], uuid) to authenticated;
+
+create or replace function parley_api.star_message(
+    message_id uuid
+)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select parley.star_message(
+        star_message.message_id
+    );
+end;
+comment on function parley_api.star_message(uuid) is
+'Stars a message for the caller alone.';
+revoke all on function parley_api.star_message(uuid) from public;
+grant execute on function parley_api.star_message(uuid) to authenticated;
+
+create or replace function parley_api.unstar_message(
+    message_id uuid
+)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select parley.unstar_message(
+        unstar_message.message_id
+    );
+end;
+comment on function parley_api.unstar_message(uuid) is
+'Takes the caller''s star off a message.';
+revoke all on function parley_api.unstar_message(uuid) from public;
+grant execute on function parley_api.unstar_message(uuid) to authenticated;
+
+create or replace function parley_api.get_starred_messages(
+    cursor text default null,
+    page_size integer default 50
+)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select parley.get_starred_messages(
+        get_starred_messages.cursor,
+        get_starred_messages.page_size
+    );
+end;
+comment on function parley_api.get_starred_messages(text, integer) is
+'The caller''s starred messages, the last starred first: {messages, next_cursor}.';
+revoke all on function parley_api.get_starred_messages(text, integer) from public;
+grant execute on function parley_api.get_starred_messages(text, integer) to authenticated;
+
+create or replace function parley_api.pin_message(
+    message_id uuid
+)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select parley.pin_message(
+        pin_message.message_id
+    );
+end;
+comment on function parley_api.pin_message(uuid) is
+'Pins a message for everybody in the conversation. Returns it.';
+revoke all on function parley_api.pin_message(uuid) from public;
+grant execute on function parley_api.pin_message(uuid) to authenticated;
+
+create or replace function parley_api.unpin_message(
+    message_id uuid
+)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select parley.unpin_message(
+        unpin_message.message_id
+    );
+end;
+comment on function parley_api.unpin_message(uuid) is
+'Unpins a message. Returns it.';
+revoke all on function parley_api.unpin_message(uuid) from public;
+grant execute on function parley_api.unpin_message(uuid) to authenticated;
+
+create or replace function parley_api.get_pinned_messages(
+    conversation_id uuid
+)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select parley.get_pinned_messages(
+        get_pinned_messages.conversation_id
+    );
+end;
+comment on function parley_api.get_pinned_messages(uuid) is
+'The pinned messages of a conversation, the last pinned first: {messages}.';
+revoke all on function parley_api.get_pinned_messages(uuid) from public;
+grant execute on function parley_api.get_pinned_messages(uuid) to authenticated;
+
+create or replace function parley_api.get_message_revisions(
+    message_id uuid
+)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select parley.get_message_revisions(
+        get_message_revisions.message_id
+    );
+end;
+comment on function parley_api.get_message_revisions(uuid) is
+'What a message said before each edit: {revisions}.';
+revoke all on function parley_api.get_message_revisions(uuid) from public;
+grant execute on function parley_api.get_message_revisions(uuid) to authenticated;

@@ -155,7 +155,7 @@ comment on function parley.require_participant(uuid, uuid) is
 'The user''s current participant row, or PT403, which does not tell an unknown conversation from a foreign one.';
 revoke all on function parley.require_participant(uuid, uuid) from public;
 
-create or replace function parley.require_message(message_id uuid, user_id uuid)
+create or replace function parley.require_message(message_id uuid, user_id uuid, also_hidden boolean default false)
 returns parley.message
 language plpgsql
 stable
@@ -178,11 +178,14 @@ begin
         and m.seq >= p.history_from_seq
         and m.id >= parley.message_floor_of(require_message.user_id)
         and (m.expires_at is null or m.expires_at > now())
-        and not exists (
-            select from parley.message_hidden as h
-            where h.conversation_id = m.conversation_id
-                and h.user_id = require_message.user_id
-                and h.seq = m.seq
+        and (
+            require_message.also_hidden
+            or not exists (
+                select from parley.message_hidden as h
+                where h.conversation_id = m.conversation_id
+                    and h.user_id = require_message.user_id
+                    and h.seq = m.seq
+            )
         );
     if not found then
         raise exception using
@@ -192,6 +195,6 @@ begin
     return v_message;
 end;
 $$;
-comment on function parley.require_message(uuid, uuid) is
-'A message the user may see, or PT404, which does not tell an unknown message from a foreign one.';
-revoke all on function parley.require_message(uuid, uuid) from public;
+comment on function parley.require_message(uuid, uuid, boolean) is
+'A message the user may see (if asked, also one they have hidden), or PT404, which does not tell an unknown message from a foreign one.';
+revoke all on function parley.require_message(uuid, uuid, boolean) from public;

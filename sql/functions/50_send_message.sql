@@ -348,14 +348,14 @@ begin
     -- 2. once and only once: a racing retry waits here for the first one to end, and a late one gets its message
     -- whatever has changed since
     if send_message.client_message_id is not null then
-        v_hash := sha256(convert_to(
+        v_hash := coalesce(decode(send_message.server ->> 'request_hash', 'hex'), sha256(convert_to(
             row(
                 send_message.type, send_message.reply_to_id, v_mentions, v_metadata,
                 extract(epoch from send_message.expires_in), send_message.content, v_attachment_ids,
                 send_message.mentions_all, send_message.server
             )::text,
             'UTF8'
-        ));
+        )));
         insert into parley.message_key (conversation_id, sender_id, client_message_id, message_id, request_hash)
         values (send_message.conversation_id, v_user_id, send_message.client_message_id, v_id, v_hash)
         on conflict do nothing;
@@ -457,7 +457,7 @@ $$;
 comment on function parley.send_message(
     uuid, text, text, uuid, uuid, uuid[], uuid[], jsonb, interval, boolean, jsonb
 ) is
-'Sends a message as the caller and returns it. The same client_message_id again returns the first message; with other content PT409. server is for functions of this schema only: {type} allows a type users may not send, {forwards, forward_count} says what is passed on.';
+'Sends a message as the caller and returns it. The same client_message_id again returns the first message; with other content PT409. server is for functions of this schema only: {type} allows a type users may not send, {forwards, forward_count, request_hash} says what is passed on.';
 revoke all on function parley.send_message(
     uuid, text, text, uuid, uuid, uuid[], uuid[], jsonb, interval, boolean, jsonb
 ) from public;

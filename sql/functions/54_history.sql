@@ -135,6 +135,7 @@ declare
     v_more_after boolean;
     v_read_seq bigint;
     v_delivered_seq bigint;
+    v_starred uuid[];
 begin
     if num_nonnulls(
         before_seq, after_seq, around_seq, before_message_id, after_message_id, around_message_id
@@ -196,13 +197,21 @@ begin
         and p.user_id <> v_user_id
         and p.left_at is null;
 
+    v_starred := array(
+        select s.message_id
+        from parley.message_star as s
+        where s.conversation_id = v_me.conversation_id
+            and s.message_id in (select m.id from unnest(v_older || v_newer) as m)
+            and s.user_id = v_user_id
+    );
     return jsonb_build_object(
         'messages', coalesce(
             (
                 select jsonb_agg(
-                    parley.message_json(
+                    parley.message_json_for(
                         m,
-                        case when m.deleted_at is null then parley.reactions_json(m.conversation_id, m.id) else '[]' end,
+                        v_me,
+                        v_floor_id,
                         case
                             when m.sender_id is distinct from v_user_id then 'sent'
                             when m.seq <= v_read_seq then 'read'
@@ -210,6 +219,7 @@ begin
                             else 'sent'
                         end
                     )
+                    || jsonb_build_object('starred', m.id = any(v_starred))
                     order by m.seq
                 )
                 from unnest(v_older || v_newer) as m

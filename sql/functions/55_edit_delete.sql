@@ -26,7 +26,7 @@ $$;
 comment on function parley.require_writable(uuid) is 'The profile of a conversation, or PT403 if it is archived or locked.';
 revoke all on function parley.require_writable(uuid) from public;
 
-create or replace function parley.lock_message(message_id uuid, user_id uuid)
+create or replace function parley.lock_message(message_id uuid, user_id uuid, also_hidden boolean default false)
 returns parley.message
 language plpgsql
 volatile
@@ -35,16 +35,51 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    v_message parley.message := parley.require_message(lock_message.message_id, lock_message.user_id);
+    v_message parley.message := parley.require_message(
+        lock_message.message_id, lock_message.user_id, lock_message.also_hidden
+    );
 begin
     perform parley.lock_conversation(v_message.conversation_id);
     -- again, now that nobody else can change it, or the membership
-    return parley.require_message(lock_message.message_id, lock_message.user_id);
+    return parley.require_message(lock_message.message_id, lock_message.user_id, lock_message.also_hidden);
 end;
 $$;
-comment on function parley.lock_message(uuid, uuid) is
+comment on function parley.lock_message(uuid, uuid, boolean) is
 'Takes the lock of the message''s conversation and returns the message as it is under it; PT404 if the user may not see it.';
-revoke all on function parley.lock_message(uuid, uuid) from public;
+revoke all on function parley.lock_message(uuid, uuid, boolean) from public;
+
+create or replace function parley.clear_message(message parley.message)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if message.has_attachments then
+        perform parley.remove_attachments(message.conversation_id, message.id);
+    end if;
+    if message.pinned_at is not null then
+        delete from parley.message_pin as p
+        where p.conversation_id = message.conversation_id and p.message_id = message.id;
+    end if;
+    delete from parley.message_star as s
+    where s.conversation_id = message.conversation_id and s.message_id = message.id;
+    update parley.message as m
+    set
+        content = null,
+        metadata = null,
+        mentions = null,
+        mentions_all = false,
+        has_attachments = false,
+        pinned_at = null,
+        deleted_at = clock_timestamp()
+    where m.id = message.id and m.conversation_id is not distinct from message.conversation_id;
+end;
+$$;
+comment on function parley.clear_message(parley.message) is
+'Makes a message a tombstone: without what it said, its files, its pin and its stars. The caller holds the lock.';
+revoke all on function parley.clear_message(parley.message) from public;
 
 create or replace function parley.keep_revision(message parley.message, user_id uuid, reason text)
 returns void
@@ -84,10 +119,10 @@ as $$
 declare
     v_user_id uuid := parley.provision_caller();
     v_message parley.message;
-    v_metadata jsonb := parley.validate_metadata(edit_message.metadata);
+    v_type parley.message_type;
+    v_metadata jsonb;
     v_minutes bigint := parley.limit_of(v_user_id, 'edit_window_minutes');
 begin
-    perform parley.validate_content(edit_message.content, parley.limit_of(v_user_id, 'max_content_length'));
     v_message := parley.lock_message(edit_message.message_id, v_user_id);
     if v_message.sender_id is distinct from v_user_id then
         raise exception using errcode = 'PT403', message = 'Only the sender can edit a message.';
@@ -96,9 +131,22 @@ begin
         raise exception using errcode = 'PT409', message = 'The message was deleted.';
     end if;
     perform parley.require_writable(v_message.conversation_id);
-    if edit_message.metadata is null then
+    if v_message.forward_count is not null then
+        raise exception using errcode = 'PT403', message = 'A forwarded message cannot be edited.';
+    end if;
+    if edit_message.metadata is not null then
+        v_metadata := parley.validate_metadata(edit_message.metadata, edit_message.content, v_message.type);
+    elsif v_message.content is distinct from edit_message.content then
+        -- the formatting was that of the old text
+        v_metadata := nullif(v_message.metadata - 'formatting', '{}');
+    else
         v_metadata := v_message.metadata;
     end if;
+    select t.* into strict v_type from parley.message_type as t where t.name = v_message.type;
+    perform parley.check_message_body(
+        v_type, edit_message.content, v_metadata, v_message.has_attachments::integer,
+        parley.limit_of(v_user_id, 'max_content_length')
+    );
     -- the same edit again changes nothing, whenever it comes
     if v_message.content is not distinct from edit_message.content
         and v_message.metadata is not distinct from v_metadata
@@ -122,9 +170,64 @@ begin
 end;
 $$;
 comment on function parley.edit_message(uuid, text, jsonb) is
-'Changes the text, and the metadata if given, of a message the caller sent a short while ago. Returns the message.';
+'Changes the text, and the metadata if given, of a message the caller sent a short while ago; without metadata, new text loses its formatting. Returns the message.';
 revoke all on function parley.edit_message(uuid, text, jsonb) from public;
 grant execute on function parley.edit_message(uuid, text, jsonb) to authenticated;
+
+create or replace function parley.get_message_revisions(message_id uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_message parley.message := parley.require_message(get_message_revisions.message_id, parley.require_caller());
+begin
+    return jsonb_build_object(
+        'message_id', v_message.id,
+        'conversation_id', v_message.conversation_id,
+        'edited_at', v_message.edited_at,
+        'deleted_at', v_message.deleted_at,
+        'revisions', case
+            -- what was taken back is nobody's to read
+            when v_message.deleted_at is not null then '[]'
+            else (
+                select coalesce(
+                    jsonb_agg(
+                        jsonb_build_object(
+                            'revision', r.revision,
+                            'content', r.content,
+                            'metadata', coalesce(r.metadata, '{}'),
+                            'written_at', r.written_at,
+                            'replaced_at', r.replaced_at
+                        )
+                        order by r.revision
+                    ),
+                    '[]'
+                )
+                from (
+                    select
+                        v.revision,
+                        v.content,
+                        v.metadata,
+                        v.replaced_at,
+                        lag(v.replaced_at, 1, v_message.created_at) over (order by v.revision) as written_at
+                    from parley.message_revision as v
+                    where v.conversation_id = v_message.conversation_id and v.message_id = v_message.id
+                    order by v.revision desc
+                    limit 200
+                ) as r
+            )
+        end
+    );
+end;
+$$;
+comment on function parley.get_message_revisions(uuid) is
+'What a message said before each edit, the oldest first (at most the last 200); nothing of one that was deleted for everyone.';
+revoke all on function parley.get_message_revisions(uuid) from public;
+grant execute on function parley.get_message_revisions(uuid) to authenticated;
 
 create or replace function parley.hide_message(message_id uuid, user_id uuid)
 returns parley.message
@@ -163,6 +266,10 @@ begin
             null, 'message:deleted', hide_message.user_id, v_message.id, v_message.seq, hide_message.user_id,
             jsonb_build_object('conversation_id', v_message.conversation_id, 'for_everyone', false)
         );
+        delete from parley.message_star as s
+        where s.conversation_id = v_message.conversation_id
+            and s.message_id = v_message.id
+            and s.user_id = hide_message.user_id;
     end if;
     return v_message;
 end;
@@ -179,21 +286,26 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    v_message parley.message := parley.lock_message(retract_message.message_id, retract_message.user_id);
-    v_role text := (
-        parley.require_participant(v_message.conversation_id, retract_message.user_id)
-    ).role::text;
+    -- also what one has hidden can still be deleted for everyone
+    v_message parley.message := parley.lock_message(retract_message.message_id, retract_message.user_id, true);
+    v_me parley.participant := parley.require_participant(v_message.conversation_id, retract_message.user_id);
+    v_profile parley.conversation_profile;
+    v_is_moderator boolean;
     v_minutes bigint := parley.limit_of(retract_message.user_id, 'delete_window_minutes');
 begin
+    select cp.* into strict v_profile
+    from parley.conversation_profile as cp
+    where cp.conversation_id = v_message.conversation_id;
+    v_is_moderator := parley.has_permission(v_me, v_profile, 'delete_messages');
     if v_message.deleted_at is not null then
         return v_message;
     end if;
-    if v_role = 'member' and v_message.sender_id is distinct from retract_message.user_id then
+    if not v_is_moderator and v_message.sender_id is distinct from retract_message.user_id then
         raise exception using
             errcode = 'PT403',
             message = 'Only the sender or an admin can delete a message for everyone.';
     end if;
-    if v_role = 'member'
+    if not v_is_moderator
         and clock_timestamp() > v_message.created_at + make_interval(mins => least(v_minutes, 52560000)::integer)
     then
         raise exception using
@@ -214,10 +326,8 @@ begin
         coalesce(v_message.sender_id, (v_message.metadata ->> 'actor_id')::uuid),
         retract_message.user_id
     );
-    update parley.message as m
-    set content = null, metadata = null, mentions = null, deleted_at = clock_timestamp()
-    where m.id = v_message.id
-    returning m.* into v_message;
+    perform parley.clear_message(v_message);
+    select m.* into strict v_message from parley.message as m where m.id = v_message.id;
     perform parley.append_event(
         v_message.conversation_id, 'message:deleted', retract_message.user_id, v_message.id, v_message.seq, null,
         jsonb_build_object('for_everyone', true)

@@ -25,9 +25,7 @@ begin
         coalesce(message.sender_id, (message.metadata ->> 'actor_id')::uuid)
     )
     on conflict do nothing;
-    update parley.message as m
-    set content = null, metadata = null, mentions = null, deleted_at = clock_timestamp()
-    where m.id = message.id and m.conversation_id = message.conversation_id;
+    perform parley.clear_message(message);
     perform parley.append_event(
         message.conversation_id, 'message:deleted', null, message.id, message.seq, null,
         '{"for_everyone": true, "expired": true}'

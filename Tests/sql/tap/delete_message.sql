@@ -83,7 +83,7 @@ select is(
         from jsonb_array_elements(parley_api.get_conversation_messages(t.id('talk')) -> 'messages') m where m ->> 'seq' = '2'
     ),
     '{"seq": 2, "sender_role": "member", "type": "text", "content": null, "metadata": {}, "mentions": [], "mentions_all": false, "reply_to_id": null,
-      "reply_to": null, "forwarded": false, "forward_count": 0, "pinned_at": null,
+      "reply_to": null, "forwarded": false, "forward_count": 0, "pinned_at": null, "starred": false,
       "attachments": [], "reactions": [], "status": "sent", "edited_at": null, "expires_at": null}',
     'without text, metadata, mentions or reactions'
 );
@@ -140,7 +140,7 @@ select unalike(
 select t.act('bob');
 select t.keep('m7', t.send('talk', 'm7')::text);
 select parley_api.delete_message(t.id('m7')) is null as hidden \gset
-select t.refused('PT404', $$select parley_api.delete_message(t.id('m7'), true)$$, 'what one has hidden one does not delete any more');
+select is(parley_api.delete_message(t.id('m7'), true) ->> 'for_everyone', 'true', 'what one has hidden one can still delete for everyone');
 select t.keep('m8', t.send('talk', 'm8')::text);
 select t.act('ann');
 select parley_api.remove_participant(t.id('talk'), t.id('bob')) is null as removed \gset
