@@ -178,8 +178,8 @@ begin
         raise exception using errcode = 'PT400', message = 'width, height and duration_ms must be at least 1.';
     end if;
     if cardinality(declare_attachment.waveform) not between 1 and 256
-        or array_position(declare_attachment.waveform, null) is not null
         or array_ndims(declare_attachment.waveform) > 1
+        or cardinality(array_remove(declare_attachment.waveform, null)) < cardinality(declare_attachment.waveform)
         or not (0 <= all (declare_attachment.waveform) and 255 >= all (declare_attachment.waveform))
     then
         raise exception using errcode = 'PT400', message = 'waveform must have 1 to 256 values from 0 to 255.';

@@ -501,6 +501,7 @@ begin
         v_message.content := null;
         v_message.metadata := null;
         v_message.mentions := null;
+        v_message.mentions_all := false;
         v_message.deleted_at := coalesce(v_message.deleted_at, v_message.expires_at);
     end if;
     return parley.message_json(v_message);
