@@ -51,7 +51,7 @@
 \ir apply.sql
 \set version 11
 \set name '0011_jobs'
-\set sha256 '24f521782f75303bf9603bd6b4473d5fc7e5cc8b49ed0e46dc2be815e1332aba'
+\set sha256 'a33dac1831232207333d603559bab50f8fae4d1779bde3c32602a6b2981cb8cd'
 \set breaking false
 \ir apply.sql
 \set version 13

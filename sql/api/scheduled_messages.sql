@@ -13,7 +13,8 @@ create or replace function parley_api.schedule_message(
     mentions uuid[] default null,
     metadata jsonb default null,
     expires_in interval default null,
-    client_message_id uuid default null
+    client_message_id uuid default null,
+    mentions_all boolean default false
 )
 returns jsonb
 language sql
@@ -33,18 +34,19 @@ begin atomic
         schedule_message.mentions,
         schedule_message.metadata,
         schedule_message.expires_in,
-        schedule_message.client_message_id
+        schedule_message.client_message_id,
+        schedule_message.mentions_all
     );
 end;
 comment on function parley_api.schedule_message(
-    uuid, text, timestamptz, timestamp, text, text, uuid, uuid[], uuid[], jsonb, interval, uuid
+    uuid, text, timestamptz, timestamp, text, text, uuid, uuid[], uuid[], jsonb, interval, uuid, boolean
 ) is
 'Sends a message later: at send_at, or when the clocks of time_zone show send_at_local. Returns what was scheduled.';
 revoke all on function parley_api.schedule_message(
-    uuid, text, timestamptz, timestamp, text, text, uuid, uuid[], uuid[], jsonb, interval, uuid
+    uuid, text, timestamptz, timestamp, text, text, uuid, uuid[], uuid[], jsonb, interval, uuid, boolean
 ) from public;
 grant execute on function parley_api.schedule_message(
-    uuid, text, timestamptz, timestamp, text, text, uuid, uuid[], uuid[], jsonb, interval, uuid
+    uuid, text, timestamptz, timestamp, text, text, uuid, uuid[], uuid[], jsonb, interval, uuid, boolean
 ) to authenticated;
 
 create or replace function parley_api.update_scheduled_message(

@@ -713,6 +713,13 @@ begin
         select a.id, a.conversation_id
         from parley.attachment as a
         where a.message_id is null and a.declared_at < now() - interval '24 hours'
+            -- one that is to be sent later waits with its message
+            and not exists (
+                select from parley.scheduled_message as s
+                where s.conversation_id = a.conversation_id
+                    and s.status = 'pending'
+                    and a.id = any(s.attachment_ids)
+            )
         order by a.declared_at
         limit 500
         for update skip locked

@@ -72,6 +72,7 @@ begin
         'content', scheduled.content,
         'metadata', coalesce(scheduled.metadata, '{}'),
         'mentions', coalesce(to_jsonb(scheduled.mentions), '[]'),
+        'mentions_all', scheduled.mentions_all,
         'reply_to_id', scheduled.reply_to_id,
         'attachment_ids', coalesce(to_jsonb(scheduled.attachment_ids), '[]'),
         'expires_in_seconds', extract(epoch from scheduled.expires_in),
@@ -119,9 +120,13 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_participant parley.participant := parley.require_participant(scheduled.conversation_id, scheduled.sender_id);
+    v_profile parley.conversation_profile;
 begin
     -- Early word of what would fail; what counts is looked at again when it is sent.
-    perform parley.require_writable(scheduled.conversation_id);
+    v_profile := parley.require_writable(scheduled.conversation_id);
+    if v_profile.type = 'announcement' or v_profile.who_can_send = 'admins_only' then
+        perform parley.require_admin(v_participant);
+    end if;
     perform parley.check_message_request(
         scheduled.conversation_id, scheduled.sender_id, scheduled.content, scheduled.type,
         parley.limit_of(scheduled.sender_id, 'max_content_length'),
@@ -132,7 +137,7 @@ begin
 end;
 $$;
 comment on function parley.check_scheduled_message(parley.scheduled_message) is
-'Fails as sending this message now would, but for limits and roles.';
+'Fails as sending this message now would, but for rates.';
 revoke all on function parley.check_scheduled_message(parley.scheduled_message) from public;
 
 create or replace function parley.schedule_message(
@@ -147,7 +152,8 @@ create or replace function parley.schedule_message(
     mentions uuid[] default null,
     metadata jsonb default null,
     expires_in interval default null,
-    client_message_id uuid default null
+    client_message_id uuid default null,
+    mentions_all boolean default false
 )
 returns jsonb
 language plpgsql
@@ -177,12 +183,13 @@ begin
         schedule_message.metadata, schedule_message.content, schedule_message.type
     );
     v_new.mentions := nullif(schedule_message.mentions, '{}');
+    v_new.mentions_all := coalesce(schedule_message.mentions_all, false);
     v_new.reply_to_id := schedule_message.reply_to_id;
     v_new.attachment_ids := nullif(schedule_message.attachment_ids, '{}');
     v_new.expires_in := schedule_message.expires_in;
     v_new.request_hash := sha256(convert_to(
         row(
-            v_new.type, v_new.reply_to_id, v_new.attachment_ids, v_new.mentions, v_new.metadata,
+            v_new.type, v_new.reply_to_id, v_new.attachment_ids, v_new.mentions, v_new.mentions_all, v_new.metadata,
             extract(epoch from v_new.expires_in), extract(epoch from schedule_message.send_at),
             extract(epoch from schedule_message.send_at_local), schedule_message.time_zone, v_new.content
         )::text,
@@ -224,14 +231,14 @@ begin
 end;
 $$;
 comment on function parley.schedule_message(
-    uuid, text, timestamptz, timestamp, text, text, uuid, uuid[], uuid[], jsonb, interval, uuid
+    uuid, text, timestamptz, timestamp, text, text, uuid, uuid[], uuid[], jsonb, interval, uuid, boolean
 ) is
 'Sends a message later, as the caller: at send_at, or when the clocks of time_zone show send_at_local. Returns what was scheduled; the same client_message_id again returns the first.';
 revoke all on function parley.schedule_message(
-    uuid, text, timestamptz, timestamp, text, text, uuid, uuid[], uuid[], jsonb, interval, uuid
+    uuid, text, timestamptz, timestamp, text, text, uuid, uuid[], uuid[], jsonb, interval, uuid, boolean
 ) from public;
 grant execute on function parley.schedule_message(
-    uuid, text, timestamptz, timestamp, text, text, uuid, uuid[], uuid[], jsonb, interval, uuid
+    uuid, text, timestamptz, timestamp, text, text, uuid, uuid[], uuid[], jsonb, interval, uuid, boolean
 ) to authenticated;
 
 create or replace function parley.lock_scheduled_message(id uuid, user_id uuid)
@@ -493,7 +500,7 @@ begin
         v_message_id := parley.send_message(
             v_scheduled.conversation_id, v_scheduled.content, v_scheduled.type, v_scheduled.client_message_id,
             v_scheduled.reply_to_id, v_scheduled.attachment_ids, v_scheduled.mentions, v_scheduled.metadata,
-            v_scheduled.expires_in
+            v_scheduled.expires_in, v_scheduled.mentions_all
         ) ->> 'id';
     exception
         when others then

@@ -16,6 +16,10 @@ begin
     delete from parley.reaction as r
     where r.conversation_id = message.conversation_id and r.message_id = message.id;
     perform parley.remove_poll(message);
+    if message.has_attachments then
+        -- not marked, but gone: the name of a file says something, too
+        perform parley.release_attachments(message.conversation_id, array[message.id]);
+    end if;
     -- a system message counts as read by whoever caused it, so here it counts as theirs
     insert into parley.message_tombstone (conversation_id, seq, message_id, sender_id)
     values (

@@ -46,6 +46,7 @@ create table parley.scheduled_message (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     finished_at timestamptz,
+    mentions_all boolean not null default false,
     type text not null,
     content text,
     metadata jsonb,
@@ -92,6 +93,7 @@ comment on column parley.scheduled_message.type is 'As in message_type.name.';
 comment on column parley.scheduled_message.content is 'The text.';
 comment on column parley.scheduled_message.metadata is 'Free JSON object of the client.';
 comment on column parley.scheduled_message.mentions is 'Participants named in it.';
+comment on column parley.scheduled_message.mentions_all is 'True: it mentions everybody.';
 comment on column parley.scheduled_message.reply_to_id is 'The message it will answer.';
 comment on column parley.scheduled_message.attachment_ids is 'Attachments it will carry.';
 comment on column parley.scheduled_message.expires_in is 'How long after the sending it expires.';

@@ -1,6 +1,6 @@
 -- Disappearing messages: from their moment on nobody sees them, and then what they said is nowhere.
 begin;
-select plan(32);
+select plan(35);
 \ir ../people.psql
 
 create function t.expire(message text) returns void language sql security definer as $$
@@ -21,13 +21,24 @@ select t.keep('m4', parley_api.send_message(t.id('talk'), 'later', expires_in =>
 select parley_api.edit_message(t.id('m2'), 'secret!') is null as edited \gset
 select t.act('bob');
 select parley_api.add_reaction(t.id('m2'), '👍') is null as reacted \gset
+select t.act('ann');
+select t.keep('file', parley_api.declare_attachment(t.id('talk'), 'image', 'secret!.png', 'image/png', 1000) ->> 'id');
+select t.claim('service_role', '{"role": "service_role"}');
+select parley_api.record_upload(t.id('file'), 1000) is null as uploaded \gset
+select t.act('ann');
+select t.keep('picture', parley_api.send_message(t.id('talk'), type => 'image', attachment_ids => array[t.id('file')], expires_in => '1 hour') ->> 'id');
+select t.host();
+insert into parley.message_star (conversation_id, message_id, user_id) values (t.id('talk'), t.id('picture'), t.id('bob'));
+insert into parley.message_pin (conversation_id, message_id, seq) values (t.id('talk'), t.id('picture'), 5);
+update parley.message set pinned_at = now() where id = t.id('picture');
 select t.last_event_seq('talk') as event_seq \gset
 
+select t.act('bob');
 select t.refused('42501', 'select parley.expire_messages()', 'a user does not run the job');
 select t.host();
 select is(parley.expire_messages(), false, 'before its time');
 select is(t.events_since('talk', :event_seq), null, 'nothing happens');
-select t.expire('m2') is null, t.expire('m3') is null \g /dev/null
+select t.expire('m2') is null, t.expire('m3') is null, t.expire('picture') is null \g /dev/null
 select t.act('bob');
 select is(t.texts(), 'm1 later', 'what has expired is not shown, before the job has been there');
 select is(t.unread('bob', 'talk'), 2::bigint, 'and is not unread');
@@ -44,19 +55,22 @@ select is_empty(
     $$select c.table_name from information_schema.tables c, lateral query_to_xml(format('select * from parley.%I', c.table_name), false, false, '') x
       where c.table_schema = 'parley' and c.table_type = 'BASE TABLE' and x::text like '%secret!%'$$, 'it is in no table'
 );
-select is(t.events_since('talk', :event_seq), 'message:deleted message:deleted', 'each is one event');
+select is(t.events_since('talk', :event_seq), 'message:deleted message:deleted message:deleted', 'each is one event');
+select is(t.look('select count(*) from parley.attachment'), '0', 'the picture is no more');
+select is(t.look('select string_agg(o.reference_count || (o.unreferenced_at is not null)::text, '' '') from parley.stored_object o'), '0true', 'and its file is to be deleted');
+select is(t.look('select count(*) from parley.message_star') || t.look('select count(*) from parley.message_pin'), '00', 'nobody has it starred or pinned');
 select is(
-    t.look(format('select string_agg(distinct concat_ws(%L, e.data, e.actor_id, e.message_id in (%L, %L)), %L) from parley.event e where e.conversation_id = %L and e.event_seq > %s',
-        ' ', t.id('m2'), t.id('m3'), ', ', t.id('talk'), :event_seq)),
+    t.look(format('select string_agg(distinct concat_ws(%L, e.data, e.actor_id, e.message_id in (%L, %L, %L)), %L) from parley.event e where e.conversation_id = %L and e.event_seq > %s',
+        ' ', t.id('m2'), t.id('m3'), t.id('picture'), ', ', t.id('talk'), :event_seq)),
     '{"expired": true, "for_everyone": true} t', 'by nobody, for everyone'
 );
 select is(parley.expire_messages(), false, 'again there is nothing');
-select is(t.events_since('talk', :event_seq), 'message:deleted message:deleted', 'to do');
+select is(t.events_since('talk', :event_seq), 'message:deleted message:deleted message:deleted', 'to do');
 select t.act('bob');
 select is(t.texts(), 'm1 later', 'who looks sees the same as before');
 select is(t.unread('bob', 'talk'), 2::bigint, 'and has the same to read');
 select is(t.unread('ann', 'talk'), 0::bigint, 'and its author nothing');
-select is((parley_api.send_message(t.id('talk'), 'm5') ->> 'seq'), '5', 'numbers go on');
+select is((parley_api.send_message(t.id('talk'), 'm6') ->> 'seq'), '6', 'numbers go on');
 select is(t.unread('ann', 'talk'), 1::bigint, 'as does the counting');
 select unalike(
     (parley_api.get_events(t.id('talk'), 0)::text || parley_api.get_user_conversations()::text || parley_api.sync()::text), '%secret%',

@@ -1,6 +1,6 @@
 -- Messages to be sent later: known to their author alone, sent once and as the author, whatever happened meanwhile.
 begin;
-select plan(90);
+select plan(97);
 \ir ../people.psql
 
 -- the time comes for everything that is pending, in its order
@@ -94,7 +94,7 @@ select is(
     jsonb_build_object(
         'conversation_id', t.id('talk'), 'client_message_id', '77777777-7777-4777-8777-777777777777', 'send_at_local', null, 'time_zone', null,
         'status', 'pending', 'error_code', null, 'message_id', null, 'type', 'text', 'content', 'second', 'metadata', '{"mood": "good"}'::jsonb,
-        'mentions', array[t.id('bob')], 'reply_to_id', null, 'attachment_ids', '[]'::jsonb, 'expires_in_seconds', 3600, 'finished_at', null
+        'mentions', array[t.id('bob')], 'mentions_all', false, 'reply_to_id', null, 'attachment_ids', '[]'::jsonb, 'expires_in_seconds', 3600, 'finished_at', null
     ), 'a message is scheduled'
 );
 select is((:'second'::jsonb ->> 'send_at')::timestamptz, date_trunc('second', now()) + interval '2 hours', 'for its time');
@@ -277,6 +277,38 @@ select t.refused('PT403', $$select parley_api.schedule_message(t.id('talk'), 'x'
 select t.time_passes();
 select is(t.run(), 1, 'not even one from before');
 select is(t.state('a5'), 'failed PT403 a5', 'which is told as any refusal');
+
+-- what it carries waits with it
+select t.look(format('update parley.conversation_profile set status = %L where conversation_id = %L returning 1', 'active', t.id('talk'))) is null as opened \gset
+select t.keep('file', parley_api.declare_attachment(t.id('talk'), 'image', 'later.png', 'image/png', 1000) ->> 'id');
+select t.refused(
+    'PT404', $$select parley_api.schedule_message(t.id('talk'), send_at => now() + interval '1 hour', type => 'image', attachment_ids => array[t.id('none')])$$,
+    'only what is there can be sent later'
+);
+select t.claim('service_role', '{"role": "service_role"}');
+select parley_api.record_upload(t.id('file'), 1000) is null as uploaded \gset
+select t.act('ann');
+select t.keep('picture', parley_api.schedule_message(
+    t.id('talk'), send_at => now() + interval '1 hour', type => 'image', attachment_ids => array[t.id('file')]) ->> 'id');
+select t.host();
+update parley.attachment set declared_at = declared_at - interval '30 days';
+select is(parley.remove_orphaned_attachments(), false, 'a picture that is to be sent later');
+select is((select count(*) from parley.attachment), 1::bigint, 'is not forgotten meanwhile');
+select t.time_passes();
+select is(t.run(), 1, 'and');
+select is((select a.state from parley.attachment a where a.id = t.id('file')), 'attached', 'goes with its message');
+delete from parley.scheduled_message where id = t.id('picture');
+select t.act('ann');
+
+-- who may not speak
+select t.look(format('update parley.conversation_profile set who_can_send = %L where conversation_id = %L returning 1', 'admins_only', t.id('talk'))) is null as closed \gset
+select lives_ok($$select parley_api.cancel_scheduled_message((parley_api.schedule_message(t.id('talk'), 'x', now() + interval '1 hour') ->> 'id')::uuid)$$, 'where admins speak an admin may');
+select t.look($$with d as (delete from parley.scheduled_message where status = 'cancelled' and sender_id = t.id('ann') and id <> t.id('local') returning 1) select count(*) from d$$) is null as gone \gset
+select parley_api.add_participants(t.id('talk'), array[t.id('eve')]) is null as added \gset
+select t.act('eve');
+select t.refused('PT403', $$select parley_api.schedule_message(t.id('talk'), 'x', now() + interval '1 hour')$$, 'and a member may not, not even later');
+select t.look(format('update parley.conversation_profile set who_can_send = %L where conversation_id = %L returning 1', 'everyone', t.id('talk'))) is null as opened \gset
+select t.act('ann');
 
 -- a failure that may pass is tried again, and given up in the end
 select t.look(format('update parley.conversation_profile set status = %L where conversation_id = %L returning 1', 'active', t.id('talk'))) is null as opened \gset
