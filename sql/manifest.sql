@@ -46,7 +46,7 @@
 \ir apply.sql
 \set version 10
 \set name '0010_conversations'
-\set sha256 'df6f20e5072c5ad80b6e8d406150050a28551be3636874652515e7201cb53f08'
+\set sha256 '76e3fa0d2c4ff01a19931159212621d3fc3fbdcb0899b091f39c04da09cf3f66'
 \set breaking false
 \ir apply.sql
 \set version 11

@@ -65,15 +65,12 @@ begin
             message = 'The cursor is not valid.',
             hint = 'Pass next_cursor as it was returned.';
     else
-        -- microseconds; whole days apart, because an interval of seconds alone overflows
+        -- whole days and microseconds apart: a double would lose the last digit
         joined_at := timestamptz 'epoch'
             + (v_parts[1]::bigint / 86400000000) * interval '1 day'
             + (v_parts[1]::bigint % 86400000000) * interval '1 microsecond';
         user_id := v_parts[2]::uuid;
     end if;
-exception
-    when datetime_field_overflow or interval_field_overflow or numeric_value_out_of_range then
-        raise exception using errcode = 'PT400', message = 'The cursor is not valid.';
 end;
 $$;
 comment on function parley.decode_participants_cursor(text) is

@@ -6,7 +6,7 @@ create table parley.conversation_context (
     context_type text not null,
     context_id text not null,
     added_by uuid,
-    added_at timestamptz not null default now(),
+    added_at timestamptz not null default clock_timestamp(),
     constraint conversation_context_pkey primary key (conversation_id, context_type, context_id),
     constraint conversation_context_conversation_fkey foreign key (conversation_id)
     references parley.conversation (id) on delete cascade,
