@@ -19,7 +19,6 @@ revoke all on table parley.message_key from public;
 revoke all on table parley.message_revision from public;
 revoke all on table parley.message_tombstone from public;
 revoke all on table parley.reaction from public;
-revoke all on table parley.read_marker from public;
 revoke all on table parley.event from public;
 revoke all on table parley.consumer from public;
 revoke all on table parley.worker from public;

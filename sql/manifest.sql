@@ -11,7 +11,7 @@
 \ir apply.sql
 \set version 3
 \set name '0003_messages'
-\set sha256 'ac88f4b2f01fd1870609e9cb264841d73c26f24aa92cc7d41b5135fec128029d'
+\set sha256 'ab7722d88a8b7dd635395a81c8e551f1d1c488531f31e0a83ef22ab109b12d65'
 \set breaking false
 \ir apply.sql
 \set version 4
@@ -145,4 +145,5 @@
 \ir ../policies/message_hidden.sql
 \ir ../policies/participant.sql
 \ir ../policies/private_tables.sql
+\ir ../policies/read_marker.sql
 \ir ../policies/schemas.sql

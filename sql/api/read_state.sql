@@ -67,6 +67,34 @@ begin atomic
     select parley.get_unread_counts();
 end;
 comment on function parley_api.get_unread_counts() is
-'Unread counts of the caller, in total and by conversation; muted ones apart.';
+'Unread counts of the caller, in total and by conversation; muted and archived ones, requests and mentions apart.';
 revoke all on function parley_api.get_unread_counts() from public;
 grant execute on function parley_api.get_unread_counts() to authenticated;
+
+create or replace function parley_api.get_role_unread_counts(conversation_id uuid)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select parley.get_role_unread_counts(get_role_unread_counts.conversation_id);
+end;
+comment on function parley_api.get_role_unread_counts(uuid) is
+'What the participants with each application role have not read, as {unread_count_<role>: n}.';
+revoke all on function parley_api.get_role_unread_counts(uuid) from public;
+grant execute on function parley_api.get_role_unread_counts(uuid) to authenticated, service_role;
+
+create or replace function parley_api.get_message_receipts(message_id uuid)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select parley.get_message_receipts(get_message_receipts.message_id);
+end;
+comment on function parley_api.get_message_receipts(uuid) is
+'Who has received and read a message, and when: {message_id, status, read_count, delivered_count, receipts: [{user_id, delivered, read_at}]}.';
+revoke all on function parley_api.get_message_receipts(uuid) from public;
+grant execute on function parley_api.get_message_receipts(uuid) to authenticated;

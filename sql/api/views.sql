@@ -183,3 +183,35 @@ comment on column parley_api.attachments.uploaded_at is 'When the file was there
 comment on column parley_api.attachments.attached_at is 'When its message was sent.';
 revoke all on table parley_api.attachments from public;
 grant select on table parley_api.attachments to authenticated, service_role;
+
+create or replace view parley_api.message_receipts
+with (security_invoker = true)
+as
+select
+    m.id as message_id,
+    m.conversation_id,
+    m.seq,
+    p.user_id,
+    k.read_at
+from parley.message as m
+inner join parley.participant as p on m.conversation_id = p.conversation_id
+cross join lateral (
+    -- the marker that passed the message, if one did: one look by key
+    select
+        r.read_at,
+        r.after_seq
+    from parley.read_marker as r
+    where r.conversation_id = p.conversation_id and r.user_id = p.user_id and r.seq >= m.seq
+    order by r.seq
+    limit 1
+) as k
+where k.after_seq < m.seq and p.user_id is distinct from m.sender_id;
+comment on view parley_api.message_receipts is
+'Who read which message when, exactly, of the messages the caller may see; without what its reader kept to themselves.';
+comment on column parley_api.message_receipts.message_id is 'The message.';
+comment on column parley_api.message_receipts.conversation_id is 'The conversation.';
+comment on column parley_api.message_receipts.seq is 'seq of the message.';
+comment on column parley_api.message_receipts.user_id is 'The reader.';
+comment on column parley_api.message_receipts.read_at is 'When they read it.';
+revoke all on table parley_api.message_receipts from public;
+grant select on table parley_api.message_receipts to authenticated, service_role;

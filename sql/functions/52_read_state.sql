@@ -41,6 +41,29 @@ comment on function parley.own_messages(uuid, uuid, bigint, bigint) is
 'How many messages in that range the user sent or, for system messages, caused.';
 revoke all on function parley.own_messages(uuid, uuid, bigint, bigint) from public;
 
+create or replace function parley.message_id_at(conversation_id uuid, seq bigint)
+returns uuid
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set jit = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+as $$
+#variable_conflict use_column
+begin
+    return (
+        select m.id
+        from parley.message as m
+        where m.conversation_id = message_id_at.conversation_id and m.seq = message_id_at.seq
+    );
+end;
+$$;
+comment on function parley.message_id_at(uuid, bigint) is 'The message with this seq. Null: there is none, or none any more.';
+revoke all on function parley.message_id_at(uuid, bigint) from public;
+
 create or replace function parley.read_state_json(participant parley.participant, last_seq bigint)
 returns jsonb
 language sql
@@ -51,10 +74,12 @@ as $$
     select jsonb_build_object(
         'conversation_id', participant.conversation_id,
         'last_read_seq', participant.last_read_seq,
+        'last_read_message_id', parley.message_id_at(participant.conversation_id, participant.last_read_seq),
         'last_read_at', participant.last_read_at,
         'last_delivered_seq', participant.last_delivered_seq,
         'marked_unread', participant.marked_unread,
-        'unread_count', parley.unread_count(participant, last_seq)
+        'unread_count', parley.unread_count(participant, last_seq),
+        'mention_count', parley.mention_count(participant, last_seq)
     )
 $$;
 comment on function parley.read_state_json(parley.participant, bigint) is 'Where a participant has got to in a conversation.';
@@ -77,6 +102,7 @@ declare
     v_last_seq bigint;
     v_seq bigint;
     v_read_before bigint;
+    v_is_private boolean;
     v_now timestamptz := clock_timestamp();
 begin
     if advance_horizon.seq < 0 then
@@ -86,6 +112,10 @@ begin
     from parley.conversation as c
     where c.id = advance_horizon.conversation_id;
     v_seq := least(coalesce(advance_horizon.seq, v_last_seq), v_last_seq);
+    -- looking into a request tells nobody anything, also not that one has looked
+    if v_participant.folder = 'requests' then
+        return parley.read_state_json(v_participant, v_last_seq);
+    end if;
     -- horizons never go back, so without the lock a "nothing to do" can already be trusted
     if v_seq <= v_participant.last_delivered_seq
         and (not is_read or (v_seq <= v_participant.last_read_seq and not v_participant.marked_unread))
@@ -96,6 +126,9 @@ begin
     v_last_seq := (parley.lock_conversation(advance_horizon.conversation_id)).last_seq;
     v_participant := parley.require_participant(advance_horizon.conversation_id, advance_horizon.user_id);
     v_read_before := v_participant.last_read_seq;
+    if v_participant.folder = 'requests' then
+        return parley.read_state_json(v_participant, v_last_seq);
+    end if;
     if is_read and v_seq > v_read_before then
         update parley.participant as p
         set
@@ -111,9 +144,10 @@ begin
             end
         where p.conversation_id = advance_horizon.conversation_id and p.user_id = advance_horizon.user_id
         returning p.* into v_participant;
-        insert into parley.read_marker (conversation_id, user_id, seq, after_seq, read_at)
-        values (advance_horizon.conversation_id, advance_horizon.user_id, v_seq, v_read_before, v_now);
-        perform parley.append_read_event(v_participant);
+        v_is_private := not (select a.read_receipts from parley.account as a where a.id = v_participant.user_id);
+        insert into parley.read_marker (conversation_id, user_id, seq, after_seq, read_at, is_private)
+        values (advance_horizon.conversation_id, advance_horizon.user_id, v_seq, v_read_before, v_now, v_is_private);
+        perform parley.append_read_event(v_participant, v_is_private);
     elsif not is_read and v_seq > v_participant.last_delivered_seq then
         update parley.participant as p
         set last_delivered_seq = v_seq
@@ -137,7 +171,7 @@ comment on function parley.advance_horizon(uuid, uuid, bigint, boolean) is
 'Moves the read (and delivery) or only the delivery horizon of a participant forward; nothing is written if it does not move.';
 revoke all on function parley.advance_horizon(uuid, uuid, bigint, boolean) from public;
 
-create or replace function parley.append_read_event(participant parley.participant)
+create or replace function parley.append_read_event(participant parley.participant, is_private boolean)
 returns void
 language plpgsql
 volatile
@@ -150,7 +184,7 @@ declare
     );
 begin
     -- without read receipts only the reader's own devices learn of it
-    if (select a.read_receipts from parley.account as a where a.id = participant.user_id) then
+    if not is_private then
         perform parley.append_event(
             participant.conversation_id, 'message:read', participant.user_id, null, null, participant.user_id, v_data
         );
@@ -162,9 +196,9 @@ begin
     end if;
 end;
 $$;
-comment on function parley.append_read_event(parley.participant) is
+comment on function parley.append_read_event(parley.participant, boolean) is
 'Tells the conversation, or only the reader if they keep receipts to themselves, that the read horizon moved.';
-revoke all on function parley.append_read_event(parley.participant) from public;
+revoke all on function parley.append_read_event(parley.participant, boolean) from public;
 
 create or replace function parley.append_settings_event(participant parley.participant)
 returns void
@@ -282,8 +316,10 @@ begin
             select
                 p.conversation_id,
                 p.marked_unread,
+                p.folder = 'requests' as requested,
                 c.last_activity_at,
                 parley.unread_count(p, c.last_seq, v_floor_id) as unread,
+                parley.mention_count(p, c.last_seq, v_floor_id) as mentioned,
                 p.archived_at is not null as archived,
                 coalesce(p.muted_until > now(), false) or p.notification_level = 'none' as muted
             from parley.participant as p
@@ -294,17 +330,24 @@ begin
         )
 
         select jsonb_build_object(
-            'total', coalesce(sum(u.unread) filter (where not u.muted), 0),
-            'muted_total', coalesce(sum(u.unread) filter (where u.muted), 0),
-            'unread_conversations', count(*) filter (where not u.muted),
+            -- each conversation counts in one of the four: a request, else archived, else muted, else in the inbox
+            'total', coalesce(sum(u.unread) filter (where not u.requested and not u.archived and not u.muted), 0),
+            'muted_total', coalesce(sum(u.unread) filter (where not u.requested and not u.archived and u.muted), 0),
+            'archived_total', coalesce(sum(u.unread) filter (where not u.requested and u.archived), 0),
+            'requests_total', coalesce(sum(u.unread) filter (where u.requested), 0),
+            'mentions_total', coalesce(sum(u.mentioned) filter (where not u.requested), 0),
+            'unread_conversations', count(*) filter (where not u.requested and not u.archived and not u.muted),
+            'unread_requests', count(*) filter (where u.requested),
             'conversations', coalesce(
                 jsonb_agg(
                     jsonb_build_object(
                         'conversation_id', u.conversation_id,
                         'unread_count', u.unread,
+                        'mention_count', u.mentioned,
                         'marked_unread', u.marked_unread,
                         'muted', u.muted,
-                        'archived', u.archived
+                        'archived', u.archived,
+                        'requested', u.requested
                     )
                     order by u.last_activity_at desc, u.conversation_id
                 ),
@@ -317,6 +360,130 @@ begin
 end;
 $$;
 comment on function parley.get_unread_counts() is
-'Unread messages of the caller: in total, muted conversations apart, and for each conversation that has any.';
+'Unread messages of the caller: in total, those of muted and archived conversations and of requests apart, unread mentions, and for each conversation that has any.';
 revoke all on function parley.get_unread_counts() from public;
 grant execute on function parley.get_unread_counts() to authenticated;
+
+create or replace function parley.get_role_unread_counts(conversation_id uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_by_host boolean := parley.is_host();
+    v_user_id uuid := case when not v_by_host then parley.require_caller() end;
+begin
+    if not v_by_host then
+        perform parley.require_participant(get_role_unread_counts.conversation_id, v_user_id);
+    end if;
+    return (
+        select coalesce(jsonb_object_agg('unread_count_' || u.app_role, u.unread), '{}')
+        from (
+            select
+                p.app_role::text as app_role,
+                -- how much somebody has left to read says how far they have read
+                case
+                    when v_by_host or bool_and(a.read_receipts or p.user_id = v_user_id)
+                        then sum(parley.unread_count(p, c.last_seq))
+                end as unread
+            from parley.participant as p
+            inner join parley.conversation as c on p.conversation_id = c.id
+            inner join parley.account as a on p.user_id = a.id
+            where p.conversation_id = get_role_unread_counts.conversation_id
+                and p.left_at is null
+                and p.app_role is not null
+            group by p.app_role
+        ) as u
+    );
+end;
+$$;
+comment on function parley.get_role_unread_counts(uuid) is
+'What the participants with each application role have not read: {unread_count_customer, unread_count_artist}. Null for a role somebody of which keeps receipts to themselves.';
+revoke all on function parley.get_role_unread_counts(uuid) from public;
+grant execute on function parley.get_role_unread_counts(uuid) to authenticated, service_role;
+
+create or replace function parley.get_message_receipts(message_id uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+set jit = off
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+#variable_conflict use_column
+declare
+    v_user_id uuid := parley.require_caller();
+    v_message parley.message := parley.require_message(get_message_receipts.message_id, v_user_id);
+    v_receipts jsonb;
+    v_status text;
+begin
+    select
+        coalesce(
+            jsonb_agg(
+                jsonb_build_object(
+                    'user_id', r.user_id,
+                    'display_name', case when r.deleted_at is null then r.display_name else '[Deleted User]' end,
+                    'delivered', r.delivered,
+                    'read_at', r.read_at
+                )
+                order by r.read_at, r.delivered desc, r.user_id
+            ),
+            '[]'
+        ),
+        -- as in the history: when all have it
+        case
+            when v_message.sender_id is distinct from v_user_id or count(*) = 0 then 'sent'
+            when bool_and(r.is_read) then 'read'
+            when bool_and(r.delivered) then 'delivered'
+            else 'sent'
+        end
+    into v_receipts, v_status
+    from (
+        select
+            p.user_id,
+            a.display_name,
+            a.deleted_at,
+            p.last_delivered_seq >= v_message.seq and p.history_from_seq <= v_message.seq as delivered,
+            a.read_receipts and p.last_read_seq >= v_message.seq as is_read,
+            -- only the reader knows when they read what they keep to themselves
+            case
+                when p.user_id = v_user_id or (a.read_receipts and not k.is_private) then k.read_at
+            end as read_at
+        from parley.participant as p
+        inner join parley.account as a on p.user_id = a.id
+        left join lateral (
+            select k.read_at, k.is_private, k.after_seq
+            from parley.read_marker as k
+            where k.conversation_id = v_message.conversation_id and k.user_id = p.user_id and k.seq >= v_message.seq
+            order by k.seq
+            limit 1
+        ) as k on k.after_seq < v_message.seq
+        where p.conversation_id = v_message.conversation_id
+            and p.left_at is null
+            and p.user_id is distinct from v_message.sender_id
+    ) as r;
+    return jsonb_build_object(
+        'message_id', v_message.id,
+        'conversation_id', v_message.conversation_id,
+        'seq', v_message.seq,
+        'status', v_status,
+        'read_count', (
+            select count(*) from jsonb_array_elements(v_receipts) as r (receipt) where r.receipt ->> 'read_at' is not null
+        ),
+        'delivered_count', (
+            select count(*) from jsonb_array_elements(v_receipts) as r (receipt) where (r.receipt -> 'delivered')::boolean
+        ),
+        'receipts', v_receipts
+    );
+end;
+$$;
+comment on function parley.get_message_receipts(uuid) is
+'Who has received and who has read a message, and when, for those who may see it. Who keeps receipts to themselves shows as delivered only.';
+revoke all on function parley.get_message_receipts(uuid) from public;
+grant execute on function parley.get_message_receipts(uuid) to authenticated;

@@ -183,6 +183,7 @@ create table parley.read_marker (
     seq bigint not null,
     after_seq bigint not null,
     read_at timestamptz not null default now(),
+    is_private boolean not null default false,
     constraint read_marker_pkey primary key (conversation_id, user_id, seq),
     constraint read_marker_moves_forward_check check (seq > after_seq)
 );
@@ -193,6 +194,7 @@ comment on column parley.read_marker.user_id is 'The reader.';
 comment on column parley.read_marker.seq is 'The new read horizon.';
 comment on column parley.read_marker.after_seq is 'The read horizon before. Joining again moves it without a marker, so it is not always the seq of the last one.';
 comment on column parley.read_marker.read_at is 'When it got there.';
+comment on column parley.read_marker.is_private is 'True: the reader kept receipts to themselves at the time. For nobody else, ever.';
 
 alter table parley.message_type enable row level security;
 alter table parley.message enable row level security;

@@ -1,6 +1,6 @@
 -- Read and delivery state: horizons only move forward, each advance leaves its moment, and unread counts are exact.
 begin;
-select plan(63);
+select plan(79);
 \ir ../people.psql
 
 -- The definition that unread_count must agree with, message by message.
@@ -33,12 +33,40 @@ create function t.unread_told() returns bigint language sql as $$
     )
 $$;
 
+create function t.mentions_by_hand(name text, conversation text) returns bigint language sql security definer as $$
+    select count(*)
+    from parley.participant p
+    inner join parley.message m on m.conversation_id = p.conversation_id
+    where
+        p.conversation_id = t.id($2) and p.user_id = t.id($1)
+        and m.seq > p.last_read_seq
+        and m.sender_id <> p.user_id
+        and (p.user_id = any (m.mentions) or m.mentions_all)
+        and m.deleted_at is null
+        and (m.expires_at is null or m.expires_at > now())
+        and not exists (
+            select from parley.message_hidden h
+            where h.conversation_id = m.conversation_id and h.user_id = p.user_id and h.seq = m.seq
+        )
+$$;
+
+create function t.mentions_told() returns bigint language sql as $$
+    select coalesce(
+        (
+            select (c -> 'mention_count')::bigint
+            from jsonb_array_elements(parley_api.get_unread_counts() -> 'conversations') c
+            where c ->> 'conversation_id' = t.id('talk')::text
+        ),
+        0
+    )
+$$;
+
 create function t.participant(name text) returns parley.participant language sql security definer as $$
     select p.* from parley.participant p where p.conversation_id = t.id('talk') and p.user_id = t.id($1)
 $$;
 
 -- A day in a group, at random but the same each time: what each member is told is counted by hand after each step.
-create function t.random_day(steps integer) returns table (step integer, did text, who text, told bigint, counted bigint)
+create function t.random_day(steps integer) returns table (step integer, did text, who text, told bigint, counted bigint, mentions_told bigint, mentions_counted bigint)
 language plpgsql as $$
 declare
     v_who text;
@@ -64,7 +92,11 @@ begin
         end if;
         case
             when did = 'send' then
-                perform t.send('talk', 'message ' || i);
+                perform parley_api.send_message(
+                    t.id('talk'), 'message ' || i,
+                    mentions => case when i % 3 = 0 then array[t.id(v_members[1 + floor(random() * cardinality(v_members))])] end,
+                    mentions_all => i % 7 = 0
+                );
             when did = 'read' then
                 perform parley_api.mark_as_read(t.id('talk'));
             when did = 'read some' then
@@ -89,6 +121,8 @@ begin
             perform t.act(who);
             told := t.unread_told();
             counted := t.unread_by_hand(who, 'talk');
+            mentions_told := t.mentions_told();
+            mentions_counted := t.mentions_by_hand(who, 'talk');
             return next;
         end loop;
     end loop;
@@ -130,7 +164,8 @@ select parley_api.mark_as_read(t.id('talk'), 4) as state \gset
 select is(
     :'state'::jsonb - 'last_read_at',
     jsonb_build_object(
-        'conversation_id', t.id('talk'), 'last_read_seq', 4, 'last_delivered_seq', 4, 'marked_unread', false, 'unread_count', 6
+        'conversation_id', t.id('talk'), 'last_read_seq', 4, 'last_read_message_id', t.id('m4'), 'last_delivered_seq', 4,
+        'marked_unread', false, 'unread_count', 6, 'mention_count', 0
     ),
     'reading four leaves six, and what is read was delivered'
 );
@@ -169,7 +204,12 @@ select is(
 );
 
 -- counts
-select is(parley_api.get_unread_counts(), '{"total": 0, "muted_total": 0, "unread_conversations": 0, "conversations": []}', 'who has read all has none');
+select is(
+    parley_api.get_unread_counts(),
+    '{"total": 0, "muted_total": 0, "archived_total": 0, "requests_total": 0, "mentions_total": 0,
+      "unread_conversations": 0, "unread_requests": 0, "conversations": []}',
+    'who has read all has none'
+);
 select t.act('bob');
 select t.send('talk', 'm11') is not null as sent \gset
 select is((t.participant('bob')).last_read_seq, 11::bigint, 'who has read all before sending has read the own message, too');
@@ -193,9 +233,13 @@ select t.host();
 select cmp_ok((select count(*) from day), '>', 500::bigint, 'after each of hundreds of random steps');
 select is((select count(distinct did) from day), 9::bigint, 'of every kind');
 select is_empty('select * from day where told <> counted', 'every member is told exactly what is unread');
+select is_empty('select * from day where mentions_told <> mentions_counted', 'and how often they are mentioned there');
+select cmp_ok((select max(mentions_counted) from day), '>', 2::bigint, 'which some are');
 select cmp_ok((select max(counted) from day), '>', 5::bigint, 'which is not always nothing');
 
 -- marked as unread
+select t.act('bob');
+select parley_api.mark_as_read(t.id('talk')) is null as read \gset
 select t.act('ann');
 select t.keep('talk', parley_api.start_conversation(array[t.id('bob')], 'group') ->> 'id');
 select t.send('talk', 'one') is not null as sent \gset
@@ -218,7 +262,8 @@ select t.send('talk', 'two') is not null as sent \gset
 select t.act('bob');
 select parley_api.update_participant_settings(t.id('talk'), mute_until => 'infinity') is null as muted \gset
 select is(
-    parley_api.get_unread_counts() - 'conversations' - 'total' - 'unread_conversations', '{"muted_total": 1}',
+    parley_api.get_unread_counts() - 'conversations' - 'total' - 'unread_conversations',
+    '{"muted_total": 1, "archived_total": 0, "requests_total": 0, "mentions_total": 0, "unread_requests": 0}',
     'muted conversations are counted apart'
 );
 select parley_api.update_participant_settings(t.id('talk'), mute_until => now() - interval '1 second', notifications => 'none') is null as muted \gset
@@ -253,6 +298,57 @@ select is(
     ),
     'null', 'and no horizon'
 );
+
+-- archived conversations and requests apart; a look into a request tells nobody
+select t.act('ann');
+select t.keep('ask', parley_api.start_conversation(array[t.id('bob')], 'group') ->> 'id');
+select t.keep('ask1', t.send('ask', 'please')::text);
+select parley_api.send_message(t.id('ask'), 'look', mentions => array[t.id('bob')]) is not null as sent \gset
+select t.keep('put', parley_api.start_conversation(array[t.id('bob')], 'group') ->> 'id');
+select t.send('put', 'away') is not null as sent \gset
+select t.host();
+update parley.participant set folder = 'requests' where conversation_id = t.id('ask') and user_id = t.id('bob');
+update parley.participant set archived_at = now() where conversation_id = t.id('put') and user_id = t.id('bob');
+select t.last_event_seq('ask') as event_seq \gset
+select t.act('bob');
+select is(
+    parley_api.get_unread_counts() - 'conversations',
+    '{"total": 0, "muted_total": 0, "archived_total": 1, "requests_total": 2, "mentions_total": 0, "unread_conversations": 0, "unread_requests": 1}',
+    'each in its own sum'
+);
+select is(parley_api.mark_as_read(t.id('ask')) -> 'unread_count', '2', 'reading a request leaves it unread');
+select is(parley_api.mark_message_as_read(t.id('ask1')) -> 'last_read_seq', '0', 'by message, too');
+select is(parley_api.mark_as_delivered(t.id('ask')) -> 'last_delivered_seq', '0', 'nor is it delivered');
+select is(t.events_since('ask', :event_seq), null, 'and nobody is told');
+select parley_api.delete_conversation(t.id('ask')) is null as deleted \gset
+select is(parley_api.get_unread_counts() -> 'requests_total', '0', 'a request that was deleted is not unread');
+select t.act('ann');
+select t.send('ask', 'again') is not null as sent \gset
+select t.act('bob');
+select is(parley_api.get_unread_counts() -> 'requests_total', '1', 'but for what comes after');
+select t.host();
+update parley.participant set folder = 'inbox' where conversation_id = t.id('ask') and user_id = t.id('bob');
+select t.act('bob');
+select is(parley_api.mark_as_read(t.id('ask')) -> 'unread_count', '0', 'once accepted it can be read');
+
+-- the two counters of a booking: by application role
+select t.host();
+update parley.account set read_receipts = true where id = t.id('bob');
+select t.act('ann');
+select t.keep('booking', parley_api.start_conversation(
+    array[t.id('bob')], 'group', app_roles => jsonb_build_object(t.id('ann')::text, 'customer', t.id('bob')::text, 'artist')) ->> 'id');
+select is(parley_api.get_role_unread_counts(t.id('booking')), '{"unread_count_customer": 0, "unread_count_artist": 0}', 'nothing is unread by either side');
+select count(t.send('booking', 'b' || n)) as sent from generate_series(1, 3) n \gset
+select is(parley_api.get_role_unread_counts(t.id('booking')), '{"unread_count_customer": 0, "unread_count_artist": 3}', 'then it is by the other');
+select t.host();
+select is(parley_api.get_role_unread_counts(t.id('booking')), '{"unread_count_customer": 0, "unread_count_artist": 3}', 'the application sees both');
+update parley.account set read_receipts = false where id = t.id('bob');
+select t.act('ann');
+select is(parley_api.get_role_unread_counts(t.id('booking')) -> 'unread_count_artist', 'null', 'who keeps receipts to themselves keeps that, too');
+select t.act('bob');
+select is(parley_api.get_role_unread_counts(t.id('booking')) -> 'unread_count_artist', '3', 'but not to themselves');
+select t.act('eve');
+select t.refused('PT403', $$select parley_api.get_role_unread_counts(t.id('booking'))$$, 'strangers count nothing');
 
 -- what the reader may not see any more is not unread: expired, or beyond the window of the tier
 select t.act('ann');
