@@ -195,16 +195,17 @@ select
     k.read_at
 from parley.message as m
 inner join parley.participant as p on m.conversation_id = p.conversation_id
-cross join lateral (
-    -- the marker that passed the message, if one did: one look by key
-    select
-        r.read_at,
-        r.after_seq
-    from parley.read_marker as r
-    where r.conversation_id = p.conversation_id and r.user_id = p.user_id and r.seq >= m.seq
-    order by r.seq
-    limit 1
-) as k
+cross join
+    lateral (
+        -- the marker that passed the message, if one did: one look by key
+        select
+            r.read_at,
+            r.after_seq
+        from parley.read_marker as r
+        where r.conversation_id = p.conversation_id and r.user_id = p.user_id and r.seq >= m.seq
+        order by r.seq
+        limit 1
+    ) as k
 where k.after_seq < m.seq and p.user_id is distinct from m.sender_id;
 comment on view parley_api.message_receipts is
 'Who read which message when, exactly, of the messages the caller may see; without what its reader kept to themselves.';

@@ -405,6 +405,31 @@ comment on function parley.get_role_unread_counts(uuid) is
 revoke all on function parley.get_role_unread_counts(uuid) from public;
 grant execute on function parley.get_role_unread_counts(uuid) to authenticated, service_role;
 
+create or replace function parley.read_at(message parley.message, reader_id uuid, viewer_id uuid)
+returns timestamptz
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_marker parley.read_marker;
+begin
+    select k.* into v_marker
+    from parley.read_marker as k
+    where k.conversation_id = message.conversation_id and k.user_id = reader_id and k.seq >= message.seq
+    order by k.seq
+    limit 1;
+    if v_marker.after_seq < message.seq and (not v_marker.is_private or reader_id = viewer_id) then
+        return v_marker.read_at;
+    end if;
+    return null;
+end;
+$$;
+comment on function parley.read_at(parley.message, uuid, uuid) is
+'When a user read a message, for a viewer. Null: not yet, or it is not the viewer''s to know.';
+revoke all on function parley.read_at(parley.message, uuid, uuid) from public;
+
 create or replace function parley.get_message_receipts(message_id uuid)
 returns jsonb
 language plpgsql

@@ -136,6 +136,8 @@ declare
     v_read_seq bigint;
     v_delivered_seq bigint;
     v_starred uuid[];
+    v_other_id uuid;
+    v_is_direct boolean;
 begin
     if num_nonnulls(
         before_seq, after_seq, around_seq, before_message_id, after_message_id, around_message_id
@@ -189,13 +191,20 @@ begin
     end if;
 
     -- a message of the viewer is read when everybody has read it, delivered when everybody has it
-    select min(case when a.read_receipts then p.last_read_seq else 0 end), min(p.last_delivered_seq)
-    into v_read_seq, v_delivered_seq
+    select
+        min(case when a.read_receipts then p.last_read_seq else 0 end),
+        min(p.last_delivered_seq),
+        case when bool_and(a.read_receipts) then (array_agg(p.user_id))[1] end
+    into v_read_seq, v_delivered_seq, v_other_id
     from parley.participant as p
     inner join parley.account as a on p.user_id = a.id
     where p.conversation_id = get_conversation_messages.conversation_id
         and p.user_id <> v_user_id
         and p.left_at is null;
+    -- between two people a message also says when it was read
+    select cp.type = 'direct' into v_is_direct
+    from parley.conversation_profile as cp
+    where cp.conversation_id = get_conversation_messages.conversation_id;
 
     v_starred := array(
         select s.message_id
@@ -220,6 +229,16 @@ begin
                         end
                     )
                     || jsonb_build_object('starred', m.id = any(v_starred))
+                    || case
+                        when v_is_direct
+                            then jsonb_build_object(
+                                'read_at',
+                                parley.read_at(
+                                    m, case when m.sender_id = v_user_id then v_other_id else v_user_id end, v_user_id
+                                )
+                            )
+                        else '{}'
+                    end
                     order by m.seq
                 )
                 from unnest(v_older || v_newer) as m
@@ -230,7 +249,8 @@ begin
         'has_more_before', v_more_before,
         'has_more_after', v_more_after,
         'last_seq', v_last_seq,
-        'last_read_seq', v_me.last_read_seq
+        'last_read_seq', v_me.last_read_seq,
+        'last_read_message_id', parley.message_id_at(v_me.conversation_id, v_me.last_read_seq)
     );
 end;
 $$;

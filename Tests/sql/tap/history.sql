@@ -97,7 +97,7 @@ select t.refused('PT403', $$select t.page_at('around', 'm5', 5)$$, 'a stranger f
 select t.act('bob');
 select is(
     parley_api.get_conversation_messages(t.id('talk'), around_seq => 5, page_size => 3) - 'messages',
-    '{"has_more": true, "has_more_before": true, "has_more_after": true, "last_seq": 10, "last_read_seq": 0}',
+    '{"has_more": true, "has_more_before": true, "has_more_after": true, "last_seq": 10, "last_read_seq": 0, "last_read_message_id": null}',
     'the page says what lies on both sides, and how far the viewer has read'
 );
 select is(

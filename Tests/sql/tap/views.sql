@@ -101,7 +101,7 @@ select is_empty(format('select from parley_api.messages where conversation_id = 
 -- no way around
 select t.act('ann');
 select is(t.readable('parley'), '', 'a user reads no table of the private schema by its name');
-select is(t.readable('parley_api'), 'parley_api.attachments parley_api.conversations parley_api.messages parley_api.participants', 'but the views');
+select is(t.readable('parley_api'), 'parley_api.attachments parley_api.conversations parley_api.message_receipts parley_api.messages parley_api.participants', 'but the views');
 select t.claim('anon', '');
 select is(t.readable('parley') || t.readable('parley_api'), '', 'anon reads neither');
 select t.claim('service_role', '{"role": "service_role"}');
@@ -111,7 +111,7 @@ grant usage on schema parley to authenticated;
 select t.act('ann');
 select is(
     t.readable('parley'),
-    'parley.attachment parley.conversation parley.conversation_profile parley.message parley.message_hidden parley.participant',
+    'parley.attachment parley.conversation parley.conversation_profile parley.message parley.message_hidden parley.participant parley.read_marker',
     'were the schema open, the same rows would be: the grants are on what the views read'
 );
 select is((select count(*) from (select m.id from parley.message m) m), 5::bigint, 'with the same policies') ;
