@@ -1,7 +1,7 @@
 -- What a message can say: types, places, envelopes, formatting, quotes, mentions of everybody, revisions, and text that is
 -- given back as it was sent.
 begin;
-select plan(118);
+select plan(119);
 \ir ../people.psql
 
 create function t.sent(type text, content text, metadata text) returns jsonb language sql as $$
@@ -141,7 +141,12 @@ select isnt(t.quoted('again'), 'null', 'those who may see it are shown it');
 select parley_api.send_message(t.id('talk'), 'yes', reply_to_id => t.id('late')) ->> 'id' as id \gset
 select t.keep('yes', :'id');
 select is(t.quoted_in_log('yes') ->> 'content', 'late', 'what all may see it quotes');
-select t.look($$update parley.tier_limit set amount = -1 where tier_name = 'free' and name = 'retention_days' returning 1$$) as retention \gset
+select t.keep('old', t.look('select parley.uuid_v7(now() - interval ''2 days'')'));
+select t.look(format('update parley.message set id = %L where id = %L returning 1', t.id('old'), t.id('late'))) as aged \gset
+select t.look(format('update parley.message set reply_to_id = %L where id = %L returning 1', t.id('old'), t.id('yes'))) as aged \gset
+select t.keep('late', t.id('old')::text);
+select is(t.quoted_in_log('yes') ->> 'content', 'late', 'also what is of the day before yesterday');
+select t.look($$update parley.tier_limit set amount = 1 where tier_name = 'free' and name = 'retention_days' returning 1$$) as retention \gset
 select is(t.quoted_in_log('yes'), 'null', 'nor what lies too far back for the plan of some');
 select t.look($$update parley.tier_limit set amount = 30 where tier_name = 'free' and name = 'retention_days' returning 1$$) as retention \gset
 select t.look(format('update parley.message set expires_at = now() where id = %L returning 1', t.id('late'))) as expired \gset
