@@ -28,6 +28,10 @@ public enum BroadcastIntent: Sendable, Equatable {
             self = command
             return
         }
+        if let command = try Self.callCommand(broadcast, topic) {
+            self = command
+            return
+        }
         guard !Self.isReserved(broadcast.event) else { throw .reserved }
         // Inboxes and the moderators' topic carry what the log says, and nothing of clients.
         if case .conversation = topic {} else if !token.isService { throw .notHere }

@@ -2,14 +2,16 @@ internal import FoundationEssentials
 
 /// The fields of a command, their values as the client wrote them. Null counts as absent; other fields are ignored.
 struct CommandArguments {
-    private let conversation: UUID
+    /// What they are about, if that is known.
+    let conversation: UUID?
     /// In the order of their names.
     private var fields: [(name: String, value: [UInt8])] = []
     private let members: [String: RawJSON]
 
-    /// - Parameter known: names of the fields wanted, in their own spelling; `messageId` is taken for `message_id`.
-    init(_ broadcast: ClientBroadcast, conversation: UUID, known: [String]) throws(BroadcastRefusal) {
-        self.conversation = conversation
+    /// - Parameters:
+    ///   - conversation: the one of the channel; nil where the client says it.
+    ///   - known: names of the fields wanted, in their own spelling; `messageId` is taken for `message_id`.
+    init(_ broadcast: ClientBroadcast, conversation: UUID?, known: [String]) throws(BroadcastRefusal) {
         let names = known + ["conversation_id"]
         let spellings = names + names.map(Self.camelCase)
         guard case .json(let bytes) = broadcast.body,
@@ -21,10 +23,15 @@ struct CommandArguments {
             members[names[place % names.count]] = value
         }
         // The channel says which conversation; a client that says it too must mean the same.
-        if let named = members.removeValue(forKey: "conversation_id"),
-            named.string.flatMap(UUID.init(uuidString:)) != conversation
-        {
-            throw .argument("conversation_id", "the conversation of the channel")
+        if let named = members.removeValue(forKey: "conversation_id") {
+            let id = named.string.flatMap(UUID.init(uuidString:))
+            if conversation != nil, id != conversation {
+                throw .argument("conversation_id", "the conversation of the channel")
+            }
+            guard let id else { throw .argument("conversation_id", "a uuid") }
+            self.conversation = id
+        } else {
+            self.conversation = conversation
         }
         for (name, value) in members {
             if value.holdsZero { throw BroadcastRefusal(.zeroEscape) }
@@ -54,7 +61,13 @@ struct CommandArguments {
     }
 
     mutating func addConversation() {
-        self.fields.append(("conversation_id", [UInt8]("\"\(self.conversation.lowercaseText)\"".utf8)))
+        guard let conversation = self.conversation else { return }
+        self.add("conversation_id", conversation.lowercaseText)
+    }
+
+    /// Adds a field of the server's own. - Parameter text: nothing that JSON would escape.
+    mutating func add(_ name: String, _ text: String) {
+        self.fields.append((name, [UInt8]("\"\(text)\"".utf8)))
         self.fields.sort { $0.name < $1.name }
     }
 

@@ -83,6 +83,21 @@ public struct DatabaseCall: Sendable, Equatable {
         case markAsRead = "mark_as_read"
         case markMessageAsRead = "mark_message_as_read"
         case markAsDelivered = "mark_as_delivered"
+        case startCall = "start_call"
+        case acceptCall = "accept_call"
+        case declineCall = "decline_call"
+        case cancelCall = "cancel_call"
+        case endCall = "end_call"
+        case signalCall = "signal_call"
+
+        /// The name under which what it returns is put into the answer; nil: the answer is what it returns.
+        public var wrapper: String? {
+            switch self {
+            case .sendMessage: "message"
+            case .startCall, .acceptCall, .declineCall, .cancelCall, .endCall: "call"
+            case .markAsRead, .markMessageAsRead, .markAsDelivered, .signalCall: nil
+            }
+        }
     }
 
     /// Where the answer goes.
@@ -97,16 +112,19 @@ public struct DatabaseCall: Sendable, Equatable {
     public static func type(ofArgument name: String) -> String {
         switch name {
         case "conversation_id", "message_id", "client_message_id", "reply_to_id": "uuid"
-        case "attachment_ids", "mentions": "uuid[]"
+        case "call_id", "client_call_id", "to_user_id": "uuid"
+        case "attachment_ids", "mentions", "invite_ids": "uuid[]"
         case "seq": "bigint"
-        case "metadata": "jsonb"
+        case "busy", "failed": "boolean"
+        case "metadata", "payload": "jsonb"
         case "expires_in": "interval"
         default: "text"
         }
     }
 
     public var function: Function
-    /// The conversation of the channel; calls of one socket for one conversation run in the order they came.
+    /// What it is about: the conversation of the channel, or the call (by voice) that the client named. Calls of one
+    /// socket for one of these run in the order they came.
     public var conversation: UUID
     /// Names of the arguments in `arguments`, sorted.
     public var names: [String]

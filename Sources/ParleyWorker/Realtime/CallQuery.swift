@@ -49,8 +49,8 @@ enum CallQuery {
     static func response(_ result: ResultSet?, _ function: DatabaseCall.Function) -> [UInt8] {
         let value = result?.rows.first?[0] ?? []
         let isObject = value.first == UInt8(ascii: "{")
-        guard function == .sendMessage, isObject else { return isObject ? value : [UInt8]("{}".utf8) }
-        return [UInt8]("{\"message\":".utf8) + value + [UInt8(ascii: "}")]
+        guard let name = function.wrapper, isObject else { return isObject ? value : [UInt8]("{}".utf8) }
+        return [UInt8]("{\"\(name)\":".utf8) + value + [UInt8(ascii: "}")]
     }
 
     /// The `response` of a call that failed: `{reason, code, detail?, hint?, retriable}`.
