@@ -27,6 +27,9 @@
 -- Who sends the offer: for each pair of devices the one that was in the call first, once it sees call:accepted; it may
 -- send one while the other still rings.
 --
+-- Who is rung. The other participants, or those invited, except whose account is suspended or erased and who has not
+-- yet accepted the conversation; in a direct conversation that is one refusal, which does not say why.
+--
 -- The events are the conversation's, so all of its participants learn that there is a call: call:ring, call:accepted,
 -- call:declined, call:busy, call:left, call:cancelled, call:missed, call:ended, each with the call as it is now. A
 -- client that comes back and reads an old call:ring sees that the call has ended. call:answered_elsewhere and the
@@ -777,6 +780,8 @@ begin
         where p.conversation_id = profile.conversation_id
             and p.left_at is null
             and p.user_id <> caller_id
+            -- a request does not ring before it is accepted
+            and p.folder = 'inbox'
             and a.suspended_at is null
             and a.deleted_at is null
             and (invite_ids is null or p.user_id = any (invite_ids))
@@ -789,6 +794,10 @@ begin
         raise exception using errcode = 'PT400', message = 'Only participants of the conversation can be called.';
     end if;
     if cardinality(v_callees) = 0 then
+        if profile.type = 'direct' then
+            -- one answer, whatever the reason
+            raise exception using errcode = 'PT403', message = 'You cannot call this user.';
+        end if;
         raise exception using errcode = 'PT400', message = 'There is nobody to call in this conversation.';
     end if;
     return v_callees;

@@ -1,6 +1,6 @@
 -- Calls: every way from ringing to ended, who may do what when, what each leaves in the log and in the thread.
 begin;
-select plan(137);
+select plan(139);
 \ir ../people.psql
 
 create function t.in_call(call text) returns jsonb language sql security definer as $$
@@ -76,6 +76,16 @@ select t.refused('PT400', $$select parley_api.start_call(t.id('group'), 'voice',
 select t.look($$update parley.conversation_profile set status = 'locked' where conversation_id = t.id('listing') returning 1$$);
 select t.refused('PT403', $$select parley_api.start_call(t.id('listing'), 'voice', 'b1')$$, 'not where it is locked');
 select t.look($$update parley.conversation_profile set status = 'active' where conversation_id = t.id('listing') returning 1$$);
+select t.look($$update parley.participant set folder = 'requests' where conversation_id = t.id('us') and user_id = t.id('ann') returning 1$$);
+select t.refused('PT403', $$select parley_api.start_call(t.id('us'), 'voice', 'b1')$$, 'not before the other has accepted the conversation');
+select t.look($$update parley.participant set folder = 'inbox' where conversation_id = t.id('us') and user_id = t.id('ann') returning 1$$);
+select t.look($$update parley.account set suspended_at = now() where id = t.id('ann') returning 1$$);
+select is(
+    t.failure($$select parley_api.start_call(t.id('us'), 'voice', 'b1')$$),
+    '{"code": "PT403", "message": "You cannot call this user.", "detail": "", "hint": ""}',
+    'nor while the other is suspended: the same refusal'
+);
+select t.look($$update parley.account set suspended_at = null where id = t.id('ann') returning 1$$);
 select is(t.look('select count(*) from parley.call'), '0', 'none of that left a call');
 
 -- --- ring, accept, hang up
