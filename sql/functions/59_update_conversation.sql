@@ -93,13 +93,9 @@ begin
             message = 'In an announcement only admins send.',
             hint = 'Start a group for a conversation of everyone.';
     end if;
-    if profile.type = 'direct' and (
-        parley.permissions_json(v_profile) <> parley.permissions_json(profile)
-        or (v_profile.who_can_add, v_profile.who_can_remove, v_profile.who_can_change_settings, v_profile.who_can_delete)
-        is distinct from (profile.who_can_add, profile.who_can_remove, profile.who_can_change_settings, profile.who_can_delete)
-        or v_profile.history_visible <> profile.history_visible
-        or v_profile.max_members is distinct from profile.max_members
-    ) then
+    if profile.type = 'direct'
+        and coalesce(who_can_send, who_can_add, permissions::text, history_visible, max_members::text) is not null
+    then
         raise exception using
             errcode = 'PT400', message = 'A direct conversation has no permissions, no limit of members and no newcomers.';
     end if;
