@@ -1,5 +1,23 @@
 -- Starting conversations. A direct conversation exists once per pair (and context): whoever asks second gets the first.
 
+create or replace function parley.hold_memberships(user_ids uuid[])
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform from parley.tenant_member as t
+    where t.user_id = any (user_ids)
+    order by t.tenant_id, t.user_id
+    for key share;
+end;
+$$;
+comment on function parley.hold_memberships(uuid[]) is
+'Keeps these users in their tenants until the transaction ends: what it lets them into would outlive a membership that ends meanwhile. Waits for one that is ending.';
+revoke all on function parley.hold_memberships(uuid[]) from public;
+
 create or replace function parley.shared_tenant(user_ids uuid[], caller_id uuid)
 returns uuid
 language plpgsql
@@ -11,6 +29,7 @@ as $$
 declare
     v_tenant_id uuid;
 begin
+    perform parley.hold_memberships(user_ids);
     -- every one of them in it; if there are several, the one the caller manages
     select t.tenant_id into v_tenant_id
     from parley.tenant_member as t
@@ -29,11 +48,6 @@ begin
             message = 'You cannot start a conversation with these users.',
             hint = 'Members of a tenant can only write to members of the same tenant.';
     end if;
-    -- they stay in it until this transaction ends, or what it makes would outlive the membership
-    perform from parley.tenant_member as t
-    where t.tenant_id = v_tenant_id and t.user_id = any (user_ids)
-    order by t.user_id
-    for key share;
     return v_tenant_id;
 end;
 $$;

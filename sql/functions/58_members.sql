@@ -57,6 +57,7 @@ declare
     );
 begin
     perform parley.require_accounts(user_ids);
+    perform parley.hold_memberships(user_ids);
     -- within the tenant of the conversation, or nobody of any
     if exists (
         select from unnest(user_ids) as u (id)
