@@ -21,7 +21,7 @@
 \ir apply.sql
 \set version 5
 \set name '0005_seeds'
-\set sha256 'a39e144f3ad4685f4f501a511ee0637e2e5e75fee5e4c5dc0221db0bcb00bcac'
+\set sha256 '43d153153b963d22026e31fa89ab14eb75a06a2d3ad173495977b99f3788ca61'
 \set breaking false
 \ir apply.sql
 \set version 6
@@ -41,7 +41,7 @@
 \ir apply.sql
 \set version 9
 \set name '0009_attachments'
-\set sha256 'fc2224f5c10af7c5d9fc429ec7ca9cf4e3549534c0df9cd80773cd68341c1851'
+\set sha256 'db5468d29be7d6c6b1a0268f20fda13290fc18f6cc346c0b5ca3f2613b8ed2a4'
 \set breaking false
 \ir apply.sql
 \set version 10

@@ -52,7 +52,9 @@ $$;
 comment on function parley.attachments_json(uuid, uuid) is 'The attachments of a message, in order.';
 revoke all on function parley.attachments_json(uuid, uuid) from public;
 
-create or replace function parley.attachment_limits(user_id uuid, kind text, out max_bytes bigint, out max_seconds bigint)
+create or replace function parley.attachment_limits(
+    user_id uuid, kind text, out max_bytes bigint, out max_seconds bigint
+)
 returns record
 language plpgsql
 stable
@@ -196,7 +198,7 @@ begin
     values (
         v_id, declare_attachment.conversation_id, v_user_id, declare_attachment.kind, declare_attachment.file_name,
         v_content_type, declare_attachment.byte_size, declare_attachment.width, declare_attachment.height,
-        declare_attachment.duration_ms, declare_attachment.waveform::smallint[], v_metadata, 'attachments/' || v_id
+        declare_attachment.duration_ms, declare_attachment.waveform, v_metadata, 'attachments/' || v_id
     )
     returning a.* into v_attachment;
     insert into parley.stored_object (storage_path) values (v_attachment.storage_path);
@@ -644,7 +646,8 @@ end;
 $$;
 comment on function parley.record_upload(uuid, bigint, text, integer, integer, bigint, jsonb, text, text) is
 'For the service that keeps the files: what was uploaded, or why it failed; later also new variants. A file that breaks a limit becomes state failed, and status says with which HTTP status to tell the uploader. Again is fine.';
-revoke all on function parley.record_upload(uuid, bigint, text, integer, integer, bigint, jsonb, text, text) from public;
+revoke all on function parley.record_upload(uuid, bigint, text, integer, integer, bigint, jsonb, text, text)
+from public;
 grant execute on function parley.record_upload(uuid, bigint, text, integer, integer, bigint, jsonb, text, text)
 to service_role;
 

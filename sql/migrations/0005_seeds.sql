@@ -66,4 +66,4 @@ insert into parley.message_type (
 ('voice', true, false, true, '{voice}', 'A voice message.'),
 ('file', true, false, false, null, 'Documents.'),
 ('location', true, false, false, '{}', 'A place; its coordinates are in the metadata.'),
-('system', false, true, false, '{}', 'Written by the server: member changes, settings, events of the host application.');
+('system', false, true, false, '{}', 'Written by the server: member changes, settings, events of the host.');

@@ -64,7 +64,7 @@ create table parley.attachment (
     storage_path text not null,
     url text,
     failure text,
-    waveform smallint[],
+    waveform integer[],
     variants jsonb not null default '[]',
     metadata jsonb,
     constraint attachment_pkey primary key (id, conversation_id),
