@@ -12,16 +12,20 @@ as $$
 declare
     v_user_id uuid := parley.current_user_id();
 begin
-    -- plpgsql, because its plan is kept from call to call
+    -- plpgsql, because its plans are kept from call to call; the account first, and once for all of its conversations
+    if not exists (
+        select from parley.account as a
+        where a.id = v_user_id
+            and a.suspended_at is null
+            and a.deleted_at is null
+            and parley.token_is_valid(a.tokens_valid_after)
+    ) then
+        return;
+    end if;
     return query
     select p.conversation_id
     from parley.participant as p
-    inner join parley.account as a on p.user_id = a.id
-    where p.user_id = v_user_id
-        and p.left_at is null
-        and a.suspended_at is null
-        and a.deleted_at is null
-        and parley.token_is_valid(a.tokens_valid_after);
+    where p.user_id = v_user_id and p.left_at is null;
 end;
 $$;
 comment on function parley.my_conversation_ids() is
