@@ -388,6 +388,8 @@ begin
                 where g.conversation_id = b.conversation_id
                     and g.user_id = search_matches.user_id
                     and g.seq = n.seq
+                -- one lookup by the whole key for each message, instead of all that the user has hidden there
+                offset 0
             )
         offset 0
     ) as m

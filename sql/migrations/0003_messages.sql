@@ -152,7 +152,8 @@ create table parley.message_hidden (
     own boolean not null,
     constraint message_hidden_pkey primary key (conversation_id, user_id, seq)
 );
-create index message_hidden_user_idx on parley.message_hidden (user_id, message_id);
+-- of all keys a lookup by user may choose from, none may be a longer way than another: hence the rest of the columns
+create index message_hidden_user_idx on parley.message_hidden (user_id, conversation_id, seq);
 comment on table parley.message_hidden is 'Messages a user deleted for themselves.';
 comment on column parley.message_hidden.conversation_id is 'The conversation.';
 comment on column parley.message_hidden.user_id is 'Who does not want to see it.';
