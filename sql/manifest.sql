@@ -11,7 +11,7 @@
 \ir apply.sql
 \set version 3
 \set name '0003_messages'
-\set sha256 'ab7722d88a8b7dd635395a81c8e551f1d1c488531f31e0a83ef22ab109b12d65'
+\set sha256 'a3245b48bf268d7f4809ff4acc402f94ca946f9c486161e0bb7cce6a91af6ca4'
 \set breaking false
 \ir apply.sql
 \set version 4

@@ -196,6 +196,9 @@ language plpgsql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
+-- the log of one conversation, however much of the whole log that is
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 #variable_conflict use_column
 begin
