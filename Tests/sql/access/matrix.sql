@@ -13,26 +13,7 @@
 begin;
 select no_plan();
 \ir world.psql
-
-create table t.line (n integer primary key generated always as identity, line text);
-\copy t.line (line) from 'Tests/sql/access/matrix.tsv' with (format csv, delimiter E'\x01', quote E'\x02')
-create table t.try as
-select n, c[1] as call, c[2] as what, c[3] as shows, substring(c[1] from '^\w+') as object, c[4:] as outcomes
-from (select n, string_to_array(line, E'\t') as c from t.line where line ~ '\S' and line !~ '^#') l;
-delete from t.try where call = 'call';
-grant select on t.try to public;
-
-create function t.fill(call text) returns text language plpgsql stable security definer as $$
-declare
-    v_call text := call;
-    v_name text;
-begin
-    for v_name in select distinct m[1] from regexp_matches(call, '\{(\w+)\}', 'g') m loop
-        v_call := replace(v_call, '{' || v_name || '}', quote_literal(t.id(v_name)) || '::uuid');
-    end loop;
-    return v_call;
-end
-$$;
+\ir calls.psql
 
 -- What comes of a call by this actor. It is undone whatever it is, so that every call meets the same world.
 create function t.outcome(actor text, call text, shows text) returns text language plpgsql as $$
