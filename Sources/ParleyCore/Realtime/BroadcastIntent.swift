@@ -46,7 +46,8 @@ public enum BroadcastIntent: Sendable, Equatable {
             var arguments = try CommandArguments(broadcast, conversation: conversation, known: Self.sendFields)
             if let content = arguments["content"] {
                 guard content.kind == .string else { throw .argument("content", "a string") }
-            } else if arguments["attachment_ids"] == nil {
+            } else if arguments["attachment_ids"] == nil, arguments["metadata"] == nil {
+                // a place and an envelope have no text either; which types need it the database knows
                 throw .missing("content")
             }
             arguments.addConversation()
@@ -88,7 +89,8 @@ public enum BroadcastIntent: Sendable, Equatable {
     }
 
     private static let sendFields = [
-        "attachment_ids", "client_message_id", "content", "expires_in", "mentions", "metadata", "reply_to_id", "type",
+        "attachment_ids", "client_message_id", "content", "expires_in", "mentions", "mentions_all", "metadata",
+        "reply_to_id", "type",
     ]
 
     /// Whether a name belongs to the server. Clients compare names without regard to case, so this does too.

@@ -115,7 +115,7 @@ public struct DatabaseCall: Sendable, Equatable {
         case "call_id", "client_call_id", "to_user_id": "uuid"
         case "attachment_ids", "mentions", "invite_ids": "uuid[]"
         case "seq": "bigint"
-        case "busy", "failed": "boolean"
+        case "busy", "failed", "mentions_all": "boolean"
         case "metadata", "payload": "jsonb"
         case "expires_in": "interval"
         default: "text"
