@@ -98,9 +98,13 @@ begin
             message = format('content may have at most %s characters.', max_length),
             detail = format('It has %s.', char_length(content));
     end if;
+    -- text is shown as it is, also by terminals; a tab and the ends of lines are text
+    if content ~ '[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]' then
+        raise exception using errcode = 'PT400', message = 'content may not have control characters.';
+    end if;
 end;
 $$;
-comment on function parley.validate_content(text, bigint) is 'Fails with PT400 if the text is empty or longer than the limit (null: no limit).';
+comment on function parley.validate_content(text, bigint) is 'Fails with PT400 if the text is empty, longer than the limit (null: no limit) or has control characters.';
 revoke all on function parley.validate_content(text, bigint) from public;
 
 create or replace function parley.check_message_body(
@@ -391,6 +395,7 @@ begin
         -- looked at here first, because the call costs more than the look
         if send_message.content is null
             or send_message.content !~ '\S'
+            or send_message.content ~ '[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]'
             or char_length(send_message.content) > v_sender.max_content_length
         then
             perform parley.validate_content(send_message.content, v_sender.max_content_length);

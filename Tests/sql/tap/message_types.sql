@@ -1,7 +1,7 @@
 -- What a message can say: types, places, envelopes, formatting, quotes, mentions of everybody, revisions, and text that is
 -- given back as it was sent.
 begin;
-select plan(119);
+select plan(137);
 \ir ../people.psql
 
 create function t.sent(type text, content text, metadata text) returns jsonb language sql as $$
@@ -105,6 +105,12 @@ select is(
     (select array_agg(m.content order by m.seq) from parley_api.messages m where m.conversation_id = t.id('talk') and m.seq > t.last_seq('talk') - 17),
     (select array_agg(x.content order by x.n) from t.text x), 'from the view, too'
 );
+
+-- but what is no text
+select t.refused('PT400', format('select t.send(''talk'', %L)', 'a' || chr(c) || 'b'), 'no text: character ' || c)
+from unnest(array[1, 7, 8, 11, 12, 27, 31, 127, 128, 155, 159]) c;
+select is(t.sent('text', 'a' || chr(c) || 'b', null) ->> 'content', 'a' || chr(c) || 'b', 'text: character ' || c) from unnest(array[9, 10, 13, 160, 173, 8206]) c;
+select t.refused('PT400', format('select parley_api.edit_message(t.id(''bold''), %L)', 'a' || chr(27) || '[2J'), 'nor does an edit make it');
 
 -- quotes
 select t.keep('said', t.send('talk', repeat('長', 201))::text);
