@@ -46,7 +46,7 @@
 \ir apply.sql
 \set version 10
 \set name '0010_conversations'
-\set sha256 '76e3fa0d2c4ff01a19931159212621d3fc3fbdcb0899b091f39c04da09cf3f66'
+\set sha256 '62183e80f3aa67dfe1169e02dcca833a4b98435d4e71471426557a4718cc826b'
 \set breaking false
 \ir apply.sql
 \set version 11

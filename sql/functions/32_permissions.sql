@@ -9,28 +9,19 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_who text;
+    v_who text := case permission
+        when 'send_messages' then profile.who_can_send
+        when 'add_members' then profile.who_can_add
+        when 'remove_members' then profile.who_can_remove
+        when 'change_settings' then profile.who_can_change_settings
+        when 'delete_messages' then profile.who_can_delete
+    end;
 begin
-    -- Two people have no admins. Neither takes the other out, or takes back what the other said.
-    if profile.type = 'direct' then
-        v_who := case
-            when permission = 'send_messages' then profile.who_can_send
-            when permission = 'change_settings' then 'everyone'
-            when permission in ('add_members', 'remove_members', 'delete_messages') then 'admins_only'
-        end;
-    else
-        v_who := case permission
-            when 'send_messages' then case when profile.type = 'announcement' then 'admins_only' else profile.who_can_send end
-            when 'add_members' then profile.who_can_add
-            when 'remove_members' then profile.who_can_remove
-            when 'change_settings' then profile.who_can_change_settings
-            when 'delete_messages' then profile.who_can_delete
-        end;
-    end if;
     if v_who is null then
         raise exception 'there is no permission %', permission;
     end if;
-    return v_who;
+    -- in an announcement whatever the column says
+    return case when profile.type = 'announcement' and permission = 'send_messages' then 'admins_only' else v_who end;
 end;
 $$;
 comment on function parley.who_can(parley.conversation_profile, text) is
@@ -147,11 +138,12 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    return (
-        select jsonb_object_agg(
-            p.name, case when parley.who_can(profile, p.name) = 'everyone' then 'everyone' else 'admins' end
-        )
-        from unnest(array['send_messages', 'add_members', 'remove_members', 'change_settings', 'delete_messages']) as p (name)
+    return jsonb_build_object(
+        'send_messages', replace(profile.who_can_send, '_only', ''),
+        'add_members', replace(profile.who_can_add, '_only', ''),
+        'remove_members', replace(profile.who_can_remove, '_only', ''),
+        'change_settings', replace(profile.who_can_change_settings, '_only', ''),
+        'delete_messages', replace(profile.who_can_delete, '_only', '')
     );
 end;
 $$;

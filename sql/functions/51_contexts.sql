@@ -79,6 +79,7 @@ as $$
 declare
     v_user_id uuid;
     v_table regclass;
+    v_paths text[];
 begin
     -- Everybody is out, at this position of the log, and their other devices learn that it is gone.
     for v_user_id in
@@ -95,6 +96,17 @@ begin
             jsonb_build_object('conversation_id', purge_conversation.conversation_id)
         );
     end loop;
+    -- the files that nothing else shares are deleted from storage later
+    with released as (
+        delete from parley.attachment as a
+        where a.conversation_id = purge_conversation.conversation_id
+        returning a.storage_path, a.state
+    )
+    select array_agg(r.storage_path) filter (where r.state <> 'removed') into v_paths
+    from released as r;
+    if v_paths is not null then
+        perform parley.unreference_objects(v_paths);
+    end if;
     -- Every table whose rows belong to a conversation, whichever there are: no list that could be forgotten. The log
     -- keeps its rows, which hold no text, until it is purged.
     for v_table in

@@ -544,9 +544,11 @@ begin
     v_profile.type := type;
     v_profile.status := 'active';
     v_profile.who_can_send := case when type = 'announcement' then 'admins_only' else 'everyone' end;
-    v_profile.who_can_add := v_profile.who_can_send;
+    -- Two people have no admins: both look after the thread, and neither brings in or takes out anybody, nor takes back
+    -- what the other said.
+    v_profile.who_can_add := case when type = 'direct' then 'admins_only' else v_profile.who_can_send end;
     v_profile.who_can_remove := 'admins_only';
-    v_profile.who_can_change_settings := 'admins_only';
+    v_profile.who_can_change_settings := case when type = 'direct' then 'everyone' else 'admins_only' end;
     v_profile.who_can_delete := 'admins_only';
     v_profile.history_visible := 'joined';
     v_profile.settings := '{}';

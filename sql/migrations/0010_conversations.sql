@@ -84,7 +84,7 @@ comment on column parley.draft.metadata is 'Free JSON object of the client.';
 insert into parley.setting (name, value, description) values
 (
     'unique_context_types', '',
-    'Types of conversations, separated by commas, of which there is one per context: starting another returns the first.'
+    'Types of conversations, separated by commas, of which there is one per context: another start returns the first.'
 ),
 (
     'initiating_app_roles', '',

@@ -115,6 +115,7 @@ select t.keep('message', t.send('help', 'hello')::text);
 select parley_api.add_reaction(t.id('message'), '👍') is null as reacted \gset
 select parley_api.edit_message(t.id('message'), 'hello?') is null as edited \gset
 select parley_api.save_draft(t.id('help'), 'and') is null as saved \gset
+select parley_api.declare_attachment(t.id('help'), 'image', 'one.png', 'image/png', 1000) is null as declared \gset
 select t.act('bob');
 select parley_api.mark_as_read(t.id('help')) is null as read \gset
 select t.send('team', 'all of us') is null as sent \gset
@@ -125,6 +126,7 @@ select t.claim('service_role', '{"role": "service_role"}');
 select is(parley_api.delete_conversations_of_context('project', '7'), 4::bigint, 'a project takes all its conversations with it');
 select t.host();
 select is(t.rows('help'), 'parley.event', 'and all their rows, but for the log, which has no text');
+select is((select string_agg(o.reference_count::text, ' ') from parley.stored_object o where o.unreferenced_at is not null), '0', 'whose files are to be deleted');
 select is(t.events_since('help', :event_seq), 'participant:left participant:left', 'where everybody leaves');
 select is(
     (select string_agg(n.name, ' ' order by n.name) from parley.event e inner join t.named n on n.id = e.user_id where e.kind = 'conversation:deleted' and e.data ->> 'conversation_id' = t.id('help')::text),
