@@ -107,6 +107,7 @@ select is(:unknown_found, 1, 'a line without a function is found');
 select is_empty('select * from t.unknown', 'everything in the matrix is in parley_api');
 select is(:kind_found, 6, 'a kind of conversation on which a function is not tried is found');
 select is_empty('select * from t.kind', 'every function is tried on every kind of conversation or message');
+select is_empty('select call, shows, what from t.try group by call, shows, what having count(*) > 1', 'no line stands twice');
 select is_empty('select name from t.object group by name having count(*) > 1', 'no name stands for two things');
 
 -- the matrix itself
