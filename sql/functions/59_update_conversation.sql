@@ -27,6 +27,14 @@ begin
     if char_length(title) > 255 then
         raise exception using errcode = 'PT400', message = 'title may have at most 255 characters.';
     end if;
+    -- they are shown in one line and within the system's own messages
+    if title ~ '[\u0001-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]' then
+        raise exception using
+            errcode = 'PT400', message = 'title may not have control characters, line ends or changes of direction.';
+    end if;
+    if description ~ '[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]' then
+        raise exception using errcode = 'PT400', message = 'description may not have control characters.';
+    end if;
     if char_length(description) > 2000 then
         raise exception using errcode = 'PT400', message = 'description may have at most 2000 characters.';
     end if;

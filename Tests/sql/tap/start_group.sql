@@ -15,7 +15,7 @@ $$;
 select t.act('ann');
 select t.refused('PT400', format('select parley_api.start_conversation(array[t.id(''bob'')], ''group'', %s)', a), a || ' is refused')
 from unnest(array[
-    $$description => repeat('d', 2001)$$, $$icon_url => 'data:text/html,x'$$, $$settings => '[]'$$, $$permissions => '{"fly": "everyone"}'$$,
+    $$title => E'a\tb'$$, $$description => repeat('d', 2001)$$, $$icon_url => 'data:text/html,x'$$, $$settings => '[]'$$, $$permissions => '{"fly": "everyone"}'$$,
     $$history_visible => 'never'$$, 'max_members => 1', 'message_ttl_seconds => -5'
 ]) a;
 select t.refused('PT400', $$select parley_api.start_conversation(array[t.id('bob'), t.id('cid')], 'group', max_members => 2)$$, 'more members than it may have are too many');

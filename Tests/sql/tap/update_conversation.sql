@@ -34,6 +34,7 @@ select t.set_role('bob', 'admin');
 select t.last_event_seq('us') as event_seq \gset
 select t.refused('PT400', format('select parley_api.update_conversation(t.id(''us''), %s)', a), a || ' is refused')
 from unnest(array[
+    $$title => E'two\nlines'$$, $$title => U&'back\202Ewards'$$, $$title => chr(27) || '[2J'$$, $$description => chr(7)$$,
     $$title => repeat('t', 256)$$, $$description => repeat('d', 2001)$$,
     $$icon_url => 'javascript:alert(1)'$$, $$icon_url => 'https://a b'$$, $$icon_url => 'https://a/' || repeat('i', 2000)$$,
     $$settings => '[]'$$, $$settings => '{"who_can_send": "everyone"}'$$,
@@ -65,7 +66,7 @@ select is(
 );
 select is(t.unread('ann', 'us'), 0::bigint, 'whoever did it need not read it');
 select is(t.unread('cid', 'us'), 1::bigint, 'the others do');
-select is(t.update($$description => 'Friends'$$, 'description'), '"Friends"', 'the description');
+select is(t.update($$description => E'Friends\nand others'$$, 'description'), '"Friends\nand others"', 'the description, in lines');
 select is(t.update($$icon_url => '/icons/1.png'$$, 'icon_url'), '"/icons/1.png"', 'the icon');
 select is(t.update($$settings => '{"colour": "red", "size": 1}'$$, 'settings'), '{"colour": "red", "size": 1, "who_can_add": "everyone", "who_can_send": "everyone"}', 'settings of the application');
 select is(t.update($$settings => '{"size": null, "more": {"a": null}}'$$, 'settings.size'), null, 'a null takes a key of them away');
