@@ -66,7 +66,7 @@
 \ir apply.sql
 \set version 15
 \set name '0015_audit'
-\set sha256 '890f320b976392c5bf61b7db0a64ee49874514b2bc615bc71d69a58ad600bd4e'
+\set sha256 '0db03e5bccf26599a4a391845d038fce68ef790691e83e3dc6285ba009096988'
 \set breaking false
 \ir apply.sql
 \set version 15

@@ -158,10 +158,48 @@ comment on function parley.message_as_of(parley.message, bigint) is
 'A message as it was after that event. One that has expired since says nothing, as if it had been deleted then.';
 revoke all on function parley.message_as_of(parley.message, bigint) from public;
 
+create or replace function parley.message_as_of_json(message parley.message, event_seq bigint)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_message parley.message := parley.message_as_of(message, message_as_of_json.event_seq);
+    v_quoted parley.message;
+begin
+    if v_message.reply_to_id is not null and v_message.deleted_at is null then
+        select m.* into v_quoted
+        from parley.message as m
+        where m.id = v_message.reply_to_id and m.conversation_id is not distinct from v_message.conversation_id;
+        v_quoted := parley.message_as_of(v_quoted, message_as_of_json.event_seq);
+    end if;
+    -- what the log does not tell as of then is left out
+    return parley.message_json(v_message, '[]') - '{reactions,status,pinned_at,poll,forward_count}'::text[]
+        || jsonb_build_object(
+            'reply_to', case
+                when v_quoted.id is not null then jsonb_build_object(
+                    'id', v_quoted.id,
+                    'seq', v_quoted.seq,
+                    'sender_id', v_quoted.sender_id,
+                    'type', v_quoted.type,
+                    'content', left(v_quoted.content, 200),
+                    'deleted', v_quoted.deleted_at is not null
+                )
+            end
+        );
+end;
+$$;
+comment on function parley.message_as_of_json(parley.message, bigint) is
+'A message as it was after that event, with the message it answers as that was; without reactions, pins and votes.';
+revoke all on function parley.message_as_of_json(parley.message, bigint) from public;
+
 create or replace function parley.messages_as_of(
     conversation_id uuid, event_seq bigint, to_seq bigint, max_rows integer
 )
-returns parley.message[]
+returns jsonb[]
 language plpgsql
 stable
 security definer
@@ -175,7 +213,7 @@ as $$
 #variable_conflict use_column
 begin
     return array(
-        select parley.message_as_of(m.message, messages_as_of.event_seq)
+        select parley.message_as_of_json(m.message, messages_as_of.event_seq)
         from (
             select q as message
             from parley.message as q
@@ -298,8 +336,8 @@ declare
     v_last_event_seq bigint;
     v_kept_from bigint;
     v_last_seq bigint;
-    v_messages parley.message[];
-    v_more boolean;
+    v_messages jsonb[];
+    v_then jsonb;
 begin
     select c.last_event_seq into v_last_event_seq
     from parley.conversation as c
@@ -325,22 +363,12 @@ begin
             'page_size', v_page_size
         )
     );
-    -- the events after it are what tells then from now
-    v_kept_from := parley.first_kept_event_seq(conversation_as_of.conversation_id);
-    if event_seq < v_kept_from - 1 then
-        return jsonb_build_object(
-            'conversation_id', conversation_as_of.conversation_id,
-            'event_seq', conversation_as_of.event_seq,
-            'gap', jsonb_build_object('from', conversation_as_of.event_seq, 'to', v_kept_from - 2, 'reason', 'purged')
-        );
-    end if;
     v_last_seq := parley.last_seq_as_of(conversation_as_of.conversation_id, conversation_as_of.event_seq);
     v_messages := parley.messages_as_of(
         conversation_as_of.conversation_id, conversation_as_of.event_seq,
         least(v_last_seq, before_seq - 1), v_page_size + 1
     );
-    v_more := cardinality(v_messages) > v_page_size;
-    return jsonb_build_object(
+    v_then := jsonb_build_object(
         'conversation_id', conversation_as_of.conversation_id,
         'event_seq', conversation_as_of.event_seq,
         'at', (
@@ -353,17 +381,27 @@ begin
         'last_seq', v_last_seq,
         'messages', coalesce(
             (
-                select jsonb_agg(parley.message_json(m, '[]') order by m.seq)
-                from unnest(v_messages[:v_page_size]) as m
+                select jsonb_agg(m.message order by m.n desc)
+                from unnest(v_messages[:v_page_size]) with ordinality as m (message, n)
             ),
             '[]'
         ),
-        'has_more', v_more,
+        'has_more', cardinality(v_messages) > v_page_size,
         'gap', null
     );
+    -- The events after it tell then from now. Looked at last: what is kept still was there when they were read.
+    v_kept_from := parley.first_kept_event_seq(conversation_as_of.conversation_id);
+    if event_seq < v_kept_from - 1 then
+        return jsonb_build_object(
+            'conversation_id', conversation_as_of.conversation_id,
+            'event_seq', conversation_as_of.event_seq,
+            'gap', jsonb_build_object('from', conversation_as_of.event_seq, 'to', v_kept_from - 2, 'reason', 'purged')
+        );
+    end if;
+    return v_then;
 end;
 $$;
 comment on function parley.conversation_as_of(uuid, bigint, text, bigint, integer) is
-'A conversation as it was after one of its events: profile, participants and a page of messages, oldest first, without reactions. For owners and moderators of its tenant and the application; each call is in the audit log with its reason. gap instead, if the log since then is not kept.';
+'A conversation as it was after one of its events: profile, participants and a page of messages, oldest first. For owners and moderators of its tenant and the application; each call is in the audit log with its reason. gap instead, if the log since then is not kept.';
 revoke all on function parley.conversation_as_of(uuid, bigint, text, bigint, integer) from public;
 grant execute on function parley.conversation_as_of(uuid, bigint, text, bigint, integer) to authenticated, service_role;

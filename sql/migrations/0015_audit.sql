@@ -30,7 +30,7 @@ comment on column parley.audit_log.created_at is 'When.';
 comment on column parley.audit_log.tenant_id is 'The tenant whose office was used, or that it concerns.';
 comment on column parley.audit_log.conversation_id is 'The conversation it concerns.';
 comment on column parley.audit_log.message_id is 'The message it concerns.';
-comment on column parley.audit_log.actor_id is 'The user who did it. Null: the application, which may name its user in detail.';
+comment on column parley.audit_log.actor_id is 'The user who did it. Null: the application, which names its user in the reason.';
 comment on column parley.audit_log.target_id is 'The user it was done to.';
 comment on column parley.audit_log.actor_role is 'By what right: owner or moderator of the tenant, or the role of the token.';
 comment on column parley.audit_log.session_role is 'The login of the database connection.';

@@ -29,7 +29,10 @@ begin
             select string_agg(
                 case
                     when m ->> 'deleted_at' is not null then '-'
-                    else concat(m ->> 'content', case when m ->> 'edited_at' is not null then '*' end)
+                    else concat(
+                        m ->> 'content', case when m ->> 'edited_at' is not null then '*' end,
+                        ' to ' || (m #>> '{reply_to,content}')
+                    )
                 end, ', ' order by m -> 'seq'
             )
             from jsonb_array_elements(v_then -> 'messages') m
@@ -71,6 +74,16 @@ select t.note();
 select parley_api.delete_message(t.id('m1')) is null as hidden \gset
 select parley_api.add_reaction(t.id('m3'), '👍') is null as reacted \gset
 select t.note();
+select t.keep('m4', parley_api.send_message(t.id('talk'), 'four', reply_to_id => t.id('m3')) ->> 'id');
+select t.note();
+select parley_api.edit_message(t.id('m3'), 'three again') is null as edited \gset
+select t.note();
+select parley_api.update_conversation(t.id('talk'), title => 'New') is null as renamed \gset
+select t.note();
+select parley_api.set_participant_role(t.id('talk'), t.id('cid'), 'admin') is null as raised \gset
+select t.note();
+select parley_api.update_conversation(t.id('talk'), title => 'Newer', description => 'about') is null as renamed \gset
+select t.note();
 select parley_api.leave_conversation(t.id('talk')) is null as gone \gset
 select t.note();
 
@@ -79,7 +92,7 @@ select is_empty(
     $$select event_seq, line, t.as_of(event_seq) from t.line where line is distinct from t.as_of(event_seq)$$,
     'every event shows the same as when it was the last'
 );
-select is((select count(*) from t.line), 11::bigint, 'of all that was done');
+select is((select count(*) from t.line), 16::bigint, 'of all that was done');
 select is((select line from t.line order by event_seq limit 1), 'Old | Ann owner, Bob member, Cid member | ', 'from the start');
 select results_eq(
     $$select split_part(line, ' | ', 3) from t.line where line like '%two%' order by event_seq$$,
@@ -88,8 +101,17 @@ select results_eq(
 select matches((select line from t.line where line like '%-%' order by event_seq limit 1), 'one, -$', 'a deleted message from its deletion on');
 select isnt_empty($$select from t.line where line like 'Old | Ann owner, Bob member | %'$$, 'without who had left');
 select is(
-    (select line from t.line order by event_seq desc limit 1), 'Old | Bob owner, Cid member | one, -, three',
-    'and with the roles of the last'
+    (select line from t.line order by event_seq desc limit 1), 'Newer | Bob member, Cid owner | one, -, three again*, four to three again',
+    'and with title and roles of the last'
+);
+select results_eq(
+    $$select distinct on (split_part(line, ' | ', 1)) split_part(line, ' | ', 1) from t.line order by split_part(line, ' | ', 1), event_seq$$,
+    $$values ('New'), ('Newer'), ('Old')$$, 'each title at its time'
+);
+select isnt_empty($$select from t.line where line like 'New | Ann owner, Bob member, Cid admin | %'$$, 'each role');
+select results_eq(
+    $$select split_part(line, ' | ', 3) from t.line where line like '% four %' order by event_seq limit 2$$,
+    $$values ('one, -, three, four to three'), ('one, -, three again*, four to three again')$$, 'and what is quoted as it was'
 );
 select is(
     (select count(*) from generate_series(1, t.last_event_seq('talk')) e where t.as_of(e) is null), 0::bigint, 'there is an answer for every event'
@@ -97,7 +119,7 @@ select is(
 
 -- pages, oldest first in each
 select is(
-    jsonb_path_query_array(p, '$.messages[*].content'), '["three"]', 'a page before a seq'
+    jsonb_path_query_array(p, '$.messages[*].content'), '["three again"]', 'a page before a seq'
 ) from (
     select parley_api.conversation_as_of(t.id('talk'), t.last_event_seq('talk'), 'a test', m.seq + 1, 1) p
     from parley.message m where m.id = t.id('m3')
