@@ -51,7 +51,7 @@
 \ir apply.sql
 \set version 11
 \set name '0011_jobs'
-\set sha256 'a33dac1831232207333d603559bab50f8fae4d1779bde3c32602a6b2981cb8cd'
+\set sha256 '5968b53d837648bca1e13d27c032537974683e33d1d1a6b1914ab2a7fa3a8a51'
 \set breaking false
 \ir apply.sql
 \set version 13

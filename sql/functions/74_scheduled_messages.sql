@@ -483,7 +483,7 @@ begin
     select s.* into v_scheduled
     from parley.scheduled_message as s
     where s.status = 'pending' and s.attempt_at <= v_now
-    order by s.attempt_at, s.send_at, s.id
+    order by s.attempt_at, s.send_at, s.created_at
     limit 1
     for update skip locked;
     if not found then

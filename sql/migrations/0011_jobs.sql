@@ -65,7 +65,7 @@ create table parley.scheduled_message (
     constraint scheduled_message_has_no_copy_check
     check (status not in ('sent', 'cancelled') or (content is null and metadata is null))
 );
-create index scheduled_message_due_idx on parley.scheduled_message (attempt_at, send_at, id) where status = 'pending';
+create index scheduled_message_due_idx on parley.scheduled_message (attempt_at, send_at, created_at) where status = 'pending';
 create index scheduled_message_sender_idx on parley.scheduled_message (sender_id, status, send_at, id);
 create index scheduled_message_finished_idx on parley.scheduled_message (finished_at) where finished_at is not null;
 comment on table parley.scheduled_message
