@@ -51,7 +51,7 @@
 \ir apply.sql
 \set version 11
 \set name '0011_jobs'
-\set sha256 '5968b53d837648bca1e13d27c032537974683e33d1d1a6b1914ab2a7fa3a8a51'
+\set sha256 '5bc528b811f629b36bb4c3c3a44560573a1d15f9ae28e63b050e20d02ac6290d'
 \set breaking false
 \ir apply.sql
 \set version 13

@@ -37,6 +37,7 @@ declare
     v_result jsonb;
     v_code text;
     v_more boolean;
+    v_ended timestamptz;
 begin
     if not exists (select from parley.job as j where j.name = run_job.name) then
         raise exception using errcode = 'PT404', message = 'There is no such job.', hint = 'See parley.job.';
@@ -58,14 +59,15 @@ begin
             v_code := sqlstate;
     end;
     v_more := v_code is null and v_result = 'true';
+    v_ended := clock_timestamp();
     update parley.job as j
     set
         failures = case when v_code is null then 0 else j.failures + 1 end,
-        last_run_at = clock_timestamp(),
-        last_ok_at = case when v_code is null then clock_timestamp() else j.last_ok_at end,
-        last_error_at = case when v_code is null then j.last_error_at else clock_timestamp() end,
+        last_run_at = v_ended,
+        last_ok_at = case when v_code is null then v_ended else j.last_ok_at end,
+        last_error_at = case when v_code is null then j.last_error_at else v_ended end,
         last_error_code = coalesce(v_code, j.last_error_code),
-        next_run_at = clock_timestamp() + case
+        next_run_at = v_ended + case
             when v_more then interval '0'
             else make_interval(
                 secs => parley.job_wait_seconds(

@@ -473,7 +473,7 @@ set lock_timeout = '500ms'
 as $$
 #variable_conflict use_column
 declare
-    v_now constant timestamptz := clock_timestamp();
+    v_now timestamptz := clock_timestamp();
     v_claims constant text := coalesce(current_setting('request.jwt.claims', true), '');
     v_scheduled parley.scheduled_message;
     v_message_id uuid;
@@ -543,9 +543,10 @@ begin
             end
         );
     end if;
+    -- a variable: the clock itself cannot be looked up in an index
+    v_now := clock_timestamp();
     return exists (
-        select from parley.scheduled_message as s
-        where s.status = 'pending' and s.attempt_at <= clock_timestamp()
+        select from parley.scheduled_message as s where s.status = 'pending' and s.attempt_at <= v_now
     );
 end;
 $$;
@@ -563,6 +564,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
+declare
+    v_now constant timestamptz := clock_timestamp();
 begin
     -- What is due in the same place waits with it, or would overtake it: of the same author if the author sends too
     -- much, else of the same conversation.
@@ -570,7 +573,7 @@ begin
         select s.conversation_id, s.id
         from parley.scheduled_message as s
         where s.status = 'pending'
-            and s.attempt_at <= clock_timestamp()
+            and s.attempt_at <= v_now
             and (
                 (code = 'PT429' and s.sender_id = scheduled.sender_id)
                 or (code <> 'PT429' and s.conversation_id = scheduled.conversation_id)
@@ -580,7 +583,7 @@ begin
 
     update parley.scheduled_message as s
     set
-        attempt_at = clock_timestamp() + make_interval(secs => wait_seconds),
+        attempt_at = v_now + make_interval(secs => wait_seconds),
         attempts = s.attempts + (s.id = scheduled.id)::integer,
         error_code = case when s.id = scheduled.id then code else s.error_code end
     from waiting

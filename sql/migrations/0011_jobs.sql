@@ -65,7 +65,8 @@ create table parley.scheduled_message (
     constraint scheduled_message_has_no_copy_check
     check (status not in ('sent', 'cancelled') or (content is null and metadata is null))
 );
-create index scheduled_message_due_idx on parley.scheduled_message (attempt_at, send_at, created_at) where status = 'pending';
+create index scheduled_message_due_idx on parley.scheduled_message (attempt_at, send_at, created_at)
+where status = 'pending';
 create index scheduled_message_sender_idx on parley.scheduled_message (sender_id, status, send_at, id);
 create index scheduled_message_finished_idx on parley.scheduled_message (finished_at) where finished_at is not null;
 comment on table parley.scheduled_message
@@ -154,6 +155,7 @@ insert into parley.job (name, period_seconds, description) values
 ('send_due_messages', 1, 'Sends scheduled messages whose time has come.'),
 ('expire_messages', 5, 'Removes what expired messages said.'),
 ('close_due_polls', 5, 'Closes polls whose time has come.'),
+('remove_orphaned_attachments', 3600, 'Forgets attachments that were declared a day ago and are part of no message.'),
 ('purge_scheduled_messages', 3600, 'Forgets scheduled messages that were sent, cancelled or given up a month ago.');
 
 insert into parley.message_type (name, client_may_send, requires_content, description) values
