@@ -642,9 +642,11 @@ begin
     -- The same two may be calling each other in two conversations: one of them at a time looks.
     v_call := parley.call_of_the_other(start_call.conversation_id, v_user_id);
     if v_call.id is not null then
-        return parley.call_json(
-            parley.join_call(parley.lock_call(v_call.id, v_user_id), v_user_id, start_call.device_id)
-        );
+        v_call := parley.lock_call(v_call.id, v_user_id);
+        if v_call.state = 'ended' then
+            raise exception using errcode = '40001', message = 'The other call ended meanwhile.', hint = 'Try again.';
+        end if;
+        return parley.call_json(parley.join_call(v_call, v_user_id, start_call.device_id));
     end if;
 
     perform parley.lock_conversation(start_call.conversation_id);
@@ -957,7 +959,13 @@ language plpgsql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
+-- one plan for all: along the index until the page is full
+set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set enable_sort = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 #variable_conflict use_column
 declare
