@@ -1001,15 +1001,26 @@ begin
         );
     else
         v_calls := array(
-            select c
-            from parley.call_participant as u
-            inner join parley.call as c on u.call_id = c.id and u.conversation_id = c.conversation_id
-            inner join parley.participant as p on c.conversation_id = p.conversation_id and u.user_id = p.user_id
-            where u.user_id = v_user_id
-                and u.call_id < v_before
-                and u.call_id >= v_floor_id
-                and p.left_at is null
-                and (c.ended_at is null or c.event_seq >= p.history_from_event_seq)
+            select c.call
+            from (
+                select u.conversation_id, u.call_id
+                from parley.call_participant as u
+                where u.user_id = v_user_id and u.call_id < v_before and u.call_id >= v_floor_id
+                order by u.call_id desc
+                offset 0
+            ) as u
+            cross join lateral (
+                select c as call
+                from parley.call as c
+                inner join parley.participant as p on c.conversation_id = p.conversation_id
+                where c.id = u.call_id
+                    and c.conversation_id = u.conversation_id
+                    and p.conversation_id = u.conversation_id
+                    and p.user_id = v_user_id
+                    and p.left_at is null
+                    and (c.ended_at is null or c.event_seq >= p.history_from_event_seq)
+                offset 0
+            ) as c
             order by u.call_id desc
             limit get_calls.page_size + 1
         );
