@@ -258,7 +258,11 @@ begin
         v_message.seq,
         v_message.id,
         v_message.sender_id is not distinct from hide_message.user_id
-        or (v_message.sender_id is null and v_message.metadata ->> 'actor_id' = hide_message.user_id::text)
+        or (
+            v_message.sender_id is null
+            -- a message of the host, or one that was deleted, has no actor
+            and v_message.metadata ->> 'actor_id' is not distinct from hide_message.user_id::text
+        )
     )
     on conflict do nothing;
     if found then

@@ -1,6 +1,6 @@
 -- Deleting: for oneself it hides, for everyone it leaves a tombstone that keeps its place.
 begin;
-select plan(39);
+select plan(42);
 \ir ../people.psql
 
 create function t.age(message text, minutes numeric) returns void language sql security definer as $$
@@ -141,6 +141,17 @@ select t.act('bob');
 select t.keep('m7', t.send('talk', 'm7')::text);
 select parley_api.delete_message(t.id('m7')) is null as hidden \gset
 select is(parley_api.delete_message(t.id('m7'), true) ->> 'for_everyone', 'true', 'what one has hidden one can still delete for everyone');
+select t.claim('service_role', '{"role": "service_role"}');
+select t.keep('notice', parley_api.send_system_message(t.id('talk'), 'by the host') ->> 'id');
+select t.act('bob');
+select lives_ok($$select parley_api.delete_message(t.id('notice'))$$, 'what the host has said can be hidden');
+select t.act('ann');
+select parley_api.delete_message(t.id('notice'), true) is null as deleted \gset
+select t.unread('cid', 'talk') as unread \gset
+select t.act('cid');
+select lives_ok($$select parley_api.delete_message(t.id('notice'))$$, 'and so can what an admin has deleted of it');
+select is(t.unread('cid', 'talk'), :unread::bigint, 'which is not taken off the unread twice');
+select t.act('bob');
 select t.keep('m8', t.send('talk', 'm8')::text);
 select t.act('ann');
 select parley_api.remove_participant(t.id('talk'), t.id('bob')) is null as removed \gset
