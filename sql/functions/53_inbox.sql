@@ -17,6 +17,37 @@ $$;
 comment on function parley.require_page_size(integer) is 'A page size of 1 to 200, or PT400.';
 revoke all on function parley.require_page_size(integer) from public;
 
+create or replace function parley.message_status(message parley.message, user_id uuid)
+returns text
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    if message.sender_id is distinct from message_status.user_id then
+        return 'sent';
+    end if;
+    return (
+        select
+            case
+                when message.seq <= min(case when a.read_receipts then p.last_read_seq else 0 end) then 'read'
+                when message.seq <= min(p.last_delivered_seq) then 'delivered'
+                else 'sent'
+            end
+        from parley.participant as p
+        inner join parley.account as a on p.user_id = a.id
+        where p.conversation_id = message.conversation_id
+            and p.user_id <> message_status.user_id
+            and p.left_at is null
+    );
+end;
+$$;
+comment on function parley.message_status(parley.message, uuid) is
+'How far a message has got, as the user sees it: read or delivered when it was with everybody else; of others'' messages always sent.';
+revoke all on function parley.message_status(parley.message, uuid) from public;
+
 create or replace function parley.last_visible_message(
     conversation_id uuid, user_id uuid, from_seq bigint, to_seq bigint, floor_id uuid
 )
@@ -29,7 +60,11 @@ as $$
 #variable_conflict use_column
 begin
     return (
-        select parley.message_json(m, '[]')
+        select
+            parley.message_json(
+                m, '[]', parley.message_status(m, last_visible_message.user_id),
+                last_visible_message.user_id, last_visible_message.from_seq, last_visible_message.floor_id
+            )
         from parley.message_page(
             last_visible_message.conversation_id, last_visible_message.user_id, last_visible_message.floor_id,
             last_visible_message.from_seq, last_visible_message.to_seq, true, 1

@@ -1,6 +1,6 @@
 -- The inbox: pinned first, then recent activity, in pages that neither lose nor repeat a conversation.
 begin;
-select plan(52);
+select plan(56);
 \ir ../people.psql
 update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
 
@@ -136,6 +136,26 @@ select is(
      from jsonb_array_elements(parley_api.get_user_conversations() -> 'conversations') c where c ->> 'id' = t.id('crowd')::text),
     '[25, 8]', 'of a large group the first eight, and how many there are'
 );
+
+-- the last message is shown as the history shows it
+select t.host();
+create function t.preview(key text) returns text language sql as $$
+    select c -> 'last_message' ->> key
+    from jsonb_array_elements(parley_api.get_user_conversations() -> 'conversations') c where c ->> 'id' = t.id('direct')::text
+$$;
+select t.act('ann');
+select t.keep('asked', t.send('direct', 'are you there?')::text);
+select is(t.preview('status'), 'sent', 'an own message is sent');
+select t.act('bob');
+select parley_api.mark_as_read(t.id('direct')) is null as marked \gset
+select is(t.preview('status'), 'sent', 'for who has read it, it has no other state');
+select t.act('ann');
+select is(t.preview('status'), 'read', 'for its sender it is read');
+select t.act('bob');
+select parley_api.send_message(t.id('direct'), 'yes', reply_to_id => t.id('asked')) is null as sent \gset
+select t.act('ann');
+select parley_api.delete_message(t.id('asked')) is null as hidden \gset
+select is(t.preview('reply_to'), null, 'and an answer quotes nothing that the viewer has hidden');
 
 select * from finish();
 rollback;
