@@ -1,0 +1,21 @@
+"""Random operations by random users do to Parley what they do to the model.
+
+    PARLEY_PROPERTY_SEEDS=100:120 PARLEY_PROPERTY_STEPS=5000 pytest Tests/property     more, or other, runs
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import pytest
+from play import explore
+
+SEEDS = range(*map(int, os.environ.get("PARLEY_PROPERTY_SEEDS", "1:6").split(":")))
+STEPS = int(os.environ.get("PARLEY_PROPERTY_STEPS", "1000"))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_random_operations_do_what_the_model_does(cluster, seed):
+    print(f"seed {seed}, {STEPS} steps")
+    asyncio.run(explore(cluster.superuser_url, seed, STEPS))
