@@ -6,7 +6,7 @@
 \ir apply.sql
 \set version 2
 \set name '0002_conversations'
-\set sha256 '6df6f093e4661ab4677995144f918a9ff20c5301e9b39650c600d3ae6e5021aa'
+\set sha256 'b66d385f0fef2a73e484447adaef664c3dd1bef053da25a7775f79148437cac9'
 \set breaking false
 \ir apply.sql
 \set version 3

@@ -83,11 +83,15 @@ async def test_own_settings_and_drafts_reach_own_devices_only(people):
 
 
 async def test_what_one_deletes_the_others_keep(people):
-    conversation = people.conversation("Ann", "Bob", message="before")
+    started = people.rpc("Ann", "start_conversation", participant_ids=[people.id("Bob")], context_type="listing",
+                         context_id=str(uuid.uuid4()), message="before")
+    conversation, before = started["id"], started["message"]["id"]
     async with inboxes(people, "Bob", "Ann") as (bob, ann):
         people.rpc("Bob", "delete_conversation", conversation_id=conversation)
         event = await bob.event("participant:updated")
         assert (event["settings"]["deleted_seq"], event["settings"]["history_from_seq"]) == (1, 2)
+        people.rpc("Ann", "edit_message", message_id=before, content="edited")
+        people.rpc("Ann", "add_reaction", message_id=before, emoji="👍")
         people.rpc("Ann", "send_message", conversation_id=conversation, content="after")
         await bob.wait(lambda: texts(bob, conversation) == ["after"])
         inbox = people.rpc("Bob", "get_user_conversations")["conversations"]
@@ -95,7 +99,10 @@ async def test_what_one_deletes_the_others_keep(people):
         shown = people.rpc("Bob", "get_conversation_messages", conversation_id=conversation)["messages"]
         assert [m["content"] for m in shown] == ["after"]
         shown = people.rpc("Ann", "get_conversation_messages", conversation_id=conversation)["messages"]
-        assert [m["content"] for m in shown] == ["before", "after"]
+        assert [m["content"] for m in shown] == ["edited", "after"]
+        await ann.event("message:reaction")
+        assert len(ann.events("message:updated")) == 1
+        assert bob.events("message:updated") == bob.events("message:reaction") == [], "nothing of before comes back"
         assert ann.events("participant:updated") == []
 
 

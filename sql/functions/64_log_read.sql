@@ -83,14 +83,22 @@ declare
 begin
     if v_ids <> '{}' then
         -- Payloads show things as they are now. Whoever has left by now, at a later event, is not shown what happened
-        -- since: those are named, and the worker passes them by. One index probe per event.
+        -- since; nor is who deleted the conversation for themselves shown a message of before. Those are named, and the
+        -- worker passes them by. Two index probes per event.
         return query
         select
             e.*,
             (
-                select array_agg(p.user_id)
-                from parley.participant as p
-                where p.conversation_id = e.conversation_id and p.left_event_seq > e.event_seq
+                select array_agg(u.user_id)
+                from (
+                    select p.user_id
+                    from parley.participant as p
+                    where p.conversation_id = e.conversation_id and p.left_event_seq > e.event_seq
+                    union all
+                    select p.user_id
+                    from parley.participant as p
+                    where p.conversation_id = e.conversation_id and p.deleted_seq >= e.message_seq
+                ) as u
             )
         from parley.render_events(v_ids) as e;
     end if;
@@ -99,4 +107,4 @@ $$;
 revoke all on function parley.read_log(pg_snapshot, bigint, integer) from public;
 grant execute on function parley.read_log(pg_snapshot, bigint, integer) to parley_worker;
 comment on function parley.read_log(pg_snapshot, bigint, integer)
-is 'Events that became visible since the cursor, by id, with their payloads, and who must not be shown them any more because they left since: late commits complete, newer ids at most batch.';
+is 'Events that became visible since the cursor, by id, with their payloads, and who must not be shown them any more because they left or deleted the conversation since: late commits complete, newer ids at most batch.';

@@ -169,6 +169,9 @@ create table parley.participant (
 -- who is not to be shown an event that is rendered after they left; few rows
 create index participant_left_idx on parley.participant (conversation_id, left_event_seq)
 where left_event_seq is not null;
+-- who is not to be shown messages of before they deleted the conversation for themselves; few rows
+create index participant_deleted_idx on parley.participant (conversation_id, deleted_seq)
+where deleted_seq is not null;
 -- left_at is included so that "my current conversations" is answered by this index alone
 create index participant_user_idx on parley.participant (user_id, conversation_id) include (left_at);
 comment on table parley.participant

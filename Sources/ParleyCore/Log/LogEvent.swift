@@ -21,7 +21,7 @@ public struct LogEvent: Sendable, Equatable {
     /// First message a participant may see, on `participant:joined`.
     public var historyFromSeq: Int64?
     /// Users who left the conversation after this event and before its payload was made, which may show what happened
-    /// since: it is not for them.
+    /// since, or who deleted the conversation for themselves after the message concerned: it is not for them.
     public var revoked: [UUID]
     /// The JSON object sent to clients as the broadcast's payload.
     public var payload: [UInt8]
