@@ -158,6 +158,13 @@ begin
             errcode = 'PT403',
             message = format('A message can be edited for %s minutes.', v_minutes);
     end if;
+    if v_message.type = 'poll' and exists (
+        select from parley.poll_vote as v
+        where v.conversation_id = v_message.conversation_id and v.message_id = v_message.id
+    ) then
+        raise exception using
+            errcode = 'PT409', message = 'Somebody has voted: the question cannot be changed any more.';
+    end if;
     perform parley.keep_revision(v_message, v_user_id, 'edited');
     update parley.message as m
     set content = edit_message.content, metadata = v_metadata, edited_at = clock_timestamp()

@@ -1,6 +1,6 @@
 -- Disappearing messages: from their moment on nobody sees them, and then what they said is nowhere.
 begin;
-select plan(35);
+select plan(36);
 \ir ../people.psql
 
 create function t.expire(message text) returns void language sql security definer as $$
@@ -12,17 +12,26 @@ create function t.texts() returns text language sql as $$
     from jsonb_array_elements(parley_api.get_conversation_messages(t.id('talk')) -> 'messages') m
 $$;
 
+-- for all rows of all tables, whatever they are
+create function t.tables_with(pattern text) returns text language sql immutable as $$
+    select format(
+        $q$select c.oid::regclass from pg_catalog.pg_class c,
+           lateral query_to_xml(format('select * from %%s', c.oid::regclass), false, false, '') x
+           where c.relnamespace = 'parley'::regnamespace and c.relkind = 'r' and x::text ilike %L$q$, $1
+    )
+$$;
+
 select t.act('ann');
 select t.keep('talk', parley_api.start_conversation(array[t.id('bob'), t.id('cid')], 'group') ->> 'id');
 select t.keep('m1', t.send('talk', 'm1')::text);
-select t.keep('m2', parley_api.send_message(t.id('talk'), 'secret', metadata => '{"pin": "secret"}', mentions => array[t.id('bob')], expires_in => '1 hour') ->> 'id');
-select t.keep('m3', parley_api.send_message(t.id('talk'), 'secret too', expires_in => '1 hour') ->> 'id');
+select t.keep('m2', parley_api.send_message(t.id('talk'), 'zugzwang', metadata => '{"pin": "zugzwang"}', mentions => array[t.id('bob')], expires_in => '1 hour') ->> 'id');
+select t.keep('m3', parley_api.send_message(t.id('talk'), 'zugzwang too', expires_in => '1 hour') ->> 'id');
 select t.keep('m4', parley_api.send_message(t.id('talk'), 'later', expires_in => '1 hour') ->> 'id');
-select parley_api.edit_message(t.id('m2'), 'secret!') is null as edited \gset
+select parley_api.edit_message(t.id('m2'), 'zugzwang!') is null as edited \gset
 select t.act('bob');
 select parley_api.add_reaction(t.id('m2'), '👍') is null as reacted \gset
 select t.act('ann');
-select t.keep('file', parley_api.declare_attachment(t.id('talk'), 'image', 'secret!.png', 'image/png', 1000) ->> 'id');
+select t.keep('file', parley_api.declare_attachment(t.id('talk'), 'image', 'zugzwang!.png', 'image/png', 1000) ->> 'id');
 select t.claim('service_role', '{"role": "service_role"}');
 select parley_api.record_upload(t.id('file'), 1000) is null as uploaded \gset
 select t.act('ann');
@@ -36,13 +45,16 @@ select t.last_event_seq('talk') as event_seq \gset
 select t.act('bob');
 select t.refused('42501', 'select parley.expire_messages()', 'a user does not run the job');
 select t.host();
+update parley.event set xid = '3' where xid = pg_current_xact_id();
+select parley.index_messages() is null as indexed \gset
+select isnt_empty(t.tables_with('%zugzwang%') || $$ and c.relname like '%search%'$$, 'the index knows the words');
 select is(parley.expire_messages(), false, 'before its time');
 select is(t.events_since('talk', :event_seq), null, 'nothing happens');
 select t.expire('m2') is null, t.expire('m3') is null, t.expire('picture') is null \g /dev/null
 select t.act('bob');
 select is(t.texts(), 'm1 later', 'what has expired is not shown, before the job has been there');
 select is(t.unread('bob', 'talk'), 2::bigint, 'and is not unread');
-select is(t.look(format('select content from parley.message where id = %L', t.id('m2'))), 'secret!', 'though still there');
+select is(t.look(format('select content from parley.message where id = %L', t.id('m2'))), 'zugzwang!', 'though still there');
 select t.host();
 select is(parley.expire_messages(), false, 'the job finds all there is');
 select is(
@@ -51,10 +63,10 @@ select is(
 );
 select is(t.look('select count(*) from parley.message_revision'), '0', 'and what it had said before');
 select is(t.look('select count(*) from parley.reaction'), '0', 'and what was thought of it');
-select is_empty(
-    $$select c.table_name from information_schema.tables c, lateral query_to_xml(format('select * from parley.%I', c.table_name), false, false, '') x
-      where c.table_schema = 'parley' and c.table_type = 'BASE TABLE' and x::text like '%secret!%'$$, 'it is in no table'
-);
+select parley.index_messages() is null as indexed \gset
+update parley.event set xid = '3' where xid = pg_current_xact_id();
+select parley.index_messages() is null as indexed \gset
+select is_empty(t.tables_with('%zugzwang%'), 'it is in no table, nor in the search index');
 select is(t.events_since('talk', :event_seq), 'message:deleted message:deleted message:deleted', 'each is one event');
 select is(t.look('select count(*) from parley.attachment'), '0', 'the picture is no more');
 select is(t.look('select string_agg(o.reference_count || (o.unreferenced_at is not null)::text, '' '') from parley.stored_object o'), '0true', 'and its file is to be deleted');
@@ -73,7 +85,7 @@ select is(t.unread('ann', 'talk'), 0::bigint, 'and its author nothing');
 select is((parley_api.send_message(t.id('talk'), 'm6') ->> 'seq'), '6', 'numbers go on');
 select is(t.unread('ann', 'talk'), 1::bigint, 'as does the counting');
 select unalike(
-    (parley_api.get_events(t.id('talk'), 0)::text || parley_api.get_user_conversations()::text || parley_api.sync()::text), '%secret%',
+    (parley_api.get_events(t.id('talk'), 0)::text || parley_api.get_user_conversations()::text || parley_api.sync()::text), '%zugzwang%',
     'no answer carries the text'
 );
 select t.refused('PT404', $$select parley_api.delete_message(t.id('m2'), true)$$, 'there is nothing to delete');

@@ -1,6 +1,6 @@
 -- Polls: a question in a conversation, votes that can be changed until it closes, and counts everybody can trust.
 begin;
-select plan(83);
+select plan(86);
 \ir ../people.psql
 
 create function t.ask(
@@ -142,6 +142,16 @@ select is(
     t.look(format('select count(*) from parley.event where message_id = %L and (actor_id = %L or user_id = %L or data::text like %L)',
         t.id('secret'), t.id('bob'), t.id('bob'), '%' || t.id('bob') || '%')), '0', 'not even in the log'
 );
+
+-- what was asked stays asked
+select t.ask('aksed');
+select is(parley_api.edit_message(t.id('aksed'), 'asked') #>> '{poll,options,0,text}', 'yes', 'a slip in the question is mended');
+select t.vote('aksed', 1) is null as voted \gset
+select is(
+    t.failure($$select parley_api.edit_message(t.id('aksed'), 'something else')$$) ->> 'code', 'PT409', 'but not once somebody has answered it'
+);
+select t.vote('aksed') is null as voted \gset
+select lives_ok($$select parley_api.edit_message(t.id('aksed'), 'anything')$$, 'who takes the answer back frees it');
 
 -- closed
 select t.act('cid');
