@@ -52,7 +52,9 @@ create or replace function parley_api.get_conversation_messages(
     page_size integer default 50,
     before_message_id uuid default null,
     after_message_id uuid default null,
-    around_message_id uuid default null
+    around_message_id uuid default null,
+    types text[] default null,
+    sender_id uuid default null
 )
 returns jsonb
 language sql
@@ -68,18 +70,20 @@ begin atomic
         get_conversation_messages.page_size,
         get_conversation_messages.before_message_id,
         get_conversation_messages.after_message_id,
-        get_conversation_messages.around_message_id
+        get_conversation_messages.around_message_id,
+        get_conversation_messages.types,
+        get_conversation_messages.sender_id
     );
 end;
 comment on function parley_api.get_conversation_messages(
-    uuid, bigint, bigint, bigint, integer, uuid, uuid, uuid
+    uuid, bigint, bigint, bigint, integer, uuid, uuid, uuid, text[], uuid
 ) is
 'A page of messages, oldest first: {messages, has_more}; the newest by default, or before, after or around a seq or a message.';
 revoke all on function parley_api.get_conversation_messages(
-    uuid, bigint, bigint, bigint, integer, uuid, uuid, uuid
+    uuid, bigint, bigint, bigint, integer, uuid, uuid, uuid, text[], uuid
 ) from public;
 grant execute on function parley_api.get_conversation_messages(
-    uuid, bigint, bigint, bigint, integer, uuid, uuid, uuid
+    uuid, bigint, bigint, bigint, integer, uuid, uuid, uuid, text[], uuid
 ) to authenticated;
 
 create or replace function parley_api.edit_message(message_id uuid, content text, metadata jsonb default null)

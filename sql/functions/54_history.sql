@@ -24,6 +24,8 @@ set enable_bitmapscan = off
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
+-- a plan that cannot avoid what is off counts as dear enough to be compiled, which takes half a second
+set jit = off
 as $$
 #variable_conflict use_column
 declare
@@ -111,7 +113,9 @@ create or replace function parley.get_conversation_messages(
     page_size integer default 50,
     before_message_id uuid default null,
     after_message_id uuid default null,
-    around_message_id uuid default null
+    around_message_id uuid default null,
+    types text[] default null,
+    sender_id uuid default null
 )
 returns jsonb
 language plpgsql
@@ -126,6 +130,10 @@ declare
     v_me parley.participant := parley.require_participant(get_conversation_messages.conversation_id, v_user_id);
     v_floor_id uuid := parley.message_floor_of(v_user_id);
     v_last_seq bigint;
+    -- a filter looks at so many messages at most, on each side
+    v_reach bigint := case when num_nonnulls(types, sender_id) > 0 then 1000 end;
+    v_from_seq bigint;
+    v_to_seq bigint;
     v_older parley.message[];
     v_newer parley.message[];
     v_older_size integer := v_page_size;
@@ -171,23 +179,35 @@ begin
     end if;
 
     -- one more than needed on each side tells whether there is more
+    v_from_seq := greatest(v_me.history_from_seq, v_split_seq - v_reach + 1);
+    v_to_seq := least(v_last_seq, v_split_seq + v_reach);
     select coalesce(array_agg(m order by m.seq), '{}') into v_older
     from parley.message_page(
         get_conversation_messages.conversation_id, v_user_id, v_floor_id,
-        v_me.history_from_seq, v_split_seq, true, v_older_size + 1
-    ) as m;
+        v_from_seq, v_split_seq, true, coalesce(v_reach::integer, v_older_size + 1)
+    ) as m
+    where (get_conversation_messages.types is null or m.type = any(get_conversation_messages.types))
+        and (get_conversation_messages.sender_id is null or m.sender_id = get_conversation_messages.sender_id);
     v_more_before := cardinality(v_older) > v_older_size;
     if v_more_before then
-        v_older := v_older[2:];
+        v_older := v_older[cardinality(v_older) - v_older_size + 1:];
+        v_from_seq := coalesce(v_older[1].seq, v_split_seq + 1);
     end if;
     select coalesce(array_agg(m order by m.seq), '{}') into v_newer
     from parley.message_page(
         get_conversation_messages.conversation_id, v_user_id, v_floor_id,
-        greatest(v_me.history_from_seq, v_split_seq + 1), v_last_seq, false, v_newer_size + 1
-    ) as m;
+        greatest(v_me.history_from_seq, v_split_seq + 1), v_to_seq, false, coalesce(v_reach::integer, v_newer_size + 1)
+    ) as m
+    where (get_conversation_messages.types is null or m.type = any(get_conversation_messages.types))
+        and (get_conversation_messages.sender_id is null or m.sender_id = get_conversation_messages.sender_id);
     v_more_after := cardinality(v_newer) > v_newer_size;
     if v_more_after then
         v_newer := v_newer[:v_newer_size];
+        v_to_seq := coalesce(v_newer[v_newer_size].seq, v_split_seq);
+    end if;
+    if v_reach is not null then
+        v_more_before := v_more_before or v_from_seq > v_me.history_from_seq;
+        v_more_after := v_more_after or v_to_seq < v_last_seq;
     end if;
 
     -- a message of the viewer is read when everybody has read it, delivered when everybody has it
@@ -251,16 +271,19 @@ begin
         'last_seq', v_last_seq,
         'last_read_seq', v_me.last_read_seq,
         'last_read_message_id', parley.message_id_at(v_me.conversation_id, v_me.last_read_seq)
-    );
+    ) || case
+        when v_reach is null then '{}'
+        else jsonb_build_object('looked_from_seq', v_from_seq, 'looked_to_seq', v_to_seq)
+    end;
 end;
 $$;
 comment on function parley.get_conversation_messages(
-    uuid, bigint, bigint, bigint, integer, uuid, uuid, uuid
+    uuid, bigint, bigint, bigint, integer, uuid, uuid, uuid, text[], uuid
 ) is
-'A page of a conversation, oldest first: the newest by default, or before, after or around a seq or a message. has_more looks in the direction asked for.';
+'A page of a conversation, oldest first: the newest by default, or before, after or around a seq or a message. has_more looks in the direction asked for. Of some types or one sender, among the next 1000 messages: looked_from_seq and looked_to_seq say from where to go on, also if there were none.';
 revoke all on function parley.get_conversation_messages(
-    uuid, bigint, bigint, bigint, integer, uuid, uuid, uuid
+    uuid, bigint, bigint, bigint, integer, uuid, uuid, uuid, text[], uuid
 ) from public;
 grant execute on function parley.get_conversation_messages(
-    uuid, bigint, bigint, bigint, integer, uuid, uuid, uuid
+    uuid, bigint, bigint, bigint, integer, uuid, uuid, uuid, text[], uuid
 ) to authenticated;

@@ -1,6 +1,6 @@
 -- The history of a conversation: pages by seq in both directions, and what each viewer may see of it.
 begin;
-select plan(60);
+select plan(72);
 \ir ../people.psql
 update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
 
@@ -25,6 +25,15 @@ begin
 end
 $$;
 
+create function t.filtered(
+    before_seq bigint, after_seq bigint, around_seq bigint, page_size integer, types text[], sender text default null
+) returns text language sql as $$
+    select concat_ws(' ',
+        (select string_agg(m ->> 'seq', ' ' order by n) from jsonb_array_elements(p -> 'messages') with ordinality as x (m, n)),
+        case when (p -> 'has_more_before')::boolean then 'before' end, case when (p -> 'has_more_after')::boolean then 'after' end,
+        'of', p -> 'looked_from_seq', '-', p -> 'looked_to_seq')
+    from parley_api.get_conversation_messages(t.id('long'), $1, $2, $3, $4, types => $5, sender_id => case when $6 is not null then t.id($6) end) p
+$$;
 create function t.in_view() returns text language sql as $$
     select string_agg(m.seq::text, ' ' order by m.seq) from parley_api.messages m where m.conversation_id = t.id('talk')
 $$;
@@ -168,6 +177,29 @@ select t.host();
 update parley.tier_limit set amount = null where name = 'retention_days' and tier_name = 'free';
 select t.act('bob');
 select is(t.page(), '1 2 3 4 6 7 8 9 10 12', 'no limit is everything');
+
+-- of some types, or of one sender
+select t.act('ann');
+select t.keep('long', parley_api.start_conversation(array[t.id('bob')], 'group') ->> 'id');
+select t.host();
+insert into parley.message (id, conversation_id, seq, sender_id, created_at, type, content, metadata)
+select parley.uuid_v7(now() + make_interval(secs => n * 0.001)), t.id('long'), n, case when n % 500 = 7 then t.id('bob') else t.id('ann') end, now(),
+    case when n % 500 in (7, 8, 9) then 'location' else 'text' end, 'x', null
+from generate_series(1, 3000) n;
+update parley.conversation set last_seq = 3000 where id = t.id('long');
+select t.act('ann');
+select is(t.filtered(null, null, null, 2, '{location}'), '2508 2509 before of 2508 - 3000', 'the newest of a type');
+select is(t.filtered(2508, null, null, 2, '{location}'), '2009 2507 before after of 2009 - 2507', 'those before');
+select is(t.filtered(2009, null, null, 50, '{location}'), '1009 1507 1508 1509 2007 2008 before after of 1009 - 2008', 'a page looks at a thousand messages');
+select is(t.filtered(1009, null, null, 50, '{location}'), '9 507 508 509 1007 1008 before after of 9 - 1008', 'the next one at those before');
+select is(t.filtered(null, 0, null, 2, '{location}'), '7 8 after of 1 - 8', 'the oldest of a type');
+select is(t.filtered(null, 8, null, 50, '{location}'), '9 507 508 509 1007 1008 before after of 9 - 1008', 'those after');
+select is(t.filtered(null, null, 508, 4, '{location}'), '507 508 509 1007 before after of 507 - 1007', 'those around');
+select is(t.filtered(null, null, null, 50, null, 'bob'), '2007 2507 before of 2001 - 3000', 'of a sender');
+select is(t.filtered(null, null, null, 50, '{text}', 'bob'), 'before of 2001 - 3000', 'none is an answer, too, that says where to go on');
+select is(t.filtered(1001, null, null, 50, '{text}', 'bob') , 'after of 1 - 2000', 'to the beginning');
+select is(t.filtered(null, null, null, 50, '{nothing}'), 'before of 2001 - 3000', 'of a type there is none');
+select is(t.filtered(null, null, null, 50, '{}'), 'before of 2001 - 3000', 'or of no type');
 
 select * from finish();
 rollback;
