@@ -41,7 +41,7 @@
 \ir apply.sql
 \set version 9
 \set name '0009_attachments'
-\set sha256 'db5468d29be7d6c6b1a0268f20fda13290fc18f6cc346c0b5ca3f2613b8ed2a4'
+\set sha256 'a267094693b2625041932bb2ba11c9fa9d803b28f50b9e823c739bb1893dea12'
 \set breaking false
 \ir apply.sql
 \set version 10
