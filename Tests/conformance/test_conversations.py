@@ -48,7 +48,7 @@ async def test_a_change_is_said_and_told(people):
             assert event["changed"] == ["title", "message_ttl_seconds", "send_messages"]
             assert event["conversation"]["title"] == "All of us"
             assert texts(socket, conversation) == [
-                'Ann changed the title to "All of us".', "Ann made new messages disappear after 01:00:00.",
+                'Ann changed the title to "All of us".', "Ann made new messages disappear after 1 hour.",
                 "Ann allowed only admins to send messages.",
             ]
         with pytest.raises(RpcError) as refused:

@@ -152,7 +152,7 @@ begin
             'message_ttl_seconds', old_profile.message_ttl_seconds is distinct from new_profile.message_ttl_seconds,
             case
                 when new_profile.message_ttl_seconds is null then 'turned off disappearing messages'
-                else format('made new messages disappear after %s', make_interval(secs => new_profile.message_ttl_seconds))
+                else 'made new messages disappear after ' || parley.duration_words(new_profile.message_ttl_seconds)
             end
         ),
         (
@@ -204,6 +204,23 @@ $$;
 comment on function parley.profile_changes(parley.conversation_profile, parley.conversation_profile) is
 'What differs between two profiles of a conversation, with the words for it.';
 revoke all on function parley.profile_changes(parley.conversation_profile, parley.conversation_profile) from public;
+
+create or replace function parley.duration_words(seconds bigint)
+returns text
+language sql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    -- in the largest unit that says it exactly
+    select format('%s %s%s', seconds / u.size, u.name, case when seconds / u.size = 1 then '' else 's' end)
+    from (values (86400, 'day'), (3600, 'hour'), (60, 'minute'), (1, 'second')) as u (size, name)
+    where seconds % u.size = 0
+    order by u.size desc
+    limit 1
+$$;
+comment on function parley.duration_words(bigint) is 'A number of seconds in words: 90 seconds, 2 hours, 1 day.';
+revoke all on function parley.duration_words(bigint) from public;
 
 create or replace function parley.people_of(who text)
 returns text

@@ -72,7 +72,9 @@ select is(t.update($$settings => '{"colour": "red", "size": 1}'$$, 'settings'), 
 select is(t.update($$settings => '{"size": null, "more": {"a": null}}'$$, 'settings.size'), null, 'a null takes a key of them away');
 select is(t.look(format('select settings from parley.conversation_profile where conversation_id = %L', t.id('us'))), '{"more": {"a": null}, "colour": "red"}', 'and only that one');
 select is(t.update('message_ttl_seconds => 86400', 'message_ttl_seconds'), '86400', 'disappearing messages');
-select is(t.texts(), 'Ann made new messages disappear after 24:00:00.', 'with the time');
+select is(t.texts(), 'Ann made new messages disappear after 1 day.', 'with the time');
+select is(t.update(format('message_ttl_seconds => %s', n), 'message_ttl_seconds'), to_jsonb(n), words) || E'\n' || is(t.texts(), format('Ann made new messages disappear after %s.', words), 'is what is said')
+from (values (90, '90 seconds'), (7200, '2 hours'), (604800, '7 days'), (60, '1 minute'), (86400, '1 day')) as x (n, words);
 select t.act('bob');
 select t.keep('gone', t.send('us', 'soon gone')::text);
 select t.act('ann');
