@@ -63,7 +63,8 @@ create or replace function parley_api.get_user_conversations(
     context_type text default null,
     context_id text default null,
     cursor text default null,
-    page_size integer default 50
+    page_size integer default 50,
+    type text default null
 )
 returns jsonb
 language sql
@@ -77,13 +78,15 @@ begin atomic
         get_user_conversations.context_type,
         get_user_conversations.context_id,
         get_user_conversations.cursor,
-        get_user_conversations.page_size
+        get_user_conversations.page_size,
+        get_user_conversations.type
     );
 end;
-comment on function parley_api.get_user_conversations(text, text, text, text, text, integer) is
-'The caller''s inbox: {conversations, next_cursor}.';
-revoke all on function parley_api.get_user_conversations(text, text, text, text, text, integer) from public;
-grant execute on function parley_api.get_user_conversations(text, text, text, text, text, integer) to authenticated;
+comment on function parley_api.get_user_conversations(text, text, text, text, text, integer, text) is
+'The caller''s inbox: {conversations, next_cursor, prev_cursor}. filter: all, unread, archived or requests.';
+revoke all on function parley_api.get_user_conversations(text, text, text, text, text, integer, text) from public;
+grant execute on function parley_api.get_user_conversations(text, text, text, text, text, integer, text)
+to authenticated;
 
 create or replace function parley_api.can_access_conversation(conversation_id uuid, user_id uuid default null)
 returns boolean

@@ -222,7 +222,9 @@ begin
             inner join parley.conversation as c on p.conversation_id = c.id
             where p.user_id = search_tail.user_id
                 and p.left_at is null
-                and (search_tail.conversation_id is null or p.conversation_id = search_tail.conversation_id)
+                -- as in search_blocks
+                and p.conversation_id >= coalesce(search_tail.conversation_id, '00000000-0000-0000-0000-000000000000')
+                and p.conversation_id <= coalesce(search_tail.conversation_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
             offset 0
         ) as u
         cross join lateral (
@@ -296,7 +298,9 @@ begin
         inner join parley.search_block as s on p.conversation_id = s.conversation_id
         where p.user_id = search_blocks.user_id
             and p.left_at is null
-            and (only_conversation_id is null or p.conversation_id = only_conversation_id)
+            -- a range of the index (user_id, conversation_id), with one plan for one conversation and for all
+            and p.conversation_id >= coalesce(only_conversation_id, '00000000-0000-0000-0000-000000000000')
+            and p.conversation_id <= coalesce(only_conversation_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
             and s.block >= (p.history_from_seq - 1) / 32
             and s.last_id >= search_blocks.floor_id
             and s.first_id < search_blocks.as_of
@@ -343,7 +347,13 @@ create or replace function parley.search_matches(
     floor_id uuid,
     as_of uuid
 )
-returns table (message parley.message, message_id uuid, sort_key double precision, text_rank double precision)
+returns table (
+    message parley.message,
+    message_id uuid,
+    history_from_seq bigint,
+    sort_key double precision,
+    text_rank double precision
+)
 language plpgsql
 stable
 security definer
@@ -363,6 +373,7 @@ begin
     select
         m.message,
         (m.message).id,
+        b.history_from_seq,
         -- order by age-weighted rank, written so that it does not depend on the time of asking
         ln(r.text_rank) + ln(2::double precision)
             * extract(epoch from (m.message).created_at)::double precision / (30 * 86400),
@@ -569,7 +580,14 @@ begin
             array_agg(
                 jsonb_build_object(
                     'conversation_id', (f.message).conversation_id,
-                    'message', parley.message_json(f.message),
+                    'message', parley.message_json(
+                        f.message,
+                        parley.reactions_json((f.message).conversation_id, f.message_id),
+                        parley.message_status(f.message, v_user_id),
+                        v_user_id,
+                        f.history_from_seq,
+                        v_floor_id
+                    ),
                     'rank', round(
                         (
                             f.text_rank * power(

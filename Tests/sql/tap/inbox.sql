@@ -1,6 +1,6 @@
 -- The inbox: pinned first, then recent activity, in pages that neither lose nor repeat a conversation.
 begin;
-select plan(56);
+select plan(94);
 \ir ../people.psql
 update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
 
@@ -12,6 +12,14 @@ $$;
 
 create function t.next(cursor text, size integer) returns text language sql as $$
     select parley_api.get_user_conversations(cursor => $1, page_size => $2) ->> 'next_cursor'
+$$;
+
+create function t.prev(cursor text, size integer) returns text language sql as $$
+    select parley_api.get_user_conversations(cursor => $1, page_size => $2) ->> 'prev_cursor'
+$$;
+
+create function t.row_of(title text, filter text default 'all') returns jsonb language sql as $$
+    select c from jsonb_array_elements(parley_api.get_user_conversations(filter) -> 'conversations') c where c ->> 'title' = $1
 $$;
 
 create function t.found(search text default null, context_type text default null, context_id text default null) returns text language sql as $$
@@ -46,8 +54,10 @@ select t.refused('PT400', $$select parley_api.get_user_conversations(cursor => e
 select t.refused('PT400', $$select parley_api.get_user_conversations(cursor => encode('[true, "1e400", "11111111-1111-4111-8111-111111111111"]', 'base64'))$$, 'one from the end of time');
 select t.refused('PT400', $$select parley_api.get_user_conversations(cursor => encode('[true, "NaN", "11111111-1111-4111-8111-111111111111"]', 'base64'))$$, 'or of no time');
 select t.refused('PT400', $$select parley_api.get_user_conversations(cursor => encode('\xff', 'base64'))$$, 'or of no text');
+select t.refused('PT400', $$select parley_api.get_user_conversations(type => 'chat')$$, 'an unknown type');
+select t.refused('PT400', $$select parley_api.get_user_conversations(cursor => encode('[true, "1", "11111111-1111-4111-8111-111111111111", 7]', 'base64'))$$, 'and a cursor to nowhere');
 select t.act('eve');
-select is(parley_api.get_user_conversations(), '{"conversations": [], "next_cursor": null}', 'a stranger has an empty inbox');
+select is(parley_api.get_user_conversations(), '{"conversations": [], "next_cursor": null, "prev_cursor": null}', 'a stranger has an empty inbox');
 
 -- order and pages
 select t.act('bob');
@@ -83,6 +93,38 @@ select t.send('c3', 'news') is not null as sent \gset
 select t.act('bob');
 select cmp_ok(length(t.inbox(:'cursor', 50)), '>', 0, 'a cursor stays good while the inbox changes');
 
+
+-- back again
+select is(t.prev(null, 3), null, 'before the first page there is none');
+select is(t.inbox(t.prev(t.next(null, 3), 3), 3), t.inbox(null, 3), 'before the second is the first');
+select is(t.prev(t.prev(t.next(null, 3), 3), 3), null, 'which says so');
+select is(t.next(t.prev(t.next(null, 3), 3), 3), t.next(null, 3), 'and leads on again');
+select is(
+    t.inbox(t.prev(t.next(t.next(null, 3), 3), 3), 3), t.inbox(t.next(null, 3), 3), 'before the third is the second'
+);
+select is(t.inbox(t.prev(t.next(t.next(null, 3), 3), 3), 2), (select string_agg(w, ' ' order by n) from (
+    select w, n from regexp_split_to_table(t.inbox(null, 6), ' ') with ordinality x (w, n) order by n desc limit 2) y), 'its end, if it is shorter');
+with recursive forth (n, titles, cursor) as (
+    select 1, t.inbox(null, 2), null
+    union all
+    select n + 1, t.inbox(t.next(cursor, 2), 2), t.next(cursor, 2) from forth where t.next(cursor, 2) is not null and n < 20
+),
+back (n, titles, cursor) as (
+    select n, titles, cursor from (select n, titles, cursor from forth order by n desc limit 1) l
+    union all
+    select n - 1, t.inbox(t.prev(cursor, 2), 2), t.prev(cursor, 2) from back where t.prev(cursor, 2) is not null and n > -20
+)
+select is((select array_agg(titles order by n) from back), (select array_agg(titles order by n) from forth), 'all the way back is all the way forth');
+select t.inbox(null, 3) as first, t.prev(t.next(null, 3), 3) as back \gset
+select t.host();
+update parley.participant set archived_at = now() where user_id = t.id('bob') and conversation_id in (select t.id(w) from regexp_split_to_table(:'first', ' ') w);
+select t.act('bob');
+select is(t.inbox(:'back', 3), null, 'when all before is gone the page is empty');
+select is(t.inbox(t.next(:'back', 3), 50), t.inbox(), 'and leads to what is left, all of it');
+select t.host();
+update parley.participant set archived_at = null where user_id = t.id('bob');
+select t.act('bob');
+
 -- filters
 select parley_api.mark_as_read(c.id) is null as marked from parley_api.conversations c \g /dev/null
 select is(t.inbox(filter => 'unread'), null, 'nothing is unread');
@@ -112,6 +154,74 @@ select is(t.found(search => '  '), 'c1 c2 c3 c4 c5 c6 c7 direct', 'blanks are no
 select is(t.found(context_type => 'listing'), 'direct', 'a kind of context');
 select is(t.found(context_type => 'listing', context_id => '7'), 'direct', 'and one of it');
 select is(t.found(context_type => 'listing', context_id => '8'), null, 'and not another');
+
+select t.act('bob');
+select is((select count(*) from jsonb_array_elements(parley_api.get_user_conversations(type => 'direct') -> 'conversations')), 1::bigint, 'a type');
+select is(t.row_of('direct') -> 'counterpart' ->> 'display_name', 'Ann', 'a direct one names who is on the other side');
+select is(t.row_of('c7') -> 'counterpart', 'null', 'which a group has not');
+
+-- requests, and what was deleted for oneself
+select t.host();
+update parley.participant set folder = 'requests' where conversation_id = t.id('c1') and user_id = t.id('bob');
+select t.act('bob');
+select is(t.inbox(filter => 'requests'), 'c1', 'requests are apart');
+select is(t.row_of('c1'), null, 'not in the inbox');
+select t.act('ann');
+select t.send('c1', 'please') is not null as sent \gset
+select t.act('bob');
+select is(t.inbox(filter => 'unread') like '%c1%', false, 'nor among the unread');
+select is(t.row_of('c1', 'requests') -> 'unread_count', '1', 'where they are unread');
+select is(t.row_of('c1', 'requests') -> 'me' ->> 'folder', 'requests', 'and say what they are');
+select parley_api.update_participant_settings(t.id('c1'), archive => true) is null as archived \gset
+select is(t.inbox(filter => 'archived') like '%c1%', false, 'an archived request is in no archive');
+select is(t.row_of('c1', 'requests') is not null, true, 'but still a request');
+select parley_api.update_participant_settings(t.id('c1'), archive => false) is null as archived \gset
+select t.act('ann');
+select is(t.inbox(filter => 'requests'), null, 'others have none');
+select is(t.row_of('c1') is not null, true, 'for whom it is in the inbox');
+select t.host();
+update parley.participant set folder = 'inbox' where conversation_id = t.id('c1') and user_id = t.id('bob');
+select t.act('bob');
+select parley_api.delete_conversation(t.id('c1')) is null as deleted \gset
+select is(t.row_of('c1'), null, 'what was deleted for oneself is gone');
+select is(t.row_of('c1', 'unread'), null, 'from every list');
+select t.act('ann');
+select is(t.row_of('c1') is not null, true, 'but not for others');
+select t.send('c1', 'still there?') is not null as sent \gset
+select t.act('bob');
+select is(t.row_of('c1') #>> '{last_message,content}', 'still there?', 'until there is something new');
+select is(t.row_of('c1') -> 'unread_count', '1', 'which alone is unread');
+
+-- previews
+select t.act('ann');
+select t.keep('long', parley_api.send_message(t.id('c1'), repeat('long ', 500), mentions => array[t.id('bob')]) ->> 'id');
+select t.act('bob');
+select is(t.row_of('c1') -> 'mention_count', '1', 'mentions are counted');
+select is(length(t.row_of('c1') #>> '{last_message,content}'), 200, 'a preview is short');
+select parley_api.save_draft(t.id('c1'), 'well') is null as saved \gset
+select is(t.row_of('c1') -> 'draft' ->> 'content', 'well', 'what one has begun to write is there');
+select t.act('ann');
+select is(t.row_of('c1') -> 'draft', 'null', 'for nobody else');
+select is(t.row_of('c1') #>> '{last_message,status}', 'sent', 'the sender sees what became of the last message');
+select t.act('bob');
+select parley_api.mark_as_delivered(t.id('c1')) is null as delivered \gset
+select t.act('ann');
+select is(t.row_of('c1') #>> '{last_message,status}', 'delivered', 'delivered');
+select t.act('bob');
+select parley_api.mark_as_read(t.id('c1')) is null as read \gset
+select t.act('ann');
+select is(t.row_of('c1') #>> '{last_message,status}', 'read', 'or read');
+select parley_api.delete_message(t.id('long'), true) is null as deleted \gset
+select t.act('bob');
+select is(t.row_of('c1') -> 'last_message' -> 'content', 'null', 'one that was deleted says nothing');
+select is(t.row_of('c1') -> 'last_message' ->> 'deleted_at' is not null, true, 'but that it was');
+select t.act('ann');
+select t.keep('fleeting', t.send('c1', 'fleeting')::text);
+select t.host();
+update parley.message set expires_at = now() where id = t.id('fleeting');
+select t.act('bob');
+select is(t.row_of('c1') #>> '{last_message,id}', t.id('long')::text, 'and one that has expired is not shown');
+select parley_api.delete_conversation(t.id('c1')) is null as deleted \gset
 
 -- what it shows
 select t.act('bob');

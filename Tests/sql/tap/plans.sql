@@ -1,6 +1,6 @@
 -- Plans: a conversation of 10,000 messages among many opens by index alone, and touches as many rows as it shows.
 begin;
-select plan(22);
+select plan(33);
 \ir ../people.psql
 
 -- Everything the plan of a statement does: one row per node, and what it read.
@@ -112,6 +112,52 @@ select cmp_ok(t.read_by(format('select parley_api.mark_as_read(%L, 9000)', t.id(
 select cmp_ok(t.read_by(format('select parley_api.send_message(%L, %L)', t.id('long'), 'x')), '<', 50::bigint, 'and send_message');
 select is(t.read_by('select parley_api.get_unread_counts()', 'message_2'), 0::bigint, 'get_unread_counts looks at no message');
 select is(t.read_by('select parley_api.get_unread_counts()', 'event'), 0::bigint, 'and at no event');
+
+
+-- a user with 1,000 conversations, in a table of 5,001: pages of the inbox, counts and a search read what is theirs
+select t.host();
+select t.keep('busy', md5('user 1')::uuid::text);
+insert into parley.participant (conversation_id, user_id)
+select md5('conversation ' || n)::uuid, t.id('busy') from generate_series(2, 1000) n;
+insert into parley.search_block (conversation_id, block, first_id, last_id, language, terms)
+select
+    m.conversation_id, 0, (array_agg(m.id order by m.seq))[1], (array_agg(m.id order by m.seq desc))[1], 'simple',
+    strip(to_tsvector('simple', string_agg(m.content, ' ')))
+from parley.message m
+where m.conversation_id in (select c.id from parley.conversation c where c.last_seq = 10)
+group by 1;
+update parley.consumer set max_id = (select max(e.id) from parley.event e), snapshot = pg_current_snapshot() where name = 'search';
+update parley.event set xid = '3' where xid = pg_current_xact_id();
+update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
+analyze parley.participant, parley.search_block;
+select t.act('busy');
+create temp table pages (n integer, cursor text, read bigint);
+do $$
+declare
+    v_cursor text;
+    v_page jsonb;
+    v_before bigint;
+begin
+    for n in 1..20 loop
+        v_before := t.tuples('');
+        v_page := parley_api.get_user_conversations(cursor => v_cursor);
+        insert into pages values (n, v_cursor, t.tuples('') - v_before);
+        v_cursor := v_page ->> 'next_cursor';
+    end loop;
+    insert into pages values (21, v_cursor, 0);
+end
+$$;
+select is((select cursor from pages where n = 21), null, 'twenty pages are the inbox of 1,000 conversations');
+select is((select count(cursor) from pages), 19::bigint, 'one after the other');
+select cmp_ok((select max(read) from pages), '<', 12000::bigint, 'each reads the rows of the user''s conversations, and looks into fifty');
+select cmp_ok((select max(read) - min(read) from pages where n between 2 and 19), '<', 2500::bigint, 'the last as the first');
+select cmp_ok(t.read_by('select parley_api.get_unread_counts()'), '<', 20000::bigint, 'unread counts of 1,000 conversations read theirs');
+select is(t.read_by('select parley_api.get_unread_counts()', 'message_2'), 0::bigint, 'and no message');
+select cmp_ok(t.read_by($$select parley_api.search_messages('nowhere')$$), '<', 6000::bigint, 'a search that finds nothing reads the blocks of the user''s conversations');
+select is(t.read_by($$select parley_api.search_messages('nowhere')$$, 'message_2'), 0::bigint, 'and no message');
+select cmp_ok(t.read_by($$select parley_api.search_messages('message')$$), '<', 12000::bigint, 'one that finds everything the newest of them');
+select is(jsonb_array_length(parley_api.search_messages('message') -> 'results'), 20, 'a page');
+select cmp_ok(t.read_by(format('select parley_api.search_messages(%L, %L)', 'message', md5('conversation 1')::uuid)), '<', 300::bigint, 'inside one conversation only that');
 
 select * from finish();
 rollback;
