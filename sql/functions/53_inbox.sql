@@ -86,7 +86,7 @@ comment on function parley.last_visible_message(uuid, uuid, bigint, bigint, uuid
 revoke all on function parley.last_visible_message(uuid, uuid, bigint, bigint, uuid) from public;
 
 create or replace function parley.encode_inbox_cursor(
-    pinned boolean, last_activity_at timestamptz, id uuid, is_backward boolean
+    pinned boolean, last_activity_at timestamptz, id uuid, is_backward boolean default false
 )
 returns text
 language sql

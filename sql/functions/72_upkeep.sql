@@ -25,11 +25,11 @@ begin
     end if;
     -- The oldest by id, stopping at the first that is young enough: id and created_at rise together but for
     -- transactions that were held open, and those only make an event stay longer. Never what a durable consumer has yet
-    -- to read.
+    -- to read; only the search index does not keep the log waiting, because it can be made anew.
     with oldest as (
         select e.id, e.created_at
         from parley.event e
-        where e.id <= coalesce((select min(c.max_id) from parley.consumer c), 9223372036854775807)
+        where e.id <= coalesce((select min(c.max_id) from parley.consumer c where c.name <> 'search'), 9223372036854775807)
         order by e.id
         limit batch
     ),

@@ -174,8 +174,13 @@ begin
     if not pg_try_advisory_xact_lock(hashtextextended('parley:index_messages', 0)) then
         return false;
     end if;
-    -- without its place in the log the index begins again
-    if not exists (select from parley.consumer as c where c.name = 'search') then
+    -- Without its place in the log, or with one from which the log has been purged, the index begins again: from here
+    -- on by the log, and what was before by the messages.
+    if not exists (
+        select from parley.consumer as c
+        where c.name = 'search' and c.max_id >= (select s.purged_id from parley.log_state as s)
+    ) then
+        delete from parley.consumer as c where c.name = 'search';
         perform parley.create_consumer('search');
         update parley.search_state as s
         set rebuild_after = '00000000-0000-0000-0000-000000000000', rebuild_block = 0;
