@@ -1,6 +1,6 @@
 -- Calls: every way from ringing to ended, who may do what when, what each leaves in the log and in the thread.
 begin;
-select plan(139);
+select plan(143);
 \ir ../people.psql
 
 create function t.in_call(call text) returns jsonb language sql security definer as $$
@@ -141,7 +141,10 @@ select is(:'call'::jsonb ->> 'state', 'ended', 'hanging up ends it');
 select is(:'call'::jsonb ->> 'outcome', 'completed', 'it is completed');
 select is(:'call'::jsonb ->> 'duration_seconds', '200', 'after 200 seconds');
 select is(t.in_call('call') -> 'parts', '{"ann": "left", "bob": "left"}', 'nobody is in it any more');
-select is(t.events_since('us', :before), 'call:ring call:accepted call:ended message:new', 'the end is one event, and a message');
+select is(
+    t.events_since('us', :before), 'call:ring call:accepted call:ended message:new message:read',
+    'the end is one event, and a message'
+);
 select is(
     t.last_message('us'),
     jsonb_build_object(
@@ -151,6 +154,7 @@ select is(
     'which says what it was'
 );
 select is(t.unread('ann', 'us'), 0::bigint, 'who called need not read it');
+select is(t.unread('bob', 'us'), 0::bigint, 'nor who answered: they were there');
 select is(t.hang_up('b1') ->> 'outcome', 'completed', 'hanging up again is no change');
 select is(parley_api.get_call(t.id('call')) ->> 'outcome', 'completed', 'it is on record');
 select is(t.last_message('us') ->> 'content', 'Video call, 3 min', 'and there is no second message');
@@ -201,9 +205,21 @@ select is(t.hang_up() ->> 'outcome', 'declined', 'or declining');
 select t.act('ann');
 select t.start('us', 'a1') is null as ok \gset
 select t.act('bob');
+select t.unread('bob', 'us') as unread \gset
 select t.accept('b1') is null as ok \gset
 select is(t.hang_up(failed => true) ->> 'outcome', 'failed', 'devices that could not connect say so');
 select is(t.last_message('us') ->> 'content', 'Failed voice call', 'and the thread does');
+select is(t.unread('bob', 'us'), :unread + 1::bigint, 'who has more to read is not taken past it');
+select parley_api.mark_as_read(t.id('us')) is null as ok \gset
+select parley_api.mark_as_unread(t.id('us')) is null as ok \gset
+select t.act('ann');
+select t.start('us', 'a1') is null as ok \gset
+select t.act('bob');
+select t.accept('b1') is null as ok \gset
+select t.hang_up() is null as ok \gset
+select is(t.look($$select marked_unread from parley.participant where conversation_id = t.id('us') and user_id = t.id('bob')$$), 'true', 'nor who keeps it unread');
+select parley_api.mark_as_read(t.id('us')) is null as ok \gset
+select is(t.unread('bob', 'us'), 0::bigint, 'until they read it');
 
 -- --- time
 select t.act('ann');
@@ -290,7 +306,7 @@ select t.act('cid');
 select is(t.hang_up() ->> 'outcome', 'completed', 'the last one ends it');
 select is(
     t.events_since('group', :before),
-    'call:ring call:declined call:accepted call:accepted call:left call:accepted call:left call:left call:ended message:new',
+    'call:ring call:declined call:accepted call:accepted call:left call:accepted call:left call:left call:ended message:new message:read message:read',
     'every step is one event'
 );
 select t.act('ann');
