@@ -126,6 +126,7 @@
 \ir functions/82_turn.sql
 \ir functions/83_search_job.sql
 \ir functions/84_search.sql
+\ir functions/85_trace.sql
 \ir api/accounts.sql
 \ir api/attachments.sql
 \ir api/audit.sql

@@ -28,3 +28,17 @@ revoke all on function parley_api.conversation_as_of(uuid, bigint, text, bigint,
 grant execute on function parley_api.conversation_as_of(
     uuid, bigint, text, bigint, integer
 ) to authenticated, service_role;
+
+create or replace function parley_api.trace_message(message_id uuid, reason text, user_id uuid default null)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select parley.trace_message(trace_message.message_id, trace_message.reason, trace_message.user_id);
+end;
+comment on function parley_api.trace_message(uuid, text, uuid) is
+'What became of a message: its events, and who has it, who read it when, and who cannot see it and why; recorded with its reason.';
+revoke all on function parley_api.trace_message(uuid, text, uuid) from public;
+grant execute on function parley_api.trace_message(uuid, text, uuid) to authenticated, service_role;

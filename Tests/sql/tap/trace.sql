@@ -1,0 +1,97 @@
+-- trace_message: what became of a message, and why somebody did not get it.
+begin;
+select no_plan();
+\ir ../people.psql
+update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
+insert into parley.account (id, display_name, tier_name) select md5(n)::uuid, n, 'privileged' from unnest('{late,gone,clear,susp,tier}'::text[]) n;
+insert into t.named select n, md5(n)::uuid from unnest('{late,gone,clear,susp,tier}'::text[]) n;
+insert into parley.tenant (id, name) values (t.id('none'), 'Shop');
+insert into parley.tenant_member (tenant_id, user_id, role)
+select t.id('none'), n.id, case n.name when 'dan' then 'moderator' else 'member' end from t.named n where n.name not in ('eve', 'noa', 'none');
+
+select t.act('ann');
+select t.keep('talk', parley_api.start_conversation(
+    array[t.id('bob'), t.id('cid'), t.id('gone'), t.id('clear'), t.id('susp'), t.id('tier')], 'group'
+) ->> 'id');
+select t.keep('m', t.send('talk', 'a secret')::text);
+select parley_api.add_participants(t.id('talk'), array[t.id('late')]) is null as added \gset
+select parley_api.remove_participant(t.id('talk'), t.id('gone')) is null as removed \gset
+select parley_api.edit_message(t.id('m'), 'another secret') is null as edited \gset
+select t.act('bob');
+select parley_api.mark_as_read(t.id('talk')) is null as read \gset
+select t.act('cid');
+select parley_api.mark_as_delivered(t.id('talk')) is null as delivered \gset
+select t.act('clear');
+select parley_api.delete_message(t.id('m')) is null as hidden \gset
+select t.host();
+update parley.account set suspended_at = now() where id = t.id('susp');
+grant select on t.named to public;
+select t.act('dan');
+create temp table traced as select parley_api.trace_message(t.id('m'), 'a complaint') as trace;
+select results_eq(
+    $$select n.name, p ->> 'blocked_by', p -> 'delivered', p -> 'read', p ->> 'read_at' is not null
+      from traced, jsonb_array_elements(trace -> 'participants') p inner join t.named n on n.id = (p ->> 'user_id')::uuid order by n.name$$,
+    $$values ('bob', null, 'true'::jsonb, 'true'::jsonb, true), ('cid', null, 'true', 'false', false), ('clear', 'deleted_for_me', 'false', 'false', false),
+             ('gone', 'left', 'false', 'false', false), ('late', 'before_history', 'false', 'false', false),
+             ('susp', 'account_suspended', 'false', 'false', false), ('tier', null, 'false', 'false', false)$$,
+    'who has it, who has read it, and who cannot see it for what reason'
+);
+select is(
+    jsonb_path_query_array(trace, '$.events[*].event'), '["message:new", "message:updated"]', 'what the log says of it'
+) from traced;
+select is((trace #>> '{message,seq}')::bigint, 1::bigint, 'which message it is') from traced;
+select unalike(trace::text, '%secret%', 'but not what it says') from traced;
+select is(
+    jsonb_array_length(parley_api.trace_message(t.id('m'), 'a complaint', t.id('bob')) -> 'participants'), 1, 'of one user, if asked so'
+);
+select is(
+    parley_api.trace_message(t.id('m'), 'a complaint', t.id('eve')) -> 'participants', '[]', 'of nobody, if they were never there'
+);
+-- what it says of each is what each can do
+select t.host();
+create function t.sees(person text) returns boolean language plpgsql as $$
+declare
+    v_seen boolean;
+begin
+    perform t.act(person);
+    v_seen := (select exists (select from parley_api.messages m where m.id = t.id('m')));
+    perform t.host();
+    return v_seen;
+end
+$$;
+select is_empty(
+    $$select n.name from traced, jsonb_array_elements(trace -> 'participants') p inner join t.named n on n.id = (p ->> 'user_id')::uuid
+      where t.sees(n.name) <> (p -> 'blocked_by' = 'null')$$,
+    'and is true of each'
+);
+insert into parley.message (id, conversation_id, seq, sender_id, created_at, type, content)
+select parley.uuid_v7(now() - interval '20 days'), t.id('talk'), 100, t.id('ann'), now() - interval '20 days', 'text', 'long ago'
+returning id as old \gset
+update parley.tier_limit set amount = 10 where tier_name = 'privileged' and name = 'retention_days';
+select is(parley_api.trace_message(:'old', 'a test', t.id('tier')) #>> '{participants,0,blocked_by}', 'beyond_tier', 'the tier reaches back so far only');
+update parley.tier_limit set amount = 180 where tier_name = 'privileged' and name = 'retention_days';
+select is(parley_api.trace_message(:'old', 'a test', t.id('tier')) #> '{participants,0,blocked_by}', 'null', 'or far enough');
+update parley.message set expires_at = now() where id = t.id('m');
+select is(parley_api.trace_message(t.id('m'), 'a test', t.id('bob')) #>> '{participants,0,blocked_by}', 'expired', 'one that has expired nobody sees');
+
+select t.act('dan');
+select t.refused('PT400', $$select parley_api.trace_message(t.id('m'), null)$$, 'there must be a reason');
+select t.refused('PT400', $$select parley_api.trace_message(null, 'a complaint')$$, 'and a message');
+select t.failure($$select parley_api.trace_message(t.id('none'), 'a complaint')$$) as unknown \gset
+select is((:'unknown'::jsonb) ->> 'code', 'PT403', 'what does not exist');
+select t.act('ann');
+select is(t.failure($$select parley_api.trace_message(t.id('m'), 'curiosity')$$), :'unknown'::jsonb, 'looks like what is not one''s to look at, even for the sender');
+select t.claim('service_role', '{"role": "service_role"}');
+select t.refused('PT404', $$select parley_api.trace_message(t.id('none'), 'a ticket')$$, 'the application may know');
+select isnt(parley_api.trace_message(t.id('m'), 'a ticket'), null, 'and looks at any');
+select t.host();
+select results_eq(
+    $$select action, actor_id, actor_role, target_id, message_id, conversation_id, tenant_id from parley.audit_log where reason in ('a complaint', 'a ticket') order by id$$,
+    $$select 'trace_message', x.actor, x.role, x.target, t.id('m'), t.id('talk'), t.id('none')
+      from (values (t.id('dan'), 'moderator', null::uuid), (t.id('dan'), 'moderator', t.id('bob')),
+                   (t.id('dan'), 'moderator', t.id('eve')), (null, 'service_role', null)) x (actor, role, target)$$,
+    'each look is in the audit log'
+);
+
+select * from finish();
+rollback;
