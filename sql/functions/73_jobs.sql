@@ -48,7 +48,10 @@ begin
     -- looked at under the lock: whoever had it before may have done the work
     select j.* into v_job
     from parley.job as j
-    where j.name = run_job.name and j.enabled and j.next_run_at <= clock_timestamp();
+    where j.name = run_job.name
+        and j.enabled
+        -- one that ran in the future ran before the clock was set back
+        and (j.next_run_at <= clock_timestamp() or j.last_run_at > clock_timestamp());
     if not found then
         return false;
     end if;
@@ -97,7 +100,10 @@ begin
     return query
     select
         j.name,
-        greatest(0, ceil(extract(epoch from j.next_run_at - clock_timestamp()) * 1000))::bigint,
+        case
+            when j.last_run_at > clock_timestamp() then 0
+            else greatest(0, ceil(extract(epoch from j.next_run_at - clock_timestamp()) * 1000))::bigint
+        end,
         j.failures,
         j.last_error_code
     from parley.job as j

@@ -1,6 +1,6 @@
 -- Jobs: run when due, by one at a time, each failure its own; and what they look for they find by index.
 begin;
-select plan(47);
+select plan(49);
 \ir ../people.psql
 
 create function t.tuples(relation text) returns bigint language sql security definer as $$
@@ -110,6 +110,11 @@ create or replace function parley.bad() returns boolean language sql security de
 select t.now_due('bad') is null as due \g /dev/null
 select parley.run_job('bad') as ran \g /dev/null
 select is((t.job('bad')).failures || ' ' || t.wait('bad'), '0 10', 'when it is mended it is as good as the others');
+-- the clock was a day ahead when it last ran
+update parley.job set last_run_at = last_run_at + interval '1 day', next_run_at = next_run_at + interval '1 day' where name = 'bad';
+select is((select d.wait_ms from parley.due_jobs() d where d.name = 'bad'), 0::bigint, 'when the clock is set back a job is due');
+select parley.run_job('bad') as ran \g /dev/null
+select is(t.wait('bad'), 10, 'and then as ever');
 update parley.job set enabled = false, next_run_at = now() where name = 'good';
 select is(parley.run_job('good') or exists (select from parley.due_jobs() d where d.name = 'good'), false, 'one that is switched off is neither listed nor run');
 
