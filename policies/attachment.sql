@@ -7,11 +7,11 @@ for select to authenticated
 using (
     conversation_id = any(array(select parley.my_conversation_ids()))
     and state <> 'removed'
-    and scan_state <> 'infected'
     and (
         (message_id is null and owner_id = (select parley.current_user_id()))
         or (
-            message_id >= (select parley.my_message_floor())
+            scan_state <> 'infected'
+            and message_id >= (select parley.my_message_floor())
             and message_seq >= coalesce(((select parley.my_history_floors()) ->> conversation_id::text)::bigint, 1)
             and (expires_at is null or expires_at > now())
             and not exists (
@@ -25,7 +25,7 @@ using (
     )
 );
 comment on policy attachment_select_mine on parley.attachment
-is 'Who may see a message sees its attachments, unless they are infected.';
+is 'Who may see a message sees its attachments, unless they are infected; who declared one sees what became of it.';
 
 drop policy if exists attachment_select_service on parley.attachment;
 create policy attachment_select_service on parley.attachment

@@ -4,13 +4,15 @@
 
 create or replace function parley.attachment_json(attachment parley.attachment)
 returns jsonb
-language sql
+language plpgsql
 immutable
 security invoker
 parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-    select jsonb_build_object(
+begin
+    -- plpgsql, because its plan is kept: messages in the log are rendered with it
+    return jsonb_build_object(
         'id', attachment.id,
         'kind', attachment.kind,
         'state', attachment.state,
@@ -25,7 +27,8 @@ as $$
         'variants', case when attachment.scan_state = 'infected' then '[]' else attachment.variants end,
         'url', case when attachment.scan_state <> 'infected' then attachment.url end,
         'metadata', coalesce(attachment.metadata, '{}')
-    )
+    );
+end;
 $$;
 comment on function parley.attachment_json(parley.attachment) is 'An attachment as clients see it; an infected one cannot be fetched.';
 revoke all on function parley.attachment_json(parley.attachment) from public;

@@ -262,6 +262,7 @@ begin
         where m.id = check_message_request.reply_to_id
             and m.conversation_id is not distinct from check_message_request.conversation_id
             and m.seq >= check_message_request.history_from_seq
+            and m.id >= parley.message_floor_of(check_message_request.sender_id)
             and m.deleted_at is null
             and (m.expires_at is null or m.expires_at > now())
             and not exists (
@@ -473,6 +474,12 @@ begin
     -- parley.ring(), written out for the same reason
     if exists (select from parley.worker as w where not pg_try_advisory_xact_lock_shared(w.lock_key)) then
         perform pg_notify('parley', '');
+    end if;
+    if send_message.reply_to_id is not null then
+        -- the sender is shown what they answer, also where others may not see it
+        return parley.message_json(
+            v_message, '[]', 'sent', v_user_id, v_sender.history_from_seq, parley.message_floor_of(v_user_id)
+        );
     end if;
     return parley.message_json(v_message, '[]');
 end;

@@ -1,7 +1,7 @@
 -- Attachments: declared, uploaded elsewhere, recorded, attached; limits and types by rows; who may see them; and what
 -- becomes of the files when a message goes.
 begin;
-select plan(147);
+select plan(148);
 \ir ../people.psql
 
 create function t.declare(kind text, content_type text, byte_size bigint, name text default 'a') returns text language plpgsql as $$
@@ -304,6 +304,7 @@ select parley_api.record_scan(t.id('n11'), 'infected') is null as scanned \gset
 select t.act('ann');
 select t.refused('PT403', $$select parley_api.send_message(t.id('talk'), 'x', attachment_ids => array[t.id('n11')])$$, 'an infected file is not sent');
 select unalike(t.seen(), '%n1.bin%', 'nor seen');
+select is((select a.scan_state from parley_api.attachments a where a.id = t.id('n11')), 'infected', 'but by who declared it, before it was sent');
 select unalike(t.gallery('{image}', null, 50), '%n1.bin%', 'in the gallery either');
 select is(
     (select jsonb_build_array(a -> 'scan_state', a -> 'url', a -> 'variants')

@@ -1,7 +1,7 @@
 -- What a message can say: types, places, envelopes, formatting, quotes, mentions of everybody, revisions, and text that is
 -- given back as it was sent.
 begin;
-select plan(137);
+select plan(140);
 \ir ../people.psql
 
 create function t.sent(type text, content text, metadata text) returns jsonb language sql as $$
@@ -153,6 +153,12 @@ select t.look(format('update parley.message set reply_to_id = %L where id = %L r
 select t.keep('late', t.id('old')::text);
 select is(t.quoted_in_log('yes') ->> 'content', 'late', 'also what is of the day before yesterday');
 select t.look($$update parley.tier_limit set amount = 1 where tier_name = 'free' and name = 'retention_days' returning 1$$) as retention \gset
+select t.act('bob');
+select t.look(format('update parley.account set tier_name = ''free'' where id = %L returning 1', t.id('bob'))) as tier \gset
+select t.refused('PT404', $$select parley_api.send_message(t.id('talk'), 'x', reply_to_id => t.id('late'))$$, 'nobody answers what lies too far back for them');
+select is(t.quoted('yes'), 'null', 'or is shown it');
+select t.act('ann');
+select is(parley_api.send_message(t.id('talk'), 'x', reply_to_id => t.id('late')) #>> '{reply_to,content}', 'late', 'others do, and are');
 select is(t.quoted_in_log('yes'), 'null', 'nor what lies too far back for the plan of some');
 select t.look($$update parley.tier_limit set amount = 30 where tier_name = 'free' and name = 'retention_days' returning 1$$) as retention \gset
 select t.look(format('update parley.message set expires_at = now() where id = %L returning 1', t.id('late'))) as expired \gset
