@@ -41,7 +41,7 @@
 \ir apply.sql
 \set version 9
 \set name '0009_attachments'
-\set sha256 'a267094693b2625041932bb2ba11c9fa9d803b28f50b9e823c739bb1893dea12'
+\set sha256 '9bd308fa6e0a273b4a2437a3dd64e4d5610281f2ecf113ac104592356c5fe17e'
 \set breaking false
 \ir apply.sql
 \set version 10

@@ -108,7 +108,7 @@ begin
         perform parley.unreference_objects(v_paths);
     end if;
     -- Every table whose rows belong to a conversation, whichever there are: no list that could be forgotten. The log
-    -- keeps its rows, which hold no text, until it is purged.
+    -- and the audit log keep theirs, which hold no text, for as long as they keep any.
     for v_table in
         select c.oid::regclass
         from pg_catalog.pg_class as c
@@ -116,7 +116,7 @@ begin
         where c.relnamespace = 'parley'::regnamespace
             and c.relkind in ('r', 'p')
             and not c.relispartition
-            and c.oid <> 'parley.event'::regclass
+            and c.oid not in ('parley.event'::regclass, 'parley.audit_log'::regclass)
             and a.attname = 'conversation_id'
             and not a.attisdropped
         order by c.oid

@@ -90,6 +90,8 @@ where message_id is not null;
 -- the media of a conversation, kind by kind
 create index attachment_media_idx on parley.attachment (conversation_id, kind, message_seq, position)
 where state = 'attached';
+-- for a conversation that goes with all it has
+create index attachment_conversation_idx on parley.attachment (conversation_id);
 create index attachment_storage_path_idx on parley.attachment (storage_path);
 -- declared and never attached
 create index attachment_orphan_idx on parley.attachment (declared_at) where message_id is null;

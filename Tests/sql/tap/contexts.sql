@@ -120,12 +120,14 @@ select t.act('bob');
 select parley_api.mark_as_read(t.id('help')) is null as read \gset
 select t.send('team', 'all of us') is null as sent \gset
 select parley_api.delete_message(t.id('message')) is null as hidden \gset
+select t.claim('service_role', '{"role": "service_role"}');
+select parley_api.conversation_as_of(t.id('help'), 3, 'a dispute') is null as looked \gset
 select t.last_event_seq('help') as event_seq \gset
 select alike(t.rows('help'), '%parley.message %parley.reaction%', 'a conversation has rows in many tables');
 select t.claim('service_role', '{"role": "service_role"}');
 select is(parley_api.delete_conversations_of_context('project', '7'), 4::bigint, 'a project takes all its conversations with it');
 select t.host();
-select is(t.rows('help'), 'parley.event', 'and all their rows, but for the log, which has no text');
+select is(t.rows('help'), 'parley.event parley.audit_log', 'and all their rows, but for the log and who looked into it, which have no text');
 select is((select string_agg(o.reference_count::text, ' ') from parley.stored_object o where o.unreferenced_at is not null), '0', 'whose files are to be deleted');
 select is(t.events_since('help', :event_seq), 'participant:left participant:left', 'where everybody leaves');
 select is(
@@ -155,6 +157,15 @@ select is_empty(
       inner join pg_attribute b on b.attrelid = k.confrelid and b.attname = 'conversation_id'
       where k.contype = 'f' and k.confdeltype <> 'c' and k.connamespace = 'parley'::regnamespace$$,
     'no key among the rows of a conversation stands in the way of deleting them'
+);
+
+select is_empty(
+    $$select c.oid::regclass from pg_class c
+      inner join pg_attribute a on a.attrelid = c.oid and a.attname = 'conversation_id' and not a.attisdropped
+      where c.relnamespace = 'parley'::regnamespace and c.relkind = 'r'
+        and c.oid not in ('parley.event'::regclass, 'parley.audit_log'::regclass)
+        and not exists (select from pg_index i where i.indrelid = c.oid and i.indkey[0] = a.attnum and i.indpred is null)$$,
+    'and an index finds them, in every table and partition'
 );
 
 select * from finish();
