@@ -90,6 +90,8 @@ async def test_what_one_deletes_the_others_keep(people):
         people.rpc("Bob", "delete_conversation", conversation_id=conversation)
         event = await bob.event("participant:updated")
         assert (event["settings"]["deleted_seq"], event["settings"]["history_from_seq"]) == (1, 2)
+        inbox = people.rpc("Bob", "get_user_conversations")["conversations"]
+        assert conversation not in [c["id"] for c in inbox]
         people.rpc("Ann", "edit_message", message_id=before, content="edited")
         people.rpc("Ann", "add_reaction", message_id=before, emoji="👍")
         people.rpc("Ann", "send_message", conversation_id=conversation, content="after")

@@ -298,13 +298,15 @@ begin
                     select from parley.conversation_profile as cp
                     where cp.conversation_id = c.id
                         and cp.type = coalesce(get_user_conversations.type, cp.type)
+                        -- any of the things it is about, of which the thread of a pair has many
                         and (
-                            get_user_conversations.context_type is null
-                            or cp.context_type = get_user_conversations.context_type
-                        )
-                        and (
-                            get_user_conversations.context_id is null
-                            or cp.context_id = get_user_conversations.context_id
+                            coalesce(get_user_conversations.context_type, get_user_conversations.context_id) is null
+                            or exists (
+                                select from parley.conversation_context as x
+                                where x.conversation_id = c.id
+                                    and x.context_type = coalesce(get_user_conversations.context_type, x.context_type)
+                                    and x.context_id = coalesce(get_user_conversations.context_id, x.context_id)
+                            )
                         )
                         and (v_pattern is null or parley.matches_search(c.id, cp.title, v_pattern, v_user_id))
                 )

@@ -61,6 +61,12 @@ select is(t.start('again', $$array[t.id('ann')]$$), 'false', 'or for none');
 select is(t.events_since('pair', :event_seq), 'conversation:updated', 'is told nothing new');
 select is((select string_agg(p ->> 'app_role', ' ' order by p ->> 'app_role') from jsonb_array_elements(parley_api.get_participants(t.id('pair')) -> 'participants') p), 'artist customer', 'roles stay as at the beginning');
 select is(t.look('select count(*) from parley.conversation'), '1', 'there is one thread');
+select is(
+    (select count(*) from unnest(array['1', '2']) b cross join jsonb_array_elements(parley_api.get_user_conversations(context_type => 'booking', context_id => b) -> 'conversations') c where c ->> 'id' = t.id('pair')::text),
+    2::bigint, 'and by either booking the inbox finds it'
+);
+select is(parley_api.get_user_conversations(context_type => 'booking', context_id => '3') -> 'conversations', '[]', 'by no other');
+select is(jsonb_array_length(parley_api.get_user_conversations(context_id => '2') -> 'conversations'), 1, 'whatever it is');
 select t.host();
 update parley.setting set value = 'pair_and_context' where name = 'direct_threading';
 select t.act('bob');
