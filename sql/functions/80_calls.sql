@@ -128,6 +128,7 @@ stable
 security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
+set jit = off
 as $$
 declare
     v_conversation_id uuid := coalesce(event.conversation_id, (event.data ->> 'conversation_id')::uuid);
@@ -977,6 +978,7 @@ set enable_sort = off
 set enable_bitmapscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
+set jit = off
 as $$
 #variable_conflict use_column
 declare

@@ -96,6 +96,7 @@ set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_sort = off
+set jit = off
 as $$
 #variable_conflict use_column
 begin
@@ -209,6 +210,7 @@ set plan_cache_mode = force_generic_plan
 set enable_sort = off
 set enable_bitmapscan = off
 set enable_seqscan = off
+set jit = off
 as $$
 #variable_conflict use_column
 begin
@@ -237,6 +239,7 @@ set search_path = pg_catalog, pg_temp
 -- the log of one conversation, however much of the whole log that is
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set jit = off
 as $$
 #variable_conflict use_column
 begin

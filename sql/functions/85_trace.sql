@@ -40,6 +40,7 @@ set search_path = pg_catalog, pg_temp
 -- the log of one conversation, however much of the whole log that is
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set jit = off
 as $$
 #variable_conflict use_column
 declare

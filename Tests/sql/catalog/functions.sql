@@ -1,7 +1,7 @@
 -- Functions: a search_path of their own, nobody gets EXECUTE by default, and the worker gets exactly its own.
 -- Each rule is a view of its violations: first it must find a bad example, then nothing in the installed schema.
 begin;
-select plan(11);
+select plan(13);
 
 create temp view own_function as
 select p.oid, n.nspname, p.proname, p.oid::regprocedure::text as name, p.prosecdef, p.proconfig, p.proacl, p.proowner
@@ -13,6 +13,12 @@ where n.nspname in ('parley', 'parley_api');
 -- inlined function is checked when a plan is made, which pooled sessions share between roles
 create temp view without_search_path as
 select f.name from own_function as f where not coalesce(f.proconfig, '{}') @> '{"search_path=pg_catalog, pg_temp"}';
+
+-- A way that the planner was told not to take costs 10^10 when it takes it after all, and a generic plan for many
+-- partitions costs a lot: either has the plan compiled, for seconds, to run for microseconds.
+create temp view compiled as
+select f.name from own_function as f
+where array_to_string(f.proconfig, ' ') ~ '(enable_\w+|plan_cache_mode)=' and not f.proconfig @> '{jit=off}';
 
 create temp view open_to_public as
 select f.name
@@ -34,16 +40,21 @@ select isnt_empty('select from own_function', 'there are functions to look at');
 
 savepoint example;
 create function parley.bad_example() returns integer language sql as 'select 1';
+create function parley.bad_example(bigint) returns integer language sql
+set search_path = pg_catalog, pg_temp set enable_sort = off as 'select 1';
 create function parley_api.bad_example() returns integer language sql security definer as 'select 1';
 select count(*) as found from without_search_path where name like '%bad_example%' \gset pinned_
 select count(*) as found from open_to_public where name like '%bad_example%' \gset public_
 select count(*) as found from exposed_definer where name like '%bad_example%' \gset definer_
+select count(*) as found from compiled where name like '%bad_example%' \gset compiled_
 rollback to example;
 
 select is(:pinned_found, 2, 'a function without a pinned search_path is found');
 select is_empty('select * from without_search_path', 'every function pins its search_path');
-select is(:public_found, 2, 'a function that PUBLIC may execute is found');
+select is(:public_found, 3, 'a function that PUBLIC may execute is found');
 select is_empty('select * from open_to_public', 'PUBLIC may execute no function');
+select is(:compiled_found, 1, 'a function that steers the planner and leaves its plans to be compiled is found');
+select is_empty('select * from compiled', 'no function that steers the planner has its plans compiled');
 select is(:definer_found, 1, 'a security definer function in parley_api is found');
 select is_empty('select * from exposed_definer', 'functions of parley_api run as their caller');
 
