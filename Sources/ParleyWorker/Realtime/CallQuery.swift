@@ -71,8 +71,9 @@ enum CallQuery {
             writer.string(hint)
         }
         writer.raw(",\"retriable\":")
-        // With a client_message_id a second try is safe even when the outcome is not known.
-        writer.bool(error.isRetriable || error.outcomeUnknown || error.code != .server)
+        // With a client_message_id a second try is safe even when the outcome is not known. A limit says itself when.
+        writer.bool(
+            error.isRetriable || error.outcomeUnknown || error.code != .server || error.sqlState == "PT429")
         writer.byte(UInt8(ascii: "}"))
         return writer.bytes
     }

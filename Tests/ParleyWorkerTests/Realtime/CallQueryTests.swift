@@ -36,7 +36,7 @@ import Testing
             .server, sqlState: "PT429", message: "Too many messages.", detail: "Retry-After: 5", hint: "Wait.")
         #expect(
             String(decoding: CallQuery.response(error), as: UTF8.self)
-                == #"{"reason":"Too many messages.","code":"PT429","detail":"Retry-After: 5","hint":"Wait.","retriable":false}"#
+                == #"{"reason":"Too many messages.","code":"PT429","detail":"Retry-After: 5","hint":"Wait.","retriable":true}"#
         )
     }
 }
