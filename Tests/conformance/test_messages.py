@@ -54,7 +54,8 @@ async def test_files_go_with_messages(people, worker):
         # passed on, it is the same file
         retry = str(uuid.uuid4())
         for _ in range(2):
-            copies = people.rpc("Bob", "forward_message", message_id=sent["id"], conversation_ids=[other], client_message_id=retry)
+            copies = people.rpc(
+                "Bob", "forward_message", message_id=sent["id"], conversation_ids=[other], client_message_id=retry)
         copy = (await cid.event("message:new"))["message"]
         assert copy["id"] == copies["messages"][0]["id"] and copy["forwarded"] and copy["sender_id"] == people.id("Bob")
         assert copy["attachments"][0]["url"] == "https://files.example/1"
@@ -95,7 +96,8 @@ async def test_stars_are_private_and_pins_are_not(people, worker):
         people.rpc("Ann", "pin_message", message_id=message["id"])
         pinned = await bob.event("message:pinned")
         assert (pinned["message_id"], pinned["actor_id"]) == (message["id"], people.id("Ann"))
-        assert [one["id"] for one in people.rpc("Bob", "get_pinned_messages", conversation_id=conversation)["messages"]] == [message["id"]]
+        pins = people.rpc("Bob", "get_pinned_messages", conversation_id=conversation)["messages"]
+        assert [one["id"] for one in pins] == [message["id"]]
         people.rpc("Ann", "unpin_message", message_id=message["id"])
         await bob.event("message:unpinned")
         # all that Bob's device received of it, and nothing of the stars
