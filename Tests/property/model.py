@@ -491,7 +491,9 @@ class World:
         return {
             "conversation": c.name, "type": c.type, "title": c.title, "status": c.status, "context": c.context,
             "last_seq": c.last, "last_event_seq": len(c.events), "unread": self.unread(user, conversation),
-            "last_message": shown[-1] | {"reactions": []} if shown else None, "people": self.people(c),
+            "last_message": shown[-1] | {"reactions": [], "content": shown[-1]["content"] and shown[-1]["content"][:200]}
+            if shown else None,
+            "people": self.people(c),
             "me": {
                 "role": me.role, "app_role": me.app_role, "read": me.read, "delivered": me.delivered,
                 "history_from": me.history_from, "marked_unread": me.marked_unread, "pinned": me.pinned,
