@@ -739,6 +739,9 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 #variable_conflict use_column
 declare
@@ -754,16 +757,19 @@ begin
     perform pg_advisory_xact_lock(
         hashtextextended(format('parley:call:%s:%s', v_pair.user_low, v_pair.user_high), 0)
     );
+    -- conversation by conversation of the two (offset 0), never through all open calls
     select c.* into v_call
     from parley.direct_conversation as d
-    inner join parley.call as c on d.conversation_id = c.conversation_id and c.ended_at is null
-    inner join parley.call_participant as p on c.conversation_id = p.conversation_id and c.id = p.call_id
+    cross join lateral (
+        select o.*
+        from parley.call as o
+        where o.conversation_id = d.conversation_id and o.ended_at is null and o.due_at > clock_timestamp()
+        offset 0
+    ) as c
     where d.user_low = v_pair.user_low
         and d.user_high = v_pair.user_high
         and d.conversation_id <> call_of_the_other.conversation_id
-        and c.due_at > clock_timestamp()
-        and p.user_id = call_of_the_other.user_id
-        and p.state = 'ringing'
+        and (parley.my_part(c, call_of_the_other.user_id)).state = 'ringing'
     order by c.id
     limit 1;
     return v_call;
@@ -1065,6 +1071,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_batch constant integer := 50;
+    v_now constant timestamptz := clock_timestamp();
     v_due record;
     v_call parley.call;
     v_expired integer := 0;
@@ -1072,7 +1079,7 @@ begin
     for v_due in
         select c.id, c.conversation_id
         from parley.call as c
-        where c.due_at <= clock_timestamp()
+        where c.due_at <= v_now
         order by c.due_at
         limit v_batch
     loop
@@ -1081,7 +1088,7 @@ begin
         continue when not found;
         select c.* into v_call
         from parley.call as c
-        where c.id = v_due.id and c.conversation_id = v_due.conversation_id and c.due_at <= clock_timestamp()
+        where c.id = v_due.id and c.conversation_id = v_due.conversation_id and c.due_at <= v_now
         for no key update;
         continue when not found;
         perform parley.expire_call(v_call);
