@@ -95,6 +95,32 @@ class Deployment:
     def setting(self, name: str, value: str) -> None:
         self.sql(f"update parley.setting set value = '{value}' where name = '{name}'")
 
+    def age(self, days_by_message: dict[str, int]) -> None:
+        """Moves messages so many days into the past, as if they had been sent then; the months of it are made."""
+        self.sql("""
+            do $$
+            declare
+                v_from date := date_trunc('month', now() - interval '400 days');
+            begin
+                while v_from < date_trunc('month', now()) - interval '1 month' loop
+                    execute format(
+                        'create table if not exists parley.%I partition of parley.message for values from (%L) to (%L)',
+                        'message_past_' || to_char(v_from, 'YYYY_MM'),
+                        parley.uuid_v7_floor(v_from::timestamp at time zone 'UTC'),
+                        parley.uuid_v7_floor((v_from + interval '1 month') at time zone 'UTC')
+                    );
+                    v_from := v_from + interval '1 month';
+                end loop;
+            end
+            $$
+        """)
+        for message, days in days_by_message.items():
+            self.sql(f"""
+                update parley.message
+                set id = parley.uuid_v7(now() - interval '{days} days'), created_at = now() - interval '{days} days'
+                where id = '{message}'
+            """)
+
     async def user(self, name: str, tier: str = "privileged_plus") -> str:
         user = str(uuid.uuid4())
         await self.host.do("upsert_account", user_id=user, display_name=name, tier=tier)
@@ -177,19 +203,28 @@ class Person:
             return error
         raise AssertionError(f"{function} did not refuse {self}: {answer}")
 
-    async def raw(self, function: str, **arguments: Any) -> httpx.Response:
-        """The HTTP answer itself, where its status or a header counts."""
+    async def raw(self, function: str, token: str | None = None, **arguments: Any) -> httpx.Response:
+        """The HTTP answer itself, where its status, a header or an old token counts."""
         worker = self.deployment.worker
         async with httpx.AsyncClient() as client:
             return await client.post(
                 f"{worker.url}/rest/v1/rpc/{function}", json=arguments,
-                headers={"Authorization": f"Bearer {self.token}", "apikey": worker.anon_key},
+                headers={"Authorization": f"Bearer {token or self.token}", "apikey": worker.anon_key},
             )
 
     async def send(self, conversation: str, content: str | None = None, **more: Any) -> dict:
         if content is not None:
             more["content"] = content
         return await self.do("send_message", conversation_id=conversation, **more)
+
+    async def send_as_told(self, conversation: str, content: str, **more: Any) -> dict:
+        """Sends, and when a limit refuses that, waits as long as the refusal says and tries again, once."""
+        try:
+            return await self.send(conversation, content, **more)
+        except APIError as error:
+            assert error.code == "PT429", error
+            await asyncio.sleep(int(error.details.partition("Retry-After: ")[2]))
+            return await self.send(conversation, content, **more)
 
     async def upload(self, conversation: str, kind: str, file_name: str, content_type: str, size: int, **more: Any) -> str:
         """A file declared by this user and, when its bytes have arrived, recorded by the host. Returns its id."""
@@ -231,6 +266,9 @@ class Person:
             config["presence"] = {"key": self.id, "enabled": True}
         channel = self.client.channel(self.topic(where), {"config": config})
         channel.on_broadcast("*", lambda event: self._hear(where, event))
+        if presence:
+            channel.on_presence_join(lambda key, _, metas: self._present(where, "join", key, metas))
+            channel.on_presence_leave(lambda key, _, metas: self._present(where, "leave", key, metas))
         told: list = []
         await channel.subscribe(lambda state, error: told.append((state.name, str(error))))
         assert channel.is_joined, f"{self} could not join {self.topic(where)}: {told}"
@@ -255,6 +293,9 @@ class Person:
     def _hear(self, where: str, event: dict) -> None:
         self.heard.append(Heard(where, event))
         self.arrived.set()
+
+    def _present(self, where: str, what: str, key: str, metas: list) -> None:
+        self._hear(where, {"event": f"presence:{what}", "payload": {"key": key, "metas": metas}})
 
     async def _take(self, where: str, kind: str, wanted: dict, timeout: float) -> Heard:
         limit = time.monotonic() + timeout
@@ -287,11 +328,15 @@ class Person:
                 raise AssertionError(f"{self} should not have heard {heard}")
 
     def order(self) -> None:
-        """Of every conversation, each topic brought every event once and in order."""
+        """Of every conversation, each topic brought every event once and in order, until its user was out of it."""
         seen: dict[tuple[str, str], int] = {}
         for heard in self.heard:
             seq, conversation = heard.payload.get("event_seq"), heard.payload.get("conversation_id")
             if seq is None or heard.kind == "replay:gap":
+                continue
+            if heard.kind == "participant:left" and heard.payload["user_id"] == self.id:
+                # Payloads show things as they are now: what came just before may be passed by for who has left by now.
+                seen.pop((heard.where, conversation), None)
                 continue
             before = seen.get((heard.where, conversation))
             assert before is None or seq == before + 1, f"{self} heard {seq} after {before}: {heard}"
