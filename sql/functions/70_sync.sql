@@ -192,8 +192,15 @@ as $$
                     parley.participant_json(o) || jsonb_build_object('conversation_id', o.conversation_id)
                     order by o.conversation_id, o.joined_at, o.user_id
                 )
-                from parley.participant o
-                where o.conversation_id = any (sync_state_json.conversation_ids) and o.left_at is null
+                from unnest(sync_state_json.conversation_ids) i (id)
+                cross join lateral (
+                    -- of a large group the first fifty; get_participants pages through the others
+                    select m.*
+                    from parley.participant m
+                    where m.conversation_id = i.id and m.left_at is null
+                    order by m.joined_at, m.user_id
+                    limit 50
+                ) o
             ),
             '[]'
         ),
@@ -213,10 +220,12 @@ as $$
     from (
         select
             p.conversation_id as id,
-            parley.conversation_json(
-                p.conversation_id, sync_state_json.user_id, 0, (select parley.message_floor_of(sync_state_json.user_id))
+            parley.inbox_row(
+                p.conversation_id, p.user_id, p.history_from_seq, k.last_seq,
+                (select parley.message_floor_of(sync_state_json.user_id))
             ) as conversation
         from parley.participant p
+        inner join parley.conversation k on p.conversation_id = k.id
         where
             p.conversation_id = any (sync_state_json.conversation_ids)
             and p.user_id = sync_state_json.user_id
@@ -226,7 +235,7 @@ as $$
 $$;
 revoke all on function parley.sync_state_json(uuid, uuid[], timestamptz) from public;
 comment on function parley.sync_state_json(uuid, uuid[], timestamptz)
-is 'The present state of some of a user''s conversations: conversations, participants, unread counts, and those left since.';
+is 'The present state of some of a user''s conversations: as the inbox shows them, their participants (of each the first fifty), unread counts, and those left since.';
 
 create or replace function parley.sync(cursor text default null)
 returns jsonb

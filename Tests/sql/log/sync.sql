@@ -1,6 +1,6 @@
 -- sync: the inbox, then what happened since; its cursor is its user's alone.
 begin;
-select plan(31);
+select plan(43);
 \ir ../setup.psql
 
 create function pg_temp.accepts(cursor text) returns boolean language plpgsql as $$
@@ -99,6 +99,34 @@ select is(
 );
 select is(parley_api.sync(parley_api.sync() ->> 'cursor') -> 'resync_required', 'false', 'but not a new one');
 
+-- all that another device of the user needs: what they wrote, set and marked
+select parley_api.sync() as answer \gset
+select is(:'answer'::jsonb #>> '{conversations,0,last_message,content}', 'message 620', 'the inbox comes with the last messages');
+select is(:'answer'::jsonb #> '{conversations,0,draft}', 'null', 'and drafts');
+select is(:'answer'::jsonb #> '{conversations,0,participants}', null, 'the participants once');
+select :'answer'::jsonb ->> 'cursor' as cursor \gset
+select parley_api.save_draft(:'conversation', 'to be continued') is null as saved \gset
+select parley_api.update_participant_settings(:'conversation', pin => true, mute_until => 'infinity') is null as set \gset
+select parley_api.mark_as_unread(:'conversation') is null as marked \gset
+select parley_api.star_message((select m.id from parley_api.messages m where m.conversation_id = :'conversation' and m.content = 'message 619')) is null as starred \gset
+select pg_temp.be(:'ann') is null as is_ann \gset
+select parley_api.send_message(:'conversation', 'you', mentions => array[:'bob'::uuid]) ->> 'id' as message \gset
+select parley_api.pin_message(:'message') is null as pinned \gset
+select pg_temp.commit_events() is null as committed \gset
+select pg_temp.be(:'bob') is null as is_bob \gset
+select parley_api.sync(:'cursor') as answer \gset
+select is(:'answer'::jsonb #>> '{conversations,0,draft,content}', 'to be continued', 'a draft of another device');
+select is(:'answer'::jsonb #> '{conversations,0,me,is_muted}', 'true', 'settings');
+select is(:'answer'::jsonb #>> '{conversations,0,me,pinned_at}' is not null, true, 'pins of conversations');
+select is(:'answer'::jsonb #> '{conversations,0,me,marked_unread}', 'true', 'marks');
+select is(:'answer'::jsonb #> '{conversations,0,mention_count}', '1', 'mentions');
+select is(:'answer'::jsonb #>> '{conversations,0,me,folder}', 'inbox', 'and the folder are there');
+select is(
+    (select string_agg(distinct e ->> 'event', ' ' order by e ->> 'event') from jsonb_array_elements(:'answer'::jsonb -> 'events') e),
+    'draft:updated message:new message:pinned message:starred participant:updated', 'with what happened'
+);
+select is((select count(*) from jsonb_array_elements(parley_api.sync(:'answer'::jsonb ->> 'cursor') -> 'events')), 0::bigint, 'once');
+
 -- leaving, and a large inbox
 select pg_temp.be(:'bob') is null as is_bob \gset
 select parley_api.sync() ->> 'cursor' as cursor \gset
@@ -111,6 +139,8 @@ select is(
 insert into parley.conversation (id) select parley.uuid_v7() from generate_series(1, 250);
 insert into parley.conversation_profile (conversation_id, type) select c.id, 'group' from parley.conversation c on conflict do nothing;
 insert into parley.participant (conversation_id, user_id) select c.id, :'eve' from parley.conversation c;
+insert into parley.account (id, tier_name) select gen_random_uuid(), 'free' from generate_series(1, 70);
+insert into parley.participant (conversation_id, user_id) select :'conversation', a.id from parley.account a on conflict do nothing;
 select pg_temp.be(:'eve') is null as is_eve \gset
 create temp table page (n int, answer jsonb);
 insert into page
@@ -123,6 +153,10 @@ select * from pages;
 select is(
     (select array_agg(jsonb_array_length(answer -> 'conversations') order by n) from page), array[100, 100, 51, 0],
     'a large inbox comes in pages, and then the events since its first'
+);
+select is(
+    (select count(*) from page, jsonb_array_elements(answer -> 'participants') p where p ->> 'conversation_id' = :'conversation'), 50::bigint,
+    'of a large group the first fifty participants'
 );
 select is((select count(distinct c ->> 'id') from page, jsonb_array_elements(answer -> 'conversations') c), 251::bigint,
     'every conversation once');
