@@ -305,6 +305,11 @@ language plpgsql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
+-- one's own rows, each conversation by its key: never a hash of all conversations
+set jit = off
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 declare
     v_user_id uuid := parley.require_caller();
