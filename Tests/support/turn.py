@@ -147,15 +147,22 @@ class TurnServer:
             cwd=self.directory, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             env={"PATH": os.environ["PATH"]},
         )
-        limit = time.monotonic() + 15
+        try:
+            self.wait_ready(files / "log")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def wait_ready(self, log: Path, seconds: float = 15) -> None:
+        limit = time.monotonic() + seconds
         while True:
             try:
                 with TurnClient(self.port) as client:
                     client.socket.settimeout(0.3)
                     client.once(BINDING)
-                return self
+                return
             except (ConnectionRefusedError, TimeoutError):
-                log = files / "log"
                 assert self.process.poll() is None and time.monotonic() < limit, log.read_text() if log.exists() else ""
                 time.sleep(0.05)
 
