@@ -61,7 +61,8 @@ declare
         for no key update of c skip locked
     );
     v_message parley.message;
-    v_revisions bigint;
+    v_purged record;
+    v_revisions bigint := 0;
 begin
     for v_message in
         -- again, under the locks
@@ -72,24 +73,39 @@ begin
     loop
         perform parley.expire_message(v_message);
     end loop;
-    -- and what remembers messages that were deleted before they expired
-    with old as (
-        select r.conversation_id, r.message_id, r.revision
-        from parley.message_revision as r
-        where r.expires_at <= now()
-        order by r.expires_at
-        limit 1000
-        for update skip locked
-    ),
+    -- and what remembers messages that were deleted before they expired; of those the files are marked as removed, but
+    -- their rows still have names
+    for v_purged in
+        with old as (
+            select r.conversation_id, r.message_id, r.revision
+            from parley.message_revision as r
+            where r.expires_at <= now()
+            order by r.expires_at
+            limit 1000
+            for update skip locked
+        ),
 
-    purged as (
-        delete from parley.message_revision as r
-        using old
-        where r.conversation_id = old.conversation_id and r.message_id = old.message_id and r.revision = old.revision
-        returning r.revision
-    )
+        purged as (
+            delete from parley.message_revision as r
+            using old
+            where r.conversation_id = old.conversation_id
+                and r.message_id = old.message_id
+                and r.revision = old.revision
+            returning r.conversation_id, r.message_id, r.reason
+        )
 
-    select count(*) into v_revisions from purged;
+        select
+            p.conversation_id,
+            count(*) as revisions,
+            array_agg(p.message_id) filter (where p.reason = 'deleted') as deleted_ids
+        from purged as p
+        group by p.conversation_id
+    loop
+        v_revisions := v_revisions + v_purged.revisions;
+        if v_purged.deleted_ids is not null then
+            perform parley.release_attachments(v_purged.conversation_id, v_purged.deleted_ids);
+        end if;
+    end loop;
     return cardinality(v_due) = 200 or v_revisions = 1000;
 end;
 $$;

@@ -1,6 +1,6 @@
 -- Disappearing messages: from their moment on nobody sees them, and then what they said is nowhere.
 begin;
-select plan(36);
+select plan(38);
 \ir ../people.psql
 
 create function t.expire(message text) returns void language sql security definer as $$
@@ -99,6 +99,14 @@ select is(t.unread('cid', 'talk'), 1::bigint, 'of four after the first one has e
 select t.act('bob');
 select t.keep('m6', parley_api.send_message(t.id('talk'), 'm6', expires_in => '1 hour') ->> 'id');
 select parley_api.delete_message(t.id('m6'), true) is null as deleted \gset
+select t.keep('file', parley_api.declare_attachment(t.id('talk'), 'image', 'zugzwang.png', 'image/png', 1000) ->> 'id');
+select t.claim('service_role', '{"role": "service_role"}');
+select parley_api.record_upload(t.id('file'), 1000) is null as uploaded \gset
+select t.act('bob');
+select parley_api.delete_message(
+    (parley_api.send_message(t.id('talk'), type => 'image', attachment_ids => array[t.id('file')], expires_in => '1 hour') ->> 'id')::uuid, true
+) is null as deleted \gset
+select is(t.look('select string_agg(a.state || a.file_name, '' '') from parley.attachment a'), 'removedzugzwang.png', 'what is deleted for everyone leaves the name of its file');
 select t.act('cid');
 select t.keep('m7', parley_api.send_message(t.id('talk'), 'm7', expires_in => '1 hour') ->> 'id');
 select t.act('ann');
@@ -113,6 +121,7 @@ update parley.message_revision set expires_at = now() - interval '1 second';
 select t.last_event_seq('talk') as event_seq \gset
 select is(parley.expire_messages(), false, 'until it would have expired');
 select is(t.look('select count(*) from parley.message_revision'), '0', 'and then no more');
+select is(t.look('select count(*) from parley.attachment'), '0', 'nor that name');
 select is(t.events_since('talk', :event_seq), 'message:deleted message:deleted', 'of what was deleted before there is no second event');
 select is(t.unread('ann', 'talk'), :unread::bigint, 'one that was hidden counts as little as before');
 
