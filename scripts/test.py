@@ -103,6 +103,7 @@ SUITES = [
     Suite("sql-doors", shell("bash", "Tests/sql/doors.sh"), read_plain, 39),
     Suite("sql-lint", shell("bash", "Tests/sql/lint.sh"), read_plain, 5),
     Suite("sql", shell("bash", "Tests/sql/tap.sh"), read_tap, 1096, cluster=True),
+    Suite("sql-scans", shell("bash", "Tests/sql/scans.sh"), read_tap, 15),
     Suite("isolation", shell("bash", "Tests/sql/isolation.sh"), read_plain, 74),
     Suite("swift", shell("swift", "test", "--disable-xctest", "--no-parallel"), read_swift, 442, cluster=True),
     Suite("swift-thread-sanitizer", shell("bash", "scripts/sanitize.sh", "thread"), read_swift, 442, cluster=True),

@@ -3,8 +3,8 @@
 -- functions are seen, too. They come out of the server's log, which a test's cluster has beside its data.
 begin;
 select no_plan();
-\ir world.psql
-\ir calls.psql
+\ir access/world.psql
+\ir access/calls.psql
 
 -- --- many rows: the group has 10,000 messages, Bob 60 conversations of 20,000, and every other table 2,000 rows
 insert into parley.account (id, display_name, tier_name) select md5('user ' || n)::uuid, 'User ' || n, 'free' from generate_series(1, 4000) n;
@@ -107,15 +107,21 @@ select is_empty(
 );
 select is_empty($$select s.name from t.small s where to_regclass('parley.' || s.name) is null$$, 'and every table that does not is there');
 
--- --- what runs: each call of the matrix as the first of these whom it is allowed, and some that clients make besides
+-- --- what runs: every function and view of the matrix with each set of arguments, once, as the first of these whom it is
+-- allowed; and some calls that clients make besides
 create table t.run (call text, actor text);
 insert into t.run
-select distinct on (x.call) x.call, a.name
-from t.try x
+select distinct on (x.shape) x.call, a.name
+from (
+    select *, regexp_replace(r.call, '\{(group|direct|announcement|archived|locked|request|text|others|early|deleted|expired|hidden|archived_text|theirs_text)\}', '{}') as shape
+    from t.try r
+) x
 cross join lateral unnest(x.outcomes) with ordinality as o (outcome, place)
 inner join t.actor a on a.place = o.place
 where o.outcome ~ '^(ok|empty|true|false|[1-9]\d?)$' and not (a.name = 'service' and x.call ~ '^\w+$')
-order by x.call, array_position('{member,admin,elsewhere,moderator,service}', a.name), a.place;
+order by
+    x.shape, x.call !~ '\{(group|text)\}', o.outcome = 'empty', array_position('{member,admin,elsewhere,moderator,service}', a.name),
+    a.place, x.n;
 insert into t.run values
 ('messages where conversation_id = {group} order by seq desc limit 50', 'member'),
 ('messages order by id desc limit 50', 'member'),
@@ -135,8 +141,8 @@ insert into t.run select 'parley.' || j.name || '()', 'nobody' from parley.job j
 create table t.node (call text, mode text, what text, query text, relation text, parent text, path text, node jsonb);
 create table t.calls (call text, mode text, function_name text, calls bigint);
 
--- Runs a call with auto_explain and takes what it says out of the log: one row for every node of every plan. With
--- verbose output a condition names the schema of every function in it.
+-- Runs a call with auto_explain and takes what it says out of the log: one row for every node of every plan. Conditions
+-- name the schema of a function, because no search_path here has parley in it.
 create function t.explain(call text, actor text, mode text) returns integer language plpgsql as $$
 declare
     v_call text := t.fill(call);
@@ -195,7 +201,6 @@ set auto_explain.log_min_duration = 0;
 set auto_explain.log_nested_statements = on;
 set auto_explain.log_analyze = on;
 set auto_explain.log_timing = off;
-set auto_explain.log_verbose = on;
 set auto_explain.log_format = json;
 set track_functions = 'all';
 set client_min_messages = warning;
