@@ -64,7 +64,8 @@ create or replace function parley_api.get_user_conversations(
     context_id text default null,
     cursor text default null,
     page_size integer default 50,
-    type text default null
+    type text default null,
+    app_role text default null
 )
 returns jsonb
 language sql
@@ -79,13 +80,14 @@ begin atomic
         get_user_conversations.context_id,
         get_user_conversations.cursor,
         get_user_conversations.page_size,
-        get_user_conversations.type
+        get_user_conversations.type,
+        get_user_conversations.app_role
     );
 end;
-comment on function parley_api.get_user_conversations(text, text, text, text, text, integer, text) is
-'The caller''s inbox: {conversations, next_cursor, prev_cursor}. filter: all, unread, archived or requests.';
-revoke all on function parley_api.get_user_conversations(text, text, text, text, text, integer, text) from public;
-grant execute on function parley_api.get_user_conversations(text, text, text, text, text, integer, text)
+comment on function parley_api.get_user_conversations(text, text, text, text, text, integer, text, text) is
+'The caller''s inbox: {conversations, next_cursor, prev_cursor}. filter: all, unread, archived or requests; app_role: the caller''s own there.';
+revoke all on function parley_api.get_user_conversations(text, text, text, text, text, integer, text, text) from public;
+grant execute on function parley_api.get_user_conversations(text, text, text, text, text, integer, text, text)
 to authenticated;
 
 create or replace function parley_api.can_access_conversation(conversation_id uuid, user_id uuid default null)

@@ -320,6 +320,7 @@ begin
         with u as materialized (
             select
                 p.conversation_id,
+                p.app_role::text as app_role,
                 p.marked_unread,
                 p.folder = 'requests' as requested,
                 c.last_activity_at,
@@ -347,6 +348,7 @@ begin
                 jsonb_agg(
                     jsonb_build_object(
                         'conversation_id', u.conversation_id,
+                        'app_role', u.app_role,
                         'unread_count', u.unread,
                         'mention_count', u.mentioned,
                         'marked_unread', u.marked_unread,

@@ -223,7 +223,8 @@ create or replace function parley.get_user_conversations(
     context_id text default null,
     cursor text default null,
     page_size integer default 50,
-    type text default null
+    type text default null,
+    app_role text default null
 )
 returns jsonb
 language plpgsql
@@ -282,6 +283,8 @@ begin
             and (filter = 'requests' or (p.archived_at is not null) = (filter = 'archived'))
             -- deleted for oneself, and nothing since
             and p.deleted_seq is distinct from c.last_seq
+            -- one user can be customer here and artist there
+            and (get_user_conversations.app_role is null or p.app_role = get_user_conversations.app_role)
             and (
                 v_place.id is null
                 or case
@@ -382,8 +385,8 @@ begin
     );
 end;
 $$;
-comment on function parley.get_user_conversations(text, text, text, text, text, integer, text) is
-'The caller''s inbox: pinned first, then recent activity, with unread counts, the first participants, the last message and the draft. Without requests, the archive, and what was deleted for oneself, unless asked for.';
-revoke all on function parley.get_user_conversations(text, text, text, text, text, integer, text) from public;
-grant execute on function parley.get_user_conversations(text, text, text, text, text, integer, text)
+comment on function parley.get_user_conversations(text, text, text, text, text, integer, text, text) is
+'The caller''s inbox: pinned first, then recent activity, with unread counts, the first participants, the last message and the draft. Without requests, the archive, and what was deleted for oneself, unless asked for; with app_role only where the caller has that role.';
+revoke all on function parley.get_user_conversations(text, text, text, text, text, integer, text, text) from public;
+grant execute on function parley.get_user_conversations(text, text, text, text, text, integer, text, text)
 to authenticated;

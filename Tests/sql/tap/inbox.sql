@@ -1,6 +1,6 @@
 -- The inbox: pinned first, then recent activity, in pages that neither lose nor repeat a conversation.
 begin;
-select plan(94);
+select plan(99);
 \ir ../people.psql
 update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
 
@@ -266,6 +266,34 @@ select parley_api.send_message(t.id('direct'), 'yes', reply_to_id => t.id('asked
 select t.act('ann');
 select parley_api.delete_message(t.id('asked')) is null as hidden \gset
 select is(t.preview('reply_to'), null, 'and an answer quotes nothing that the viewer has hidden');
+
+-- one user can be customer here and artist there
+select t.host();
+create function t.as_role(app_role text) returns text language sql as $$
+    select c ->> 'id' from jsonb_array_elements(parley_api.get_user_conversations(app_role => $1) -> 'conversations') c
+$$;
+select t.act('bob');
+select t.keep('paints', parley_api.start_conversation(
+    array[t.id('cid')], context_type => 'booking', context_id => '1', app_roles => format('{"%s": "artist", "%s": "customer"}', t.id('bob'), t.id('cid'))::jsonb
+) ->> 'id');
+select t.keep('is painted', parley_api.start_conversation(
+    array[t.id('cid')], context_type => 'booking', context_id => '2', app_roles => format('{"%s": "customer", "%s": "artist"}', t.id('bob'), t.id('cid'))::jsonb
+) ->> 'id');
+select is(t.as_role('artist'), t.id('paints')::text, 'the inbox of somebody in one of their roles');
+select is(t.as_role('customer'), t.id('is painted')::text, 'and in the other');
+select is(t.as_role('seller'), null, 'and in none');
+select t.act('cid');
+select is(t.as_role('artist'), t.id('is painted')::text, 'the role is the caller''s own');
+select t.send('paints', 'when?') is not null as sent \gset
+select t.act('bob');
+select is(
+    (
+        select sum((c ->> 'unread_count')::bigint)
+        from jsonb_array_elements(parley_api.get_unread_counts() -> 'conversations') c
+        where c ->> 'app_role' = 'artist'
+    ),
+    1::numeric, 'unread counts name the role, too'
+);
 
 select * from finish();
 rollback;
