@@ -87,7 +87,7 @@ select o.name, k.kind
 from t.object o
 cross join lateral unnest(case
     when o.arguments && '{conversation_id}' then '{group,direct,announcement,archived,locked,request}'::text[]
-    when o.arguments && '{message_id}' then '{text,others,early,deleted,expired,hidden,archived_text,theirs_text}'
+    when o.arguments && '{message_id}' then '{text,others,early,formers,deleted,expired,hidden,archived_text,theirs_text}'
 end) as k (kind)
 except
 select x.object, m[1]
@@ -136,6 +136,36 @@ select is_empty(
       where case o.privilege when 'execute' then has_function_privilege('anon', o.oid, 'execute') else has_table_privilege('anon', o.oid, 'select') end$$,
     'and anonymous callers nothing'
 );
+
+-- the views are for reading
+create function t.written(actor text) returns table (name text, statement text, code text) language plpgsql as $$
+declare
+    v_try record;
+begin
+    for v_try in
+        select c.oid::regclass::text as name, format(s.statement, c.oid::regclass, a.attname) as statement
+        from pg_class c
+        inner join pg_attribute a on a.attrelid = c.oid and a.attnum = 1
+        cross join lateral unnest(array[
+            'insert into %1$s (%2$I) values (null)', 'update %1$s set %2$I = %2$I', 'delete from %1$s', 'truncate %1$s'
+        ]) as s (statement)
+        where c.relnamespace = 'parley_api'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f')
+    loop
+        begin
+            perform t.become(actor);
+            execute v_try.statement;
+            raise sqlstate 'ZZ000';
+        exception
+            -- some views cannot be written by anybody
+            when insufficient_privilege or object_not_in_prerequisite_state or wrong_object_type then
+                null;
+            when others then
+                return query select v_try.name, v_try.statement, sqlstate::text;
+        end;
+    end loop;
+end
+$$;
+select is_empty(format('select * from t.written(%L)', a.name), 'no view is written by ' || a.name) from t.actor a order by a.place;
 
 -- schema parley, by real attempts: every table, view and sequence is read and written, every function is called
 create table t.private (name text, statement text);
