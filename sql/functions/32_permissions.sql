@@ -101,7 +101,7 @@ comment on trigger conversation_profile_restricted_trigger on parley.conversatio
 create or replace function parley.require_may_send(conversation_id uuid, user_id uuid)
 returns interval
 language plpgsql
-volatile
+stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$

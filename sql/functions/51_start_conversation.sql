@@ -235,7 +235,7 @@ revoke all on function parley.check_roles(jsonb, uuid[]) from public;
 create or replace function parley.find_direct(pair parley.direct_conversation)
 returns uuid
 language plpgsql
-volatile
+stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -257,7 +257,7 @@ revoke all on function parley.find_direct(parley.direct_conversation) from publi
 create or replace function parley.find_by_context(type text, context_type text, context_id text)
 returns uuid
 language plpgsql
-volatile
+stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$

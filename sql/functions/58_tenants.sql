@@ -35,7 +35,7 @@ grant execute on function parley.set_tenant_member(uuid, uuid, text) to service_
 create or replace function parley.tenant_conversations(tenant_id uuid, user_id uuid)
 returns setof uuid
 language plpgsql
-volatile
+stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
