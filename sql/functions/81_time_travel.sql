@@ -10,15 +10,17 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    -- as JSON, because the two tables have different columns
     v_new jsonb := to_jsonb(new);
+    v_old jsonb := to_jsonb(old);
     v_was jsonb;
 begin
     if tg_table_name = 'conversation_profile' then
         select jsonb_object_agg(o.key, o.value) into v_was
-        from jsonb_each(to_jsonb(old) - 'updated_at') as o
+        from jsonb_each(v_old - 'updated_at') as o
         where o.value is distinct from v_new -> o.key;
     else
-        v_was := jsonb_build_object('role', old.role, 'app_role', old.app_role);
+        v_was := jsonb_build_object('role', v_old -> 'role', 'app_role', v_old -> 'app_role');
     end if;
     if v_was is not null then
         insert into parley.conversation_revision (conversation_id, event_seq, user_id, was)
