@@ -290,7 +290,7 @@ class World:
         ), user)
         if client_message_id is not None:
             c.sent[user, client_message_id] = (request, message.seq)
-        return self.show(None, c, message)
+        return self.show(user, c, message)
 
     def send_system_message(self, user, conversation_id, content, metadata=None):
         c = self.enter(user, conversation_id)
@@ -491,15 +491,17 @@ class World:
         return {
             "conversation": c.name, "type": c.type, "title": c.title, "status": c.status, "context": c.context,
             "last_seq": c.last, "last_event_seq": len(c.events), "unread": self.unread(user, conversation),
-            "last_message": shown[-1] | {"reactions": [], "content": shown[-1]["content"] and shown[-1]["content"][:200]}
-            if shown else None,
-            "people": self.people(c),
+            "last_message": self.preview(shown[-1]) if shown else None, "people": self.people(c),
             "me": {
                 "role": me.role, "app_role": me.app_role, "read": me.read, "delivered": me.delivered,
                 "history_from": me.history_from, "marked_unread": me.marked_unread, "pinned": me.pinned,
                 "archived": me.archived, "muted": me.muted, "level": me.level,
             },
         }
+
+    def preview(self, m: dict) -> dict:
+        """A message in the inbox: the beginning of it, without reactions."""
+        return m | {"reactions": [], "content": m["content"] and m["content"][:200]}
 
     def inbox(self, user: str, filter: str = "all") -> list[dict]:
         rows = [self.row(user, c.name) for c in self.conversations.values() if user in c.present]

@@ -28,17 +28,34 @@ class Operation:
 
 
 def short(value: object) -> str:
-    return repr(value) if len(repr(value)) < 80 else f"{value[0]!r} * {len(value)}"
+    return f"{value[0]!r} * {len(value)}" if isinstance(value, str) and len(value) > 80 else repr(value)
 
 
 class Draw:
     """One operation after the other, each fitting the world as it is."""
 
-    def __init__(self, random: Random, world: World):
-        self.random, self.world = random, world
+    def __init__(self, random: Random):
+        self.random = random
         self.step = 0
+        # Set: what is drawn happens there.
+        self.focus: Conversation | None = None
 
-    def operation(self) -> Operation:
+    def pair(self, world: World) -> tuple[Operation, Operation]:
+        """Two operations that may get in each other's way."""
+        self.focus = self.random.choice(list(world.conversations.values()))
+        first, second = self.operation(world), self.operation(world)
+        self.focus = None
+        if first.function == "start_conversation" and first.arguments["type"] == "direct" and self.chance(0.7):
+            # The same pair, from the other side.
+            [other] = first.arguments["participant_ids"]
+            second = Operation(other, first.function, first.arguments | {"participant_ids": [first.user]}, second.label)
+        elif self.chance(0.15) or first.function == second.function == "add_participants":
+            # The same again. Who of two that are added at once has been there longer is open.
+            second = Operation(first.user, first.function, first.arguments, second.label)
+        return first, second
+
+    def operation(self, world: World) -> Operation:
+        self.world = world
         self.step += 1
         choices = [choice for choice in WEIGHTS if len(self.world.conversations) > 1 or choice is Draw.start]
         operation = self.random.choices(choices, [WEIGHTS[choice] for choice in choices])[0](self)
@@ -57,6 +74,8 @@ class Draw:
         return self.random.sample(list(USERS), self.random.randint(1, most))
 
     def conversation(self) -> Conversation:
+        if self.focus and self.chance(0.9):
+            return self.focus
         return self.random.choice(list(self.world.conversations.values()))
 
     def member(self, c: Conversation) -> str:

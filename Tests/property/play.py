@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import itertools
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 import asyncpg
 from model import Event, Refused, World
-from operations import USERS, Draw, Operation
+from operations import USERS, Draw, Operation, short
 from subject import Subject
 
 # Everything is compared every so many steps; what a step touched, after each. It is an operation of its own, so that a
@@ -38,7 +39,7 @@ def differences(expected: object, actual: object, path: str = "") -> list[str]:
     if isinstance(expected, (list, tuple)) and isinstance(actual, (list, tuple)):
         return [d for n, (one, other) in enumerate(itertools.zip_longest(expected, actual, fillvalue="(none)"))
                 for d in differences(one, other, f"{path}[{n}]")]
-    return [] if expected == actual else [f"{path}: the model says {expected!r}, Parley {actual!r}"]
+    return [] if expected == actual else [f"{path}: the model says {short(expected)}, Parley {short(actual)}"]
 
 
 def compare(about: str, expected: object, actual: object) -> None:
@@ -58,50 +59,77 @@ def in_any_order(events: list[tuple]) -> list[tuple]:
     return sorted_runs
 
 
+def as_asked(operation: Operation, world: World) -> Operation:
+    """The operation with what it says of the end of the conversation, when it was asked for."""
+    c = world.conversations.get(operation.arguments.get("conversation_id"))
+    if c is None or operation.function not in ("mark_as_read", "mark_as_delivered"):
+        return operation
+    seq = operation.arguments.get("seq")
+    return replace(operation, arguments=operation.arguments | {"seq": c.last if seq is None else min(seq, c.last)})
+
+
 class Play:
-    def __init__(self, subject: Subject, random: Random, looking: bool = True):
-        self.world, self.subject, self.random = World(USERS), subject, random
-        self.draw = Draw(random, self.world)
+    """A world and the Parley that is to be like it. More than one subject: operations can be at once."""
+
+    def __init__(self, subjects: list[Subject], random: Random, looking: bool = True):
+        self.world, self.subject, self.subjects, self.random = World(USERS), subjects[0], subjects, random
+        self.draw = Draw(random)
         # Without looking, only what is answered and logged is compared.
         self.looking = looking
         self.cursors: dict[str, str] = {}
 
-    async def step(self, operation: Operation) -> None:
-        """One operation, and what it did."""
-        if operation is COMPARE:
+    async def step(self, *operations: Operation) -> None:
+        """One operation and what it did; of several at once, that it is what one order of them does."""
+        if operations == (COMPARE,):
             return await self.compare_all()
-        before = {name: len(c.events) for name, c in self.world.conversations.items()}
-        own_before = {user: len(events) for user, events in self.world.own.items()}
-        outcomes = []
-        for side in (self.world.apply, self.subject.do):
-            try:
-                outcome = side(operation)
-                outcomes.append(await outcome if asyncio.iscoroutine(outcome) else outcome)
-            except Refused as refused:
-                outcomes.append({"refused": refused.args[0]})
-        expected, actual = outcomes
-        codes = [(outcome or {}).get("refused") for outcome in outcomes]
-        compare(f"outcome of {operation.function}, {codes}", *codes)
+        world, found = self.world, []
+        self.subject.names.places = world.places
+        actual = await asyncio.gather(*[subject.do(operation) for subject, operation in zip(self.subjects, operations)])
         rows = await self.subject.new_events()
-        if operation.function == "start_conversation" and "refused" not in expected:
-            compare("created", expected["created"], actual["created"])
-            if expected["created"]:
-                self.subject.names.bind(expected["conversation"], actual["id"])
-            compare("conversation", expected["conversation"], self.subject.names.name(actual["id"]))
+        orders = list(itertools.permutations(range(len(operations))))
+        # Who marks may reach only as far as there were messages when they asked: what came while they waited is not read.
+        asked = [operations, tuple(as_asked(operation, world) for operation in operations)]
+        for order, meant in itertools.product(orders, asked if len(orders) > 1 else asked[:1]):
+            self.world = world if len(orders) == 1 else copy.deepcopy(world)
+            try:
+                return await self.check([(meant[n], actual[n]) for n in order], rows)
+            except Disagreement as disagreement:
+                found.append(disagreement)
+        self.world = world
+        raise Disagreement(found[0].about, "\n  nor\n".join(disagreement.details for disagreement in found))
+
+    async def check(self, done: list[tuple[Operation, object]], rows: list) -> None:
+        """Operations in an order, with what Parley answered, against the world."""
+        names, before = self.subject.names, {name: len(c.events) for name, c in self.world.conversations.items()}
+        own_before = {user: len(events) for user, events in self.world.own.items()}
+        answers = []
+        for operation, actual in done:
+            try:
+                expected = self.world.apply(operation)
+            except Refused as refused:
+                expected = {"refused": refused.args[0]}
+            codes = [(outcome or {}).get("refused") for outcome in (expected, actual)]
+            compare(f"outcome of {operation.function}, {codes}", *codes)
+            if operation.function == "start_conversation" and "refused" not in expected:
+                compare("created", expected["created"], actual["created"])
+                if expected["created"]:
+                    names.bind(expected["conversation"], actual["id"])
+                compare("conversation", expected["conversation"], names.name(actual["id"]))
+            answers.append(expected)
+        names.places = self.world.places
         for row in rows:
             if row["kind"] == "message:new":
-                place = (self.subject.names.name(row["conversation_id"]), row["message_seq"])
-                self.subject.names.bind(operation.label, row["message_id"], place)
+                names.bind((names.name(row["conversation_id"]), row["message_seq"]), row["message_id"])
         self.compare_log(rows, before, own_before)
-        if expected and "seq" in expected:
-            compare("answer", expected, self.subject.names.message(actual))
+        if len(done) == 1 and answers[0] and "seq" in answers[0]:
+            compare("answer", answers[0], names.message(done[0][1]))
         if not self.looking:
             return
-        touched = self.touched(operation)
         watchers = self.random.sample(list(USERS), 3)
-        if touched in self.world.conversations:
-            await self.compare_seen(list({operation.user or watchers[0], *watchers}), touched)
-            await self.compare_inboxes(watchers[:2])
+        for touched in {self.touched(operation) for operation, _ in done} & set(self.world.conversations):
+            await self.compare_seen(list({*watchers, *(o.user or watchers[0] for o, _ in done)}), touched)
+        # Which of two conversations was active last shows in the inbox only.
+        await self.compare_inboxes(watchers[:2] if len(done) == 1 else list(USERS))
 
     async def look(self, users: list[str], queries: list[str], strangers: set[str] = frozenset()) -> dict[str, list]:
         """What they are answered, and no refusal, except of strangers."""
@@ -335,17 +363,24 @@ class Play:
             compare("markers", {user: m.markers for user, m in c.members.items() if m.markers}, actual)
 
 
-async def play(connection: asyncpg.Connection, operations: list[Operation], seed: int, looking: bool = True) -> Disagreement | None:
-    """A given history, from the beginning; the first disagreement, with the step as its first word."""
-    subject = Subject(connection, USERS)
-    await subject.prepare()
-    run = Play(subject, Random(seed), looking)
+Step = tuple[Operation, ...]
+
+
+async def play(connections: list[asyncpg.Connection], steps: list[Step], seed: int, looking: bool = True) -> Disagreement | None:
+    """A given history, from the beginning; the first disagreement."""
+    run = Play(await subjects(connections), Random(seed), looking)
     try:
-        for operation in operations:
-            await run.step(operation)
+        for step in steps:
+            await run.step(*step)
     except Disagreement as disagreement:
         return disagreement
     return None
+
+
+async def subjects(connections: list[asyncpg.Connection]) -> list[Subject]:
+    first = Subject(connections[0], USERS)
+    await first.prepare()
+    return [first, *(Subject(connection, USERS, first.names) for connection in connections[1:])]
 
 
 def kind(about: str) -> str:
@@ -353,57 +388,56 @@ def kind(about: str) -> str:
     return about.split("'s ", 1)[-1]
 
 
-async def shorten(connection: asyncpg.Connection, operations: list[Operation], seed: int, about: str) -> list[Operation]:
+async def shorten(connections: list[asyncpg.Connection], steps: list[Step], seed: int, about: str) -> list[Step]:
     """Delta debugging: leaves out what is not needed for the same kind of disagreement, while there is time."""
     until = time.monotonic() + PATIENCE
     looking = not about.startswith(("outcome", "log", "own events", "answer"))
 
-    async def still(candidate: list[Operation]) -> bool:
-        found = await play(connection, candidate, seed, looking)
+    async def still(candidate: list[Step]) -> bool:
+        found = await play(connections, candidate, seed, looking)
         return found is not None and kind(found.about) == kind(about)
 
-    plain = [operation for operation in operations if operation is not COMPARE]
-    operations = plain if await still(plain) else operations
-    size = len(operations) // 2
+    plain = [step for step in steps if step != (COMPARE,)]
+    steps = plain if await still(plain) else steps
+    size = len(steps) // 2
     while size and time.monotonic() < until:
-        start, before = 0, len(operations)
-        while start < len(operations) and time.monotonic() < until:
-            candidate = operations[:start] + operations[start + size:]
+        start, before = 0, len(steps)
+        while start < len(steps) and time.monotonic() < until:
+            candidate = steps[:start] + steps[start + size:]
             if await still(candidate):
-                operations = candidate
+                steps = candidate
             else:
                 start += size
         # The last of all sizes is tried again until nothing more can be left out.
-        size = size // 2 or (1 if len(operations) < before else 0)
-    return operations
+        size = size // 2 or (1 if len(steps) < before else 0)
+    return steps
 
 
-async def explore(url: str, seed: int, steps: int) -> None:
-    """`steps` random operations; on a disagreement, an error with the shortest history that was found for it."""
-    connection = await asyncpg.connect(url)
+async def explore(url: str, seed: int, steps: int, at_once: bool = False) -> None:
+    """`steps` random operations, or pairs at once; on a disagreement, an error with the shortest history found for it."""
+    connections = [await asyncpg.connect(url) for _ in range(2 if at_once else 1)]
     try:
-        await explore_on(connection, seed, steps)
+        await explore_on(connections, seed, steps, at_once)
     finally:
-        await connection.close()
+        for connection in connections:
+            await connection.close()
 
 
-async def explore_on(connection: asyncpg.Connection, seed: int, steps: int) -> None:
-    subject = Subject(connection, USERS)
-    await subject.prepare()
-    run = Play(subject, Random(seed))
-    operations: list[Operation] = []
+async def explore_on(connections: list[asyncpg.Connection], seed: int, steps: int, at_once: bool) -> None:
+    run = Play(await subjects(connections), Random(seed))
+    history: list[Step] = []
     try:
-        for step in range(1, steps + 1):
-            operations.append(run.draw.operation())
-            await run.step(operations[-1])
-            if step % WHOLE == 0 or step == steps:
-                operations.append(COMPARE)
+        for number in range(1, steps + 1):
+            history.append(run.draw.pair(run.world) if at_once and number > 30 else (run.draw.operation(run.world),))
+            await run.step(*history[-1])
+            if number % WHOLE == 0 or number == steps:
+                history.append((COMPARE,))
                 await run.step(COMPARE)
     except Disagreement as disagreement:
-        shortest = await shorten(connection, operations, seed, disagreement.about)
-        again = await play(connection, shortest, seed) or disagreement
-        history = "\n".join(f"  {operation}" for operation in shortest)
+        shortest = await shorten(connections, history, seed, disagreement.about)
+        again = await play(connections, shortest, seed) or disagreement
+        lines = "\n".join("  " + "\n    at once with ".join(map(str, step)) for step in shortest)
         raise AssertionError(
-            f"seed {seed}, step {len(operations)}: {disagreement.about}\n{disagreement.details}\n"
-            f"the shortest history found:\n{history}\nwhere\n{again.details}"
+            f"seed {seed}, step {len(history)}: {disagreement.about}\n{disagreement.details}\n"
+            f"the shortest history found:\n{lines}\nwhere\n{again.details}"
         ) from None

@@ -7,7 +7,6 @@ import uuid
 from collections import Counter
 
 import asyncpg
-from model import Refused
 from operations import Operation
 
 # Runs each query as each of the users, as the API's role, and collects what they answer or are refused with.
@@ -57,15 +56,18 @@ class Names:
         # Sorted as the names are, so that the model can say who comes first of two who joined together.
         self.users = dict(zip(sorted(users), sorted(str(uuid.uuid4()) for _ in users)))
         self.ids: dict[object, str] = {}
+        # Where the message of each label is, as the model has it.
+        self.places: dict[str, tuple] = {}
         self.names: dict[str, object] = {id: name for name, id in self.users.items()}
 
-    def bind(self, name: str, id: str, place: object = None) -> None:
-        """A conversation by its name; a message by its label, whose name is where it is."""
-        self.ids[name], self.names[id] = id, place or name
+    def bind(self, name: object, id: str) -> None:
+        """A conversation by its name, a message by its place."""
+        self.ids[name], self.names[id] = id, name
 
     def id(self, name: object) -> str:
         """The id of a name; one that nothing has, if the name is unknown."""
-        return self.users.get(name) or self.ids.get(name) or str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self.users} {name}"))
+        known = self.users.get(name) or self.ids.get(self.places.get(name, name))
+        return known or str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self.users} {name}"))
 
     def name(self, id: str | None) -> object:
         return None if id is None else self.names.get(id, id)
@@ -183,8 +185,8 @@ HOST = {
 class Subject:
     """Parley through plain SQL, on one connection of the superuser who becomes each user in turn."""
 
-    def __init__(self, connection: asyncpg.Connection, tiers: dict[str, str]):
-        self.connection, self.names, self.tiers = connection, Names(list(tiers)), tiers
+    def __init__(self, connection: asyncpg.Connection, tiers: dict[str, str], names: Names | None = None):
+        self.connection, self.names, self.tiers = connection, names or Names(list(tiers)), tiers
         self.last_event = 0
 
     async def prepare(self) -> None:
@@ -195,12 +197,12 @@ class Subject:
         self.last_event = await self.connection.fetchval("select coalesce(max(id), 0) from parley.event")
 
     async def do(self, operation: Operation) -> object:
-        """What Parley answers; `Refused` if it refuses."""
+        """What Parley answers; {"refused": code} if it refuses."""
         arguments = {name: literal(value) for name, value in self.names.arguments(operation).items()}
         if operation.function in HOST:
             columns = ", ".join(f"{k} = {v}" for k, v in arguments.items() if k in ("status", "who_can_send", "who_can_add"))
             if not await self.connection.fetch(HOST[operation.function].format(columns=columns, **arguments)):
-                raise Refused("PT404")
+                return {"refused": "PT404"}
             return None
         role = "authenticated" if operation.user else "service_role"
         claims = {"role": role} | ({"sub": self.names.id(operation.user)} if operation.user else {})
@@ -212,7 +214,7 @@ class Subject:
                 )
                 return json.loads(await self.connection.fetchval(f"select parley_api.{operation.function}({call})"))
         except asyncpg.PostgresError as error:
-            raise Refused(error.sqlstate if error.sqlstate.startswith("PT") else f"{error.sqlstate} {error}") from None
+            return {"refused": error.sqlstate if error.sqlstate.startswith("PT") else f"{error.sqlstate} {error}"}
 
     async def look(self, users: list[str], queries: list[str]) -> dict[str, list]:
         """What each user is answered by each query; {"refused": code} where they are refused."""

@@ -19,3 +19,9 @@ STEPS = int(os.environ.get("PARLEY_PROPERTY_STEPS", "1000"))
 def test_random_operations_do_what_the_model_does(cluster, seed):
     print(f"seed {seed}, {STEPS} steps")
     asyncio.run(explore(cluster.superuser_url, seed, STEPS))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_operations_at_once_do_what_one_order_does(cluster, seed):
+    print(f"seed {seed}, {STEPS // 5} pairs")
+    asyncio.run(explore(cluster.superuser_url, seed, STEPS // 5, at_once=True))
