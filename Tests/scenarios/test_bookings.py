@@ -238,6 +238,97 @@ async def test_the_queue_of_a_phone(deployment: Deployment, story):
         assert [m["seq"] for m in pages] == list(range(1, sent[-1]["seq"] + 1))
 
 
+async def test_in_either_role(deployment: Deployment, story):
+    """The customer is an artist herself: both lists, and both counts, apart."""
+    customer = story.customer
+    [patron] = await deployment.people("Paul")
+
+    with step("somebody books her"):
+        portrait = (await patron.do(
+            "start_conversation", participant_ids=[customer.id], context_type="booking", context_id=str(uuid.uuid4()),
+            app_roles={patron.id: "customer", customer.id: "artist"}, message="Do you paint dogs?",
+        ))["id"]
+        new = await customer.expect("message:new", conversation_id=portrait)
+        assert new["message"]["sender_role"] == "customer"
+
+    with step("her two lists: where she is the artist, and where she is the customer"):
+        assert [row["id"] for row in await customer.inbox(app_role="artist")] == [portrait]
+        booked = await customer.inbox(app_role="customer")
+        assert story.thread in [row["id"] for row in booked] and portrait not in [row["id"] for row in booked]
+        assert {row["me"]["app_role"] for row in booked} == {"customer"}
+
+    with step("and her two counts"):
+        await story.artist.send(story.thread, "See you on Saturday")
+        await customer.expect("message:new", message={"content": "See you on Saturday"})
+        counts = (await customer.do("get_unread_counts"))["conversations"]
+        unread = {row["app_role"]: row["unread_count"] for row in counts}
+        assert unread["artist"] == 1 and unread["customer"] >= 1
+
+
+async def test_an_administrator_looks(deployment: Deployment, story):
+    """The dashboard reads a chat, says why, and leaves a trace; it changes nothing, and no participant may do that."""
+    customer, artist, thread = story.customer, story.artist, story.thread
+    known = await artist.do("get_conversation", conversation_id=thread)
+
+    with step("the host reads the thread as it is, a page at a time"):
+        seen = await deployment.host.do(
+            "conversation_as_of", conversation_id=thread, event_seq=known["last_event_seq"], reason="complaint 12",
+            page_size=5,
+        )
+        assert [m["content"] for m in seen["messages"]] == (await artist.texts(thread))[-5:]
+        assert {p["user_id"] for p in seen["participants"]} == {customer.id, artist.id}
+
+    with step("that is on record, with its reason, and nobody in the chat is told or marked"):
+        entry = deployment.sql(f"select action, reason from parley.audit_log where conversation_id = '{thread}'")
+        assert entry == "conversation_as_of|complaint 12"
+        after = await artist.do("get_conversation", conversation_id=thread)
+        assert after["last_event_seq"] == known["last_event_seq"]
+
+    with step("why a message did not show for one of them, in one request"):
+        sent = await artist.send(thread, "Bring the invoice")
+        await customer.expect("message:new", message={"id": sent["id"]})
+        await customer.do("delete_message", message_id=sent["id"])
+        trace = await deployment.host.do("trace_message", message_id=sent["id"], reason="complaint 13")
+        why = {p["user_id"]: p["blocked_by"] for p in trace["participants"]}
+        assert why == {customer.id: "deleted_for_me"}
+        for call, arguments in (
+            ("conversation_as_of", {"conversation_id": thread, "event_seq": 1}), ("trace_message", {"message_id": sent["id"]})
+        ):
+            await artist.refused("PT403", call, reason="curious", **arguments)
+
+
+async def test_a_broken_connection(deployment: Deployment, story):
+    """The socket breaks; the stock client comes back by itself, and the application asks for what it has missed."""
+    customer, artist, thread = story.customer, story.artist, story.thread
+    last = next(h.payload["event_seq"] for h in reversed(customer.heard) if h.where == thread)
+    tunnel = await customer.other_device("phone in a tunnel")
+    await tunnel.open(thread)
+
+    with step("the connection is gone, and the artist writes meanwhile"):
+        await tunnel.client.realtime._ws_connection.close()
+        sent = [await artist.send(thread, f"In the tunnel, {n}") for n in (1, 2, 3)]
+        await customer.expect("message:new", message={"id": sent[-1]["id"]})
+
+    with step("joined again, what is live comes; the rest is asked for from the last event that the application had"):
+        await asyncio.wait_for(_joined(tunnel), 20)
+        await artist.send(thread, "Out of it")
+        live = await tunnel.expect("message:new", message={"content": "Out of it"})
+        page = await tunnel.do("get_events", conversation_id=thread, after_seq=last)
+        numbers = [event["payload"]["event_seq"] for event in page["events"]]
+        assert numbers == list(range(last + 1, live["event_seq"] + 1)) and page["gap"] is None
+        texts = [e["payload"]["message"]["content"] for e in page["events"] if e["event"] == "message:new"]
+        assert texts[-4:] == ["In the tunnel, 1", "In the tunnel, 2", "In the tunnel, 3", "Out of it"]
+    await tunnel.close()
+
+
+async def _joined(device) -> None:
+    """Until a device is connected again, and subscribed to all that it had open."""
+    while not device.client.realtime.is_connected:
+        await asyncio.sleep(0.02)
+    while not all(channel.is_joined for channel in device.channels.values()):
+        await asyncio.sleep(0.02)
+
+
 async def test_sessions_and_the_end(deployment: Deployment, story):
     """A stolen phone, and a conversation that the host closes: it can be read, and takes nothing more."""
     customer, artist, thread = story.customer, story.artist, story.thread

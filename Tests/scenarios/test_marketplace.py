@@ -314,3 +314,55 @@ async def test_a_bad_network(deployment: Deployment, story):
         assert [m["seq"] for m in mine] == list(range(1, len(mine) + 1))
         assert [(m["id"], m["content"]) for m in mine] == [(m["id"], m["content"]) for m in theirs]
         assert [m["content"] for m in mine].count("I take it!") == 1
+
+
+async def test_three_at_the_table(deployment: Deployment, story):
+    """What the design calls optional: a negotiation of several, a voice message, passing on, and what does not last."""
+    buyer, seller, friend, bicycle = story.buyer, story.seller, story.stranger, story.bicycle
+
+    with step("the buyer brings a friend: a group about the same listing, in which everybody has their role"):
+        roles = {buyer.id: "buyer", friend.id: "buyer", seller.id: "seller"}
+        group = (await buyer.do(
+            "start_conversation", type="group", title="Two bicycles?", participant_ids=[seller.id, friend.id],
+            context_type="listing", context_id=BICYCLE, app_roles=roles, message="Would you sell us two?",
+        ))["id"]
+        for person in (seller, friend):
+            new = await person.expect("message:new", conversation_id=group)
+            assert new["message"]["sender_role"] == "buyer"
+        rows = await seller.inbox(context_type="listing", context_id=BICYCLE)
+        assert {row["id"] for row in rows} == {bicycle, group}
+
+    with step("the seller answers by voice"):
+        wave = [3, 90, 200, 40]
+        clip = await seller.upload(group, "voice", "answer.m4a", "audio/mp4", 30000, duration_ms=2100, waveform=wave)
+        await seller.send(group, type="voice", attachment_ids=[clip])
+        heard = (await friend.expect("message:new", message={"type": "voice"}))["message"]
+        assert (heard["attachments"][0]["duration_ms"], heard["attachments"][0]["waveform"]) == (2100, wave)
+
+    with step("the friend passes a message of the group on to nobody who is not theirs, and gets none from elsewhere"):
+        place = next(m for m in await buyer.history(bicycle) if m["type"] == "location")
+        copy = (await buyer.do("forward_message", message_id=place["id"], conversation_ids=[group]))["messages"][0]
+        heard = (await friend.expect("message:new", message={"id": copy["id"]}))["message"]
+        assert heard["forwarded"] and heard["metadata"]["name"] == "Library"
+        await friend.refused("PT403", "forward_message", message_id=heard["id"], conversation_ids=[bicycle])
+        await friend.refused("PT404", "forward_message", message_id=place["id"], conversation_ids=[group])
+
+    with step("a bank account that is shown for an hour"):
+        account = await seller.send(group, "DE00 1234", expires_in="1 hour")
+        assert (await buyer.expect("message:new", message={"id": account["id"]}))["message"]["expires_at"]
+        deployment.sql(f"update parley.message set expires_at = now() where id = '{account['id']}'")
+        assert "DE00 1234" not in await buyer.texts(group)
+        gone = await friend.expect("message:deleted", message_id=account["id"])
+        assert gone["expired"] and gone["for_everyone"]
+
+    with step("who writes too much is slowed down, and told for how long"):
+        deployment.sql("""
+            delete from parley.rate_bucket;
+            update parley.tier_limit set amount = 30, period_seconds = 60, burst = 5 where name = 'messages_per_minute'
+        """)
+        for n in range(5):
+            await friend.send(group, f"Hurry {n}")
+        answer = await friend.raw("send_message", conversation_id=group, content="Hurry 5")
+        assert answer.status_code == 429 and int(answer.headers["Retry-After"]) <= 2
+        await friend.send_as_told(group, "Hurry 5")
+        assert [t for t in await seller.texts(group) if t and "Hurry" in t] == [f"Hurry {n}" for n in range(6)]

@@ -129,6 +129,12 @@ async def test_editing(deployment: Deployment, story):
             assert edited["message"]["content"] == content and edited["message"]["edited_at"]
         await owner.refused("PT403", "edit_message", message_id=sent["id"], content="40 metres")
 
+    with step("and can read what it said before; a stranger cannot"):
+        kept = await client.do("get_message_revisions", message_id=sent["id"])
+        assert [r["content"] for r in kept["revisions"]] == ["The span is 30 metres", "The span is 32 metres"]
+        assert all(r["replaced_at"] > r["written_at"] for r in kept["revisions"])
+        await story.stranger.refused("PT404", "get_message_revisions", message_id=sent["id"])
+
     with step("the host looks at the conversation as it was, for a reason, and leaves a trace of that"):
         said = "dispute 17: what was said about the span"
         for event_seq, content in ((first, "The span is 30 metres"), (first + 1, "The span is 32 metres")):

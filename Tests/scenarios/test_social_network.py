@@ -254,6 +254,16 @@ async def test_media_and_voice(deployment: Deployment, story):
         assert [a["kind"] for a in (await eve.do("get_conversation_media", conversation_id=walks))["attachments"]][0] == "voice"
         await story.fay.refused("PT403", "get_conversation_media", conversation_id=walks)
 
+    with step("what a scan finds harmful is told to everybody, and can be neither fetched nor passed on"):
+        odd = await cleo.send(walks, "Look at this", type="image", attachment_ids=[extra])
+        await eve.expect("message:new", message={"id": odd["id"]})
+        await deployment.host.do("record_scan", attachment_id=extra, scan_state="infected")
+        told = (await eve.expect("message:updated", message={"id": odd["id"]}))["message"]
+        assert [(a["scan_state"], a["url"], a["variants"]) for a in told["attachments"]] == [("infected", None, [])]
+        await eve.refused("PT403", "forward_message", "harmful", message_id=odd["id"], conversation_ids=[walks])
+        page = await eve.do("get_conversation_media", conversation_id=walks, kinds=["image"])
+        assert len(page["attachments"]) == 9
+
     with step("deleting the message for everyone takes its files with it"):
         await dan.do("delete_message", message_id=voice["id"], for_everyone=True)
         await eve.expect("message:deleted", message_id=voice["id"])
