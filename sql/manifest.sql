@@ -11,7 +11,7 @@
 \ir apply.sql
 \set version 3
 \set name '0003_messages'
-\set sha256 '91eb6f6318fdb02116bbf0765d33664cbfc5835b75ebe18c5ea9cb825bd6a8f6'
+\set sha256 'a3245b48bf268d7f4809ff4acc402f94ca946f9c486161e0bb7cce6a91af6ca4'
 \set breaking false
 \ir apply.sql
 \set version 4

@@ -49,7 +49,7 @@ create table parley.message (
     check (deleted_at is null or (content is null and metadata is null))
 ) partition by range (id);
 -- few messages expire: unread counts look here for those that have
-create index message_expires_idx on parley.message (conversation_id, seq, expires_at) where expires_at is not null;
+create index message_expires_idx on parley.message (conversation_id, seq) where expires_at is not null;
 -- so do counts of unread mentions for those that mention somebody
 create index message_mentions_idx on parley.message (conversation_id, seq) where mentions is not null or mentions_all;
 -- what has expired and still says something, the longest since first
