@@ -86,13 +86,30 @@ select parley_api.update_conversation(t.id('talk'), title => 'Newer', descriptio
 select t.note();
 select parley_api.leave_conversation(t.id('talk')) is null as gone \gset
 select t.note();
+select t.act('cid');
 
+-- what brings more than one change with it
+select t.keep('m5', parley_api.create_poll(t.id('talk'), 'five?', array['yes', 'no']) ->> 'id');
+select t.note();
+select parley_api.pin_message(t.id('m5')) is null as pinned \gset
+select t.note();
+select parley_api.delete_message(t.id('m5'), true) is null as deleted \gset
+select t.note();
 select t.host();
+select is_empty(
+    $$select r.message_id, r.event_seq from parley.message_revision r
+      where not exists (
+        select from parley.event e
+        where e.conversation_id = r.conversation_id and e.event_seq = r.event_seq and e.message_id = r.message_id
+          and e.kind = case r.reason when 'deleted' then 'message:deleted' else 'message:updated' end
+      )$$,
+    'every revision belongs to the event that announced the change'
+);
 select is_empty(
     $$select event_seq, line, t.as_of(event_seq) from t.line where line is distinct from t.as_of(event_seq)$$,
     'every event shows the same as when it was the last'
 );
-select is((select count(*) from t.line), 16::bigint, 'of all that was done');
+select is((select count(*) from t.line), 19::bigint, 'of all that was done');
 select is((select line from t.line order by event_seq limit 1), 'Old | Ann owner, Bob member, Cid member | ', 'from the start');
 select results_eq(
     $$select split_part(line, ' | ', 3) from t.line where line like '%two%' order by event_seq$$,
@@ -101,7 +118,7 @@ select results_eq(
 select matches((select line from t.line where line like '%-%' order by event_seq limit 1), 'one, -$', 'a deleted message from its deletion on');
 select isnt_empty($$select from t.line where line like 'Old | Ann owner, Bob member | %'$$, 'without who had left');
 select is(
-    (select line from t.line order by event_seq desc limit 1), 'Newer | Bob member, Cid owner | one, -, three again*, four to three again',
+    (select line from t.line order by event_seq desc limit 1), 'Newer | Bob member, Cid owner | one, -, three again*, four to three again, -',
     'and with title and roles of the last'
 );
 select results_eq(
