@@ -10,7 +10,7 @@ import time
 import uuid
 
 import pytest
-from story import SOMETHING, Deployment, step
+from story import INBOX, SOMETHING, Deployment, Person, step
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -118,6 +118,42 @@ async def test_the_boundary_of_the_store(deployment: Deployment, story):
         assert "Are you still here?" not in await privileged.texts(story.talk)
 
 
+async def test_another_store_is_another_deployment(cluster, deployment: Deployment, story):
+    """Two bookstores, each with its own database, worker and keys: nothing of one is known or valid in the other."""
+    harbour = await Deployment(cluster, "harbour").start()
+    try:
+        with step("a member of this store, with the token of this store, is nobody there"):
+            answer = await harbour.host.raw("get_user_conversations", token=story.free.token)
+            assert answer.status_code == 401
+            guest = Person(harbour, "Fred, with a token of the other store", story.free.id)
+            await guest.sign_in(token=story.free.token)
+            assert "JwtSignatureError" in await guest.cannot_join(INBOX)
+
+        with step("and with a token of that store, the same id has no conversations, and the others no members"):
+            twin = await Person(harbour, "Fred's namesake", story.free.id).sign_in()
+            assert await twin.inbox() == []
+            await twin.refused("PT403", "get_conversation_messages", conversation_id=story.talk)
+            assert harbour.sql("select count(*) from parley.account") == "0"
+            assert "Unauthorized" in await twin.cannot_join(story.talk)
+    finally:
+        await harbour.stop()
+
+
+async def test_four_functions(deployment: Deployment, story):
+    """All that a simple messenger needs: start, send, list, read."""
+    plus, manager = story.plus, story.manager
+
+    with step("begin, answer, list and read: four functions and one subscription on each side"):
+        started = await manager.do("start_conversation", participant_ids=[plus.id], message="Your reservation ends today")
+        told = await plus.expect("message:new", conversation_id=started["id"])
+        await plus.do("send_message", conversation_id=told["conversation_id"], content="I come at five")
+        await manager.expect("message:new", message={"content": "I come at five", "sender_id": plus.id})
+        listed = (await manager.do("get_user_conversations"))["conversations"][0]
+        assert (listed["id"], listed["last_message"]["content"]) == (started["id"], "I come at five")
+        read = (await plus.do("get_conversation_messages", conversation_id=started["id"]))["messages"]
+        assert [m["content"] for m in read] == ["Your reservation ends today", "I come at five"]
+
+
 async def test_plans_are_rows(deployment: Deployment, story):
     """Limits are refused with the time to wait; a change of a plan counts from the next statement on."""
     free, privileged, talk = story.free, story.privileged, story.talk
@@ -166,7 +202,7 @@ async def test_plans_are_rows(deployment: Deployment, story):
             update parley.tier_limit set amount = 1, burst = 1
             where tier_name = 'privileged_plus' and name = 'new_conversations_per_day'
         """)
-        await story.plus.do("start_conversation", participant_ids=[story.manager.id])
+        await story.plus.do("start_conversation", participant_ids=[privileged.id])
         error = await story.plus.refused("PT429", "start_conversation", participant_ids=[story.other_free.id])
         assert int(error.details.partition("Retry-After: ")[2]) > 3600
         assert "new_conversations_per_day" in error.hint

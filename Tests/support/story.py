@@ -168,11 +168,13 @@ class Person:
         worker = self.deployment.worker
         return worker.token(self.id) if self.id else worker.service_key
 
-    async def sign_in(self) -> Person:
-        options = AsyncClientOptions(schema="parley_api", headers={"Authorization": f"Bearer {self.token}"})
+    async def sign_in(self, token: str | None = None) -> Person:
+        """With a token of the deployment, unless another is to be tried."""
+        token = token or self.token
+        options = AsyncClientOptions(schema="parley_api", headers={"Authorization": f"Bearer {token}"})
         worker = self.deployment.worker
         self.client = await acreate_client(worker.url, worker.anon_key, options=options)
-        await self.client.realtime.set_auth(self.token)
+        await self.client.realtime.set_auth(token)
         return self
 
     async def other_device(self, name: str) -> Person:
