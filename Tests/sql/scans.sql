@@ -137,6 +137,13 @@ insert into t.run values
 
 -- the work that is done at a time
 insert into t.run select 'parley.' || j.name || '()', 'nobody' from parley.job j;
+-- what the worker asks for sockets
+insert into t.run values
+($$parley.authorize_join('authenticated', {bob}, 0, concat('conversation:', {group}))$$, 'nobody'),
+($$parley.authorize_join('authenticated', {bob}, 0, concat('user:', {bob}))$$, 'nobody'),
+($$parley.replay('authenticated', {bob}, concat('conversation:', {group}), 5000, null, 100)$$, 'nobody'),
+($$parley.replay('authenticated', {bob}, concat('conversation:', {group}), null, now() - interval '1 hour', 100)$$, 'nobody'),
+($$parley.replay('authenticated', {bob}, concat('user:', {bob}), null, now() - interval '1 hour', 100)$$, 'nobody');
 
 create table t.node (call text, mode text, what text, query text, relation text, parent text, path text, node jsonb);
 create table t.calls (call text, mode text, function_name text, calls bigint);
@@ -242,7 +249,7 @@ select distinct x.what, x.name, x.call, x.mode from t.scan x where x.node ~ 'Seq
 create view t.read_too_much as
 select x.what, x.name, x.call, x.mode, max(x.rows) as rows
 from t.scan x
-where x.rows > 3000 and x.call !~ '^(messages|message_receipts|parley\.|conversation_as_of|trace_message)'
+where x.rows > 3000 and x.call !~ '^(messages|message_receipts|parley\.(?!authorize_join|replay)|conversation_as_of|trace_message)'
 group by x.what, x.name, x.call, x.mode;
 -- A function in a condition of a view's query is evaluated for each row. Elsewhere a condition may call one for the one
 -- row it is about; if it were for many, there would be as many calls.
