@@ -215,7 +215,7 @@ end
 $$;
 select cmp_ok((select count(*) from t.private), '>', 400::bigint, 'there is much to try in schema parley');
 select is_empty(format('select * from t.reached(%L)', a.name), 'nothing of it can be reached by ' || a.name)
-from t.actor a where a.name in ('anonymous', 'stranger', 'member', 'admin', 'moderator', 'service') order by a.place;
+from t.actor a where a.name in ('anonymous', 'stranger', 'member', 'admin', 'moderator', 'service', 'nameless') order by a.place;
 
 select * from finish();
 rollback;
