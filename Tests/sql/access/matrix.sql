@@ -9,7 +9,9 @@
 --     true, false        the answer of a function that returns a boolean
 --     0, 1, 2...         rows of a view
 --     42501, PT404...    refused with this SQLSTATE
--- After a change, Tests/sql/access/record.sh writes the file as things are; read the difference before you commit it.
+-- After a change, Tests/sql/access/record.sh writes the outcomes as things are, for new lines (the first three columns
+-- will do) and old ones; read the difference before you commit it. The calls also run in Tests/sql/scans.sql, for their
+-- plans.
 begin;
 select no_plan();
 \ir world.psql
