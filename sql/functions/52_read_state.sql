@@ -472,7 +472,7 @@ begin
         case
             when v_message.sender_id is distinct from v_user_id or count(*) = 0 then 'sent'
             when bool_and(r.is_read) then 'read'
-            when bool_and(r.delivered) then 'delivered'
+            when bool_and(r.is_past) then 'delivered'
             else 'sent'
         end
     into v_receipts, v_status
@@ -481,7 +481,10 @@ begin
             p.user_id,
             a.display_name,
             a.deleted_at,
-            p.last_delivered_seq >= v_message.seq and p.history_from_seq <= v_message.seq as delivered,
+            -- who joined later never got it, but who has read it and then cleared the conversation did
+            p.last_delivered_seq >= v_message.seq
+            and (p.history_from_seq <= v_message.seq or k.read_at is not null) as delivered,
+            p.last_delivered_seq >= v_message.seq as is_past,
             a.read_receipts and p.last_read_seq >= v_message.seq as is_read,
             -- only the reader knows when they read what they keep to themselves
             case

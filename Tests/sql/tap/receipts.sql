@@ -1,6 +1,6 @@
 -- Receipts: who has received and read which message, and when, from horizons and markers; and who keeps theirs private.
 begin;
-select plan(44);
+select plan(47);
 \ir ../people.psql
 update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
 
@@ -158,6 +158,24 @@ select is(
 select is(
     (select m ? 'read_at' from jsonb_array_elements(parley_api.get_conversation_messages(t.id('talk')) -> 'messages') m limit 1),
     false, 'which only a message between two people has'
+);
+select t.act('bob');
+select parley_api.delete_conversation(t.id('two')) is null as cleared \gset
+select t.act('ann');
+select is(
+    parley_api.get_message_receipts(t.id('hi')) - '{message_id,conversation_id,seq,receipts}'::text[],
+    '{"status": "read", "read_count": 1, "delivered_count": 1}', 'who has read it and then cleared the conversation got it'
+);
+select t.keep('late', parley_api.start_conversation(array[t.id('bob')], 'group') ->> 'id');
+select t.keep('early', t.send('late', 'early')::text);
+select t.act('bob');
+select parley_api.mark_as_delivered(t.id('late')) is null as delivered \gset
+select t.act('ann');
+select parley_api.add_participants(t.id('late'), array[t.id('dan')]) is null as added \gset
+select is(parley_api.get_message_receipts(t.id('early')) ->> 'status', 'delivered', 'who came later is not waited for');
+select is(
+    (select m ->> 'status' from jsonb_array_elements(parley_api.get_conversation_messages(t.id('late')) -> 'messages') m where m ->> 'content' = 'early'),
+    'delivered', 'here as in the history'
 );
 select t.refused('42501', 'insert into parley.read_marker default values', 'and nobody writes receipts but by reading');
 
