@@ -13,6 +13,10 @@ from dataclasses import dataclass, field
 
 ADMINS = ("owner", "admin")
 TYPES = ("text", "image", "video", "media", "voice", "file", "location")
+PERMISSIONS = {
+    "send_messages": "who_can_send", "add_members": "who_can_add", "remove_members": "who_can_remove",
+    "change_settings": "who_can_change_settings", "delete_messages": "who_can_delete",
+}
 
 
 class Refused(Exception):
@@ -48,12 +52,17 @@ class Message:
     expires: bool = False
     expired: bool = False
     edited: bool = False
+    forwarded: bool = False
+    pinned: bool = False
     deleted: bool = False
     minutes: int = 0
     # Who caused a system message: it is not unread for them.
     actor: str | None = None
     reactions: list = field(default_factory=list)
     hidden_by: set = field(default_factory=set)
+    starred_by: set = field(default_factory=set)
+    # How often each user has passed it on.
+    forwards: dict = field(default_factory=dict)
 
 
 @dataclass
@@ -71,8 +80,12 @@ class Member:
     archived: bool = False
     muted: bool = False
     level: str = "all"
-    # (after, up to): one per advance of the read horizon.
+    # Deleted for this user alone, when it had so many messages.
+    deleted_at: int | None = None
+    draft: str | None = None
+    # (after, up to): one per advance of the read horizon; and those which are nobody else's business.
     markers: list = field(default_factory=list)
+    private_markers: list = field(default_factory=list)
 
 
 @dataclass
@@ -85,6 +98,10 @@ class Conversation:
     status: str = "active"
     who_can_send: str = "everyone"
     who_can_add: str = "everyone"
+    who_can_remove: str = "admins_only"
+    who_can_change_settings: str = "admins_only"
+    who_can_delete: str = "admins_only"
+    history_visible: str = "joined"
     members: dict[str, Member] = field(default_factory=dict)
     messages: list[Message] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
@@ -97,6 +114,9 @@ class Conversation:
     @property
     def present(self) -> dict[str, Member]:
         return {user: member for user, member in self.members.items() if not member.left}
+
+    def allows(self, user: str, permission: str) -> bool:
+        return self.members[user].role in ADMINS or getattr(self, PERMISSIONS[permission]) == "everyone"
 
 
 class World:
@@ -171,6 +191,7 @@ class World:
             c.who_can_send = c.who_can_add = "admins_only"
         if type == "direct":
             self.direct[pair] = name
+            c.who_can_add, c.who_can_change_settings = "admins_only", "everyone"
         for member in [user, *others]:
             c.members[member] = Member("owner" if member == user and type != "direct" else "member", self.time)
             c.events.append(Event("participant:joined", user, member, data={"history_from_seq": 1}))
@@ -183,21 +204,29 @@ class World:
         c = self.enter(user, conversation_id)
         refuse(c.status != "active", "PT403")
         refuse(c.type == "direct", "PT400")
-        refuse(user and c.who_can_add == "admins_only" and c.members[user].role not in ADMINS, "PT403")
+        refuse(user and not c.allows(user, "add_members"), "PT403")
         new = [other for other in dict.fromkeys(participant_ids) if other not in c.present]
         if not new:
             return
         for other in new:
             before = c.members.get(other)
-            member = c.members[other] = Member("member", self.time, read=c.last, delivered=c.last, history_from=c.last + 1)
+            seen_from = 1 if c.history_visible == "start" else c.last + 1
+            member = c.members[other] = Member("member", self.time, read=c.last, delivered=c.last, history_from=seen_from)
             if before:
                 # Who comes back is as quiet to them as before, but in the inbox like a new one.
                 member.muted, member.level = before.muted, before.level
-                member.app_role, member.markers = before.app_role, before.markers
+                member.app_role, member.markers, member.private_markers = before.app_role, before.markers, before.private_markers
+                if before.deleted_at is not None:
+                    # What they once deleted for themselves does not come back.
+                    member.deleted_at = min(before.deleted_at, c.last - 1)
+                    if seen_from == 1:
+                        member.history_from, member.history_from_event = before.history_from, before.history_from_event
         first = len(c.events) + 1
         for other in new:
-            c.members[other].history_from_event = first
-            c.events.append(Event("participant:joined", user, other, data={"history_from_seq": c.last + 1}))
+            member = c.members[other]
+            if c.history_visible == "joined":
+                member.history_from_event = first
+            c.events.append(Event("participant:joined", user, other, data={"history_from_seq": member.history_from}))
             self.tell_own(other, c.name, "conversation:new", actor=user)
         self.say(c, user, {"event": "participants_added", "user_ids": sorted(new)})
 
@@ -209,8 +238,8 @@ class World:
         refuse(c.status != "active", "PT403")
         refuse(c.type == "direct", "PT400")
         if user is not None:
-            refuse(c.members[user].role not in ADMINS, "PT403")
-            refuse(c.members[user].role == "admin" and c.members[user_id].role == "owner", "PT403")
+            refuse(not c.allows(user, "remove_members"), "PT403")
+            refuse(c.members[user].role != "owner" and c.members[user_id].role == "owner", "PT403")
         self.say(c, user, {"event": "participant_removed", "user_ids": [user_id]})
         self.depart(c, user, user_id)
 
@@ -221,7 +250,7 @@ class World:
         self.depart(c, user, user)
 
     def depart(self, c: Conversation, actor: str | None, user: str) -> None:
-        c.members[user].left = True
+        c.members[user].left, c.members[user].draft = True, None
         c.events.append(Event("participant:left", actor, user))
         # The last one's role is handed on: to an admin, else to who has been there longest.
         rest, role = c.present, c.members[user].role
@@ -283,7 +312,7 @@ class World:
             refuse(there is not c or answered.deleted, "PT404")
         refuse(set(mentions or ()) - set(c.present), "PT400")
         refuse(c.status != "active", "PT403")
-        refuse((c.who_can_send == "admins_only" or c.type == "announcement") and me.role not in ADMINS, "PT403")
+        refuse(not c.allows(user, "send_messages"), "PT403")
         message = self.append(c, Message(
             c.last + 1, user, type, content, me.app_role or me.role, metadata or {}, mentions or [],
             reply_to_id and answered.seq, client_message_id, expires=expires_in is not None,
@@ -316,6 +345,7 @@ class World:
         refuse(m.sender != user, "PT403")
         refuse(m.deleted, "PT409")
         refuse(c.status != "active", "PT403")
+        refuse(m.forwarded, "PT403")
         refuse(not sendable(content), "PT400")
         if (content, m.metadata if metadata is None else metadata) != (m.content, m.metadata):
             refuse(m.minutes > 15, "PT403")
@@ -330,22 +360,23 @@ class World:
         if not for_everyone:
             if user not in m.hidden_by:
                 m.hidden_by.add(user)
+                m.starred_by.discard(user)
                 self.tell_own(user, c.name, "message:deleted", actor=user, seq=m.seq, data={"for_everyone": False})
             return
         refuse(m.expired, "PT404")
         if m.deleted:
             return
-        if c.members[user].role not in ADMINS:
+        if not c.allows(user, "delete_messages"):
             refuse(m.sender != user, "PT403")
             refuse(m.minutes > 60, "PT403")
-        m.deleted, m.content, m.metadata, m.mentions = True, None, {}, []
+        m.deleted, m.content, m.metadata, m.mentions, m.pinned, m.starred_by = True, None, {}, [], False, set()
         c.events.append(Event("message:deleted", user, seq=m.seq, data={"for_everyone": True}))
 
     def add_reaction(self, user, message_id, emoji):
         refuse(emoji.isascii(), "PT400")
         c, m = self.find(user, message_id)
-        refuse(m.deleted, "PT409")
         refuse(c.status != "active", "PT403")
+        refuse(m.deleted, "PT409")
         if (user, emoji) not in m.reactions:
             m.reactions.append((user, emoji))
             c.events.append(Event("message:reaction", user, user, m.seq, {"op": "added", "emoji": emoji}))
@@ -358,6 +389,46 @@ class World:
             c.events.append(Event("message:reaction", user, user, m.seq, {"op": "removed", "emoji": emoji}))
         return self.show(None, c, m)
 
+    def star_message(self, user, message_id):
+        c, m = self.find(user, message_id)
+        refuse(m.deleted, "PT409")
+        if user not in m.starred_by:
+            m.starred_by.add(user)
+            self.tell_own(user, c.name, "message:starred", actor=user, seq=m.seq)
+
+    def unstar_message(self, user, message_id):
+        c, m = self.find(user, message_id)
+        if user in m.starred_by:
+            m.starred_by.remove(user)
+            self.tell_own(user, c.name, "message:unstarred", actor=user, seq=m.seq)
+
+    def pin_message(self, user, message_id, pinned=True):
+        c, m = self.find(user, message_id)
+        refuse(c.status != "active" or not c.allows(user, "change_settings"), "PT403")
+        refuse(pinned and m.deleted, "PT409")
+        if m.pinned != pinned:
+            refuse(pinned and sum(other.pinned for other in c.messages) >= 50, "PT409")
+            m.pinned = pinned
+            c.events.append(Event("message:pinned" if pinned else "message:unpinned", user, seq=m.seq))
+        return self.show(None, c, m)
+
+    def unpin_message(self, user, message_id):
+        return self.pin_message(user, message_id, False)
+
+    def forward_message(self, user, message_id, conversation_ids):
+        """To one conversation: a copy that says so, of what it says and not of whom it mentions."""
+        [name] = conversation_ids
+        _, m = self.find(user, message_id)
+        refuse(m.deleted, "PT409")
+        refuse(m.type == "system", "PT400")
+        refuse(m.forwards.get(user, 0) >= 5, "PT403")
+        c = self.enter(user, name)
+        refuse(c.status != "active" or not c.allows(user, "send_messages"), "PT403")
+        m.forwards[user] = m.forwards.get(user, 0) + 1
+        me = c.members[user]
+        copy = Message(c.last + 1, user, m.type, m.content, me.app_role or me.role, m.metadata, expires=m.expires, forwarded=True)
+        return self.show(user, c, self.append(c, copy, user))
+
     # Read state: horizons only move forward.
 
     def mark_as_read(self, user, conversation_id, seq=None):
@@ -369,6 +440,8 @@ class World:
         if to > me.read:
             me.markers.append((me.read, to))
             me.read, me.delivered = to, max(me.delivered, to)
+            if not self.receipts[user]:
+                me.private_markers.append(me.markers[-1])
             if self.receipts[user]:
                 c.events.append(Event("message:read", user, user, data={"last_read_seq": to}))
             else:
@@ -395,12 +468,49 @@ class World:
             me.delivered = to
             c.events.append(Event("message:delivered", user, user, data={"last_delivered_seq": to}))
 
-    # What only the host does, or time.
+    # The conversation itself.
 
-    def host_profile(self, user, conversation_id, **columns):
-        c = self.enter(None, conversation_id)
-        for name, value in columns.items():
+    def update_conversation(self, user, conversation_id, permissions=None, **given):
+        c = self.enter(user, conversation_id)
+        if c.type == "direct":
+            refuse(permissions or {"who_can_send", "who_can_add", "history_visible"} & set(given), "PT400")
+        columns = {PERMISSIONS[name]: {"admins": "admins_only"}.get(who, who) for name, who in (permissions or {}).items()} | given
+        refuse(c.type == "announcement" and columns.get("who_can_send") == "everyone", "PT400")
+        changed = {name: value for name, value in columns.items() if getattr(c, name) != value}
+        if not changed:
+            return
+        if user is not None:
+            # Who may do what, who comes in and whether it is open is for admins.
+            refuse(set(changed) - {"title"} and c.members[user].role not in ADMINS, "PT403")
+            refuse(not c.allows(user, "change_settings"), "PT403")
+            refuse(c.status != "active" and "status" not in changed, "PT403")
+        fields = {column: permission for permission, column in PERMISSIONS.items()}
+        for name, value in changed.items():
             setattr(c, name, value)
+            self.say(c, user, {"event": "conversation_updated", "field": fields.get(name, name)})
+        c.events.append(Event("conversation:updated", user, data={"changed": [fields.get(name, name) for name in changed]}))
+
+    def delete_conversation(self, user, conversation_id):
+        """For the caller alone: read to the end, and empty until the next message."""
+        c = self.enter(user, conversation_id)
+        me = c.members[user]
+        had = me.pinned or me.archived or me.marked_unread or me.draft is not None
+        if me.read < c.last:
+            self.mark_as_read(user, conversation_id)
+        if me.deleted_at != c.last or had:
+            me.history_from, me.history_from_event, me.deleted_at = c.last + 1, len(c.events) + 1, c.last
+            me.pinned = me.archived = me.marked_unread = False
+            me.draft = None
+            self.tell_own(user, c.name, "participant:updated", actor=user)
+
+    def save_draft(self, user, conversation_id, content):
+        c = self.enter(user, conversation_id)
+        refuse(len(content) > 5000, "PT400")
+        if c.members[user].draft != (content or None):
+            c.members[user].draft = content or None
+            self.tell_own(user, c.name, "draft:updated", actor=user)
+
+    # What only the host does, or time.
 
     def host_receipts(self, user, user_id, receipts):
         self.receipts[user_id] = receipts
@@ -422,7 +532,8 @@ class World:
             "content": None if gone else m.content, "metadata": {} if gone else m.metadata,
             "mentions": [] if gone else m.mentions, "reply_to": m.reply_to,
             "reactions": [] if gone else grouped(m.reactions), "status": self.status(user, c, m),
-            "edited": m.edited, "deleted": m.deleted, "expires": m.expires,
+            "edited": m.edited, "deleted": m.deleted, "expires": m.expires, "forwarded": m.forwarded, "pinned": m.pinned,
+            "starred": user in m.starred_by,
             "quote": None if gone or m.reply_to is None else self.quote(user, c, c.messages[m.reply_to - 1]),
         }
 
@@ -469,10 +580,11 @@ class World:
             and (event.seq is None or (event.seq >= me.history_from and user not in c.messages[event.seq - 1].hidden_by))
         ]
 
-    def unread(self, user: str, conversation: str) -> int:
+    def unread(self, user: str, conversation: str, mentioning: bool = False) -> int:
         c = self.enter(user, conversation)
         return sum(
             m.seq > c.members[user].read and user not in (m.sender, m.actor) and not m.deleted and self.visible(user, c, m)
+            and (not mentioning or user in m.mentions)
             for m in c.messages
         )
 
@@ -491,6 +603,11 @@ class World:
         return {
             "conversation": c.name, "type": c.type, "title": c.title, "status": c.status, "context": c.context,
             "last_seq": c.last, "last_event_seq": len(c.events), "unread": self.unread(user, conversation),
+            "mentioned": self.unread(user, conversation, True), "draft": me.draft,
+            "permissions": {
+                name: {"admins_only": "admins"}.get(getattr(c, column), getattr(c, column))
+                for name, column in PERMISSIONS.items()
+            },
             "last_message": self.preview(shown[-1]) if shown else None, "people": self.people(c),
             "me": {
                 "role": me.role, "app_role": me.app_role, "read": me.read, "delivered": me.delivered,
@@ -499,12 +616,36 @@ class World:
             },
         }
 
+    def receipts_of(self, user: str, message_id: str) -> dict:
+        """Who has a message and who has read it, as far as they want that known."""
+        c, m = self.find(user, message_id)
+        others = {other: member for other, member in c.present.items() if other != m.sender}
+        return {
+            "status": self.status(user, c, m),
+            "receipts": {
+                other: (
+                    # Who joined later never got it; who has read it and then cleared the conversation did.
+                    member.delivered >= m.seq
+                    and (m.seq >= member.history_from or any(after < m.seq <= to for after, to in member.markers)),
+                    any(
+                        after < m.seq <= to
+                        and (other == user or (self.receipts[other] and (after, to) not in member.private_markers))
+                        for after, to in member.markers
+                    ),
+                )
+                for other, member in others.items()
+            },
+        }
+
     def preview(self, m: dict) -> dict:
         """A message in the inbox: the beginning of it, without reactions."""
-        return m | {"reactions": [], "content": m["content"] and m["content"][:200]}
+        return m | {"reactions": [], "starred": False, "content": m["content"] and m["content"][:200]}
 
     def inbox(self, user: str, filter: str = "all") -> list[dict]:
-        rows = [self.row(user, c.name) for c in self.conversations.values() if user in c.present]
+        rows = [
+            self.row(user, c.name) for c in self.conversations.values()
+            if user in c.present and c.members[user].deleted_at != c.last
+        ]
         rows = [row for row in rows if row["me"]["archived"] == (filter == "archived")]
         if filter == "unread":
             rows = [row for row in rows if row["unread"] or row["me"]["marked_unread"]]
@@ -515,7 +656,7 @@ class World:
     def counts(self, user: str) -> dict:
         """Unread in total and by conversation; archived and muted ones apart."""
         rows = [self.row(user, c.name) for c in self.conversations.values() if user in c.present]
-        totals = {"total": 0, "muted_total": 0, "archived_total": 0}
+        totals = {"total": 0, "muted_total": 0, "archived_total": 0, "mentions_total": sum(row["mentioned"] for row in rows)}
         for row in rows:
             me = row["me"]
             quiet = "archived_total" if me["archived"] else "muted_total" if me["muted"] or me["level"] == "none" else "total"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
-from model import Conversation, World
+from model import PERMISSIONS, Conversation, World
 
 USERS = {
     "ann": "privileged_plus", "bob": "privileged_plus", "cid": "privileged", "dan": "privileged", "eve": "free", "fay": "free",
@@ -185,15 +185,36 @@ class Draw:
         content = self.random.choice([f"notice {self.step}", f"notice {self.step}", ""])
         return Operation(None, "send_system_message", arguments | {"content": content})
 
-    def profile(self) -> Operation:
-        _, arguments = self.place()
-        # Seldom closed for long: half of them open it again.
-        c = self.world.conversations[arguments["conversation_id"]]
-        change = {"status": "active"} if c.status != "active" else self.random.choice([
-            {"status": "locked"}, {"status": "archived"}, {"who_can_send": "everyone"}, {"who_can_send": "admins_only"},
-            {"who_can_add": "everyone"}, {"who_can_add": "admins_only"},
-        ])
-        return Operation(None, "host_profile", arguments | change)
+    def update(self) -> Operation:
+        user, arguments = self.place()
+        # Seldom closed for long.
+        if self.world.conversations[arguments["conversation_id"]].status != "active":
+            change = {"status": "active"}
+        else:
+            who, permission = self.random.choice(["everyone", "everyone", "admins"]), self.random.choice(list(PERMISSIONS))
+            change = self.random.choice([
+                {"status": "locked"}, {"status": "archived"}, {"title": f"Title {self.step}"}, {"title": f"Title {self.step}"},
+                {"who_can_send": self.random.choice(["everyone", "admins_only"])}, {"permissions": {permission: who}},
+                {"permissions": {permission: who}}, {"history_visible": self.random.choice(["start", "joined"])},
+            ])
+        return Operation(user if self.chance(0.6) else None, "update_conversation", arguments | change)
+
+    def clear(self) -> Operation:
+        user, arguments = self.place()
+        return Operation(user, "delete_conversation", arguments)
+
+    def draft(self) -> Operation:
+        user, arguments = self.place()
+        return Operation(user, "save_draft", arguments | {"content": self.random.choice(["", f"draft {self.step}", "the same"])})
+
+    def keep(self) -> Operation:
+        user, arguments = self.message()
+        function = self.random.choice(["star_message", "star_message", "unstar_message", "pin_message", "pin_message", "unpin_message"])
+        return Operation(user, function, arguments)
+
+    def forward(self) -> Operation:
+        user, arguments = self.message()
+        return Operation(user, "forward_message", arguments | {"conversation_ids": [self.conversation().name]})
 
     def role(self) -> Operation:
         user, arguments = self.place()
@@ -214,6 +235,6 @@ class Draw:
 
 WEIGHTS = {
     Draw.start: 3, Draw.send: 30, Draw.edit: 8, Draw.delete: 9, Draw.react: 9, Draw.mark: 14, Draw.mark_message: 3,
-    Draw.settings: 5, Draw.add: 5, Draw.remove: 2, Draw.leave: 2, Draw.system: 1.5, Draw.profile: 2, Draw.role: 3,
+    Draw.settings: 5, Draw.add: 5, Draw.remove: 2, Draw.leave: 2, Draw.system: 1.5, Draw.update: 4, Draw.clear: 1.5, Draw.draft: 2, Draw.keep: 6, Draw.forward: 3, Draw.role: 3,
     Draw.receipts: 0.7, Draw.expire: 1, Draw.age: 1,
 }

@@ -122,7 +122,8 @@ class Play:
                 names.bind((names.name(row["conversation_id"]), row["message_seq"]), row["message_id"])
         self.compare_log(rows, before, own_before)
         if len(done) == 1 and answers[0] and "seq" in answers[0]:
-            compare("answer", answers[0], names.message(done[0][1]))
+            answer = done[0][1]
+            compare("answer", answers[0], names.message(answer["messages"][0] if "messages" in answer else answer))
         if not self.looking:
             return
         watchers = self.random.sample(list(USERS), 3)
@@ -144,6 +145,8 @@ class Play:
         arguments = operation.arguments
         if operation.function == "start_conversation":
             return f"c{operation.label}"
+        if operation.function == "forward_message":
+            return arguments["conversation_ids"][0]
         return arguments.get("conversation_id") or self.world.places.get(arguments.get("message_id"), (None,))[0]
 
     def compare_log(self, rows: list, before: dict[str, int], own_before: dict[str, int]) -> None:
@@ -247,6 +250,7 @@ class Play:
             mine = [c for c in world.conversations.values() if user in c.present]
             for c in mine:
                 await self.compare_pages(user, c)
+                await self.compare_receipts(user, c)
             views = [
                 "select jsonb_agg(to_jsonb(m) order by m.conversation_id, m.seq) from parley_api.messages m",
                 "select jsonb_object_agg(c.id, jsonb_build_array(c.last_seq, c.last_event_seq)) from parley_api.conversations c",
@@ -293,6 +297,16 @@ class Play:
             events += answer["events"]
             first = answer if after == 0 else first
         self.compare_replay(user, c.name, 0, first | {"events": events})
+
+    async def compare_receipts(self, user: str, c) -> None:
+        """Of some of the messages: who has them, and who has read them."""
+        names = self.subject.names
+        labels = {place: label for label, place in self.world.places.items()}
+        seen = [m["seq"] for m in self.world.history(user, c.name) if (c.name, m["seq"]) in labels]
+        for seq in self.random.sample(seen, min(2, len(seen))):
+            label = labels[c.name, seq]
+            [answer] = (await self.look([user], [f"select parley_api.get_message_receipts('{names.id(label)}')"]))[user]
+            compare(f"{user}'s receipts of {label}", self.world.receipts_of(user, label), names.receipts(answer))
 
     async def compare_inbox_pages(self, user: str, page: dict) -> None:
         shown = [row["id"] for row in page["conversations"]]

@@ -46,7 +46,7 @@ grant usage on schema property to authenticated;
 
 # The arguments that name something, and what.
 CONVERSATION, MESSAGES, PERSON, PEOPLE = "conversation_id", ("message_id", "reply_to_id"), "user_id", ("participant_ids", "mentions")
-DATA = ("op", "emoji", "last_read_seq", "last_delivered_seq", "for_everyone", "history_from_seq", "role")
+DATA = ("op", "emoji", "last_read_seq", "last_delivered_seq", "for_everyone", "history_from_seq", "role", "changed")
 
 
 class Names:
@@ -78,8 +78,8 @@ class Names:
         for name, value in operation.arguments.items():
             if name == "context":
                 given["context_type"], given["context_id"] = value
-            elif name in PEOPLE:
-                given[name] = [self.id(user) for user in value]
+            elif name in (*PEOPLE, "conversation_ids"):
+                given[name] = [self.id(each) for each in value]
             elif value is not None and name in (CONVERSATION, PERSON, *MESSAGES):
                 given[name] = self.id(value)
             elif name == "client_message_id":
@@ -90,6 +90,12 @@ class Names:
         return given
 
     # What Parley says, in the model's terms.
+
+    def receipts(self, r: dict) -> dict:
+        return {
+            "status": r["status"],
+            "receipts": {self.name(o["user_id"]): (o["delivered"], o["read_at"] is not None) for o in r["receipts"]},
+        }
 
     def message(self, m: dict | None) -> dict | None:
         if m is None:
@@ -102,7 +108,8 @@ class Names:
             "reply_to": m["reply_to_id"] and self.name(m["reply_to_id"])[1],
             "reactions": [(r["emoji"], [self.name(user) for user in r["user_ids"]]) for r in m["reactions"]],
             "status": m["status"], "edited": m["edited_at"] is not None, "deleted": m["deleted_at"] is not None,
-            "expires": m["expires_at"] is not None, "quote": self.quote(m["reply_to"]),
+            "expires": m["expires_at"] is not None, "forwarded": m["forwarded"], "pinned": m["pinned_at"] is not None,
+            "starred": m.get("starred", False), "quote": self.quote(m["reply_to"]),
         }
 
     def quote(self, q: dict | None) -> dict | None:
@@ -112,10 +119,11 @@ class Names:
         }
 
     def metadata(self, metadata: dict) -> dict:
-        """Of a system message: the order of the users named and the actor are told elsewhere."""
-        if "user_ids" not in metadata:
+        """Of a system message: what it says of whom; who caused it and the order of the users are told elsewhere."""
+        if "event" not in metadata:
             return metadata
-        return {"event": metadata["event"], "user_ids": sorted(self.name(user) for user in metadata["user_ids"])}
+        said = {name: metadata[name] for name in ("event", "field") if name in metadata}
+        return said | ({"user_ids": sorted(self.name(user) for user in metadata["user_ids"])} if "user_ids" in metadata else {})
 
     def people(self, participants: list[dict]) -> dict[str, tuple]:
         return {
@@ -129,6 +137,7 @@ class Names:
             "conversation": self.name(c["id"]), "type": c["type"], "title": c["title"], "status": c["status"],
             "context": c["context_type"] and (c["context_type"], c["context_id"]),
             "last_seq": c["last_seq"], "last_event_seq": c["last_event_seq"], "unread": c["unread_count"],
+            "mentioned": c["mention_count"], "draft": c["draft"] and c["draft"]["content"], "permissions": c["permissions"],
             "last_message": self.message(c["last_message"]), "people": self.people(c["participants"]),
             "me": {
                 "role": me["role"], "app_role": me["app_role"], "read": me["last_read_seq"], "delivered": me["last_delivered_seq"],
@@ -141,6 +150,7 @@ class Names:
     def counts(self, c: dict) -> dict:
         return {
             "total": c["total"], "muted_total": c["muted_total"], "archived_total": c["archived_total"],
+            "mentions_total": c["mentions_total"],
             "conversations": {
                 self.name(row["conversation_id"]): (row["unread_count"], row["marked_unread"]) for row in c["conversations"]
             },
@@ -174,7 +184,6 @@ def literal(value: object) -> str:
 
 
 HOST = {
-    "host_profile": "update parley.conversation_profile set {columns} where conversation_id = {conversation_id} returning 1",
     "host_receipts": "update parley.account set read_receipts = {receipts} where id = {user_id} returning 1",
     "host_expire": "update parley.message set expires_at = clock_timestamp() where id = {message_id} returning 1",
     "host_age": "update parley.message set created_at = clock_timestamp() - make_interval(mins => {minutes})"
@@ -200,8 +209,7 @@ class Subject:
         """What Parley answers; {"refused": code} if it refuses."""
         arguments = {name: literal(value) for name, value in self.names.arguments(operation).items()}
         if operation.function in HOST:
-            columns = ", ".join(f"{k} = {v}" for k, v in arguments.items() if k in ("status", "who_can_send", "who_can_add"))
-            if not await self.connection.fetch(HOST[operation.function].format(columns=columns, **arguments)):
+            if not await self.connection.fetch(HOST[operation.function].format(**arguments)):
                 return {"refused": "PT404"}
             return None
         role = "authenticated" if operation.user else "service_role"
@@ -212,7 +220,9 @@ class Subject:
                 await self.connection.execute(
                     f"set local role {role}; select set_config('request.jwt.claims', {literal(claims)}, true)"
                 )
-                return json.loads(await self.connection.fetchval(f"select parley_api.{operation.function}({call})"))
+                answer = await self.connection.fetchval(f"select parley_api.{operation.function}({call})")
+                # A draft that was emptied is none.
+                return answer and json.loads(answer)
         except asyncpg.PostgresError as error:
             return {"refused": error.sqlstate if error.sqlstate.startswith("PT") else f"{error.sqlstate} {error}"}
 
