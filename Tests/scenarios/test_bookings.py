@@ -58,6 +58,7 @@ async def test_one_thread_for_two(deployment: Deployment, story):
             assert [row["id"] for row in rows] == [thread], booking
 
     with step("another artist has a thread of their own, and no part in this one"):
+        story.with_rival = (await chat(artist, rival, str(uuid.uuid4())))["id"]
         other = await chat(customer, rival, str(uuid.uuid4()))
         assert other["id"] != thread
         await rival.refused("PT403", "send_message", conversation_id=thread, content="I am cheaper")
@@ -173,8 +174,12 @@ async def test_messages_and_images(deployment: Deployment, story):
     with step("typing is seen by the other, and only by the other"):
         await artist.emit(thread, "user:typing", is_typing=True)
         await customer.expect("typing:start", where=thread, user_id=artist.id)
+        await artist.send(story.with_rival, "Hello, Rita")
+        await story.rival.expect("message:new", message={"content": "Hello, Rita"})
         story.rival.never("typing:start")
-        artist.never("typing:start")
+        await artist.send(thread, "The blue one, then")
+        await artist.expect("message:new", message={"content": "The blue one, then"})
+        artist.never("typing:start", user_id=artist.id)
 
 
 async def test_receipts(deployment: Deployment, story):
@@ -203,7 +208,7 @@ async def test_receipts(deployment: Deployment, story):
 
     with step("then all of it: the counts of both roles are gone, and the first moment stays what it was"):
         await artist.do("mark_as_read", conversation_id=thread)
-        await customer.expect("message:read", user_id=artist.id, last_read_seq=images["seq"] + 1)
+        await customer.expect("message:read", user_id=artist.id, last_read_seq=(await artist.history(thread))[-1]["seq"])
         now = {m["id"]: m for m in await customer.history(thread)}
         assert now[question["id"]]["read_at"] == read["read_at"] < now[images["id"]]["read_at"]
         await customer.do("mark_as_read", conversation_id=thread)
