@@ -1,5 +1,5 @@
 # Parley. The two commands are `make demo` and `make test`.
-.PHONY: all build release setup setup-test demo test lint clean bench bench-send bench-fanout bench-idle bench-messages
+.PHONY: all build release setup setup-test demo test lint clean bench bench-send bench-fanout bench-idle bench-messages bench-history
 
 all: build
 
@@ -27,11 +27,15 @@ lint: setup-test
 	@scripts/lint.sh
 
 # Figures of the README, each next to its peer in one run.
-bench: bench-send bench-fanout bench-idle bench-messages
+bench: bench-send bench-fanout bench-idle bench-messages bench-history
 
 bench-send bench-fanout bench-idle bench-messages: setup-test
 	@swift build -c release --product parley
 	@cd Benchmarks && PYTHONPATH=../Tests/support ../.venv/bin/python $(@:bench-%=%).py
+
+# without a worker
+bench-history: setup-test
+	@cd Benchmarks && PYTHONPATH=../Tests/support ../.venv/bin/python history.py
 
 clean:
 	rm -rf .build .venv

@@ -70,9 +70,9 @@ class Cluster:
         self.data = self.environment["PARLEY_TEST_PGDATA"]
         return self
 
-    def command(self, verb: str) -> None:
-        """`kill9`, `restart`, `stop`: see Tests/support/cluster.sh."""
-        subprocess.run([str(CLUSTER), verb], env={**os.environ, **self.environment}, check=True, stdout=subprocess.DEVNULL)
+    def command(self, verb: str, *arguments: str) -> None:
+        """`kill9`, `restart`, `stop`, `database`, `install`: see Tests/support/cluster.sh."""
+        subprocess.run([str(CLUSTER), verb, *arguments], env={**os.environ, **self.environment}, check=True, stdout=subprocess.DEVNULL)
 
     def __exit__(self, *_: object) -> None:
         self.command("stop")
