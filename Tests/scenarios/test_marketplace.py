@@ -368,3 +368,30 @@ async def test_three_at_the_table(deployment: Deployment, story):
         assert answer.status_code == 429 and int(answer.headers["Retry-After"]) <= 2
         await friend.send_as_told(group, "Hurry 5")
         assert [t for t in await seller.texts(group) if t and "Hurry" in t] == [f"Hurry {n}" for n in range(6)]
+
+
+async def test_sealed(deployment: Deployment, story):
+    """Encrypted between the two: the server carries an envelope it cannot read, once, in order, and finds nothing in it."""
+    buyer, seller, bicycle = story.buyer, story.seller, story.bicycle
+    deployment.sql("update parley.tier_limit set amount = null where name = 'messages_per_minute'")
+    envelope = {"v": 1, "to": {"mara-phone": "3q2+7wbicycle", "jonas-laptop": "yv66vg"}, "nonce": "AAECAw"}
+
+    with step("the envelope arrives as it was sealed, without any text beside it"):
+        sealed = await buyer.send(bicycle, type="encrypted", metadata={"envelope": envelope})
+        heard = (await seller.expect("message:new", message={"id": sealed["id"], "type": "encrypted"}))["message"]
+        assert heard["metadata"] == {"envelope": envelope} and heard["content"] is None
+        assert await seller.unread(bicycle) >= 1
+        await buyer.refused(
+            "PT400", "send_message", "no content", conversation_id=bicycle, type="encrypted", content="120 euros",
+            metadata={"envelope": envelope},
+        )
+        await buyer.refused("PT400", "send_message", "envelope", conversation_id=bicycle, type="encrypted", metadata={})
+
+    with step("no search looks into it, it cannot be passed on, and a quote of it shows nothing"):
+        await seller.send(bicycle, "A marker for the search")
+        await eventually(lambda: seller.do("search_messages", query="marker"), {"results": [SOMETHING]})
+        found = await seller.do("search_messages", query="bicycle", conversation_id=bicycle)
+        assert sealed["id"] not in [result["message"]["id"] for result in found["results"]]
+        await seller.refused("PT400", "forward_message", message_id=sealed["id"], conversation_ids=[story.lamp])
+        answer = await seller.send(bicycle, "Agreed", reply_to_id=sealed["id"])
+        assert (answer["reply_to"]["type"], answer["reply_to"]["content"]) == ("encrypted", None)

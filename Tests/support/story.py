@@ -33,7 +33,7 @@ def step(what: str):
         raise
 
 
-class Any_:
+class Something:
     """Equal to everything but null: a value that must be there, whatever it is."""
 
     def __eq__(self, other: object) -> bool:
@@ -45,7 +45,7 @@ class Any_:
     __hash__ = None  # type: ignore[assignment]
 
 
-SOMETHING = Any_()
+SOMETHING = Something()
 
 
 def holds(value: Any, wanted: Any) -> bool:
