@@ -126,6 +126,8 @@ class World:
         self.receipts = {user: True for user in users}
         self.conversations: dict[str, Conversation] = {}
         self.direct: dict[tuple, str] = {}
+        # By who started it and their client_message_id: what was asked, and the conversation.
+        self.started: dict[tuple, tuple] = {}
         # The events that are one user's alone, by user: the conversation with each.
         self.own: dict[str, list[tuple[str, Event]]] = {user: [] for user in users}
         # Where the message of each operation is.
@@ -184,11 +186,22 @@ class World:
                 return {"conversation": c.name, "created": False}
             refuse(self.tier[user] == "free", "PT403")
         else:
+            # A group is never found, but the same start again is the same start.
+            request = (frozenset(others), type, title, message)
+            first, existing = self.started.get((user, client_message_id), (request, None))
+            refuse(first != request, "PT409")
+            if existing:
+                c = self.enter(user, existing)
+                if message is not None:
+                    self.send_message(user, existing, content=message, client_message_id=client_message_id)
+                return {"conversation": c.name, "created": False}
             refuse(self.tier[user] == "free", "PT403")
         refuse(message is not None and not sendable(message), "PT400")
         c = self.conversations[name] = Conversation(name, type, self.time, title, context)
         if type == "announcement":
             c.who_can_send = c.who_can_add = "admins_only"
+        if type != "direct" and client_message_id is not None:
+            self.started[user, client_message_id] = (request, name)
         if type == "direct":
             self.direct[pair] = name
             c.who_can_add, c.who_can_change_settings = "admins_only", "everyone"
