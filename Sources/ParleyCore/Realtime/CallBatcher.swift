@@ -77,8 +77,12 @@ public struct CallBatcher<Call: Sendable>: Sendable {
     /// - Parameter now: monotonic nanoseconds.
     public mutating func add(_ entry: Entry, now: Int64) -> [Action] {
         if self.alone[entry.conversation] != nil || self.isApart(entry, now: now) { return [self.runAlone(entry)] }
-        self.waiting.append(entry)
-        return self.dispatch()
+        // What waits already waits for a transaction to end, and goes on waiting.
+        guard self.shared < self.running, !self.isBusy(entry) else {
+            self.waiting.append(entry)
+            return []
+        }
+        return [self.runTogether([entry])]
     }
 
     /// The end of an `Action.together`.
@@ -110,34 +114,34 @@ public struct CallBatcher<Call: Sendable>: Sendable {
 
     private mutating func dispatch() -> [Action] {
         var actions: [Action] = []
-        while self.shared < self.running, let batch = self.take() {
-            self.shared += 1
-            for entry in batch {
-                self.busy.insert(entry.conversation)
-                if let user = entry.user { self.busy.insert(user) }
-            }
-            actions.append(.together(batch))
-        }
+        while self.shared < self.running, let batch = self.take() { actions.append(self.runTogether(batch)) }
         return actions
     }
 
-    /// The first that may run now, sorted so that two workers lock conversations in the same order. Looks at no more than
-    /// four times what it can take: the rest has its turn when something ends.
-    private mutating func take() -> [Entry]? {
-        var batch: [Entry] = []
-        var left: [Entry] = []
-        var looked = 0
-        for entry in self.waiting {
-            if batch.count == self.largest || looked == 4 * self.largest { break }
-            looked += 1
-            if self.busy.contains(entry.conversation) || entry.user.map(self.busy.contains) ?? false {
-                left.append(entry)
-            } else {
-                batch.append(entry)
-            }
+    private mutating func runTogether(_ batch: [Entry]) -> Action {
+        self.shared += 1
+        for entry in batch {
+            self.busy.insert(entry.conversation)
+            if let user = entry.user { self.busy.insert(user) }
         }
-        guard !batch.isEmpty else { return nil }
-        self.waiting.replaceSubrange(..<looked, with: left)
+        return .together(batch)
+    }
+
+    private func isBusy(_ entry: Entry) -> Bool {
+        self.busy.contains(entry.conversation) || entry.user.map(self.busy.contains) ?? false
+    }
+
+    /// The first that may run now, sorted so that two workers lock conversations in the same order. Looks past all that
+    /// may not: however many wait for one conversation, the others do not.
+    private mutating func take() -> [Entry]? {
+        var places: [Int] = []
+        for place in self.waiting.indices where !self.isBusy(self.waiting[place]) {
+            places.append(place)
+            if places.count == self.largest { break }
+        }
+        guard !places.isEmpty else { return nil }
+        let batch = places.map { self.waiting[$0] }
+        self.waiting.removeSubranges(RangeSet(places, within: self.waiting))
         // a stable order: two calls for one conversation stay as they came
         let order = batch.indices.sorted {
             batch[$0].conversation == batch[$1].conversation

@@ -49,6 +49,23 @@ private typealias Batcher = CallBatcher<Int>
         #expect(next.map { $0.sorted() } == [[2, 3]])
     }
 
+    @Test func whoWaitsForABusyConversationHoldsUpNobodyElse() {
+        var batcher = Batcher(running: 2, largest: 2)
+        let first = self.entry(0, 0, 0)
+        #expect(self.together(batcher.add(first, now: 0)) == [[0]])
+        for call in 1...50 {
+            let entry = Batcher.Entry(call, conversation: self.conversations[0], user: UUID())
+            #expect(batcher.add(entry, now: 0).isEmpty)
+        }
+        #expect(self.together(batcher.add(self.entry(51, 1, 1), now: 0)) == [[51]])
+        #expect(batcher.waitingCount == 50)
+        let next = batcher.finished([first], .answered, now: 0)
+        #expect(self.together(next) == [[1, 2]])
+        let other = self.entry(52, 2, 2)
+        #expect(batcher.add(other, now: 0).isEmpty, "two are running")
+        #expect(self.together(batcher.finished([self.entry(51, 1, 1)], .answered, now: 0)) == [[52]])
+    }
+
     @Test func callsOfOneConversationStayInOrder() {
         var batcher = Batcher(running: 1)
         let first = self.entry(0, 5, 5)
