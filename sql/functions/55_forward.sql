@@ -33,7 +33,7 @@ begin
         raise exception using errcode = 'PT400', message = 'message_id is required.';
     end if;
     if cardinality(v_ids) not between 1 and 20
-        or array_position(forward_message.conversation_ids, null) is not null
+        or exists (select from unnest(forward_message.conversation_ids) as u (id) where u.id is null)
     then
         raise exception using errcode = 'PT400', message = 'conversation_ids must name 1 to 20 conversations.';
     end if;
@@ -117,6 +117,8 @@ begin
                 )
             );
         else
+            -- as when sending: who is out by now learns nothing of what became of the copy
+            perform parley.require_participant(v_id, v_user_id);
             v_messages := v_messages || jsonb_build_object(
                 v_id, parley.repeated_message(v_id, v_user_id, forward_message.client_message_id, v_hash)
             );

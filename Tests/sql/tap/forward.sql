@@ -1,6 +1,6 @@
 -- Forwarding: copies to other conversations, once each, at most as often as the plan allows.
 begin;
-select plan(46);
+select plan(48);
 \ir ../people.psql
 
 create function t.forward(message text, variadic conversations text[]) returns jsonb language sql as $$
@@ -62,7 +62,7 @@ select is(t.last_seq('c3'), :seq::bigint, 'nothing was sent');
 select is(t.count('m'), '1', 'and nothing counted');
 select t.refused('PT400', $$select parley_api.forward_message(null, array[t.id('c1')])$$, 'a message is needed');
 select t.refused('PT400', format('select parley_api.forward_message(t.id(''m''), %L)', c), 'conversations are: ' || coalesce(c, 'nothing'))
-from unnest(array[null, '{}', '{null}', format('{%s,null}', t.id('c1')), (select array_agg(gen_random_uuid())::text from generate_series(1, 21))]) c;
+from unnest(array[null, '{}', '{null}', '{{null}}', format('{%s,null}', t.id('c1')), (select array_agg(gen_random_uuid())::text from generate_series(1, 21))]) c;
 select t.look(format($$update parley.conversation_profile set status = 'locked' where conversation_id = %L returning type$$, t.id('c4'))) as locked \gset
 select t.refused('PT403', $$select t.forward('m', 'c4')$$, 'a locked conversation takes no copies');
 select t.look(format($$update parley.conversation_profile set status = 'active' where conversation_id = %L returning type$$, t.id('c4'))) as opened \gset
@@ -122,6 +122,15 @@ select t.refused('PT409', $$select parley_api.forward_message(t.id('m'), array[t
 select t.refused('PT409', $$select parley_api.send_message(t.id('c1'), 'n', client_message_id => t.id('none'))$$, 'as does a message of one''s own');
 select parley_api.delete_message(t.id('n'), true) is null as deleted \gset
 select is(parley_api.forward_message(t.id('n'), array[t.id('c1'), t.id('c2')], t.id('none')), :'sent'::jsonb, 'even when the original is gone');
+select t.act('ann');
+select parley_api.remove_participant(t.id('c2'), t.id('bob')) is null as removed \gset
+select t.act('bob');
+select t.refused(
+    'PT403', $$select parley_api.forward_message(t.id('n'), array[t.id('c1'), t.id('c2')], t.id('none'))$$, 'who is out is not told how the copy stands'
+);
+select t.act('ann');
+select parley_api.add_participants(t.id('c2'), array[t.id('bob')]) is null as added \gset
+select t.act('bob');
 
 -- what is to disappear
 select t.keep('flash', parley_api.send_message(t.id('talk'), 'flash', expires_in => '1 hour') ->> 'id');
