@@ -57,6 +57,13 @@ select is(parley_api.save_draft(t.id('us'), E' \n'), null, 'blanks clear it');
 select is(t.own_events('bob'), 'draft:updated draft:updated draft:updated', 'which is told');
 select is(parley_api.save_draft(t.id('us')), null, 'clearing nothing is fine');
 select is(t.own_events('bob'), 'draft:updated draft:updated draft:updated', 'and no event');
+select is(
+    parley_api.save_draft(t.id('us'), 'bold', metadata => '{"formatting": [{"start": 0, "length": 4, "style": "bold"}]}') ->> 'content', 'bold',
+    'the formatting is that of the draft'
+);
+select t.refused(
+    'PT400', $$select parley_api.save_draft(t.id('us'), 'x', metadata => '{"formatting": [{"start": 0, "length": 4, "style": "bold"}]}')$$, 'and fits it'
+);
 select parley_api.save_draft(t.id('us'), metadata => '{"voice": "a.opus"}') is null as saved \gset
 select is(t.look('select count(*) from parley.draft'), '1', 'metadata alone is a draft');
 select parley_api.leave_conversation(t.id('us')) is null as gone \gset
