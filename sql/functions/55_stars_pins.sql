@@ -267,7 +267,8 @@ as $$
 #variable_conflict use_column
 declare
     v_user_id uuid := parley.provision_caller();
-    v_message parley.message := parley.lock_message(unpin_message.message_id, v_user_id);
+    -- also one that the caller has hidden: it is pinned for the others, and takes a place
+    v_message parley.message := parley.lock_message(unpin_message.message_id, v_user_id, true);
 begin
     perform parley.require_pinner(v_message, v_user_id);
     if v_message.pinned_at is not null then

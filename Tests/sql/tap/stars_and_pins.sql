@@ -1,6 +1,6 @@
 -- Stars, for nobody else to know, and pins, for everybody to see.
 begin;
-select plan(64);
+select plan(66);
 \ir ../people.psql
 
 create function t.starred(page_size integer default 50) returns text language sql as $$
@@ -141,7 +141,10 @@ select t.look(format($$update parley.conversation_profile set who_can_change_set
 select t.act('cid');
 select isnt(parley_api.unpin_message(t.id('m3')), null, 'where everybody may change settings, everybody pins');
 select isnt(parley_api.pin_message(t.id('m3')), null, 'and unpins');
+select parley_api.delete_message(t.id('m3')) is null as hidden \gset
+select is(parley_api.unpin_message(t.id('m3')) -> 'pinned_at', 'null', 'also what they have hidden: it takes a place');
 select t.act('ann');
+select isnt(parley_api.pin_message(t.id('m3')), null, 'that others can take');
 select t.last_event_seq('talk') as event_seq \gset
 select parley_api.delete_message(t.id('m3'), true) is null as deleted \gset
 select is(t.pinned(), 'm2', 'what is deleted for everyone is unpinned');
