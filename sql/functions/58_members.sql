@@ -354,15 +354,16 @@ begin
     ) then
         return;
     end if;
-    -- an admin before a member, and who has been there longest
+    -- who can use it before who cannot, an admin before a member, and who has been there longest
     update parley.participant as p
     set role = leaver.role
     where p.conversation_id = leaver.conversation_id
         and p.user_id = (
             select q.user_id
             from parley.participant as q
+            inner join parley.account as a on q.user_id = a.id
             where q.conversation_id = leaver.conversation_id and q.left_at is null
-            order by q.role = 'member', q.joined_at, q.user_id
+            order by num_nonnulls(a.suspended_at, a.deleted_at) > 0, q.role = 'member', q.joined_at, q.user_id
             limit 1
         )
     returning p.* into v_heir;
@@ -376,7 +377,7 @@ begin
 end;
 $$;
 comment on function parley.promote_successor(parley.participant, uuid) is
-'If the last owner is gone, or the last admin where there is no owner, somebody takes over that role: an admin, else the longest-standing member.';
+'If the last owner is gone, or the last admin where there is no owner, somebody takes over that role: an admin, else the longest-standing member, of those whose account is open.';
 revoke all on function parley.promote_successor(parley.participant, uuid) from public;
 
 create or replace function parley.announce_role(participant parley.participant, actor_id uuid, notice text)

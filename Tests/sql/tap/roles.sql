@@ -86,6 +86,11 @@ select parley_api.set_participant_role(t.id('us'), t.id('cid'), 'admin') is null
 select is(t.last_text(), 'The administration made Cid an admin.', 'it gives roles');
 select parley_api.remove_participant(t.id('us'), t.id('eve')) is null as gone \gset
 select is(t.roles(), 'ann:member cid:owner dan:member', 'whoever goes, and however');
+select parley_api.add_participants(t.id('us'), array[t.id('bob')], roles => jsonb_build_object(t.id('bob'), 'admin')) is null as added \gset
+update parley.account set suspended_at = now() where id in (t.id('bob'), t.id('ann'));
+select parley_api.remove_participant(t.id('us'), t.id('cid')) is null as gone \gset
+select is(t.roles(), 'ann:member bob:admin dan:owner', 'nobody whose account is closed takes over while there is somebody else');
+update parley.account set suspended_at = null where id in (t.id('bob'), t.id('ann'));
 
 -- made by the host
 select t.claim('service_role', '{"role": "service_role"}');
