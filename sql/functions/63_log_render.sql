@@ -111,12 +111,13 @@ begin
                 )
             end
             -- A user's own event about a conversation shows it as that user sees it, and no longer once the user left.
+            -- Of a large group the first fifty, as in sync: all 256 are 60 KB, for every subscriber of every change.
             || case
                 when e.kind not in ('conversation:new', 'conversation:updated') then '{}'
                 when e.conversation_id is not null
-                    then jsonb_build_object('conversation', parley.conversation_json(e.conversation_id))
+                    then jsonb_build_object('conversation', parley.conversation_json(e.conversation_id, null, 50))
                 when p.left_at is null and p.user_id is not null
-                    then jsonb_build_object('conversation', parley.conversation_json(p.conversation_id, e.user_id))
+                    then jsonb_build_object('conversation', parley.conversation_json(p.conversation_id, e.user_id, 50))
                 else '{}'
             end
             || case

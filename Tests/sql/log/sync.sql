@@ -1,6 +1,6 @@
 -- sync: the inbox, then what happened since; its cursor is its user's alone.
 begin;
-select plan(43);
+select plan(44);
 \ir ../setup.psql
 
 create function pg_temp.accepts(cursor text) returns boolean language plpgsql as $$
@@ -157,6 +157,16 @@ select is(
 select is(
     (select count(*) from page, jsonb_array_elements(answer -> 'participants') p where p ->> 'conversation_id' = :'conversation'), 50::bigint,
     'of a large group the first fifty participants'
+);
+select is(
+    (
+        select jsonb_build_array(jsonb_array_length(c -> 'participants'), (c -> 'participant_count')::integer > 50)
+        from parley.event e
+        cross join parley.render_events(array[e.id]) r
+        cross join lateral (select r.payload::jsonb -> 'conversation' as c) x
+        where e.conversation_id = :'conversation' and e.kind = 'conversation:new'
+    ),
+    '[50, true]', 'as in the event of a conversation'
 );
 select is((select count(distinct c ->> 'id') from page, jsonb_array_elements(answer -> 'conversations') c), 251::bigint,
     'every conversation once');
