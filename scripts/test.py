@@ -110,7 +110,7 @@ SUITES = [
     Suite("swift-address-sanitizer", shell("bash", "scripts/sanitize.sh", "address"), read_swift, 442, cluster=True),
     Suite("conformance", shell(str(PYTHON), "-m", "pytest", "-rA", "-q", "Tests/conformance"), read_pytest, 449),
     Suite("scenarios", shell(str(PYTHON), "-m", "pytest", "-rA", "-q", "Tests/scenarios"), read_pytest, 42),
-    Suite("property", shell(str(PYTHON), "-m", "pytest", "-rA", "-q", "Tests/property"), read_pytest, 5),
+    Suite("property", shell(str(PYTHON), "-m", "pytest", "-rA", "-q", "Tests/property"), read_pytest, 11),
     Suite("chaos", shell(str(PYTHON), "-m", "pytest", "-rA", "-q", "Tests/chaos"), read_pytest, 38),
 ]
 

@@ -9,7 +9,7 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "support")]
 
-from parley import Cluster  # noqa: E402
+from parley import Cluster, Worker  # noqa: E402
 from subject import HELPERS  # noqa: E402
 
 
@@ -20,3 +20,9 @@ def cluster():
         cluster.psql("update parley.tier_limit set amount = null, burst = null where period_seconds is not null")
         cluster.psql(HELPERS, cluster.superuser_url)
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def worker(cluster):
+    with Worker(cluster, "--log-level", "warning") as worker:
+        yield worker

@@ -13,7 +13,7 @@ from random import Random
 import asyncpg
 from model import Event, Refused, World
 from operations import USERS, Draw, Operation, short
-from subject import Subject
+from subject import Call, Gateway, Subject
 
 # Everything is compared every so many steps; what a step touched, after each. It is an operation of its own, so that a
 # shorter history compares where the longer one did.
@@ -132,7 +132,7 @@ class Play:
         # Which of two conversations was active last shows in the inbox only.
         await self.compare_inboxes(watchers[:2] if len(done) == 1 else list(USERS))
 
-    async def look(self, users: list[str], queries: list[str], strangers: set[str] = frozenset()) -> dict[str, list]:
+    async def look(self, users: list[str], queries: list[Call | str], strangers: set[str] = frozenset()) -> dict[str, list]:
         """What they are answered, and no refusal, except of strangers."""
         answers = await self.subject.look(users, queries)
         for user in set(users) - strangers:
@@ -140,6 +140,9 @@ class Play:
                 if isinstance(answer, dict) and "refused" in answer:
                     raise Disagreement(f"{user}'s refusal", f"  {query}: {answer['refused']}")
         return answers
+
+    async def ask(self, user: str, function: str, **arguments: object) -> dict:
+        return (await self.look([user], [Call(function, **arguments)]))[user][0]
 
     def touched(self, operation: Operation) -> str | None:
         arguments = operation.arguments
@@ -185,9 +188,9 @@ class Play:
         c, id = world.conversations[conversation], names.id(conversation)
         after = max(0, len(c.events) - 10)
         answers = await self.look(users, [
-            f"select parley_api.get_conversation_messages('{id}', page_size => 20)",
-            f"select parley_api.get_events('{id}', {after})",
-            f"select to_jsonb(parley_api.can_access_conversation('{id}'))",
+            Call("get_conversation_messages", conversation_id=id, page_size=20),
+            Call("get_events", conversation_id=id, after_seq=after),
+            Call("can_access_conversation", conversation_id=id),
         ], set(USERS) - set(c.present))
         for user, (history, events, access) in answers.items():
             compare(f"{user}'s access", user in c.present, access)
@@ -202,9 +205,7 @@ class Play:
     async def compare_inboxes(self, users: list[str]) -> None:
         """Their order, what each row shows, and the counts."""
         answers = await self.look(users, [
-            "select parley_api.get_user_conversations()",
-            "select parley_api.get_user_conversations('archived')",
-            "select parley_api.get_unread_counts()",
+            Call("get_user_conversations"), Call("get_user_conversations", filter="archived"), Call("get_unread_counts"),
         ])
         for user, (inbox, archive, counts) in answers.items():
             self.compare_inbox(user, "all", inbox)
@@ -255,8 +256,8 @@ class Play:
                 "select jsonb_agg(to_jsonb(m) order by m.conversation_id, m.seq) from parley_api.messages m",
                 "select jsonb_object_agg(c.id, jsonb_build_array(c.last_seq, c.last_event_seq)) from parley_api.conversations c",
                 "select jsonb_agg(jsonb_build_array(p.conversation_id, p.user_id, p.role)) from parley_api.participants p",
-                "select parley_api.get_user_conversations('unread')",
-                "select parley_api.get_user_conversations(page_size => 2)",
+                Call("get_user_conversations", filter="unread"),
+                Call("get_user_conversations", page_size=2),
             ]
             messages, conversations, participants, unread, page = (await self.look([user], views))[user]
             compare(f"{user}'s view of messages", {
@@ -280,11 +281,9 @@ class Play:
     async def compare_pages(self, user: str, c) -> None:
         """The whole history backwards, and the whole log forwards, in small pages."""
         names, id, size = self.subject.names, self.subject.names.id(c.name), self.random.randint(5, 60)
-        shown, before = [], "null"
+        shown, before = [], None
         while True:
-            [page] = (await self.look([user], [
-                f"select parley_api.get_conversation_messages('{id}', before_seq => {before}, page_size => {size})"
-            ]))[user]
+            page = await self.ask(user, "get_conversation_messages", conversation_id=id, before_seq=before, page_size=size)
             shown = [names.message(m) for m in page["messages"]] + shown
             if not page["has_more"]:
                 break
@@ -293,7 +292,7 @@ class Play:
         events, answer = [], {"has_more": True}
         while answer["has_more"]:
             after = events[-1]["payload"]["event_seq"] if events else 0
-            [answer] = (await self.look([user], [f"select parley_api.get_events('{id}', {after}, {size})"]))[user]
+            answer = await self.ask(user, "get_events", conversation_id=id, after_seq=after, page_size=size)
             events += answer["events"]
             first = answer if after == 0 else first
         self.compare_replay(user, c.name, 0, first | {"events": events})
@@ -305,15 +304,13 @@ class Play:
         seen = [m["seq"] for m in self.world.history(user, c.name) if (c.name, m["seq"]) in labels]
         for seq in self.random.sample(seen, min(2, len(seen))):
             label = labels[c.name, seq]
-            [answer] = (await self.look([user], [f"select parley_api.get_message_receipts('{names.id(label)}')"]))[user]
+            answer = await self.ask(user, "get_message_receipts", message_id=names.id(label))
             compare(f"{user}'s receipts of {label}", self.world.receipts_of(user, label), names.receipts(answer))
 
     async def compare_inbox_pages(self, user: str, page: dict) -> None:
         shown = [row["id"] for row in page["conversations"]]
         while page["next_cursor"]:
-            [page] = (await self.look([user], [
-                f"select parley_api.get_user_conversations(page_size => 2, cursor => '{page['next_cursor']}')"
-            ]))[user]
+            page = await self.ask(user, "get_user_conversations", page_size=2, cursor=page["next_cursor"])
             shown += [row["id"] for row in page["conversations"]]
         compare(f"{user}'s inbox in pages", [row["conversation"] for row in self.world.inbox(user)],
                 [self.subject.names.name(id) for id in shown])
@@ -325,8 +322,7 @@ class Play:
         answer, events, conversations, gone, unread = {"has_more": True}, [], {}, set(), {}
         new_cursor = cursor
         while answer["has_more"]:
-            argument = f"'{new_cursor}'" if new_cursor else ""
-            [answer] = (await self.look([user], [f"select parley_api.sync({argument})"]))[user]
+            answer = await self.ask(user, "sync", cursor=new_cursor)
             compare(f"{user}'s resync", False, answer["resync_required"])
             new_cursor = answer["cursor"]
             events += answer["events"]
@@ -455,3 +451,25 @@ async def explore_on(connections: list[asyncpg.Connection], seed: int, steps: in
             f"seed {seed}, step {len(history)}: {disagreement.about}\n{disagreement.details}\n"
             f"the shortest history found:\n{lines}\nwhere\n{again.details}"
         ) from None
+
+
+async def explore_gateway(worker: object, seed: int, steps: int) -> None:
+    """As `explore`, with every call of a user through the gateway of a worker; a history is not shortened."""
+    connection = await asyncpg.connect(worker.cluster.superuser_url)
+    try:
+        subject = Gateway(connection, USERS, worker)
+        await subject.prepare()
+        run = Play([subject], Random(seed))
+        for number in range(1, steps + 1):
+            operation = run.draw.operation(run.world)
+            # The worker's own job deletes what has expired, sooner or later.
+            if operation.function == "host_expire":
+                continue
+            try:
+                await run.step(operation)
+                if number == steps:
+                    await run.step(COMPARE)
+            except Disagreement as disagreement:
+                raise AssertionError(f"seed {seed}: {operation}: {disagreement.about}\n{disagreement.details}") from None
+    finally:
+        await connection.close()

@@ -8,6 +8,7 @@ from collections import Counter
 
 import asyncpg
 from operations import Operation
+from parley import RpcError
 
 # Runs each query as each of the users, as the API's role, and collects what they answer or are refused with.
 HELPERS = """
@@ -183,6 +184,16 @@ def literal(value: object) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+class Call:
+    """A function of the API and its arguments."""
+
+    def __init__(self, function: str, **arguments: object):
+        self.function, self.arguments = function, arguments
+
+    def __str__(self) -> str:
+        return f"select to_jsonb(parley_api.{self.function}({', '.join(f'{k} => {literal(v)}' for k, v in self.arguments.items())}))"
+
+
 HOST = {
     "host_receipts": "update parley.account set read_receipts = {receipts} where id = {user_id} returning 1",
     "host_expire": "update parley.message set expires_at = clock_timestamp() where id = {message_id} returning 1",
@@ -226,10 +237,10 @@ class Subject:
         except asyncpg.PostgresError as error:
             return {"refused": error.sqlstate if error.sqlstate.startswith("PT") else f"{error.sqlstate} {error}"}
 
-    async def look(self, users: list[str], queries: list[str]) -> dict[str, list]:
+    async def look(self, users: list[str], queries: list[Call | str]) -> dict[str, list]:
         """What each user is answered by each query; {"refused": code} where they are refused."""
         answers = json.loads(await self.connection.fetchval(
-            "select property.look($1, $2)", [self.names.id(user) for user in users], queries
+            "select property.look($1, $2)", [self.names.id(user) for user in users], list(map(str, queries))
         ))
         return {user: answers[n * len(queries):(n + 1) * len(queries)] for n, user in enumerate(users)}
 
@@ -241,3 +252,34 @@ class Subject:
         )
         self.last_event = rows[-1]["id"] if rows else self.last_event
         return rows
+
+
+class Gateway(Subject):
+    """The same through the gateway of a worker; what only the host does, and the log, stay plain SQL."""
+
+    def __init__(self, connection: asyncpg.Connection, tiers: dict[str, str], worker: object):
+        super().__init__(connection, tiers)
+        self.worker = worker
+
+    async def do(self, operation: Operation) -> object:
+        if operation.function in HOST:
+            return await super().do(operation)
+        user = operation.user and self.names.id(operation.user)
+        token = self.worker.token(user, "authenticated" if user else "service_role")
+        return self.call(Call(operation.function, **self.names.arguments(operation)), token)
+
+    async def look(self, users: list[str], queries: list[Call | str]) -> dict[str, list]:
+        answers = {}
+        for user in users:
+            token = self.worker.token(self.names.id(user))
+            answers[user] = [
+                self.call(query, token) if isinstance(query, Call) else (await Subject.look(self, [user], [query]))[user][0]
+                for query in queries
+            ]
+        return answers
+
+    def call(self, call: Call, token: str) -> object:
+        try:
+            return self.worker.rpc(call.function, token, **call.arguments)
+        except RpcError as error:
+            return {"refused": error.body.get("code", str(error))}

@@ -9,7 +9,7 @@ import asyncio
 import os
 
 import pytest
-from play import explore
+from play import explore, explore_gateway
 
 SEEDS = range(*map(int, os.environ.get("PARLEY_PROPERTY_SEEDS", "1:6").split(":")))
 STEPS = int(os.environ.get("PARLEY_PROPERTY_STEPS", "1000"))
@@ -25,3 +25,9 @@ def test_random_operations_do_what_the_model_does(cluster, seed):
 def test_operations_at_once_do_what_one_order_does(cluster, seed):
     print(f"seed {seed}, {STEPS // 5} pairs")
     asyncio.run(explore(cluster.superuser_url, seed, STEPS // 5, at_once=True))
+
+
+def test_the_gateway_does_what_the_model_does(worker):
+    seed = SEEDS[0]
+    print(f"seed {seed}, {STEPS // 5} steps through the gateway")
+    asyncio.run(explore_gateway(worker, seed, STEPS // 5))
