@@ -231,6 +231,9 @@ async def measure(cluster: Cluster, corpora: dict[str, Corpus], urls: dict[str, 
         )
     sides = {side: await calls(owners[side], users[side], corpora[side]) for side in urls}
 
+    for kind in sides[SMALL]:
+        if kind.startswith("search all: "):
+            verdict.row(kind, f"{sides[SMALL][kind].arguments[0][0]}   {sides[LARGE][kind].arguments[0][0]}")
     verdict.row("\ncall", f"{'small':>9} {'large':>12}  ratio")
     results, ratios = {}, {}
     for name in sides[SMALL]:
@@ -266,24 +269,27 @@ async def row_level_security(verdict: Verdict, url: str, owner: asyncpg.Connecti
         "select p.user_id from parley.participant p inner join bench.conversation c on c.id = p.conversation_id where p.left_at is null "
         "group by 1 having max(c.messages) between 200 and 2000 order by abs(count(*) - 20), 1 limit 1"
     ))
-    for label, user in (("1,000 conversations", busy), ("20 conversations", few)):
-        conversations = [(row["id"],) for row in await owner.fetch(
+    longest = made["newest page of the longest"].arguments
+    for user, place in ((busy, "each"), (few, "each"), (busy, "the longest")):
+        mine = await owner.fetch(
             "select c.id from parley.participant p inner join bench.conversation c on c.id = p.conversation_id "
-            "where p.user_id = $1 and p.left_at is null and c.n > 1 order by c.messages desc limit 20", user,
-        )]
-        mine, plain = await connect(url, user), await connect(url, user, owner=True)
-        taken = await compare({
-            "policy": (mine, Call(VIEW.format(where="m.conversation_id = $1"), conversations)),
-            "condition": (plain, Call(VIEW.format(where=CONDITION), conversations)),
-            "nothing": (plain, Call(VIEW.format(where="m.conversation_id = $1"), conversations)),
-        })
-        verdict.row(
-            f"view, newest page, reader in {label}",
-            f"{taken['policy']:.2f} ms by policy, {taken['condition']:.2f} ms by condition, {taken['nothing']:.2f} ms without rights",
+            "where p.user_id = $1 and p.left_at is null and c.n > 1 order by c.messages desc", user,
         )
-        verdict.promise("row-level security, of the same condition", taken["policy"] / taken["condition"], 1.3, at_least=False)
-        await mine.close()
-        await plain.close()
+        # of all sizes
+        conversations = longest if place == "the longest" else [(row["id"],) for row in mine[:: max(1, len(mine) // 20)]]
+        by_policy, by_owner = await connect(url, user), await connect(url, user, owner=True)
+        taken = await compare({
+            "policy": (by_policy, Call(VIEW.format(where="m.conversation_id = $1"), conversations)),
+            "condition": (by_owner, Call(VIEW.format(where=CONDITION), conversations)),
+            "nothing": (by_owner, Call(VIEW.format(where="m.conversation_id = $1"), conversations)),
+        })
+        name = f"view, {len(mine):,} conversations, page of {place}"
+        verdict.row(
+            name, f"{taken['policy']:.2f} ms by policy, {taken['condition']:.2f} ms by condition, {taken['nothing']:.2f} ms without rights"
+        )
+        verdict.promise(f"{name}: policy, of condition", taken["policy"] / taken["condition"], 1.3, at_least=False)
+        await by_policy.close()
+        await by_owner.close()
 
 
 async def peer(verdict: Verdict, url: str, ours: asyncpg.Connection, user: str, made: dict[str, Call], corpus: Corpus) -> None:

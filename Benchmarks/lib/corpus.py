@@ -319,6 +319,30 @@ $$;
 """
 
 
+# What would be told wrong, if these formulas and those of the messages disagreed.
+CHECK = """
+select 'seq is not dense' where (select count(*) from parley.message) <> (select sum(last_seq) from parley.conversation)
+union all
+select 'own_unread of ' || p.user_id || ' in ' || p.conversation_id
+from parley.participant p inner join bench.conversation c on c.id = p.conversation_id
+where c.n <= 100 and p.own_unread <> (
+    select count(*) from parley.message m where m.conversation_id = p.conversation_id and m.seq > p.last_read_seq and m.sender_id = p.user_id
+)
+union all
+select 'not the message it answers: ' || m.id
+from parley.message m inner join bench.conversation c on c.id = m.conversation_id
+where c.n <= 100 and m.reply_to_id is not null
+    and not exists (select from parley.message r where r.id = m.reply_to_id and r.conversation_id = m.conversation_id)
+union all
+select 'without its place in the search index: ' || m.id
+from parley.message m inner join bench.conversation c on c.id = m.conversation_id
+where c.n <= 100 and not exists (
+    select from parley.search_block s where s.conversation_id = m.conversation_id and s.block = (m.seq - 1) / 32 and m.id between s.first_id and s.last_id
+)
+limit 5
+"""
+
+
 def partitions(url: str, corpus: Corpus) -> list[tuple[str, str, str]]:
     """Makes those of the past by the function that makes those of the future; (name, from, to) of all that get rows."""
     definition = run(url, "select pg_get_functiondef('parley.ensure_partitions'::regproc)")
@@ -360,8 +384,11 @@ def build(url: str, corpus: Corpus) -> None:
     run(
         url,
         SESSION + "update parley.search_state set language = parley.search_language()::text, rebuild_after = null, rebuild_block = 0;"
-        "vacuum analyze;"
+        "vacuum analyze; checkpoint;"
     )
+    wrong = run(url, CHECK)
+    if wrong:
+        raise SystemExit(f"the corpus is not as Parley would have made it: {wrong}")
     differences = run(url, "select kind, name, state from parley.catalog_differences()")
     if differences:
         raise SystemExit(f"the schema is not as it was installed:\n{differences}")
