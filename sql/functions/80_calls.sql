@@ -16,7 +16,7 @@
 -- Glare. A conversation has at most one open call, and who starts a second one joins the first: two who call each other
 -- at once are connected, in the call of the one whose lock came first. The answer says whose it is (initiator_id), the
 -- other learns it by call:accepted. The same two people may have several conversations, one per listing: a call that
--- rings the caller in another one of them counts as well.
+-- rings the caller in another one of them, or is answered by this device, counts as well.
 --
 -- Devices. A call rings on every device of a user, and is answered by one: the others get call:answered_elsewhere, a
 -- second accept 409. Messaging knows no list of devices; each says its own id. Repeating what was done is no change.
@@ -652,7 +652,7 @@ begin
     perform parley.take_token(v_user_id, 'calls_per_hour');
 
     -- The same two may be calling each other in two conversations: one of them at a time looks.
-    v_call := parley.call_of_the_other(start_call.conversation_id, v_user_id);
+    v_call := parley.call_of_the_other(start_call.conversation_id, v_user_id, start_call.device_id);
     if v_call.id is not null then
         v_call := parley.lock_call(v_call.id, v_user_id);
         if v_call.state = 'ended' then
@@ -733,7 +733,7 @@ comment on function parley.repeated_call(parley.call, text) is
 'The call an earlier start with this client_call_id made; PT409 if that one was of another kind.';
 revoke all on function parley.repeated_call(parley.call, text) from public;
 
-create or replace function parley.call_of_the_other(conversation_id uuid, user_id uuid)
+create or replace function parley.call_of_the_other(conversation_id uuid, user_id uuid, device_id text)
 returns parley.call
 language plpgsql
 volatile
@@ -770,15 +770,29 @@ begin
     where d.user_low = v_pair.user_low
         and d.user_high = v_pair.user_high
         and d.conversation_id <> call_of_the_other.conversation_id
-        and (parley.my_part(c, call_of_the_other.user_id)).state = 'ringing'
+        and exists (
+            select from parley.call_participant as p
+            where p.conversation_id = c.conversation_id
+                and p.call_id = c.id
+                and p.user_id = call_of_the_other.user_id
+                -- or was answered by a start whose answer was lost
+                and (
+                    p.state = 'ringing'
+                    or (
+                        p.state = 'accepted'
+                        and p.device_id = call_of_the_other.device_id
+                        and c.initiator_id <> call_of_the_other.user_id
+                    )
+                )
+        )
     order by c.id
     limit 1;
     return v_call;
 end;
 $$;
-comment on function parley.call_of_the_other(uuid, uuid) is
-'Of a direct conversation: the call by which the other one rings this user in another conversation of the two, if any. Until the transaction ends no other start of these two looks.';
-revoke all on function parley.call_of_the_other(uuid, uuid) from public;
+comment on function parley.call_of_the_other(uuid, uuid, text) is
+'Of a direct conversation: the call by which the other one rings this user in another conversation of the two, or which this device has answered, if any. Until the transaction ends no other start of these two looks.';
+revoke all on function parley.call_of_the_other(uuid, uuid, text) from public;
 
 create or replace function parley.callees(profile parley.conversation_profile, caller_id uuid, invite_ids uuid[])
 returns uuid[]

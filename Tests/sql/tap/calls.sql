@@ -1,6 +1,6 @@
 -- Calls: every way from ringing to ended, who may do what when, what each leaves in the log and in the thread.
 begin;
-select plan(143);
+select plan(144);
 \ir ../people.psql
 
 create function t.in_call(call text) returns jsonb language sql security definer as $$
@@ -271,6 +271,7 @@ select t.start('us', 'a1') is null as ok \gset
 select t.act('bob');
 select t.start('listing', 'b1') as call \gset
 select is(:'call'::jsonb ->> 'conversation_id', t.id('us')::text, 'also when they call each other in two conversations');
+select is(t.start('listing', 'b1') ->> 'id', :'call'::jsonb ->> 'id', 'a start whose answer was lost finds it again');
 select is(t.look($$select count(*) from parley.call where ended_at is null$$), '1', 'there is one call');
 select t.hang_up() is null as ok \gset
 
