@@ -149,7 +149,12 @@ declare
     v_next text;
 begin
     for v_star in
-        select s.starred_at, s.message_id, parley.message_json_for(m.message, p, v_floor_id) as json
+        select
+            s.starred_at,
+            s.message_id,
+            parley.message_json_for(
+                m.message, p, v_floor_id, parley.message_status(m.message, v_user_id)
+            ) as json
         from parley.message_star as s
         cross join lateral (
             select n as message, n.id, n.seq, n.deleted_at, n.expires_at
@@ -312,7 +317,10 @@ begin
         'messages', (
             select coalesce(
                 jsonb_agg(
-                    parley.message_json_for(m.message, v_me, v_floor_id) || jsonb_build_object('pinned_by', p.pinned_by)
+                    parley.message_json_for(
+                        m.message, v_me, v_floor_id, parley.message_status(m.message, v_user_id)
+                    )
+                    || jsonb_build_object('pinned_by', p.pinned_by)
                     order by p.pinned_at desc, p.message_id
                 ),
                 '[]'

@@ -1,6 +1,6 @@
 -- Stars, for nobody else to know, and pins, for everybody to see.
 begin;
-select plan(66);
+select plan(67);
 \ir ../people.psql
 
 create function t.starred(page_size integer default 50) returns text language sql as $$
@@ -154,6 +154,20 @@ select t.refused('PT409', $$select parley_api.pin_message(t.id('m3'))$$, 'what w
 select t.look(format($$update parley.conversation_profile set status = 'archived' where conversation_id = %L returning type$$, t.id('talk'))) as archived \gset
 select t.refused('PT403', $$select parley_api.pin_message(t.id('m6'))$$, 'nor anything of an archived conversation');
 select is(t.pinned(), 'm2', 'whose pins stay');
+
+-- how far one's own message has got, as in the history
+select t.act('bob');
+select parley_api.mark_as_read(t.id('talk')) is null as is_read \gset
+select t.act('cid');
+select parley_api.mark_as_read(t.id('talk')) is null as is_read \gset
+select t.act('ann');
+select parley_api.star_message(t.id('m2')) is null as starred \gset
+select is(
+    (select string_agg(m ->> 'status', ' ') from jsonb_array_elements(
+        parley_api.get_starred_messages() -> 'messages' || (parley_api.get_pinned_messages(t.id('talk')) -> 'messages')
+    ) m),
+    'read read', 'both say how far a message has got'
+);
 
 select * from finish();
 rollback;
