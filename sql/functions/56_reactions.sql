@@ -75,8 +75,9 @@ begin
     ) >= 20 then
         raise exception using errcode = 'PT409', message = 'At most 20 different reactions to one message.';
     end if;
-    insert into parley.reaction (conversation_id, message_id, user_id, emoji)
-    values (v_message.conversation_id, v_message.id, v_user_id, v_emoji)
+    -- the time under the lock, not of the transaction's beginning: reactions are shown in the order of their events
+    insert into parley.reaction (conversation_id, message_id, user_id, emoji, created_at)
+    values (v_message.conversation_id, v_message.id, v_user_id, v_emoji, clock_timestamp())
     on conflict do nothing;
     if found then
         perform parley.append_reaction_event(v_message, v_user_id, v_emoji, 'added');
