@@ -151,10 +151,11 @@ class World:
             refuse(found is None or user not in found.present, "PT403")
         return found
 
-    def find(self, user: str, message_id: str) -> tuple[Conversation, Message]:
+    def find(self, user: str, message_id: str, also_hidden: bool = False) -> tuple[Conversation, Message]:
         """A message the user may see, deleted or not."""
         c, m = self.stored(message_id)
-        refuse(user not in c.present or not self.visible(user, c, m), "PT404")
+        refuse(user not in c.present or m.seq < c.members[user].history_from or m.expired, "PT404")
+        refuse(user in m.hidden_by and not also_hidden, "PT404")
         return c, m
 
     def stored(self, message_id: str) -> tuple[Conversation, Message]:
@@ -416,7 +417,8 @@ class World:
             self.tell_own(user, c.name, "message:unstarred", actor=user, seq=m.seq)
 
     def pin_message(self, user, message_id, pinned=True):
-        c, m = self.find(user, message_id)
+        # What one has hidden one can still unpin.
+        c, m = self.find(user, message_id, also_hidden=not pinned)
         refuse(c.status != "active" or not c.allows(user, "change_settings"), "PT403")
         refuse(pinned and m.deleted, "PT409")
         if m.pinned != pinned:

@@ -235,6 +235,7 @@ class Draw:
 
 WEIGHTS = {
     Draw.start: 3, Draw.send: 30, Draw.edit: 8, Draw.delete: 9, Draw.react: 9, Draw.mark: 14, Draw.mark_message: 3,
-    Draw.settings: 5, Draw.add: 5, Draw.remove: 2, Draw.leave: 2, Draw.system: 1.5, Draw.update: 4, Draw.clear: 1.5, Draw.draft: 2, Draw.keep: 6, Draw.forward: 3, Draw.role: 3,
+    Draw.settings: 5, Draw.add: 5, Draw.remove: 2, Draw.leave: 2, Draw.system: 1.5, Draw.role: 3, Draw.update: 4,
+    Draw.clear: 1.5, Draw.draft: 2, Draw.keep: 6, Draw.forward: 3,
     Draw.receipts: 0.7, Draw.expire: 1, Draw.age: 1,
 }
