@@ -1,6 +1,6 @@
 -- Messages to be sent later: known to their author alone, sent once and as the author, whatever happened meanwhile.
 begin;
-select plan(97);
+select plan(98);
 \ir ../people.psql
 
 -- the time comes for everything that is pending, in its order
@@ -220,11 +220,17 @@ select is(t.look($$select current_setting('request.jwt.claims')::json ->> 'sub'$
 select t.act('cid');
 select t.keep('lost', parley_api.schedule_message(t.id('talk'), 'lost', now() + interval '1 minute') ->> 'id');
 select t.act('ann');
-select t.keep('fourth', parley_api.schedule_message(t.id('talk'), 'fourth', now() + interval '1 hour') ->> 'id');
+select t.keep('fourth', parley_api.schedule_message(
+    t.id('talk'), 'fourth', now() + interval '1 hour', mentions => array[t.id('cid'), t.id('bob')]
+) ->> 'id');
 select parley_api.remove_participant(t.id('talk'), t.id('cid')) is null as removed \gset
 select t.time_passes();
 select is(t.run(), 2, 'of one who was removed and one who was not');
 select is(t.state('lost') || ', ' || t.state('fourth'), 'failed PT403 lost, sent', 'one has failed, with its reason and its text, and one is sent');
+select is(
+    t.look(format('select m.mentions from parley.message m where m.conversation_id = %L and m.content = %L', t.id('talk'), 'fourth')),
+    array[t.id('bob')]::text, 'and mentions who is still there'
+);
 select t.act('cid');
 select is(t.scheduled('failed'), 'lost', 'the author sees what could not be sent');
 select lives_ok($$select parley_api.cancel_scheduled_message(t.id('lost'))$$, 'and drops it');
