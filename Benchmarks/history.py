@@ -9,7 +9,8 @@ there, with many different arguments; figures are medians of times seen by a cli
 Promises: no call costs more than 1.5 times as much in the large database, a page in the depth of a conversation or of
 the inbox no more than 1.5 times the first; reading the view costs at most 1.3 times what the same query costs its owner
 with the same condition written out; auto_explain sees no scan of a table that grows. The peer has the messages of the
-small database in the tables most teams write first (peers/plain_history.sql).
+small database in the tables most teams write first (peers/plain_history.sql); for a rare word its index of all messages
+is the shorter way, for a page it shows rows without reactions, receipts, quoted messages or anything hidden.
 """
 
 from __future__ import annotations
@@ -80,8 +81,10 @@ def claims(user: str) -> str:
 
 
 async def connect(url: str, user: str | None, owner: bool = False) -> asyncpg.Connection:
-    connection = await asyncpg.connect(url, server_settings={"statement_timeout": f"{LIMIT}s"})
+    """A session of the user, as the API role or as the owner of the tables; without a user the superuser's."""
+    connection = await asyncpg.connect(url)
     if user is not None:
+        await connection.execute(f"set statement_timeout = '{LIMIT}s'")
         await connection.execute(f"set request.jwt.claims = '{claims(user)}'")
         await connection.execute(f"set role {'parley_owner' if owner else 'authenticated'}")
     return connection
@@ -282,7 +285,7 @@ async def row_level_security(verdict: Verdict, url: str, owner: asyncpg.Connecti
             "policy": (by_policy, Call(VIEW.format(where="m.conversation_id = $1"), conversations)),
             "condition": (by_owner, Call(VIEW.format(where=CONDITION), conversations)),
             "nothing": (by_owner, Call(VIEW.format(where="m.conversation_id = $1"), conversations)),
-        })
+        }, ROUNDS if place == "the longest" else 5 * ROUNDS)  # the others take a millisecond
         name = f"view, {len(mine):,} conversations, page of {place}"
         verdict.row(
             name, f"{taken['policy']:.2f} ms by policy, {taken['condition']:.2f} ms by condition, {taken['nothing']:.2f} ms without rights"
