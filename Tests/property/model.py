@@ -318,7 +318,8 @@ class World:
             # For the life of the message: the same again is the same message, whatever else has changed.
             first, seq = c.sent[user, client_message_id]
             refuse(first != request, "PT409")
-            return self.show(None, c, c.messages[seq - 1])
+            m = c.messages[seq - 1]
+            return self.show(None, c, m) | {"deleted": m.deleted or m.expired}
         refuse(type not in TYPES or not sendable(content), "PT400")
         me = c.members[user]
         if reply_to_id is not None:
