@@ -60,6 +60,12 @@ struct ChildProcess: Sendable {
         }
     }
 
+    /// False once it has ended; `wait` still tells how.
+    var isRunning: Bool {
+        var info = siginfo_t()
+        return waitid(P_PID, id_t(self.id), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_signo == 0
+    }
+
     func terminate() { kill(self.id, SIGTERM) }
 
     /// Its exit code, or 128 and the signal that ended it.

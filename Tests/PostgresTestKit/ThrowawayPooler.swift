@@ -16,7 +16,7 @@ public struct ThrowawayPooler: Sendable {
     public static func start(server: String) async throws -> ThrowawayPooler {
         let (user, host, port, database) = try Self.parts(of: server)
         for _ in 0..<20 {
-            let listening = Int.random(in: 20_000..<60_000)
+            let listening = Int.random(in: 20_000..<32_000)
             let folder = "/tmp/\(TestDatabase.uniqueName("parley-pooler"))"
             let file = "\(folder)/pgbouncer.ini"
             let settings = """
@@ -45,10 +45,12 @@ public struct ThrowawayPooler: Sendable {
                 url: "postgresql://\(user)@127.0.0.1:\(listening)/\(database)", process: try ChildProcess(command),
                 folder: folder)
             let configuration = PostgresConfiguration(url: pooler.url, preparedStatements: false)
-            let answers = try await eventually {
-                try await blocking { (try? PostgresConnection(configuration).query("select 1")) != nil }
+            // The port may be taken, even by another server that answers; then it has ended.
+            let settled = try await eventually {
+                if !pooler.process.isRunning { return true }
+                return try await blocking { (try? PostgresConnection(configuration).query("select 1")) != nil }
             }
-            if answers { return pooler }
+            if settled, pooler.process.isRunning { return pooler }
             try await pooler.stop()
         }
         throw Failure(description: "pgbouncer did not start")
