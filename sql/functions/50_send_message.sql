@@ -173,6 +173,9 @@ begin
     if cardinality(check_mentions.mentions) > 256 then
         raise exception using errcode = 'PT400', message = 'At most 256 users can be mentioned.';
     end if;
+    if array_ndims(check_mentions.mentions) > 1 then
+        raise exception using errcode = 'PT400', message = 'mentions must be a list of user ids.';
+    end if;
     if exists (
         select from unnest(check_mentions.mentions) as u (id)
         where not exists (

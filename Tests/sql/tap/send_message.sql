@@ -1,6 +1,6 @@
 -- Sending: every refusal with its code, the limits of content, dense numbers, and nothing left of what rolls back.
 begin;
-select plan(63);
+select plan(64);
 \ir ../people.psql
 
 -- conversations that take no messages, or not from everybody
@@ -109,6 +109,7 @@ select t.refused('PT400', $$select parley_api.send_message(t.id('talk'), 'x', me
 select t.refused('PT400', $$select parley_api.send_message(t.id('talk'), 'x', mentions => array[null]::uuid[])$$, 'not nobody');
 select t.refused('PT400',
     $$select parley_api.send_message(t.id('talk'), 'x', mentions => array(select t.id('bob') from generate_series(1, 257)))$$, 'and at most 256');
+select t.refused('PT400', $$select parley_api.send_message(t.id('talk'), 'x', mentions => array[array[t.id('bob')]])$$, 'in one list');
 select is(
     parley_api.send_message(t.id('talk'), 'x', mentions => array[t.id('bob'), t.id('ann')]) -> 'mentions',
     jsonb_build_array(t.id('bob'), t.id('ann')), 'mentions are kept in order'
