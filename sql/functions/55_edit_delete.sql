@@ -258,6 +258,7 @@ begin
     if not found then
         return parley.require_message(hide_message.message_id, hide_message.user_id);
     end if;
+    perform parley.hold_participant(v_message.conversation_id, hide_message.user_id);
     insert into parley.message_hidden (conversation_id, user_id, seq, message_id, own)
     values (
         v_message.conversation_id,

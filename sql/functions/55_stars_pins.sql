@@ -77,6 +77,7 @@ begin
     if v_message.deleted_at is not null then
         raise exception using errcode = 'PT409', message = 'The message was deleted.';
     end if;
+    perform parley.hold_participant(v_message.conversation_id, v_user_id);
     insert into parley.message_star as s (conversation_id, message_id, user_id)
     values (v_message.conversation_id, v_message.id, v_user_id)
     on conflict do nothing
