@@ -1,6 +1,6 @@
 -- Messages to be sent later: known to their author alone, sent once and as the author, whatever happened meanwhile.
 begin;
-select plan(98);
+select plan(105);
 \ir ../people.psql
 
 -- the time comes for everything that is pending, in its order
@@ -63,7 +63,7 @@ select t.refused(
     'PT400', format('select parley_api.schedule_message(t.id(%L), %L, now() + interval %L, time_zone => %L)', 'talk', 'x', '1 day', zone),
     format('"%s" is no zone', zone)
 )
-from unnest(array['Mars/Olympus', 'UTC+2', '', '../../etc/passwd']) as zone;
+from unnest(array['Mars/Olympus', 'UTC+2', '2', 'CEST', '', '../../etc/passwd']) as zone;
 select t.refused('PT400', $$select parley_api.schedule_message(t.id('talk'), ' ', now() + interval '1 hour')$$, 'text is needed as in any message');
 select t.refused(
     'PT400', $$select parley_api.schedule_message(t.id('talk'), repeat('x', 5001), now() + interval '1 hour')$$, 'and not too much of it'
@@ -137,6 +137,12 @@ select t.refused('PT404', $$select parley_api.cancel_scheduled_message(t.id('fir
 select t.refused('PT404', $$select parley_api.update_scheduled_message(t.id('first'), 'mine')$$, 'nor changes them');
 
 -- by the clocks of a zone
+select t.host();
+set local timezone = 'Asia/Tokyo';
+select is((parley.resolve_send_at(null, (now() + interval '1 day')::timestamp, z.name)).time_zone, z.zone, 'the zone ' || z.name)
+from (values ('utc', 'UTC'), ('etc/gmt+5', 'Etc/GMT+5'), ('est5edt', 'EST5EDT'), ('asia/ho_chi_minh', 'Asia/Ho_Chi_Minh')) as z (name, zone);
+select is(current_setting('timezone'), 'Asia/Tokyo', 'and the session keeps its own');
+set local timezone = 'UTC';
 select t.act('ann');
 select t.keep('local', parley_api.schedule_message(
     t.id('talk'), 'local', send_at_local => (now() + interval '30 days')::date + time '09:00', time_zone => 'america/new_york'
