@@ -18,6 +18,10 @@ begin
     ) then
         return;
     end if;
+    if add_context.actor_id is not null then
+        -- where there is a conversation for each context, this would be one more; before the lock, as everywhere
+        perform parley.take_token(add_context.actor_id, 'new_conversations_per_day');
+    end if;
     perform parley.lock_conversation(add_context.conversation_id);
     insert into parley.conversation_context (conversation_id, context_type, context_id, added_by)
     values (add_context.conversation_id, add_context.context_type, add_context.context_id, add_context.actor_id)
@@ -35,7 +39,7 @@ begin
 end;
 $$;
 comment on function parley.add_context(uuid, text, text, uuid) is
-'Adds a context to a conversation that has others, once.';
+'Adds a context to a conversation that has others, once; for a user it counts as a new conversation of the daily limit.';
 revoke all on function parley.add_context(uuid, text, text, uuid) from public;
 
 create or replace function parley.contexts_json(conversation_id uuid)

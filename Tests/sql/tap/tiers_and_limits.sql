@@ -1,6 +1,6 @@
 -- Plans are rows: entitlements, limits and rates are read at the moment they matter.
 begin;
-select plan(52);
+select plan(55);
 \ir ../people.psql
 select t.act('ann');
 select t.keep('talk', parley_api.start_conversation(array[t.id('cid')], message => 'hello') ->> 'id');
@@ -159,6 +159,25 @@ select is(
     t.failure($$select parley_api.start_conversation(array[t.id('cid')])$$) - '{message,hint}'::text[],
     '{"code": "PT429", "detail": "Retry-After: 43200"}', 'the third has to wait for its token'
 );
+select t.host();
+update parley.setting set value = 'pair' where name = 'direct_threading';
+select t.act('eve');
+select t.refused(
+    'PT429', $$select parley_api.start_conversation(array[t.id('bob')], context_type => 'listing', context_id => '1')$$,
+    'where a pair has one thread, so does the next thing it is about'
+);
+select t.host();
+delete from parley.rate_bucket;
+select t.act('eve');
+select is(
+    (select array_agg(parley_api.start_conversation(array[t.id('bob')], context_type => 'listing', context_id => n::text) ->> 'created') from unnest(array[1, 1, 1, 2]) n),
+    array['false', 'false', 'false', 'false'], 'which takes one token however often it is asked for'
+);
+select t.refused(
+    'PT429', $$select parley_api.start_conversation(array[t.id('bob')], context_type => 'listing', context_id => '3')$$, 'and each thing one'
+);
+select t.host();
+update parley.setting set value = 'pair_and_context' where name = 'direct_threading';
 
 -- what the caller is told
 select t.host();
