@@ -266,6 +266,13 @@ begin
     where p.conversation_id = participant.conversation_id and p.user_id = participant.user_id;
     delete from parley.draft as d
     where d.conversation_id = participant.conversation_id and d.user_id = participant.user_id;
+    -- what nobody is in any more must not stand for its context: the next who asks gets a new one
+    delete from parley.context_conversation as x
+    where x.conversation_id = participant.conversation_id
+        and not exists (
+            select from parley.participant as p
+            where p.conversation_id = participant.conversation_id and p.left_at is null
+        );
 end;
 $$;
 comment on function parley.end_participation(parley.participant, uuid, text) is

@@ -104,6 +104,12 @@ select t.act('eve');
 select t.refused('PT403', $$select parley_api.start_conversation(array[t.id('bob')], 'support', context_type => 'project', context_id => '7')$$, 'who is not in the only one does not get it');
 select t.refused('PT403', $$select parley_api.start_conversation(array[t.id('bob')], 'project', context_type => 'project', context_id => '9', unique_context => true)$$, 'nor does a user make one the only one');
 select is(t.look('select count(*) from parley.context_conversation'), '2', 'none of which leaves anything');
+select t.act('bob');
+select parley_api.leave_conversation(t.id('other')) is null as gone \gset
+select t.act('ann');
+select is(t.start('again', $$array[t.id('bob')], 'support', context_type => 'project', context_id => '8'$$), 'false', 'with one member it still is the only one');
+select parley_api.leave_conversation(t.id('other')) is null as gone \gset
+select is(t.start('again', $$array[t.id('bob')], 'support', context_type => 'project', context_id => '8'$$), 'true', 'when all have left, the next who asks gets a new one');
 select t.claim('service_role', '{"role": "service_role"}');
 select t.refused('PT400', $$select parley_api.start_conversation(array[t.id('ann'), t.id('bob')], unique_context => true, context_type => 'project', context_id => '9')$$, 'a direct conversation follows its own rule');
 select t.refused('PT400', $$select parley_api.start_conversation(array[t.id('ann'), t.id('bob')], 'group', unique_context => true)$$, 'there is no context to be the only one about');
