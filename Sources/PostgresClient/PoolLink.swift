@@ -173,7 +173,8 @@ final class PoolLink {
             // With no item left it is the commit that failed, at the sync: a deferred constraint, a serialization
             // failure.
             if case .prepare(let sql) = item { self.cache.notPrepared(sql) }
-            let error = PostgresError(result: result)
+            var error = PostgresError(result: result)
+            if case .statement = item { error.statement = job.results.count }
             if error.sqlState == nil || PostgresError.isFatal(result) {
                 self.farewell = error
                 self.lose()

@@ -31,6 +31,8 @@ public struct PostgresError: Error, Sendable, Equatable {
     public var hint: String?
     /// Name of the violated constraint, if that was the reason.
     public var constraint: String?
+    /// Which statement of the transaction the server refused, counted from 0; nil if that is not known.
+    public var statement: Int?
     /// True: the transaction may have been committed. False: it certainly was not.
     public var outcomeUnknown: Bool
 

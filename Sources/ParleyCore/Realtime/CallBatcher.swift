@@ -86,13 +86,24 @@ public struct CallBatcher<Call: Sendable>: Sendable {
     }
 
     /// The end of an `Action.together`.
-    public mutating func finished(_ entries: [Entry], _ outcome: Outcome, now: Int64) -> [Action] {
+    ///
+    /// - Parameter culprit: index of the call that failed, if known. What it stands for stays apart from now on, also
+    ///   where it already waits: alone, with patience, it may well succeed, and would take others with it again.
+    public mutating func finished(
+        _ entries: [Entry], _ outcome: Outcome, culprit: Int? = nil, now: Int64
+    ) -> [Action] {
         self.shared -= 1
         for entry in entries {
             self.busy.remove(entry.conversation)
             if let user = entry.user { self.busy.remove(user) }
         }
-        let again = outcome == .answered ? [] : entries.map { self.runAlone($0) }
+        var again = outcome == .answered ? [] : entries.map { self.runAlone($0) }
+        if let culprit, entries.indices.contains(culprit), entries.count > 1 {
+            self.setApart(entries[culprit], outcome, now: now)
+            let waiting = self.waiting
+            self.waiting = waiting.filter { !self.isApart($0, now: now) }
+            again += waiting.filter { self.isApart($0, now: now) }.map { self.runAlone($0) }
+        }
         return again + self.dispatch()
     }
 
@@ -100,6 +111,10 @@ public struct CallBatcher<Call: Sendable>: Sendable {
     public mutating func finishedAlone(_ entry: Entry, _ outcome: Outcome, now: Int64) {
         let left = self.alone[entry.conversation, default: 1] - 1
         self.alone[entry.conversation] = left > 0 ? left : nil
+        self.setApart(entry, outcome, now: now)
+    }
+
+    private mutating func setApart(_ entry: Entry, _ outcome: Outcome, now: Int64) {
         switch outcome {
         case .answered: break
         case .refused: self.setApart(entry.user ?? entry.conversation, now: now)
@@ -150,11 +165,9 @@ public struct CallBatcher<Call: Sendable>: Sendable {
         return order.map { batch[$0] }
     }
 
-    private mutating func isApart(_ entry: Entry, now: Int64) -> Bool {
+    private func isApart(_ entry: Entry, now: Int64) -> Bool {
         for key in [entry.conversation, entry.user] {
-            guard let key, let until = self.apart[key] else { continue }
-            if now < until { return true }
-            self.apart[key] = nil
+            if let key, let until = self.apart[key], now < until { return true }
         }
         return false
     }

@@ -62,7 +62,12 @@ extension RealtimeService {
         var outcome = Self.outcome(result)
         // By itself it would fail in the same way; only a lock would then be waited for.
         if entries.count == 1, outcome == .refused { outcome = .answered }
-        self.run(self.batcher.finished(entries, outcome, now: Self.steady()))
+        var culprit: Int?
+        if case .failure(let error) = result, let statement = error.statement {
+            // the limits, and then so many statements of each
+            culprit = (statement - 1) / CallQuery.statementsPerCall
+        }
+        self.run(self.batcher.finished(entries, outcome, culprit: culprit, now: Self.steady()))
         guard outcome == .answered else { return }
         self.metrics.callsShared += entries.count > 1 ? entries.count : 0
         for (index, entry) in entries.enumerated() {

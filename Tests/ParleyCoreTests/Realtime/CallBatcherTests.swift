@@ -109,6 +109,28 @@ private typealias Batcher = CallBatcher<Int>
         #expect(self.together(batcher.add(self.entry(3, 1, 0), now: 20)) == [[3]])
     }
 
+    /// Alone it has the patience to succeed, and would else take others with it again and again.
+    @Test func whoIsKnownToFailOthersStaysApartAtOnce() {
+        var batcher = Batcher(running: 1, apartFor: 100)
+        let first = self.entry(0, 5, 5)
+        _ = batcher.add(first, now: 0)
+        let entries = [self.entry(1, 0, 0), self.entry(2, 1, 1)]
+        for entry in entries { _ = batcher.add(entry, now: 0) }
+        #expect(self.together(batcher.finished([first], .answered, now: 0)).map { $0.sorted() } == [[1, 2]])
+        for entry in [self.entry(3, 1, 2), self.entry(4, 2, 3)] { #expect(batcher.add(entry, now: 0).isEmpty) }
+        let next = batcher.finished(entries, .locked, culprit: 1, now: 10)
+        #expect(self.alone(next) == [1, 2, 3], "also what waits for the same conversation")
+        #expect(self.together(next) == [[4]])
+        batcher.finishedAlone(entries[1], .answered, now: 20)
+        batcher.finishedAlone(self.entry(3, 1, 2), .answered, now: 20)
+        #expect(self.alone(batcher.add(self.entry(5, 1, 2), now: 30)) == [5])
+        #expect(self.alone(batcher.add(self.entry(6, 1, 2), now: 110)) == [6], "while that one runs")
+        batcher.finishedAlone(self.entry(5, 1, 2), .answered, now: 120)
+        batcher.finishedAlone(self.entry(6, 1, 2), .answered, now: 120)
+        _ = batcher.finished([self.entry(4, 2, 3)], .answered, now: 120)
+        #expect(self.together(batcher.add(self.entry(7, 1, 2), now: 120)) == [[7]])
+    }
+
     @Test func memoryOfWhoFailedIsBounded() {
         var batcher = Batcher(running: 1, apartFor: 100, capacity: 2)
         for user in 0..<4 {
