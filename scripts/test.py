@@ -102,16 +102,16 @@ SUITES = [
     Suite("lint", shell("bash", "scripts/lint.sh"), read_plain, 5),
     Suite("sql-doors", shell("bash", "Tests/sql/doors.sh"), read_plain, 39),
     Suite("sql-lint", shell("bash", "Tests/sql/lint.sh"), read_plain, 5),
-    Suite("sql", shell("bash", "Tests/sql/tap.sh"), read_tap, 1096, cluster=True),
+    Suite("sql", shell("bash", "Tests/sql/tap.sh"), read_tap, 3351, cluster=True),
     Suite("sql-scans", shell("bash", "Tests/sql/scans.sh"), read_tap, 15),
-    Suite("isolation", shell("bash", "Tests/sql/isolation.sh"), read_plain, 74),
-    Suite("swift", shell("swift", "test", "--disable-xctest", "--no-parallel"), read_swift, 442, cluster=True),
-    Suite("swift-thread-sanitizer", shell("bash", "scripts/sanitize.sh", "thread"), read_swift, 442, cluster=True),
-    Suite("swift-address-sanitizer", shell("bash", "scripts/sanitize.sh", "address"), read_swift, 442, cluster=True),
-    Suite("conformance", shell(str(PYTHON), "-m", "pytest", "-rA", "-q", "Tests/conformance"), read_pytest, 449),
+    Suite("isolation", shell("bash", "Tests/sql/isolation.sh"), read_plain, 212),
+    Suite("swift", shell("swift", "test", "--disable-xctest", "--no-parallel"), read_swift, 472, cluster=True),
+    Suite("swift-thread-sanitizer", shell("bash", "scripts/sanitize.sh", "thread"), read_swift, 472, cluster=True),
+    Suite("swift-address-sanitizer", shell("bash", "scripts/sanitize.sh", "address"), read_swift, 472, cluster=True),
+    Suite("conformance", shell(str(PYTHON), "-m", "pytest", "-rA", "-q", "Tests/conformance"), read_pytest, 499),
     Suite("scenarios", shell(str(PYTHON), "-m", "pytest", "-rA", "-q", "Tests/scenarios"), read_pytest, 42),
     Suite("property", shell(str(PYTHON), "-m", "pytest", "-rA", "-q", "Tests/property"), read_pytest, 11),
-    Suite("chaos", shell(str(PYTHON), "-m", "pytest", "-rA", "-q", "Tests/chaos"), read_pytest, 38),
+    Suite("chaos", shell(str(PYTHON), "-m", "pytest", "-rA", "-q", "Tests/chaos"), read_pytest, 43),
 ]
 
 

@@ -78,6 +78,8 @@ begin
         raise exception using errcode = 'PT409', message = 'The message was deleted.';
     end if;
     perform parley.hold_participant(v_message.conversation_id, v_user_id);
+    -- under that lock: who cleared the conversation meanwhile sees the message no longer
+    v_message := parley.require_message(star_message.message_id, v_user_id);
     insert into parley.message_star as s (conversation_id, message_id, user_id)
     values (v_message.conversation_id, v_message.id, v_user_id)
     on conflict do nothing
