@@ -71,15 +71,13 @@ as $$
 #variable_conflict use_column
 declare
     v_user_id uuid := parley.provision_caller();
-    v_message parley.message := parley.require_message(star_message.message_id, v_user_id);
+    -- under the conversation's lock: not on what is just being deleted, nor in what the caller just cleared
+    v_message parley.message := parley.lock_message(star_message.message_id, v_user_id);
     v_starred_at timestamptz;
 begin
     if v_message.deleted_at is not null then
         raise exception using errcode = 'PT409', message = 'The message was deleted.';
     end if;
-    perform parley.hold_participant(v_message.conversation_id, v_user_id);
-    -- under that lock: who cleared the conversation meanwhile sees the message no longer
-    v_message := parley.require_message(star_message.message_id, v_user_id);
     insert into parley.message_star as s (conversation_id, message_id, user_id)
     values (v_message.conversation_id, v_message.id, v_user_id)
     on conflict do nothing
