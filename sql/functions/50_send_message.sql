@@ -214,11 +214,9 @@ create or replace function parley.check_message_request(
     content text,
     type text,
     max_length bigint,
-    reply_to_id uuid,
     attachment_ids uuid[],
     metadata jsonb,
     expires_in interval,
-    history_from_seq bigint,
     server jsonb
 )
 returns void
@@ -260,18 +258,38 @@ begin
                 message = 'expires_in must be between 1 second and 366 days.';
         end if;
     end if;
-    if check_message_request.reply_to_id is not null and not exists (
+end;
+$$;
+comment on function parley.check_message_request(
+    uuid, uuid, text, text, bigint, uuid[], jsonb, interval, jsonb
+) is 'Checks what a message says, where it is more than a plain short text.';
+revoke all on function parley.check_message_request(
+    uuid, uuid, text, text, bigint, uuid[], jsonb, interval, jsonb
+) from public;
+
+create or replace function parley.check_reply(
+    conversation_id uuid, sender_id uuid, reply_to_id uuid, history_from_seq bigint
+)
+returns void
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    if not exists (
         select from parley.message as m
-        where m.id = check_message_request.reply_to_id
-            and m.conversation_id is not distinct from check_message_request.conversation_id
-            and m.seq >= check_message_request.history_from_seq
-            and m.id >= parley.message_floor_of(check_message_request.sender_id)
+        where m.id = check_reply.reply_to_id
+            and m.conversation_id is not distinct from check_reply.conversation_id
+            and m.seq >= check_reply.history_from_seq
+            and m.id >= parley.message_floor_of(check_reply.sender_id)
             and m.deleted_at is null
             and (m.expires_at is null or m.expires_at > now())
             and not exists (
                 select from parley.message_hidden as h
                 where h.conversation_id = m.conversation_id
-                    and h.user_id = check_message_request.sender_id
+                    and h.user_id = check_reply.sender_id
                     and h.seq = m.seq
             )
     ) then
@@ -281,12 +299,9 @@ begin
     end if;
 end;
 $$;
-comment on function parley.check_message_request(
-    uuid, uuid, text, text, bigint, uuid, uuid[], jsonb, interval, bigint, jsonb
-) is 'Checks everything about a message that a plain short text does not need.';
-revoke all on function parley.check_message_request(
-    uuid, uuid, text, text, bigint, uuid, uuid[], jsonb, interval, bigint, jsonb
-) from public;
+comment on function parley.check_reply(uuid, uuid, uuid, bigint) is
+'Fails with PT404 unless the sender, whose history begins at that seq, sees the message that is answered.';
+revoke all on function parley.check_reply(uuid, uuid, uuid, bigint) from public;
 
 create or replace function parley.send_message(
     conversation_id uuid,
@@ -333,13 +348,11 @@ declare
         'hex'
     )::uuid;
     v_conversation parley.conversation;
+    v_participant parley.participant;
     v_message parley.message;
 begin
     -- 1. everything that decides, by primary keys, in one statement
     select
-        p.role,
-        p.app_role,
-        p.history_from_seq,
         a.suspended_at,
         a.deleted_at,
         a.tokens_valid_after,
@@ -391,7 +404,6 @@ begin
 
     -- 3. the request itself
     if send_message.type = 'text'
-        and send_message.reply_to_id is null
         and v_attachment_ids is null
         and send_message.expires_in is null
         and send_message.server is null
@@ -407,13 +419,7 @@ begin
     else
         perform parley.check_message_request(
             send_message.conversation_id, v_user_id, send_message.content, send_message.type, v_sender.max_content_length,
-            send_message.reply_to_id, v_attachment_ids, v_metadata, send_message.expires_in,
-            v_sender.history_from_seq, send_message.server
-        );
-    end if;
-    if v_mentions is not null or send_message.mentions_all then
-        perform parley.check_mentions(
-            send_message.conversation_id, v_mentions, send_message.mentions_all, v_sender.role
+            v_attachment_ids, v_metadata, send_message.expires_in, send_message.server
         );
     end if;
 
@@ -447,10 +453,22 @@ begin
             when p.last_read_seq = v_conversation.last_seq - 1 then v_conversation.last_seq else p.last_delivered_seq
         end,
         own_unread = case when p.last_read_seq = v_conversation.last_seq - 1 then 0 else p.own_unread + 1 end
-    where p.conversation_id = send_message.conversation_id and p.user_id = v_user_id and p.left_at is null;
+    where p.conversation_id = send_message.conversation_id and p.user_id = v_user_id and p.left_at is null
+    returning p.* into v_participant;
     if not found then
         perform parley.require_participant(send_message.conversation_id, v_user_id);
         raise exception using errcode = '40001', message = 'The membership changed while sending.', hint = 'Try again.';
+    end if;
+    -- and what the message points at: nobody can leave, delete or clear it any more
+    if v_mentions is not null or send_message.mentions_all then
+        perform parley.check_mentions(
+            send_message.conversation_id, v_mentions, send_message.mentions_all, v_participant.role
+        );
+    end if;
+    if send_message.reply_to_id is not null then
+        perform parley.check_reply(
+            send_message.conversation_id, v_user_id, send_message.reply_to_id, v_participant.history_from_seq
+        );
     end if;
     -- four plain statements: one with data-modifying CTEs costs a tenth more
     insert into parley.event (event_seq, message_seq, conversation_id, actor_id, message_id, kind)
@@ -466,7 +484,7 @@ begin
         send_message.client_message_id, v_conversation.last_activity_at,
         v_conversation.last_activity_at
         + coalesce(send_message.expires_in, v_ttl),
-        coalesce(v_sender.app_role, v_sender.role), send_message.type, send_message.content, v_metadata, v_mentions,
+        coalesce(v_participant.app_role, v_participant.role), send_message.type, send_message.content, v_metadata, v_mentions,
         (send_message.server ->> 'forward_count')::integer,
         v_attachment_ids is not null, coalesce(send_message.mentions_all, false)
     )
@@ -481,7 +499,7 @@ begin
     if send_message.reply_to_id is not null then
         -- the sender is shown what they answer, also where others may not see it
         return parley.message_json(
-            v_message, '[]', 'sent', v_user_id, v_sender.history_from_seq, parley.message_floor_of(v_user_id)
+            v_message, '[]', 'sent', v_user_id, v_participant.history_from_seq, parley.message_floor_of(v_user_id)
         );
     end if;
     return parley.message_json(v_message, '[]');

@@ -136,9 +136,13 @@ begin
     perform parley.check_message_request(
         scheduled.conversation_id, scheduled.sender_id, scheduled.content, scheduled.type,
         parley.limit_of(scheduled.sender_id, 'max_content_length'),
-        scheduled.reply_to_id, nullif(scheduled.attachment_ids, '{}'), scheduled.metadata,
-        scheduled.expires_in, v_participant.history_from_seq, null
+        nullif(scheduled.attachment_ids, '{}'), scheduled.metadata, scheduled.expires_in, null
     );
+    if scheduled.reply_to_id is not null then
+        perform parley.check_reply(
+            scheduled.conversation_id, scheduled.sender_id, scheduled.reply_to_id, v_participant.history_from_seq
+        );
+    end if;
     perform parley.check_mentions(scheduled.conversation_id, scheduled.mentions, false, null);
 end;
 $$;
