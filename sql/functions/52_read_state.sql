@@ -103,7 +103,7 @@ declare
     v_seq bigint;
     v_read_before bigint;
     v_is_private boolean;
-    v_now timestamptz := clock_timestamp();
+    v_now timestamptz;
 begin
     if advance_horizon.seq < 0 then
         raise exception using errcode = 'PT400', message = 'seq must not be negative.';
@@ -124,6 +124,8 @@ begin
     end if;
 
     v_last_seq := (parley.lock_conversation(advance_horizon.conversation_id)).last_seq;
+    -- under it, so that of two devices the one that reads further has not read before the other
+    v_now := clock_timestamp();
     v_participant := parley.require_participant(advance_horizon.conversation_id, advance_horizon.user_id);
     v_read_before := v_participant.last_read_seq;
     if v_participant.folder = 'requests' then
