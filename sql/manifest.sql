@@ -69,7 +69,12 @@
 \set sha256 '0db03e5bccf26599a4a391845d038fce68ef790691e83e3dc6285ba009096988'
 \set breaking false
 \ir apply.sql
-\set version 15
+\set version 18
+\set name '0018_mentions'
+\set sha256 'c4411e440e6bbfb71b1f5c783dc183cfa0d0ec2a84426f19ed5e9ca9cf708527'
+\set breaking false
+\ir apply.sql
+\set version 18
 \ir newest.sql
 \ir functions/05_catalog.sql
 \ir functions/10_identity.sql

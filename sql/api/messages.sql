@@ -58,7 +58,8 @@ create or replace function parley_api.get_conversation_messages(
     after_message_id uuid default null,
     around_message_id uuid default null,
     types text[] default null,
-    sender_id uuid default null
+    sender_id uuid default null,
+    metadata jsonb default null
 )
 returns jsonb
 language sql
@@ -76,33 +77,46 @@ begin atomic
         get_conversation_messages.after_message_id,
         get_conversation_messages.around_message_id,
         get_conversation_messages.types,
-        get_conversation_messages.sender_id
+        get_conversation_messages.sender_id,
+        get_conversation_messages.metadata
     );
 end;
 comment on function parley_api.get_conversation_messages(
-    uuid, bigint, bigint, bigint, integer, uuid, uuid, uuid, text[], uuid
+    uuid, bigint, bigint, bigint, integer, uuid, uuid, uuid, text[], uuid, jsonb
 ) is
-'A page of messages, oldest first: {messages, has_more}; the newest by default, or before, after or around a seq or a message.';
+'A page of messages, oldest first: {messages, has_more}; the newest by default, or before, after or around a seq or a message; of some types, one sender, or whose metadata contains an object.';
 revoke all on function parley_api.get_conversation_messages(
-    uuid, bigint, bigint, bigint, integer, uuid, uuid, uuid, text[], uuid
+    uuid, bigint, bigint, bigint, integer, uuid, uuid, uuid, text[], uuid, jsonb
 ) from public;
 grant execute on function parley_api.get_conversation_messages(
-    uuid, bigint, bigint, bigint, integer, uuid, uuid, uuid, text[], uuid
+    uuid, bigint, bigint, bigint, integer, uuid, uuid, uuid, text[], uuid, jsonb
 ) to authenticated;
 
-create or replace function parley_api.edit_message(message_id uuid, content text, metadata jsonb default null)
+create or replace function parley_api.edit_message(
+    message_id uuid,
+    content text,
+    metadata jsonb default null,
+    mentions uuid[] default null,
+    mentions_all boolean default null
+)
 returns jsonb
 language sql
 volatile
 security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.edit_message(edit_message.message_id, edit_message.content, edit_message.metadata);
+    select parley.edit_message(
+        edit_message.message_id,
+        edit_message.content,
+        edit_message.metadata,
+        edit_message.mentions,
+        edit_message.mentions_all
+    );
 end;
-comment on function parley_api.edit_message(uuid, text, jsonb) is
-'Changes a message the caller sent. Returns it.';
-revoke all on function parley_api.edit_message(uuid, text, jsonb) from public;
-grant execute on function parley_api.edit_message(uuid, text, jsonb) to authenticated;
+comment on function parley_api.edit_message(uuid, text, jsonb, uuid[], boolean) is
+'Changes a message the caller sent: its text, and if given its metadata and whom it mentions (an empty array: nobody). Returns it.';
+revoke all on function parley_api.edit_message(uuid, text, jsonb, uuid[], boolean) from public;
+grant execute on function parley_api.edit_message(uuid, text, jsonb, uuid[], boolean) to authenticated;
 
 create or replace function parley_api.delete_message(message_id uuid, for_everyone boolean default false)
 returns jsonb
@@ -314,6 +328,6 @@ begin atomic
     );
 end;
 comment on function parley_api.get_message_revisions(uuid) is
-'What a message said before each edit: {revisions}.';
+'What a message said, and whom it mentioned, before each edit: {revisions}.';
 revoke all on function parley_api.get_message_revisions(uuid) from public;
 grant execute on function parley_api.get_message_revisions(uuid) to authenticated;

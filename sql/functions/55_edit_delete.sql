@@ -89,7 +89,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
     insert into parley.message_revision (
-        conversation_id, message_id, revision, event_seq, replaced_by, expires_at, reason, content, metadata
+        conversation_id, message_id, revision, event_seq, replaced_by, expires_at, reason, content, metadata,
+        mentions, mentions_all
     )
     select
         message.conversation_id,
@@ -101,14 +102,22 @@ as $$
         message.expires_at,
         keep_revision.reason,
         message.content,
-        message.metadata
+        message.metadata,
+        message.mentions,
+        message.mentions_all
     from parley.message_revision as r
     where r.conversation_id = message.conversation_id and r.message_id = message.id
 $$;
 comment on function parley.keep_revision(parley.message, uuid, text) is 'Keeps what a message says before it changes.';
 revoke all on function parley.keep_revision(parley.message, uuid, text) from public;
 
-create or replace function parley.edit_message(message_id uuid, content text, metadata jsonb default null)
+create or replace function parley.edit_message(
+    message_id uuid,
+    content text,
+    metadata jsonb default null,
+    mentions uuid[] default null,
+    mentions_all boolean default null
+)
 returns jsonb
 language plpgsql
 volatile
@@ -121,6 +130,8 @@ declare
     v_message parley.message;
     v_type parley.message_type;
     v_metadata jsonb;
+    v_mentions uuid[];
+    v_mentions_all boolean;
     v_minutes bigint := parley.limit_of(v_user_id, 'edit_window_minutes');
 begin
     v_message := parley.lock_message(edit_message.message_id, v_user_id);
@@ -147,11 +158,26 @@ begin
         v_type, edit_message.content, v_metadata, v_message.has_attachments::integer,
         parley.limit_of(v_user_id, 'max_content_length')
     );
+    v_mentions := case
+        when edit_message.mentions is null then v_message.mentions else nullif(edit_message.mentions, '{}')
+    end;
+    v_mentions_all := coalesce(edit_message.mentions_all, v_message.mentions_all);
     -- the same edit again changes nothing, whenever it comes
     if v_message.content is not distinct from edit_message.content
         and v_message.metadata is not distinct from v_metadata
+        and v_message.mentions is not distinct from v_mentions
+        and v_message.mentions_all = v_mentions_all
     then
         return parley.message_json(v_message);
+    end if;
+    -- what stays was checked when it was sent: who was mentioned may have left since
+    if v_mentions is distinct from v_message.mentions or v_mentions_all and not v_message.mentions_all then
+        perform parley.check_mentions(
+            v_message.conversation_id,
+            case when v_mentions is distinct from v_message.mentions then v_mentions end,
+            v_mentions_all and not v_message.mentions_all,
+            (parley.require_participant(v_message.conversation_id, v_user_id)).role
+        );
     end if;
     if clock_timestamp() > v_message.created_at + make_interval(mins => least(v_minutes, 52560000)::integer) then
         raise exception using
@@ -167,7 +193,12 @@ begin
     end if;
     perform parley.keep_revision(v_message, v_user_id, 'edited');
     update parley.message as m
-    set content = edit_message.content, metadata = v_metadata, edited_at = clock_timestamp()
+    set
+        content = edit_message.content,
+        metadata = v_metadata,
+        mentions = v_mentions,
+        mentions_all = v_mentions_all,
+        edited_at = clock_timestamp()
     where m.id = v_message.id
     returning m.* into v_message;
     perform parley.append_event(
@@ -176,10 +207,10 @@ begin
     return parley.message_json(v_message);
 end;
 $$;
-comment on function parley.edit_message(uuid, text, jsonb) is
-'Changes the text, and the metadata if given, of a message the caller sent a short while ago; without metadata, new text loses its formatting. Returns the message.';
-revoke all on function parley.edit_message(uuid, text, jsonb) from public;
-grant execute on function parley.edit_message(uuid, text, jsonb) to authenticated;
+comment on function parley.edit_message(uuid, text, jsonb, uuid[], boolean) is
+'Changes the text, and the metadata and mentions if given, of a message the caller sent a short while ago; an empty array mentions nobody any more; without metadata, new text loses its formatting. Returns the message.';
+revoke all on function parley.edit_message(uuid, text, jsonb, uuid[], boolean) from public;
+grant execute on function parley.edit_message(uuid, text, jsonb, uuid[], boolean) to authenticated;
 
 create or replace function parley.get_message_revisions(message_id uuid)
 returns jsonb
@@ -207,6 +238,8 @@ begin
                             'revision', r.revision,
                             'content', r.content,
                             'metadata', coalesce(r.metadata, '{}'),
+                            'mentions', coalesce(to_jsonb(r.mentions), '[]'),
+                            'mentions_all', r.mentions_all,
                             'written_at', r.written_at,
                             'replaced_at', r.replaced_at
                         )
@@ -219,6 +252,8 @@ begin
                         v.revision,
                         v.content,
                         v.metadata,
+                        v.mentions,
+                        v.mentions_all,
                         v.replaced_at,
                         lag(v.replaced_at, 1, v_message.created_at) over (order by v.revision) as written_at
                     from parley.message_revision as v
@@ -232,7 +267,7 @@ begin
 end;
 $$;
 comment on function parley.get_message_revisions(uuid) is
-'What a message said before each edit, the oldest first (at most the last 200); nothing of one that was deleted for everyone.';
+'What a message said, and whom it mentioned, before each edit, the oldest first (at most the last 200); nothing of one that was deleted for everyone.';
 revoke all on function parley.get_message_revisions(uuid) from public;
 grant execute on function parley.get_message_revisions(uuid) to authenticated;
 

@@ -1,6 +1,6 @@
 -- Editing: by the sender, within the plan's window, with what it said before kept for moderators.
 begin;
-select plan(35);
+select plan(59);
 \ir ../people.psql
 
 create function t.age(message text, minutes numeric) returns void language sql security definer as $$
@@ -112,6 +112,81 @@ select t.keep('notice', (
     where m ->> 'type' = 'system'
 ));
 select t.refused('PT403', $$select parley_api.edit_message(t.id('notice'), 'x')$$, 'nor what the system wrote');
+
+-- whom it mentions
+select t.host();
+create function t.mentions(name text) returns bigint language sql security definer as $$
+    select parley.mention_count(p, c.last_seq)
+    from parley.participant p inner join parley.conversation c on c.id = p.conversation_id
+    where p.conversation_id = t.id('team') and p.user_id = t.id($1)
+$$;
+create function t.told(mention text) returns jsonb language sql as $$
+    select e #> array['payload', 'message', $1]
+    from jsonb_array_elements(parley_api.get_events(t.id('team')) -> 'events') with ordinality x (e, n)
+    where e ->> 'event' = 'message:updated' order by n desc limit 1
+$$;
+select t.act('bob');
+select t.keep('team', parley_api.start_conversation(array[t.id('ann'), t.id('cid'), t.id('dan')], 'group') ->> 'id');
+select t.keep('call', parley_api.send_message(t.id('team'), 'look, Cid', mentions => array[t.id('cid')]) ->> 'id');
+select is(array[t.mentions('ann'), t.mentions('cid')], '{0,1}', 'a message mentions the wrong one');
+select is(
+    parley_api.edit_message(t.id('call'), 'look, Ann', mentions => array[t.id('ann')]) -> 'mentions', jsonb_build_array(t.id('ann')),
+    'an edit corrects it'
+);
+select is(array[t.mentions('ann'), t.mentions('cid')], '{1,0}', 'which counts for who is mentioned now, and no longer for who was');
+select t.act('ann');
+select is(t.told('mentions'), jsonb_build_array(t.id('ann')), 'the event carries it');
+select is(parley_api.get_unread_counts() -> 'mentions_total', '1', 'and so do the counts');
+select t.act('bob');
+select t.last_event_seq('team') as event_seq \gset
+select parley_api.edit_message(t.id('call'), 'look, Ann', mentions => array[t.id('ann')]) is null as again \gset
+select parley_api.edit_message(t.id('call'), 'look, Ann') is null as again \gset
+select is(t.events_since('team', :event_seq), null, 'the same again, or nothing said of it, changes nothing');
+select is(parley_api.edit_message(t.id('call'), 'look, all', mentions => '{}', mentions_all => true) -> 'mentions', '[]', 'an empty array mentions nobody by name');
+select is(array[t.mentions('ann'), t.mentions('cid'), t.mentions('bob')], '{1,1,0}', 'but everybody else');
+select is(t.told('mentions_all'), 'true', 'as the event says');
+select is(
+    (select jsonb_agg(r - '{written_at,replaced_at,metadata}'::text[]) from jsonb_array_elements(parley_api.get_message_revisions(t.id('call')) -> 'revisions') r),
+    jsonb_build_array(
+        jsonb_build_object('revision', 1, 'content', 'look, Cid', 'mentions', jsonb_build_array(t.id('cid')), 'mentions_all', false),
+        jsonb_build_object('revision', 2, 'content', 'look, Ann', 'mentions', jsonb_build_array(t.id('ann')), 'mentions_all', false)
+    ), 'each version says whom it mentioned'
+);
+select is(parley_api.edit_message(t.id('call'), 'look, Cid', mentions => array[t.id('cid')], mentions_all => false) -> 'mentions_all', 'false', 'and back');
+select is(array[t.mentions('ann'), t.mentions('cid')], '{0,1}', 'to one');
+select t.last_event_seq('team') as event_seq \gset
+select t.refused('PT400', $$select parley_api.edit_message(t.id('call'), 'x', mentions => array[t.id('eve')])$$, 'a stranger cannot be mentioned');
+select t.refused('PT400', $$select parley_api.edit_message(t.id('call'), 'x', mentions => array[null]::uuid[])$$, 'nor nobody');
+select t.refused('PT400', $$select parley_api.edit_message(t.id('call'), 'x', mentions => array[[t.id('ann')], [t.id('cid')]])$$, 'a list of lists is none');
+select t.refused('PT400', $$select parley_api.edit_message(t.id('call'), 'x', mentions => array_fill(t.id('ann'), array[257]))$$, 'nor are 257 a list');
+select t.host();
+update parley.setting set value = 'admins' where name = 'who_can_mention_all';
+update parley.participant set role = 'member' where conversation_id = t.id('team') and user_id = t.id('bob');
+select t.act('bob');
+select t.refused('PT403', $$select parley_api.edit_message(t.id('call'), 'x', mentions_all => true)$$, 'everybody only by who may');
+select is(t.events_since('team', :event_seq), null, 'none of which changed anything');
+select t.act('cid');
+select parley_api.leave_conversation(t.id('team')) is null as gone \gset
+select t.act('bob');
+select lives_ok($$select parley_api.edit_message(t.id('call'), 'look')$$, 'who was mentioned may have left');
+select lives_ok($$select parley_api.edit_message(t.id('call'), 'look, you', mentions => array[t.id('cid')])$$, 'also if it is said again');
+select t.refused('PT400', $$select parley_api.edit_message(t.id('call'), 'x', mentions => array[t.id('cid'), t.id('ann')])$$, 'but is not mentioned anew');
+select t.host();
+update parley.setting set value = 'everyone' where name = 'who_can_mention_all';
+select t.act('bob');
+select parley_api.edit_message(t.id('call'), 'all', mentions_all => true) is null as edited \gset
+select t.host();
+update parley.setting set value = 'admins' where name = 'who_can_mention_all';
+select t.act('bob');
+select lives_ok($$select parley_api.edit_message(t.id('call'), 'all', mentions => array[t.id('ann')])$$, 'what was allowed stays');
+select t.keep('pair', parley_api.start_conversation(array[t.id('ann')]) ->> 'id');
+select t.keep('hi', t.send('pair', 'hi')::text);
+select t.refused('PT400', $$select parley_api.edit_message(t.id('hi'), 'hi', mentions_all => true)$$, 'in a pair there is no everybody');
+select t.age('call', 100000);
+select t.host();
+update parley.tier_limit set amount = 15 where tier_name = 'privileged' and name = 'edit_window_minutes';
+select t.act('bob');
+select t.refused('PT403', $$select parley_api.edit_message(t.id('call'), 'all', mentions => '{}')$$, 'and the window is the same');
 
 select * from finish();
 rollback;
