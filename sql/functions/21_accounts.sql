@@ -1,5 +1,5 @@
 -- Accounts: a caller is known from their first write on; the host may also register users, move them between tiers
--- and end their sessions.
+-- and end their sessions. Suspending or erasing an account ends them, too.
 
 create or replace function parley.provision_caller()
 returns uuid
@@ -207,3 +207,30 @@ comment on function parley.revoke_sessions(uuid) is
 'Ends every session of a user: tokens issued until now are refused, and open sockets are closed by the event this writes.';
 revoke all on function parley.revoke_sessions(uuid) from public;
 grant execute on function parley.revoke_sessions(uuid) to service_role;
+
+-- An account is suspended or erased by whoever writes its row. Its open sockets must close at that position of the log,
+-- so it is a trigger that says so.
+create or replace function parley.end_sessions()
+returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform parley.append_event(null, 'session:revoked', null, null, null, new.id, null);
+    return null;
+end;
+$$;
+comment on function parley.end_sessions() is
+'Trigger: the open sockets of an account that is suspended or erased are closed by the event this writes.';
+revoke all on function parley.end_sessions() from public;
+
+create or replace trigger account_closed_trigger
+after update on parley.account
+for each row
+when (
+    (old.suspended_at is null and new.suspended_at is not null)
+    or (old.deleted_at is null and new.deleted_at is not null)
+)
+execute function parley.end_sessions();
+comment on trigger account_closed_trigger on parley.account is 'Ends the sessions of an account that is suspended or erased.';

@@ -1,6 +1,6 @@
 -- Accounts: met at the first write, refused when suspended, erased or signed out.
 begin;
-select plan(53);
+select plan(58);
 \ir ../people.psql
 
 create function t.know(name text) returns boolean language sql as $$
@@ -9,6 +9,13 @@ $$;
 
 create function t.bob_with(issued_at text) returns void language sql as $$
     select t.claim('authenticated', format('{"sub": "%s", "role": "authenticated"%s}', t.id('bob'), $1))
+$$;
+
+create function t.revocations(name text) returns bigint language sql as $$
+    select t.look(format(
+        'select count(*) from parley.event where kind = %L and user_id = %L and conversation_id is null and actor_id is null',
+        'session:revoked', t.id($1)
+    ))::bigint
 $$;
 
 -- unknown users
@@ -76,7 +83,12 @@ select t.keep('talk', parley_api.start_conversation(array[t.id('bob')], message 
 select t.act('bob');
 select is((select count(*) from parley_api.messages), 1::bigint, 'Bob reads');
 select t.host();
+update parley.account set suspended_reason = null where id = t.id('bob');
+select is(t.revocations('bob'), 0::bigint, 'a change of an open account ends no session');
 update parley.account set suspended_at = now(), suspended_reason = 'spam' where id = t.id('bob');
+select is(t.revocations('bob'), 1::bigint, 'whoever suspends an account ends its sessions');
+update parley.account set suspended_at = now() + interval '1 hour' where id = t.id('bob');
+select is(t.revocations('bob'), 1::bigint, 'once');
 select t.act('bob');
 select is(
     t.failure('select parley_api.get_entitlements()') -> 'message', '"This account may not use messaging."',
@@ -93,7 +105,10 @@ select is_empty('select * from parley_api.participants', 'no participant');
 select t.act('ann');
 select is(parley_api.can_access_conversation(t.id('talk'), t.id('bob')), false, 'and has no access in the eyes of others');
 select t.host();
-update parley.account set suspended_at = null, suspended_reason = null, deleted_at = now() where id = t.id('bob');
+update parley.account set suspended_at = null, suspended_reason = null where id = t.id('bob');
+select is(t.revocations('bob'), 1::bigint, 'letting them in again ends none');
+update parley.account set deleted_at = now() where id = t.id('bob');
+select is(t.revocations('bob'), 2::bigint, 'and so does whoever erases one');
 select t.act('bob');
 select t.refused('PT403', $$select t.send('talk', 'hello')$$, 'an erased user sends nothing');
 select is_empty('select * from parley_api.messages', 'and sees nothing');
@@ -130,13 +145,7 @@ select set_config('parley.user_id', t.id('bob')::text, true) is null as with_set
 select lives_ok($$select t.send('talk', 'hello')$$, 'SQL of the application itself has no token that could be old');
 select t.claim('service_role', '{"role": "service_role"}');
 select isnt(parley_api.revoke_sessions(t.id('bob')) -> 'tokens_valid_after', 'null', 'the application ends all sessions of a user');
-select is(
-    t.look(format(
-        'select conversation_id is null and actor_id is null from parley.event where kind = %L and user_id = %L',
-        'session:revoked', t.id('bob')
-    )),
-    'true', 'which is an event for this user'
-);
+select is(t.revocations('bob'), 3::bigint, 'which is an event for this user');
 select t.bob_with(format(', "iat": %s', extract(epoch from now())::bigint - 1));
 select t.refused('PT403', 'select parley_api.get_entitlements()', 'and from then on the token is refused');
 

@@ -15,6 +15,12 @@ create function t.own_events(name text) returns text language sql security defin
     select string_agg(e.kind || coalesce(' ' || (e.data ->> 'tier'), ''), ', ' order by e.id)
     from parley.event e where e.conversation_id is null and e.user_id = t.id($1) and e.kind <> 'conversation:new'
 $$;
+create function t.moderations_ended(name text) returns text language sql security definer as $$
+    select string_agg(n.name, ' ' order by e.id)
+    from parley.event e
+    inner join t.named n on n.id::text = e.data ->> 'tenant_id'
+    where e.kind = 'moderation:revoked' and e.conversation_id is null and e.actor_id is null and e.user_id = t.id($1)
+$$;
 
 -- coming
 select t.act('ann');
@@ -83,6 +89,24 @@ select is(parley.upsert_account(t.id('bob'), tier => 'privileged_plus') ->> 'tie
 select is(t.own_events('bob'), 'account:updated free, account:updated privileged_plus', 'each time');
 select parley.upsert_account(t.id('noa'), 'Noa', 'privileged') is null as new \gset
 select is(t.own_events('noa'), null, 'a new account is no change of a plan');
+
+-- moderators, as the one who follows the topic tenant:<id>:moderation
+select t.keep('west', '00000000-0000-4000-8000-00000000000c');
+insert into parley.tenant (id, name) values (t.id('west'), 'West');
+select is(t.moderations_ended('ann'), null, 'a member who left had no moderation to lose');
+select parley.set_tenant_member(t.id(s), t.id('dan'), 'moderator') is null as joined from unnest(array['west', 'south', 'north']) s;
+select parley.set_tenant_member(t.id('west'), t.id('dan'), 'manager') is null as promoted \gset
+select parley.set_tenant_member(t.id('west'), t.id('dan'), 'manager') is null as same \gset
+select is(t.moderations_ended('dan'), null, 'another role that moderates ends nothing');
+select parley.set_tenant_member(t.id('west'), t.id('dan')) is null as demoted \gset
+select is(t.moderations_ended('dan'), 'west', 'a moderator who becomes a member loses the moderation of that tenant');
+select parley.set_tenant_member(t.id('west'), t.id('dan')) is null as same \gset
+select parley.remove_tenant_member(t.id('west'), t.id('dan')) is null as removed \gset
+select is(t.moderations_ended('dan'), 'west', 'once');
+select parley.remove_tenant_member(t.id('south'), t.id('dan')) is null as removed \gset
+select is(t.moderations_ended('dan'), 'west south', 'and so does one who is removed');
+delete from parley.tenant_member m where m.tenant_id = t.id('north') and m.user_id = t.id('dan');
+select is(t.moderations_ended('dan'), 'west south north', 'whoever writes the row');
 
 select * from finish();
 rollback;
