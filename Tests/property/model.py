@@ -322,12 +322,12 @@ class World:
             return self.show(None, c, m) | {"deleted": m.deleted or m.expired}
         refuse(type not in TYPES or not sendable(content), "PT400")
         me = c.members[user]
+        refuse(c.status != "active", "PT403")
+        refuse(not c.allows(user, "send_messages"), "PT403")
+        refuse(set(mentions or ()) - set(c.present), "PT400")
         if reply_to_id is not None:
             there, answered = self.find(user, reply_to_id)
             refuse(there is not c or answered.deleted, "PT404")
-        refuse(set(mentions or ()) - set(c.present), "PT400")
-        refuse(c.status != "active", "PT403")
-        refuse(not c.allows(user, "send_messages"), "PT403")
         message = self.append(c, Message(
             c.last + 1, user, type, content, me.app_role or me.role, metadata or {}, mentions or [],
             reply_to_id and answered.seq, client_message_id, expires=expires_in is not None,
@@ -399,6 +399,7 @@ class World:
 
     def remove_reaction(self, user, message_id, emoji):
         c, m = self.find(user, message_id)
+        refuse(c.status != "active", "PT403")
         if (user, emoji) in m.reactions:
             m.reactions.remove((user, emoji))
             c.events.append(Event("message:reaction", user, user, m.seq, {"op": "removed", "emoji": emoji}))

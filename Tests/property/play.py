@@ -60,7 +60,13 @@ def in_any_order(events: list[tuple]) -> list[tuple]:
 
 
 def as_asked(operation: Operation, world: World) -> Operation:
-    """The operation with what it says of the end of the conversation, when it was asked for."""
+    """The operation with what it says of the end of the conversation, or of a message, when it was asked for."""
+    if operation.function == "mark_message_as_read":
+        try:
+            there, message = world.find(operation.user, operation.arguments["message_id"])
+        except Refused:
+            return operation
+        return replace(operation, function="mark_as_read", arguments={"conversation_id": there.name, "seq": message.seq})
     c = world.conversations.get(operation.arguments.get("conversation_id"))
     if c is None or operation.function not in ("mark_as_read", "mark_as_delivered"):
         return operation
@@ -87,7 +93,8 @@ class Play:
         actual = await asyncio.gather(*[subject.do(operation) for subject, operation in zip(self.subjects, operations)])
         rows = await self.subject.new_events()
         orders = list(itertools.permutations(range(len(operations))))
-        # Who marks may reach only as far as there were messages when they asked: what came while they waited is not read.
+        # Who marks may reach only as far as there were messages when they asked: what came while they waited is not read,
+        # and what they hid meanwhile was there to be read.
         asked = [operations, tuple(as_asked(operation, world) for operation in operations)]
         for order, meant in itertools.product(orders, asked if len(orders) > 1 else asked[:1]):
             self.world = world if len(orders) == 1 else copy.deepcopy(world)

@@ -80,6 +80,24 @@ $$;
 comment on function parley.limit_of(uuid, text) is 'A limit of the user''s tier. Null: unlimited.';
 revoke all on function parley.limit_of(uuid, text) from public;
 
+create or replace function parley.member_limit(creator_id uuid, caller_id uuid, max_members bigint)
+returns bigint
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_max bigint := parley.limit_of(coalesce(creator_id, caller_id), 'max_group_size');
+begin
+    -- the application may go beyond a tier by saying so; who uses it may not
+    return case when caller_id is null then coalesce(max_members, v_max) else least(v_max, max_members) end;
+end;
+$$;
+comment on function parley.member_limit(uuid, uuid, bigint) is
+'How many may be in a conversation, by the tier of who made it and its own max_members; for the host (no caller) max_members decides alone. Null: unlimited.';
+revoke all on function parley.member_limit(uuid, uuid, bigint) from public;
+
 create or replace function parley.take_token(
     user_id uuid, limit_name text, amount bigint, period_seconds bigint, burst bigint
 )

@@ -267,6 +267,38 @@ revoke all on function parley.check_message_request(
     uuid, uuid, text, text, bigint, uuid[], jsonb, interval, jsonb
 ) from public;
 
+create or replace function parley.may_answer(
+    conversation_id uuid, sender_id uuid, message_id uuid, history_from_seq bigint
+)
+returns boolean
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    return exists (
+        select from parley.message as m
+        where m.id = may_answer.message_id
+            and m.conversation_id is not distinct from may_answer.conversation_id
+            and m.seq >= may_answer.history_from_seq
+            and m.id >= parley.message_floor_of(may_answer.sender_id)
+            and m.deleted_at is null
+            and (m.expires_at is null or m.expires_at > now())
+            and not exists (
+                select from parley.message_hidden as h
+                where h.conversation_id = m.conversation_id
+                    and h.user_id = may_answer.sender_id
+                    and h.seq = m.seq
+            )
+    );
+end;
+$$;
+comment on function parley.may_answer(uuid, uuid, uuid, bigint) is
+'True if the sender, whose history begins at that seq, sees the message, and it still says something.';
+revoke all on function parley.may_answer(uuid, uuid, uuid, bigint) from public;
+
 create or replace function parley.check_reply(
     conversation_id uuid, sender_id uuid, reply_to_id uuid, history_from_seq bigint
 )
@@ -276,23 +308,8 @@ stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-#variable_conflict use_column
 begin
-    if not exists (
-        select from parley.message as m
-        where m.id = check_reply.reply_to_id
-            and m.conversation_id is not distinct from check_reply.conversation_id
-            and m.seq >= check_reply.history_from_seq
-            and m.id >= parley.message_floor_of(check_reply.sender_id)
-            and m.deleted_at is null
-            and (m.expires_at is null or m.expires_at > now())
-            and not exists (
-                select from parley.message_hidden as h
-                where h.conversation_id = m.conversation_id
-                    and h.user_id = check_reply.sender_id
-                    and h.seq = m.seq
-            )
-    ) then
+    if not parley.may_answer(conversation_id, sender_id, reply_to_id, history_from_seq) then
         raise exception using
             errcode = 'PT404',
             message = 'The message to reply to does not exist in this conversation.';
@@ -300,8 +317,29 @@ begin
 end;
 $$;
 comment on function parley.check_reply(uuid, uuid, uuid, bigint) is
-'Fails with PT404 unless the sender, whose history begins at that seq, sees the message that is answered.';
+'Fails with PT404 unless the sender may answer the message.';
 revoke all on function parley.check_reply(uuid, uuid, uuid, bigint) from public;
+
+create or replace function parley.present_of(conversation_id uuid, user_ids uuid[])
+returns uuid[]
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    return array(
+        select u.id
+        from unnest(present_of.user_ids) with ordinality as u (id, n)
+        inner join parley.participant as p on u.id = p.user_id
+        where p.conversation_id = present_of.conversation_id and p.left_at is null
+        order by u.n
+    );
+end;
+$$;
+comment on function parley.present_of(uuid, uuid[]) is 'Those of the users who are in the conversation, in the same order.';
+revoke all on function parley.present_of(uuid, uuid[]) from public;
 
 create or replace function parley.send_message(
     conversation_id uuid,
@@ -350,6 +388,7 @@ declare
     v_conversation parley.conversation;
     v_participant parley.participant;
     v_message parley.message;
+    v_source parley.message;
 begin
     -- 1. everything that decides, by primary keys, in one statement
     select
@@ -388,7 +427,7 @@ begin
             row(
                 send_message.type, send_message.reply_to_id, v_mentions, v_metadata,
                 extract(epoch from send_message.expires_in), send_message.content, v_attachment_ids,
-                send_message.mentions_all, send_message.server
+                send_message.mentions_all, nullif(send_message.server - 'scheduled', '{}')
             )::text,
             'UTF8'
         )));
@@ -460,6 +499,25 @@ begin
         raise exception using errcode = '40001', message = 'The membership changed while sending.', hint = 'Try again.';
     end if;
     -- and what the message points at: nobody can leave, delete or clear it any more
+    if send_message.server is not null then
+        if send_message.server ? 'scheduled' then
+            -- who has left meanwhile, or what has gone, is no reason to keep it from the others
+            v_mentions := nullif(parley.present_of(send_message.conversation_id, v_mentions), '{}');
+            if send_message.reply_to_id is not null and not parley.may_answer(
+                send_message.conversation_id, v_user_id, send_message.reply_to_id, v_participant.history_from_seq
+            ) then
+                send_message.reply_to_id := null;
+            end if;
+        elsif send_message.server ? 'forwards' then
+            -- as it is now, should it have been changed while this one waited
+            select m.* into v_source from parley.message as m where m.id = (send_message.server ->> 'forwards')::uuid;
+            if not found or v_source.deleted_at is not null then
+                raise exception using errcode = 'PT409', message = 'The message was deleted.';
+            end if;
+            send_message.content := v_source.content;
+            v_metadata := v_source.metadata;
+        end if;
+    end if;
     if v_mentions is not null or send_message.mentions_all then
         perform parley.check_mentions(
             send_message.conversation_id, v_mentions, send_message.mentions_all, v_participant.role
@@ -482,8 +540,8 @@ begin
     values (
         v_id, v_conversation.id, v_conversation.last_seq, v_user_id, send_message.reply_to_id,
         send_message.client_message_id, v_conversation.last_activity_at,
-        v_conversation.last_activity_at
-        + coalesce(send_message.expires_in, v_ttl),
+        -- not longer than the conversation keeps its messages; and what is to disappear does not live longer elsewhere
+        least(v_conversation.last_activity_at + least(send_message.expires_in, v_ttl), v_source.expires_at),
         coalesce(v_participant.app_role, v_participant.role), send_message.type, send_message.content, v_metadata, v_mentions,
         (send_message.server ->> 'forward_count')::integer,
         v_attachment_ids is not null, coalesce(send_message.mentions_all, false)
@@ -508,7 +566,7 @@ $$;
 comment on function parley.send_message(
     uuid, text, text, uuid, uuid, uuid[], uuid[], jsonb, interval, boolean, jsonb
 ) is
-'Sends a message as the caller and returns it. The same client_message_id again returns the first message; with other content PT409. server is for functions of this schema only: {type} allows a type users may not send, {forwards, forward_count, request_hash} says what is passed on.';
+'Sends a message as the caller and returns it. The same client_message_id again returns the first message; with other content PT409. server is for functions of this schema only: {type} allows a type users may not send, {forwards, forward_count, request_hash} says what is passed on, {scheduled} leaves out mentions and a quote that are no longer possible.';
 revoke all on function parley.send_message(
     uuid, text, text, uuid, uuid, uuid[], uuid[], jsonb, interval, boolean, jsonb
 ) from public;

@@ -450,12 +450,12 @@ begin
     -- 2. if not: may it be made
     if v_id is null then
         v_profile.tenant_id := parley.shared_tenant(v_all, v_user_id);
-        if cardinality(v_all) > least(parley.limit_of(v_user_id, 'max_group_size'), v_profile.max_members) then
+        if cardinality(v_all) > parley.member_limit(v_user_id, v_user_id, v_profile.max_members) then
             raise exception using
                 errcode = 'PT400',
                 message = format(
                     'A conversation may have at most %s participants.',
-                    least(parley.limit_of(v_user_id, 'max_group_size'), v_profile.max_members)
+                    parley.member_limit(v_user_id, v_user_id, v_profile.max_members)
                 );
         end if;
         if not v_by_host then

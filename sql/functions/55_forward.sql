@@ -23,8 +23,6 @@ declare
     v_id uuid;
     v_message parley.message;
     v_attachment_ids uuid[];
-    v_expires_in interval;
-    v_ttl bigint;
     v_max bigint := parley.limit_of(v_user_id, 'max_forwards');
     v_count bigint;
     v_messages jsonb := '{}';
@@ -41,6 +39,8 @@ begin
     v_new_ids := parley.not_yet_sent(v_ids, v_user_id, forward_message.client_message_id);
     if cardinality(v_new_ids) > 0 then
         v_message := parley.require_message(forward_message.message_id, v_user_id);
+        -- held until this commits: who deletes the conversation waits, and then finds the count
+        perform from parley.conversation as c where c.id = v_message.conversation_id for key share;
         insert into parley.message_forward (conversation_id, message_id, user_id)
         values (v_message.conversation_id, v_message.id, v_user_id)
         on conflict do nothing;
@@ -91,14 +91,6 @@ begin
 
     foreach v_id in array v_ids loop
         if v_id = any (v_new_ids) then
-            v_expires_in := null;
-            if v_message.expires_at is not null then
-                -- what is to disappear does not live longer elsewhere
-                select cp.message_ttl_seconds into v_ttl
-                from parley.conversation_profile as cp
-                where cp.conversation_id = v_id;
-                v_expires_in := least(v_message.expires_at - clock_timestamp(), v_ttl * interval '1 second');
-            end if;
             v_messages := v_messages || jsonb_build_object(
                 v_id,
                 parley.send_message(
@@ -108,7 +100,6 @@ begin
                     client_message_id => forward_message.client_message_id,
                     attachment_ids => v_attachment_ids,
                     metadata => v_message.metadata,
-                    expires_in => v_expires_in,
                     server => jsonb_build_object(
                         'forwards', v_message.id,
                         'forward_count', coalesce(v_message.forward_count, 0) + 1,

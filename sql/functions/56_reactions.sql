@@ -102,6 +102,7 @@ declare
     v_emoji text := parley.require_emoji(remove_reaction.emoji);
     v_message parley.message := parley.lock_message(remove_reaction.message_id, v_user_id);
 begin
+    perform parley.require_writable(v_message.conversation_id);
     delete from parley.reaction as r
     where r.conversation_id = v_message.conversation_id
         and r.message_id = v_message.id

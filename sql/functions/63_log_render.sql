@@ -124,7 +124,11 @@ begin
                 when p.user_id is null or e.conversation_id is null or e.kind not like 'participant:%' then '{}'
                 else jsonb_build_object('participant', parley.participant_json(p))
             end
-            || case when e.kind like 'call:%' then parley.call_event_json(e) else '{}' end
+            || case
+                -- of a call's own devices: nothing of it any more once the user has left
+                when e.kind not like 'call:%' or (e.conversation_id is null and p.left_at is not null) then '{}'
+                else parley.call_event_json(e)
+            end
             || case
                 when e.kind <> 'draft:updated' or p.left_at is not null then '{}'
                 else jsonb_build_object('draft', parley.draft(p.conversation_id, e.user_id))

@@ -509,17 +509,8 @@ begin
         );
         v_message_id := parley.send_message(
             v_scheduled.conversation_id, v_scheduled.content, v_scheduled.type, v_scheduled.client_message_id,
-            v_scheduled.reply_to_id, v_scheduled.attachment_ids,
-            -- who has left meanwhile is no reason to keep it from the others
-            array(
-                select u.id
-                from unnest(v_scheduled.mentions) with ordinality as u (id, n)
-                inner join parley.participant as p on u.id = p.user_id
-                where p.conversation_id = v_scheduled.conversation_id and p.left_at is null
-                order by u.n
-            ),
-            v_scheduled.metadata,
-            v_scheduled.expires_in, v_scheduled.mentions_all
+            v_scheduled.reply_to_id, v_scheduled.attachment_ids, v_scheduled.mentions, v_scheduled.metadata,
+            v_scheduled.expires_in, v_scheduled.mentions_all, '{"scheduled": true}'
         ) ->> 'id';
     exception
         when others then

@@ -152,6 +152,7 @@ as $$
 #variable_conflict use_column
 declare
     v_message jsonb;
+    v_sent parley.message;
     v_new parley.poll;
 begin
     v_new.options := parley.poll_options(create_poll.options);
@@ -170,12 +171,18 @@ begin
             'closes_at', extract(epoch from v_new.closes_at)
         )
     );
-    -- sent before, and gone since
-    if v_message ->> 'deleted_at' is not null then
-        return v_message;
-    end if;
     v_new.conversation_id := create_poll.conversation_id;
     v_new.message_id := v_message ->> 'id';
+    -- Sent before, it may be gone by now: seen under the lock, which a first call holds already.
+    perform parley.lock_conversation(v_new.conversation_id);
+    select m.* into strict v_sent
+    from parley.message as m
+    where m.id = v_new.message_id and m.conversation_id is not distinct from v_new.conversation_id;
+    if v_sent.deleted_at is not null or v_sent.expires_at <= now() then
+        v_sent.content := null;
+        v_sent.deleted_at := coalesce(v_sent.deleted_at, v_sent.expires_at);
+        return parley.message_json(v_sent);
+    end if;
     if not exists (
         select from parley.poll as p
         where p.conversation_id = v_new.conversation_id and p.message_id = v_new.message_id

@@ -1,6 +1,6 @@
 -- What devices say to one another while a call is open: to whom it goes, how it is rendered, and that nothing of it stays.
 begin;
-select plan(41);
+select plan(43);
 \ir ../people.psql
 
 create function t.signal(kind text, other text, payload jsonb, to_device text default null, device text default null)
@@ -103,6 +103,21 @@ select is(t.look($$select has_table_privilege('authenticated', 'parley.call_sign
 select is(
     t.look($$select count(*) from pg_catalog.pg_constraint where confrelid = 'parley.call'::regclass and confdeltype = 'c'$$),
     '2', 'with a call its parts and signals go'
+);
+
+-- --- who leaves is shown nothing of a call any more, also not by events of their own that came before
+select t.act('ann');
+select t.keep('call', parley_api.start_call(t.id('group'), 'voice', 'a1', array[t.id('bob'), t.id('cid')]) ->> 'id');
+select t.act('bob');
+select parley_api.accept_call(t.id('call'), 'b1') is null as ok \gset
+select is(t.rendered('bob') -> 'call' ->> 'id', t.id('call')::text, 'who answered is shown the call on every device');
+select t.act('ann');
+select parley_api.remove_participant(t.id('group'), t.id('bob')) is null as ok \gset
+select is(
+    t.look($$select r.payload::jsonb -> 'call' from parley.render_events(array(
+        select e.id from parley.event e where e.kind = 'call:answered_elsewhere' and e.user_id = t.id('bob')
+        order by e.id desc limit 1)) r$$),
+    null, 'and once they were removed, no longer'
 );
 select * from finish();
 rollback;

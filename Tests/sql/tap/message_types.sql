@@ -1,7 +1,7 @@
 -- What a message can say: types, places, envelopes, formatting, quotes, mentions of everybody, revisions, and text that is
 -- given back as it was sent.
 begin;
-select plan(140);
+select plan(141);
 \ir ../people.psql
 
 create function t.sent(type text, content text, metadata text) returns jsonb language sql as $$
@@ -230,6 +230,10 @@ select is(
 select is(
     (select (m ->> 'expires_at')::timestamptz - (m ->> 'created_at')::timestamptz from parley_api.send_message(t.id('talk'), 'x', expires_in => '1 minute') m),
     interval '1 minute', 'or sooner, as asked'
+);
+select is(
+    (select (m ->> 'expires_at')::timestamptz - (m ->> 'created_at')::timestamptz from parley_api.send_message(t.id('talk'), 'x', expires_in => '300 days') m),
+    interval '1 hour', 'but not later'
 );
 
 -- types are rows, and the server's are the server's

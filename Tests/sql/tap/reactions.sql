@@ -1,6 +1,6 @@
 -- Reactions: an emoji, once per user, on a message one may see.
 begin;
-select plan(37);
+select plan(38);
 \ir ../people.psql
 
 create function t.emoji(emoji text) returns boolean language plpgsql as $$
@@ -84,6 +84,7 @@ select t.host();
 update parley.conversation_profile set status = 'locked' where conversation_id = t.id('talk');
 select t.act('bob');
 select t.refused('PT403', $$select parley_api.add_reaction(t.id('message'), '🚀')$$, 'a locked conversation takes no reactions');
+select t.refused('PT403', $$select parley_api.remove_reaction(t.id('message'), chr(128513))$$, 'and gives none back');
 select t.host();
 update parley.conversation_profile set status = 'active' where conversation_id = t.id('talk');
 select t.act('ann');

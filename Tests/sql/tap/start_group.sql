@@ -19,6 +19,19 @@ from unnest(array[
     $$history_visible => 'never'$$, 'max_members => 1', 'message_ttl_seconds => -5'
 ]) a;
 select t.refused('PT400', $$select parley_api.start_conversation(array[t.id('bob'), t.id('cid')], 'group', max_members => 2)$$, 'more members than it may have are too many');
+-- more than a tier lets its users have in a group is for the application to say
+select t.host();
+update parley.tier_limit set amount = 2 where name = 'max_group_size';
+select t.claim('service_role', '{"role": "service_role"}');
+select t.refused('PT400', $$select parley_api.start_conversation(array[t.id('ann'), t.id('bob'), t.id('cid')], 'group')$$, 'nor has the application more than the usual number');
+select t.keep('many', parley_api.start_conversation(array[t.id('ann'), t.id('bob'), t.id('cid')], 'group', max_members => 4) ->> 'id');
+select is(t.look(format('select count(*) from parley.participant where conversation_id = %L', t.id('many'))), '3', 'unless it says how many');
+select lives_ok($$select parley_api.add_participants(t.id('many'), array[t.id('dan')])$$, 'also when it adds them');
+select t.refused('PT400', $$select parley_api.add_participants(t.id('many'), array[t.id('eve')])$$, 'up to there');
+select t.host();
+select parley.purge_conversation(t.id('many'), null) is null as gone \gset
+update parley.tier_limit set amount = 256 where name = 'max_group_size';
+select t.act('ann');
 select t.refused('PT400', $$select parley_api.start_conversation(array[t.id('bob')], permissions => '{"add_members": "everyone"}')$$, 'two people have no permissions');
 select t.refused('PT400', $$select parley_api.start_conversation(array[t.id('bob')], 'announcement', permissions => '{"send_messages": "everyone"}')$$, 'in an announcement only admins send');
 select is(t.look('select count(*) from parley.conversation'), '0', 'none of which makes anything');
