@@ -52,9 +52,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    v_max bigint := least(
-        parley.limit_of(coalesce(profile.created_by, caller_id), 'max_group_size'), profile.max_members
-    );
+    v_max bigint := parley.member_limit(profile.created_by, caller_id, profile.max_members);
 begin
     perform parley.require_accounts(user_ids);
     perform parley.hold_memberships(user_ids);
