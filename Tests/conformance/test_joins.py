@@ -188,6 +188,22 @@ async def test_a_purged_range_is_an_explicit_gap(people):
         assert socket.events()[1]["event_seq"] == 4
 
 
+async def test_what_lies_beyond_the_tier_is_an_explicit_gap(people):
+    conversation = people.conversation("Alice", "Bob")
+    people.rpc("Alice", "send_message", conversation_id=conversation, content="long ago")
+    last = int(people.cluster.psql(f"""
+        update parley.event set created_at = now() - interval '366 days' where conversation_id = '{conversation}';
+        select last_event_seq from parley.conversation where id = '{conversation}'
+    """))
+    people.rpc("Alice", "send_message", conversation_id=conversation, content="today")
+    async with await Socket.open(people.worker) as socket:
+        await socket.join(f"conversation:{conversation}", people.token("Bob"), replay={"after": 1, "limit": 1000})
+        await socket.event("message:new")
+        told = [message["payload"]["payload"] for message in socket.messages if message["event"] == "broadcast"]
+        assert told[0] == {"conversation_id": conversation, "from": 2, "to": last, "reason": "beyond_tier"}
+        assert [event["event_seq"] for event in told[1:]] == [last + 1]
+
+
 async def test_replay_by_time_as_upstream(people):
     conversation = people.conversation("Alice", "Bob")
     people.rpc("Alice", "send_message", conversation_id=conversation, content="one")

@@ -14,7 +14,7 @@ end;
 revoke all on function parley_api.get_events(uuid, bigint, integer) from public;
 grant execute on function parley_api.get_events(uuid, bigint, integer) to authenticated;
 comment on function parley_api.get_events(uuid, bigint, integer) is
-'Events of a conversation after an event_seq: {events: [{event, payload}], gap, has_more, last_event_seq}. gap {from, to, reason} names what is no longer kept, or was before the caller joined.';
+'Events of a conversation after an event_seq: {events: [{event, payload}], gap, has_more, last_event_seq}. gap {from, to, reason} names what is no longer kept, was before the caller joined, or lies beyond their tier. A number that is missing otherwise is not theirs to see.';
 
 create or replace function parley_api.sync(cursor text default null)
 returns jsonb
@@ -28,4 +28,4 @@ end;
 revoke all on function parley_api.sync(text) from public;
 grant execute on function parley_api.sync(text) to authenticated;
 comment on function parley_api.sync(text) is
-'What a client needs to be up to date, of one snapshot: {conversations, participants, unread, left_conversation_ids, events, cursor, has_more, resync_required}. Without a cursor the inbox, with the last cursor the events since. Call again while has_more; if resync_required, forget what was loaded before.';
+'What a client needs to be up to date, of one snapshot: {conversations, participants, unread, left_conversation_ids, events, cursor, has_more, resync_required}. Without a cursor the inbox, with the last cursor the events since. Call again while has_more; if resync_required, some of what happened since is no longer kept or lies beyond the caller''s tier: forget what was loaded before.';

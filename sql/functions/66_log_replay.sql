@@ -1,7 +1,9 @@
 -- Replay: what a client that was away missed, by the same access rule as the join. For a conversation from an event_seq
 -- on (lossless: nothing is between two numbers), or from a time on; for a user's inbox from a time on. Oldest first.
--- What lies before the reader joined, or further back than the reader's tier reaches, is left out, and so is what is
--- about a message the reader has hidden; that it was hidden is an event of the user alone, which stays.
+-- What lies before the reader joined, or was written before the window of the reader's tier, is left out as a whole,
+-- like what was purged: a gap says so. Within the rest, single events about a message the reader does not see are left
+-- out: one from before their history or their window, or one they have hidden (that it was hidden is an event of the user
+-- alone, which stays). A missing number is not the reader's to see; only a gap is a loss.
 
 create or replace function parley.first_kept_event_seq(conversation_id uuid)
 returns bigint
@@ -104,6 +106,51 @@ revoke all on function parley.first_event_since(uuid, bigint, timestamptz) from 
 comment on function parley.first_event_since(uuid, bigint, timestamptz)
 is 'The first event_seq of a conversation that is kept and not older than a time; one past the last if there is none.';
 
+create or replace function parley.window_start(message_floor uuid)
+returns timestamptz
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select to_timestamp(('x' || left(translate(message_floor::text, '-', ''), 12))::bit(48)::bigint / 1000.0)
+$$;
+revoke all on function parley.window_start(uuid) from public;
+comment on function parley.window_start(uuid)
+is 'How far back a tier reaches, as a time: that of its message_floor_of.';
+
+create or replace function parley.first_event_in_window(
+    conversation_id uuid, from_event_seq bigint, last_event_seq bigint, message_floor uuid
+)
+returns bigint
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
+as $$
+#variable_conflict use_column
+declare
+    v_since constant timestamptz := parley.window_start(message_floor);
+begin
+    -- who asks for what is young, as nearly everybody does, pays one look
+    if (
+        select e.created_at >= v_since
+        from parley.event e
+        where e.conversation_id = first_event_in_window.conversation_id and e.event_seq >= from_event_seq
+        order by e.event_seq
+        limit 1
+    ) is not false then
+        return from_event_seq;
+    end if;
+    return parley.first_event_since(first_event_in_window.conversation_id, last_event_seq, v_since);
+end
+$$;
+revoke all on function parley.first_event_in_window(uuid, bigint, bigint, uuid) from public;
+comment on function parley.first_event_in_window(uuid, bigint, bigint, uuid)
+is 'The event_seq from this one on before which everything was written before the window of a tier.';
+
 create or replace function parley.replay_since(
     conversation_ids uuid[],
     history_from bigint[],
@@ -131,9 +178,19 @@ as $$
 declare
     -- nothing that young has ever been purged: then what is missing is older than was asked for
     v_is_purged constant boolean := coalesce((select replay_since.since <= s.purged_at from parley.log_state s), false);
+    v_window constant timestamptz := greatest(replay_since.since, parley.window_start(replay_since.message_floor));
 begin
     with bound as materialized (
-        select u.conversation_id, u.history_from, u.events_from, c.last_event_seq, f.event_seq as kept_from
+        select
+            u.conversation_id,
+            u.history_from,
+            u.events_from,
+            c.last_event_seq,
+            f.event_seq as kept_from,
+            case
+                when v_window > replay_since.since then parley.first_event_since(c.id, c.last_event_seq, v_window)
+                else f.event_seq
+            end as window_from
         from unnest(replay_since.conversation_ids, replay_since.history_from, replay_since.events_from)
             as u (conversation_id, history_from, events_from)
         inner join parley.conversation c on u.conversation_id = c.id
@@ -149,7 +206,7 @@ begin
             from parley.event e
             where
                 e.conversation_id = b.conversation_id
-                and e.event_seq >= greatest(b.kept_from, b.events_from)
+                and e.event_seq >= greatest(b.window_from, b.events_from)
                 and (e.message_seq is null or e.message_seq >= b.history_from)
                 and (e.message_id is null or e.message_id >= replay_since.message_floor)
                 and not exists (
@@ -163,7 +220,7 @@ begin
             order by e.event_seq desc
             limit replay_since.max_rows + 1
         ) e
-        where b.kept_from <= b.last_event_seq
+        where b.window_from <= b.last_event_seq
         union all
         (
             select null, null, e.id
@@ -195,7 +252,11 @@ begin
         select 1, null, null, null, 'purged'
         where v_is_purged and replay_since.user_id is not null
         union all
-        select 2, r.conversation_id, min(greatest(b.kept_from, b.events_from)), max(r.event_seq), 'limit'
+        select 2, b.conversation_id, greatest(b.kept_from, b.events_from), b.window_from - 1, 'beyond_tier'
+        from bound b
+        where b.window_from > greatest(b.kept_from, b.events_from)
+        union all
+        select 3, r.conversation_id, min(greatest(b.window_from, b.events_from)), max(r.event_seq), 'limit'
         from ranked r
         left join bound b on r.conversation_id = b.conversation_id
         where r.is_cut
@@ -221,10 +282,10 @@ $$;
 revoke all on function parley.replay_since(uuid[], bigint[], bigint[], uuid, uuid, uuid, timestamptz, integer)
 from public;
 comment on function parley.replay_since(uuid[], bigint[], bigint[], uuid, uuid, uuid, timestamptz, integer)
-is 'The newest max_rows events since a time of these conversations, and of the user alone if one is given; and which older ones are missing, because they were purged or exceed max_rows.';
+is 'The newest max_rows events since a time of these conversations, and of the user alone if one is given; and which older ones are missing, because they were purged, lie beyond the tier''s window or exceed max_rows.';
 
 create or replace function parley.replay_gap(
-    conversation_id uuid, after_event_seq bigint, kept_from bigint, events_from bigint
+    conversation_id uuid, after_event_seq bigint, kept_from bigint, events_from bigint, window_from bigint
 )
 returns jsonb
 language sql
@@ -232,18 +293,22 @@ immutable
 set search_path = pg_catalog, pg_temp
 as $$
     select case
-        when after_event_seq + 1 < greatest(kept_from, events_from)
+        when after_event_seq + 1 < greatest(kept_from, events_from, window_from)
             then jsonb_build_object(
                 'conversation_id', conversation_id,
                 'from', after_event_seq + 1,
-                'to', greatest(kept_from, events_from) - 1,
-                'reason', case when kept_from >= events_from then 'purged' else 'before_joining' end
+                'to', greatest(kept_from, events_from, window_from) - 1,
+                'reason', case greatest(kept_from, events_from, window_from)
+                    when kept_from then 'purged'
+                    when events_from then 'before_joining'
+                    else 'beyond_tier'
+                end
             )
     end
 $$;
-revoke all on function parley.replay_gap(uuid, bigint, bigint, bigint) from public;
-comment on function parley.replay_gap(uuid, bigint, bigint, bigint)
-is 'What lies after an event_seq and cannot be read, because it is no longer kept or before the reader joined. Null: nothing.';
+revoke all on function parley.replay_gap(uuid, bigint, bigint, bigint, bigint) from public;
+comment on function parley.replay_gap(uuid, bigint, bigint, bigint, bigint)
+is 'What lies after an event_seq and cannot be read, because it is no longer kept, before the reader joined or beyond the window of the reader''s tier. Null: nothing.';
 
 create or replace function parley.replay(
     role text, reader_id uuid, topic text, after_event_seq bigint, since timestamptz, max_rows integer
@@ -275,6 +340,8 @@ declare
     v_floor uuid := '00000000-0000-0000-0000-000000000000';
     v_history_from bigint;
     v_events_from bigint;
+    v_window_from bigint;
+    v_last bigint;
     v_gaps jsonb := '[]';
     v_reader constant uuid := case when not v_service then reader_id end;
     v_after constant bigint := case when after_event_seq >= 0 then after_event_seq when after_event_seq < 0 then 0 end;
@@ -285,8 +352,8 @@ begin
     end if;
 
     if v_conversation is not null then
-        select coalesce(p.history_from_seq, 1), coalesce(p.history_from_event_seq, 1)
-        into v_history_from, v_events_from
+        select coalesce(p.history_from_seq, 1), coalesce(p.history_from_event_seq, 1), c.last_event_seq
+        into v_history_from, v_events_from, v_last
         from parley.conversation c
         left join parley.participant p on p.conversation_id = c.id and p.user_id = reader_id and p.left_at is null
         where c.id = v_conversation and (v_service or p.user_id is not null);
@@ -294,14 +361,17 @@ begin
             return;
         end if;
         if v_after is not null then
+            v_window_from := parley.first_event_in_window(
+                v_conversation, greatest(v_after + 1, v_events_from), v_last, v_floor
+            );
             v_gaps := coalesce(
                 '[]' || parley.replay_gap(
-                    v_conversation, v_after, parley.first_kept_event_seq(v_conversation), v_events_from
+                    v_conversation, v_after, parley.first_kept_event_seq(v_conversation), v_events_from, v_window_from
                 ),
                 '[]'
             );
             v_ids := parley.events_after(
-                v_conversation, greatest(v_after, v_events_from - 1), v_history_from, v_reader, v_floor, v_limit
+                v_conversation, v_window_from - 1, v_history_from, v_reader, v_floor, v_limit
             );
         elsif since is not null then
             select r.ids, r.gaps into v_ids, v_gaps
@@ -331,4 +401,4 @@ $$;
 revoke all on function parley.replay(text, uuid, text, bigint, timestamptz, integer) from public;
 grant execute on function parley.replay(text, uuid, text, bigint, timestamptz, integer) to parley_worker;
 comment on function parley.replay(text, uuid, text, bigint, timestamptz, integer)
-is 'Events of a topic the reader missed, oldest first. First rows of kind replay:gap say what is missing: purged, before_joining, or, with since, older than the newest max_rows (limit).';
+is 'Events of a topic the reader missed, oldest first. First rows of kind replay:gap say what is missing: purged, before_joining, beyond_tier, or, with since, older than the newest max_rows (limit). A number that is missing otherwise is not the reader''s to see.';

@@ -1,8 +1,9 @@
 -- sync: everything a client needs to be up to date, and the cursor to continue from, all of one snapshot, so that
 -- nothing can fall between them. Without a cursor it loads the inbox, page by page; the cursor keeps the position of
 -- the first page, so what changed meanwhile arrives as events afterwards. With a cursor it brings the events since,
--- page by page, with the present state of the conversations they are about. The cost depends on what happened in the
--- user's own conversations, not on the rest of the log.
+-- page by page, with the present state of the conversations they are about. A cursor from before what was purged, or
+-- from before the window of the user's tier, cannot bring all of them: it loads the inbox afresh. The cost depends on
+-- what happened in the user's own conversations, not on the rest of the log.
 
 create or replace function parley.sync_inbox_ids(user_id uuid, inbox_after uuid, page_size integer)
 returns uuid[]
@@ -267,7 +268,12 @@ begin
         select d.epoch, d.snapshot, d.max_id, d.inbox_after, d.at
         into v_from_epoch, v_from_snapshot, v_from_max_id, v_from_inbox, v_from_time
         from parley.decode_cursor(sync.cursor, v_user_id) d;
-        if v_from_epoch <> v_epoch or v_from_max_id < (select s.purged_id from parley.log_state s) then
+        if v_from_epoch <> v_epoch
+            or v_from_max_id < (select s.purged_id from parley.log_state s)
+            -- the first event it has not seen is beyond the window
+            or (select e.created_at from parley.event e where e.id > v_from_max_id order by e.id limit 1)
+            < parley.window_start(parley.message_floor_of(v_user_id))
+        then
             v_resync := true;
             v_from_snapshot := null;
             v_from_inbox := null;
@@ -317,4 +323,4 @@ $$;
 revoke all on function parley.sync(text) from public;
 grant execute on function parley.sync(text) to authenticated;
 comment on function parley.sync(text)
-is 'Inbox and position without a cursor; with one the events since, and the state of their conversations. Call again while has_more.';
+is 'Inbox and position without a cursor; with one the events since, and the state of their conversations. Call again while has_more. resync_required: the cursor is from before what is kept, or what the tier shows.';

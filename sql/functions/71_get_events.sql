@@ -13,6 +13,8 @@ as $$
 declare
     v_participant parley.participant;
     v_user_id constant uuid := parley.require_caller();
+    v_floor uuid;
+    v_window_from bigint;
     v_last bigint;
     v_ids bigint[];
 begin
@@ -25,16 +27,19 @@ begin
     end if;
     v_participant := parley.require_participant(get_events.conversation_id, v_user_id);
     select c.last_event_seq into v_last from parley.conversation c where c.id = get_events.conversation_id;
+    v_floor := parley.message_floor_of(v_user_id);
+    v_window_from := parley.first_event_in_window(
+        get_events.conversation_id, greatest(after_seq + 1, v_participant.history_from_event_seq), v_last, v_floor
+    );
     -- one more than asked for tells whether there are more
     v_ids := parley.events_after(
-        get_events.conversation_id, greatest(after_seq, v_participant.history_from_event_seq - 1),
-        v_participant.history_from_seq, v_user_id, parley.message_floor_of(v_user_id), page_size + 1
+        get_events.conversation_id, v_window_from - 1, v_participant.history_from_seq, v_user_id, v_floor, page_size + 1
     );
     return jsonb_build_object(
         'events', parley.events_json(v_ids[:page_size]),
         'gap', parley.replay_gap(
             get_events.conversation_id, after_seq, parley.first_kept_event_seq(get_events.conversation_id),
-            v_participant.history_from_event_seq
+            v_participant.history_from_event_seq, v_window_from
         ),
         'has_more', cardinality(v_ids) > page_size,
         'last_event_seq', v_last
@@ -44,7 +49,7 @@ $$;
 revoke all on function parley.get_events(uuid, bigint, integer) from public;
 grant execute on function parley.get_events(uuid, bigint, integer) to authenticated;
 comment on function parley.get_events(uuid, bigint, integer)
-is 'Events of a conversation after an event_seq, as {events: [{event, payload}], gap, has_more, last_event_seq}. gap names what was purged, or was before the caller joined.';
+is 'Events of a conversation after an event_seq, as {events: [{event, payload}], gap, has_more, last_event_seq}. gap names what was purged, was before the caller joined, or lies beyond the window of their tier. A number that is missing otherwise is not the caller''s to see: about a message that they have hidden, or that is older than what they see.';
 
 create or replace function parley.events_json(ids bigint[])
 returns jsonb

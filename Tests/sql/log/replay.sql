@@ -1,6 +1,6 @@
 -- Replay and its pages: everything missed, nothing that is not the reader's to see, and a gap where it was purged.
 begin;
-select plan(30);
+select plan(47);
 \ir ../setup.psql
 -- the search index has yet to read the log, which is kept for it
 delete from parley.consumer;
@@ -95,12 +95,72 @@ select results_eq(
 
 insert into parley.tier_limit (tier_name, name, amount) values ('privileged_plus', 'retention_days', 30)
 on conflict on constraint tier_limit_pkey do update set amount = excluded.amount;
-update parley.event set message_id = parley.uuid_v7(now() - interval '31 days')
-where conversation_id = :'conversation' and kind = 'message:new' and message_seq <= 4;
+-- the tier reaches back to event 8, with message 5; of what came before, only a reaction is younger
+select pg_temp.be(:'bob') is null as is_bob \gset
+select parley_api.add_reaction(m.id, '👍') is not null as reacted from parley_api.messages m where m.seq = 2 \gset
+select last_event_seq as reaction from parley.conversation where id = :'conversation' \gset
+select pg_temp.be(:'eve') is null as is_eve \gset
+select parley_api.send_message(:'conversation', 'after it') is not null as sent \gset
+savepoint whole;
+create function pg_temp.events(after bigint) returns bigint[] language sql as $$
+    select array_agg((e #>> '{payload,event_seq}')::bigint order by n)
+    from jsonb_array_elements(parley_api.get_events((select id from parley.conversation), after, 1000) -> 'events') with ordinality as x (e, n)
+$$;
+create function pg_temp.gap(after bigint) returns jsonb language sql as $$
+    select nullif(parley_api.get_events((select id from parley.conversation), after) -> 'gap', 'null') - 'conversation_id'
+$$;
+update parley.event
+set
+    message_id = parley.uuid_v7(now() - interval '31 days' + event_seq * interval '1 second'),
+    created_at = now() - interval '31 days' + event_seq * interval '1 second'
+where conversation_id = :'conversation' and event_seq < 8;
+update parley.event set message_id = parley.uuid_v7(now() - interval '31 days') where event_seq = :reaction;
 select results_eq(
-    format('select min(message_seq) from parley.replay(%L, %L, %L, 0, null, 1000)', 'authenticated', :'bob', :'topic'),
-    'values (5::bigint)', 'messages further back than the tier reaches are not replayed'
+    format('select kind, coalesce(event_seq, (payload::jsonb -> %L)::bigint) from parley.replay(%L, %L, %L, 0, null, 3)', 'to', 'authenticated', :'bob', :'topic'),
+    $$values ('replay:gap', 7::bigint), ('message:new', 8::bigint), ('message:new', 9::bigint), ('message:new', 10::bigint)$$,
+    'what was written before the window of the tier is not replayed, and is a gap'
 );
+select is(
+    pg_temp.gaps(:'topic', '-infinity', 1000), '[{"from": 1, "to": 7, "reason": "beyond_tier"}]', 'also in a replay since a time before it'
+);
+select is(
+    (select min(event_seq) from pg_temp.replayed(:'bob', :'topic', null, '-infinity', 1000)), 8::bigint, 'which begins there, too'
+);
+select is(
+    pg_temp.gaps('user:' || :'bob', now() - interval '40 days', 1000), '[{"from": 1, "to": 7, "reason": "beyond_tier"}]', 'and in the inbox'
+);
+select is(pg_temp.gaps(:'topic', now() - interval '29 days', 1000), '[]', 'one since a time in the window misses nothing');
+select is(
+    pg_temp.gaps(:'topic', now() - interval '40 days', 2) -> 0, '{"from": 1, "to": 7, "reason": "beyond_tier"}', 'with a limit the window comes first'
+);
+select is(pg_temp.gaps(:'topic', now() - interval '40 days', 2) #>> '{1,from}', '8', 'then what the limit cuts off of it');
+select is_empty(
+    format('select * from parley.replay(%L, null, %L, 0, null, 1000) where kind = %L', 'service_role', :'topic', 'replay:gap'),
+    'the service role has no tier'
+);
+select pg_temp.be(:'bob') is null as is_bob \gset
+select is(pg_temp.gap(0), '{"from": 1, "to": 7, "reason": "beyond_tier"}', 'pages name the same gap');
+select is(pg_temp.gap(3), '{"from": 4, "to": 7, "reason": "beyond_tier"}', 'from where the reader is');
+select is(pg_temp.gap(7), null, 'and none to who has all of it');
+select is(
+    pg_temp.events(0), (select array_agg(e::bigint order by e) from generate_series(8, :reaction + 1) e where e <> :reaction),
+    'a single event about a message beyond the window is left out, and no loss'
+);
+select is(pg_temp.gap(:reaction - 1), null, 'also where it is the next');
+update parley.event set created_at = now() - interval '31 days' where conversation_id = :'conversation';
+select is(pg_temp.gap(0), jsonb_build_object('from', 1, 'to', :reaction + 1, 'reason', 'beyond_tier'), 'a conversation that is older as a whole is one gap');
+select is(pg_temp.events(0), null, 'and nothing else');
+delete from parley.event where conversation_id = :'conversation' and event_seq <= 5;
+select is(pg_temp.gap(0), jsonb_build_object('from', 1, 'to', :reaction + 1, 'reason', 'beyond_tier'), 'with what is purged of it');
+update parley.event set created_at = now() where event_seq > 5;
+select is(pg_temp.gap(0), '{"from": 1, "to": 5, "reason": "purged"}', 'which says so if it was purged first');
+update parley.event set created_at = now() - interval '31 days' where event_seq in (6, 7);
+update parley.log_state set purged_at = now() - interval '32 days';
+select is(
+    pg_temp.gaps(:'topic', '-infinity', 1000),
+    '[{"from": 1, "to": 5, "reason": "purged"}, {"from": 6, "to": 7, "reason": "beyond_tier"}]', 'a replay since a time tells them apart'
+);
+rollback to savepoint whole;
 
 delete from parley.event where conversation_id = :'conversation' and event_seq <= 5;
 select results_eq(
@@ -119,7 +179,7 @@ select is(
     (select jsonb_build_object('n', jsonb_array_length(g -> 'events'), 'gap', g #- '{gap,conversation_id}' -> 'gap', 'more', g -> 'has_more',
         'first', g #> '{events,0,payload,event_seq}')
      from parley_api.get_events(:'conversation', 1, 2) g),
-    '{"n": 2, "gap": {"from": 2, "to": 5, "reason": "purged"}, "more": true, "first": 8}', 'a page names the gap before it'
+    '{"n": 2, "gap": {"from": 2, "to": 5, "reason": "purged"}, "more": true, "first": 6}', 'a page names the gap before it'
 );
 select is(
     (select jsonb_build_object('n', jsonb_array_length(g -> 'events'), 'gap', g -> 'gap', 'more', g -> 'has_more',

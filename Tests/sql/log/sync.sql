@@ -1,6 +1,6 @@
 -- sync: the inbox, then what happened since; its cursor is its user's alone.
 begin;
-select plan(44);
+select plan(49);
 \ir ../setup.psql
 
 create function pg_temp.accepts(cursor text) returns boolean language plpgsql as $$
@@ -99,9 +99,28 @@ select is(
 );
 select is(parley_api.sync(parley_api.sync() ->> 'cursor') -> 'resync_required', 'false', 'but not a new one');
 
+-- a position further back than the tier reaches
+update parley.log_state set purged_id = 0;
+select parley_api.sync() ->> 'cursor' as cursor \gset
+select pg_temp.be(:'ann') is null as is_ann \gset
+select parley_api.send_message(:'conversation', 'in between') is not null as sent \gset
+select pg_temp.commit_events() is null as committed \gset
+insert into parley.tier_limit (tier_name, name, amount) values ('privileged_plus', 'retention_days', 30)
+on conflict on constraint tier_limit_pkey do update set amount = excluded.amount;
+select pg_temp.be(:'bob') is null as is_bob \gset
+select is(parley_api.sync(:'cursor') -> 'resync_required', 'false', 'a position within the window of the tier brings the events since');
+savepoint young;
+update parley.event set created_at = now() - interval '31 days' where id = (select max(id) from parley.event);
+select is(parley_api.sync(:'cursor') -> 'resync_required', 'true', 'one from before it loads afresh, as the tier no longer shows all of them');
+select is(jsonb_array_length(parley_api.sync(:'cursor') -> 'conversations'), 1, 'with the inbox in the same answer');
+select is(parley_api.sync(parley_api.sync(:'cursor') ->> 'cursor') -> 'resync_required', 'false', 'and goes on from there');
+update parley.tier_limit set amount = null where tier_name = 'privileged_plus' and name = 'retention_days';
+select is(parley_api.sync(:'cursor') -> 'resync_required', 'false', 'a tier that shows everything has no such position');
+rollback to savepoint young;
+
 -- all that another device of the user needs: what they wrote, set and marked
 select parley_api.sync() as answer \gset
-select is(:'answer'::jsonb #>> '{conversations,0,last_message,content}', 'message 620', 'the inbox comes with the last messages');
+select is(:'answer'::jsonb #>> '{conversations,0,last_message,content}', 'in between', 'the inbox comes with the last messages');
 select is(:'answer'::jsonb #> '{conversations,0,draft}', 'null', 'and drafts');
 select is(:'answer'::jsonb #> '{conversations,0,participants}', null, 'the participants once');
 select :'answer'::jsonb ->> 'cursor' as cursor \gset

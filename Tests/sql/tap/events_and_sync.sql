@@ -1,7 +1,7 @@
 -- What a client reads of the log, as itself: dense numbers, no text that was deleted, nothing of others.
 -- Tests/sql/log has the log's own rules; this is what a token of a user gets.
 begin;
-select plan(43);
+select plan(44);
 \ir ../people.psql
 update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
 
@@ -137,6 +137,7 @@ select is(
     t.kinds(parley_api.get_events(t.id('quiet'))), 'participant:joined participant:joined conversation:new message:new',
     'events of a hidden message are not among the pages'
 );
+select is(parley_api.get_events(t.id('quiet')) -> 'gap', 'null', 'and no gap: their numbers are not the reader''s to see');
 select is(t.kinds(parley_api.sync(:'cursor')), 'message:deleted', 'of a sync there is the hiding itself');
 select t.host();
 update parley.event set xid = '7' where conversation_id = t.id('quiet') and message_id = t.id('embarrassing');
