@@ -14,7 +14,8 @@ do $door$
 begin
     if exists (select from pg_catalog.pg_extension where extname = 'parley') then
         raise exception 'this database uses the extension door'
-            using hint = 'alter extension parley update; select parley_ext.migrate(); or: drop extension parley, which leaves all data in place.';
+            using hint = 'After make install on its server: alter extension parley update; select parley_ext.migrate(); '
+                'or: drop extension parley, which leaves all data in place.';
     end if;
 end
 $door$;

@@ -24,6 +24,7 @@ returns table (applied text)
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
+set client_min_messages = warning
 as $migrate$
 #variable_conflict use_column
 declare

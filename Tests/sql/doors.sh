@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# The two doors, sql/install.sql and the extension: same schema, safe to repeat, safe in parallel, no superuser needed.
+# The two doors, sql/install.sql and the extension: same schema, safe to repeat, safe in parallel, no superuser needed,
+# and an upgrade of either keeps the data.
 #
 #   Tests/sql/doors.sh
 #
-# Makes a cluster of its own. The extension's files go to the server's share directory, which needs root or sudo; they
-# are removed again unless they were there before.
+# Makes a cluster of its own. The extension's files go to the server's share directory, which needs root or sudo; what
+# was there before comes back in the end.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -21,15 +22,17 @@ check() { # name command...
     if [ $status -eq 0 ]; then ok "$name"; else not_ok "$name"; printf '%s\n' "$output" | tail -20 | sed 's/^/# /'; fi
 }
 
-as_root=()
-[ "$(id -u)" -eq 0 ] || as_root=(sudo -n)
+as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi; }
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/parley-doors.XXXXXX")
 chmod 755 "$work"
 cleanup() {
     Tests/support/cluster.sh stop || true
+    if [ -d "$work/found" ]; then
+        as_root make -s uninstall
+        if [ -n "$(ls "$work/found")" ]; then as_root cp -p "$work"/found/* "$extension_dir/"; fi
+    fi
     rm -rf "$work"
-    if [ "${placed:-no}" = yes ]; then ${as_root[@]+"${as_root[@]}"} make -s uninstall; fi
 }
 trap cleanup EXIT
 eval "$(Tests/support/cluster.sh start --no-install)"
@@ -37,9 +40,10 @@ base=${PARLEY_TEST_DATABASE_URL%/*}
 super=${PARLEY_SUPERUSER_URL%/*}
 psql() { command psql -X -q -v ON_ERROR_STOP=1 "$@"; }
 database() { Tests/support/cluster.sh database "$1" >/dev/null; }
-install() { psql -d "$1" -f "${2:-.}/sql/install.sql"; }
+install() { psql -d "$1" -f "$work/${2:-present}/sql/install.sql"; }
 dump() { pg_dump -s -n parley -n parley_api -d "$1" | grep -v '^--' | grep -v '^\\\(un\)\?restrict '; }
 same() { diff "$1" "$2"; }
+tree() { mkdir "$work/$1" && cp -r "${2:-$work/present}"/{Makefile,parley.control,policies,scripts,sql} "$work/$1/"; }
 says() { # text command...: the command fails and its output contains the text
     local text=$1 output
     shift
@@ -50,13 +54,14 @@ says() { # text command...: the command fails and its output contains the text
     grep -qF -- "$text" <<<"$output" || { printf '%s\n' "$output"; return 1; }
 }
 
+tree present .
 check "the manifest is current" scripts/manifest.sh --check
 
 # psql door ------------------------------------------------------------------------------------------------------------
 database psql_door
 check "psql installs as an ordinary role with CREATEROLE" install "$base/psql_door"
 dump "$base/psql_door" >"$work/psql.sql"
-check "psql installs from any directory" bash -c "cd / && command psql -X -q -d '$base/psql_door' -f '$PWD/sql/install.sql'"
+check "psql installs from any directory" bash -c "cd / && command psql -X -q -d '$base/psql_door' -f '$work/present/sql/install.sql'"
 dump "$base/psql_door" >"$work/again.sql"
 check "installing again changes nothing" same "$work/psql.sql" "$work/again.sql"
 overloads() {
@@ -67,7 +72,7 @@ overloads() {
         create function parley_api.delete_message(message_id uuid) returns jsonb
         language sql begin atomic select parley.delete_message(message_id); end;
         create function parley.not_of_parley() returns integer language sql begin atomic select 1; end"
-    psql -d "$base/psql_door" --set ON_ERROR_ROLLBACK=on -f sql/install.sql
+    psql -d "$base/psql_door" --set ON_ERROR_ROLLBACK=on -f "$work/present/sql/install.sql"
     [ "$(psql -At -d "$base/psql_door" -c "select parley.not_of_parley()")" = 1 ]
     psql -d "$base/psql_door" -c "drop function parley.not_of_parley()"
     dump "$base/psql_door" >"$work/again.sql"
@@ -101,9 +106,14 @@ across() {
 check "eight installs into different databases race for the roles and succeed" across
 
 # Extension door -------------------------------------------------------------------------------------------------------
-if [ ! -e "$(make -s extension-dir)/parley.control" ]; then placed=yes; fi
-make -s extension
-check "make install" ${as_root[@]+"${as_root[@]}"} make -s install
+extension_dir=$(make -s extension-dir)
+exec 9<"$extension_dir"
+flock 9 # all servers of this machine share it, and so do all runs of this test
+mkdir "$work/found"
+find "$extension_dir" -name 'parley.control' -o -name 'parley--*.sql' | xargs -r cp -pt "$work/found"
+as_root make -s uninstall
+place() { as_root make -s -C "$work/$1" install; }
+check "make install" place present
 database extension_door
 check "create extension and migrate as an ordinary role" \
     psql -d "$base/extension_door" -c "create extension parley" -c "select * from parley_ext.migrate()"
@@ -121,18 +131,21 @@ check "the psql door refuses while the extension is there" \
 
 members() {
     local kinds
-    kinds=$(psql -At -d "$base/extension_door" -c "
+    kinds=$(psql -At -d "$1" -c "
         select string_agg(d, ', ' order by d)
         from (select pg_describe_object(classid, objid, 0) d from pg_depend where refobjid = (select oid from pg_extension where extname = 'parley') and deptype = 'e') m")
     echo "$kinds"
     [ "$kinds" = "function parley_ext.migrate(), table parley_ext.file" ]
 }
-check "the extension owns its texts and its function, no data" members
+check "the extension owns its texts and its function, no data" members "$base/extension_door"
 
 # Data of the schema survives the ways it travels ----------------------------------------------------------------------
 user=11111111-1111-4111-8111-111111111111
-psql -d "$base/extension_door" -c "insert into parley.account (id, tier_name, display_name) values ('$user', 'free', 'Ann')" \
-    -c "insert into parley.event (user_id, kind) values ('$user', 'test:kept')"
+fill() {
+    psql -d "$1" -c "insert into parley.account (id, tier_name, display_name) values ('$user', 'free', 'Ann')" \
+        -c "insert into parley.event (user_id, kind) values ('$user', 'test:kept')"
+}
+fill "$base/extension_door"
 restore() { # from to
     database "$2"
     pg_dump -Fc -d "$base/$1" >"$work/$1.dump"
@@ -158,13 +171,111 @@ check "dump and restore of the psql door" restore extension_door restored_psql
 check "with its data" kept "$base/restored_psql"
 check "and installs again" install "$base/restored_psql"
 
+# Newer versions of the extension --------------------------------------------------------------------------------------
+# `present` is this checkout, `next` has one more migration and function, `last` only another text of that function.
+tree next
+cat >"$work/next/sql/migrations/9000_shoes.sql" <<'SQL'
+alter table parley.account add column shoe_size integer;
+update parley.account set shoe_size = 42;
+SQL
+cat >"$work/next/sql/functions/99_shoes.sql" <<'SQL'
+create or replace function parley.shoe_size(account_id uuid) returns integer
+language sql begin atomic select a.shoe_size from parley.account as a where a.id = account_id; end;
+revoke all on function parley.shoe_size(uuid) from public;
+SQL
+"$work/next/scripts/manifest.sh"
+tree last "$work/next"
+sed -i 's/select a.shoe_size/select a.shoe_size + 1/' "$work/last/sql/functions/99_shoes.sql"
+version() { "$work/$1/scripts/extension.sh" version; }
+update() { psql -d "$1" -c "alter extension parley update" -c "select * from parley_ext.migrate()"; }
+created() { # database version
+    database "$1"
+    psql -o /dev/null -d "$base/$1" -c "create extension parley version '$2'" -c "select * from parley_ext.migrate()"
+    fill "$base/$1"
+}
+is_at() { # database tree
+    [ "$(psql -At -d "$base/$1" -c "select extversion from pg_extension where extname = 'parley'")" = "$(version "$2")" ]
+    dump "$base/$1" >"$work/$1.sql"
+    same "$work/$2.sql" "$work/$1.sql"
+    ledger "$base/$1" >"$work/ledger.$1"
+    same "$work/ledger.$2" "$work/ledger.$1"
+    members "$base/$1"
+    unchanged "$base/$1"
+    kept "$base/$1"
+}
+
+versions_differ() {
+    local versions
+    versions=$(for t in present next last; do version "$t"; done)
+    echo "$versions"
+    [ "$(sort -u <<<"$versions" | wc -l)" = 3 ]
+    [ "$(version present)" = "$(scripts/extension.sh version)" ] # of its content, wherever that lies
+}
+check "another text is another version, the same texts are the same" versions_differ
+for t in present next last; do
+    database "fresh_$t"
+    install "$base/fresh_$t" "$t"
+    dump "$base/fresh_$t" >"$work/$t.sql"
+    ledger "$base/fresh_$t" >"$work/ledger.$t"
+done
+# 1.0 had the same form, in one script
+as_root cp "$extension_dir/parley--empty--$(version present).sql" "$extension_dir/parley--1.0.sql"
+for db in stepped leaped unknown; do created "$db" "$(version present)"; done
+for db in first packaged; do created "$db" 1.0; done
+
+place next >/dev/null
+psql -d "$base/stepped" -c "alter extension parley update"
+dump "$base/stepped" >"$work/again.sql"
+check "alter extension update alone leaves the schema as it is" same "$work/present.sql" "$work/again.sql"
+migrated() { [ "$(psql -At -d "$base/stepped" -c "select * from parley_ext.migrate()")" = 9000_shoes ]; }
+check "and then migrate() applies the new migration" migrated
+check "and gives the schema of the psql door, the new version, and keeps the data" is_at stepped next
+sized() { [ "$(psql -At -d "$1" -c "select parley.shoe_size('$user')")" = "$2" ]; }
+check "the migration met the data" sized "$base/stepped" 42
+check "a new database gets the newest version at once" bash -c "
+    Tests/support/cluster.sh database newest >/dev/null
+    command psql -X -q -v ON_ERROR_STOP=1 -d '$base/newest' -c 'create extension parley' -c 'select * from parley_ext.migrate()'"
+
+place last >/dev/null
+check "a version without a new migration updates too" update "$base/stepped"
+check "from the version before" is_at stepped last
+check "and brings the new function" sized "$base/stepped" 43
+check "a version may be left out" update "$base/leaped"
+check "with the same result" is_at leaped last
+check "the first version, 1.0, updates" update "$base/first"
+check "with the same result as any other" is_at first last
+check "updating again changes nothing" update "$base/first"
+check "and all is still the same" is_at first last
+
+place present >/dev/null
+psql -d "$base/stepped" -c "alter extension parley update"
+check "an older version is refused" \
+    says "installed by a newer Parley (migration 9000_shoes)" psql -d "$base/stepped" -c "select parley_ext.migrate()"
+
+package() {
+    as_root make -s uninstall
+    make -s -C "$work/last" install DESTDIR="$work/stage"
+    as_root cp "$work/stage$extension_dir"/* "$extension_dir/"
+}
+check "a package takes the files of the one before away" package
+check "and updates from a released version" update "$base/packaged"
+check "with the same result as make install" is_at packaged last
+check "a version it does not know has no way" says "has no update path" update "$base/unknown"
+anew() {
+    psql -d "$1" -1 -c "drop extension parley" -c "create extension parley" -c "select * from parley_ext.migrate()"
+}
+check "but dropping and creating the extension, in one transaction" anew "$base/unknown"
+check "is the same as an update" is_at unknown last
+check "and so it is where the way was there" anew "$base/stepped"
+check "even from an older version" is_at stepped last
+
 # Refusals -------------------------------------------------------------------------------------------------------------
-cp -r sql policies scripts "$work/"
+tree edited
 first=$(basename "$(ls sql/migrations/*.sql | head -1)" .sql)
-echo "-- edited" >>"$work/sql/migrations/$first.sql"
-"$work/scripts/manifest.sh"
+echo "-- edited" >>"$work/edited/sql/migrations/$first.sql"
+"$work/edited/scripts/manifest.sh"
 check "a migration edited after it was applied is refused by name" \
-    says "sql/migrations/$first.sql was changed after it had been applied" install "$base/across1" "$work"
+    says "sql/migrations/$first.sql was changed after it had been applied" install "$base/across1" edited
 says_current() { [ "$(ledger "$base/across1")" = "$(cat "$work/ledger.psql")" ]; }
 check "and the ledger is as before" says_current
 psql -d "$base/across2" -c "insert into parley.migration (version, name, sha256, breaking) values (9000, '9000_future', repeat('0', 64), false)"
@@ -187,11 +298,10 @@ defaults() {
 check "default privileges that would give clients the functions of the host are refused" defaults
 broken() {
     database broken
-    cp -r "$work" "$work.broken"
-    echo "select 1/0;" >"$work.broken/sql/migrations/8000_broken.sql"
-    "$work.broken/scripts/manifest.sh"
-    says "division by zero" install "$base/broken" "$work.broken"
-    rm -rf "$work.broken"
+    tree broken
+    echo "select 1/0;" >"$work/broken/sql/migrations/8000_broken.sql"
+    "$work/broken/scripts/manifest.sh"
+    says "division by zero" install "$base/broken" broken
     [ "$(psql -At -d "$base/broken" -c "select count(*) from pg_namespace where nspname like 'parley%'")" = 0 ]
 }
 check "a failing migration leaves nothing behind" broken

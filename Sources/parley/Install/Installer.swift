@@ -28,7 +28,8 @@ struct Installer {
         guard extended.rows.isEmpty else {
             throw CommandError(
                 "this database uses the extension door",
-                hint: "Run: alter extension parley update; select parley_ext.migrate();")
+                hint: "After make install on its server: alter extension parley update; select parley_ext.migrate(); "
+                    + "or: drop extension parley, which leaves all data in place.")
         }
         try self.apply("bootstrap.sql", connection)
         let applied = try self.migrate(connection, progress)
