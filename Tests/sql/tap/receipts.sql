@@ -1,6 +1,6 @@
 -- Receipts: who has received and read which message, and when, from horizons and markers; and who keeps theirs private.
 begin;
-select plan(47);
+select plan(48);
 \ir ../people.psql
 update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
 
@@ -122,6 +122,10 @@ update parley.account set read_receipts = true where id = t.id('cid');
 select t.act('ann');
 select is(t.receipts('m8'), 'Bob -, Cid has, Dan read', 'what was read in private stays private');
 select is(t.receipts('m1'), 'Bob read, Cid read, Dan read', 'what was not is shown again');
+select is(
+    (select p -> 'last_read_seq' from jsonb_array_elements(parley_api.get_conversation(t.id('talk')) -> 'participants') p where p ->> 'display_name' = 'Cid'),
+    '8', 'and how far, but not when'
+);
 
 -- who comes and goes
 select parley_api.add_participants(t.id('talk'), array[t.id('eve')]) is null as added \gset
