@@ -1,6 +1,6 @@
 -- Plans are rows: entitlements, limits and rates are read at the moment they matter.
 begin;
-select plan(55);
+select plan(56);
 \ir ../people.psql
 select t.act('ann');
 select t.keep('talk', parley_api.start_conversation(array[t.id('cid')], message => 'hello') ->> 'id');
@@ -144,6 +144,10 @@ select is(
 
 -- new conversations
 select t.host();
+select is(
+    (select string_agg(distinct format('%s in %s s', l.amount, l.period_seconds), ', ') from parley.tier_limit l where l.name = 'new_conversations_per_day'),
+    '10 in 86400 s', 'ten a day, unless a row says otherwise'
+);
 update parley.tier_limit set amount = 2, burst = 2 where name = 'new_conversations_per_day';
 update parley.tier_limit set amount = null, burst = null where name = 'messages_per_minute';
 delete from parley.rate_bucket;
