@@ -1,6 +1,6 @@
 -- Plans: a conversation of 10,000 messages among many opens by index alone, and touches as many rows as it shows.
 begin;
-select plan(36);
+select plan(40);
 \ir ../people.psql
 
 -- Everything the plan of a statement does: one row per node, and what it read.
@@ -126,7 +126,7 @@ insert into parley.participant (conversation_id, user_id)
 select md5('conversation ' || n)::uuid, t.id('busy') from generate_series(2, 1000) n;
 insert into parley.search_block (conversation_id, block, first_id, last_id, language, terms)
 select
-    m.conversation_id, 0, (array_agg(m.id order by m.seq))[1], (array_agg(m.id order by m.seq desc))[1], 'simple',
+    m.conversation_id, 0, (array_agg(m.id order by m.seq))[1], (array_agg(m.id order by m.seq desc))[1], parley.terms_version('simple'),
     strip(to_tsvector('simple', string_agg(m.content, ' ')))
 from parley.message m
 where m.conversation_id in (select c.id from parley.conversation c where c.last_seq = 10)
@@ -134,7 +134,18 @@ group by 1;
 update parley.consumer set max_id = (select max(e.id) from parley.event e), snapshot = pg_current_snapshot() where name = 'search';
 update parley.event set xid = '3' where xid = pg_current_xact_id();
 update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
-analyze parley.participant, parley.search_block;
+-- 5,000 pairs, each about a thing, which a few share
+insert into parley.direct_conversation (user_low, user_high, context_type, context_id, conversation_id)
+select
+    least(md5('user ' || 2 * n)::uuid, md5('user ' || 2 * n - 1)::uuid), greatest(md5('user ' || 2 * n)::uuid, md5('user ' || 2 * n - 1)::uuid),
+    'listing', n % 1000, md5('conversation ' || n)::uuid
+from generate_series(1, 5000) n;
+insert into parley.conversation_context (conversation_id, context_type, context_id)
+select md5('conversation ' || n)::uuid, 'listing', n % 1000 from generate_series(1, 5000) n;
+update parley.conversation_profile cp set context_type = x.context_type, context_id = x.context_id
+from parley.conversation_context x where x.conversation_id = cp.conversation_id;
+update parley.tier_entitlement set granted = true;
+analyze parley.participant, parley.search_block, parley.direct_conversation, parley.conversation_context, parley.conversation_profile;
 select t.act('busy');
 create temp table pages (n integer, cursor text, read bigint);
 do $$
@@ -163,6 +174,19 @@ select is(t.read_by($$select parley_api.search_messages('nowhere')$$, 'message_2
 select cmp_ok(t.read_by($$select parley_api.search_messages('message')$$), '<', 12000::bigint, 'one that finds everything the newest of them');
 select is(jsonb_array_length(parley_api.search_messages('message') -> 'results'), 20, 'a page');
 select cmp_ok(t.read_by(format('select parley_api.search_messages(%L, %L)', 'message', md5('conversation 1')::uuid)), '<', 300::bigint, 'inside one conversation only that');
+select cmp_ok(
+    t.read_by($$select parley_api.get_user_conversations(context_type => 'listing', context_id => '7')$$), '<', 12000::bigint,
+    'those about one thing are looked for among one''s own'
+);
+select is(jsonb_array_length(parley_api.get_user_conversations(context_type => 'listing', context_id => '7') -> 'conversations'), 1, 'and found');
+select cmp_ok(
+    t.read_by($$select parley_api.start_conversation(array[md5('user 2')::uuid], context_type => 'listing', context_id => '1')$$), '<', 300::bigint,
+    'of 5,000 pairs one is found by index, with what it is about'
+);
+select is(
+    (parley_api.start_conversation(array[md5('user 2')::uuid], context_type => 'listing', context_id => '1') ->> 'id')::uuid, md5('conversation 1')::uuid,
+    'and is the one'
+);
 
 select * from finish();
 rollback;
