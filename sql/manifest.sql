@@ -69,9 +69,14 @@
 \set sha256 '0db03e5bccf26599a4a391845d038fce68ef790691e83e3dc6285ba009096988'
 \set breaking false
 \ir apply.sql
+\set version 17
+\set name '0017_search'
+\set sha256 '902a77000ff8c879b7e9f7405629553c33798d56401f804f5c0411541373c362'
+\set breaking false
+\ir apply.sql
 \set version 18
 \set name '0018_mentions'
-\set sha256 'c4411e440e6bbfb71b1f5c783dc183cfa0d0ec2a84426f19ed5e9ca9cf708527'
+\set sha256 '8813273b1477585691e7a48e4ba0852877727cc45c58aeb90dcbc7415fbe3e55'
 \set breaking false
 \ir apply.sql
 \set version 18

@@ -383,7 +383,7 @@ def build(url: str, corpus: Corpus) -> None:
     run_all(url, [SESSION + INDEX.format(half=half) for half in (0, 1)])
     run(
         url,
-        SESSION + "update parley.search_state set language = parley.search_language()::text, rebuild_after = null, rebuild_block = 0;"
+        SESSION + "update parley.search_state set language = parley.terms_version(parley.search_language()), rebuild_after = null, rebuild_block = 0;"
         "vacuum analyze; checkpoint;"
     )
     wrong = run(url, CHECK)

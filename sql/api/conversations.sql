@@ -315,7 +315,7 @@ begin atomic
     select parley.search_members(search_members.conversation_id, search_members.query, search_members.page_size);
 end;
 comment on function parley_api.search_members(uuid, text, integer) is
-'The other participants one of whose names begins with the query, for mentions.';
+'The other participants one of whose names begins with the query, for mentions; Chinese, Japanese, Korean and Thai names by any part.';
 revoke all on function parley_api.search_members(uuid, text, integer) from public;
 grant execute on function parley_api.search_members(uuid, text, integer) to authenticated;
 

@@ -6,7 +6,8 @@ create or replace function parley_api.search_messages(
     sender_id uuid default null,
     types text[] default null,
     cursor text default null,
-    page_size integer default 20
+    page_size integer default 20,
+    metadata jsonb default null
 )
 returns jsonb
 language sql
@@ -20,10 +21,11 @@ begin atomic
         search_messages.sender_id,
         search_messages.types,
         search_messages.cursor,
-        search_messages.page_size
+        search_messages.page_size,
+        search_messages.metadata
     );
 end;
-comment on function parley_api.search_messages(text, uuid, uuid, text[], text, integer) is
-'Messages the caller may see: {results: [{message, conversation_id, rank, highlight: [{text, match}]}], next_cursor, complete}. query: words, "a phrase", or, -without; Chinese, Japanese and Thai by any part.';
-revoke all on function parley_api.search_messages(text, uuid, uuid, text[], text, integer) from public;
-grant execute on function parley_api.search_messages(text, uuid, uuid, text[], text, integer) to authenticated;
+comment on function parley_api.search_messages(text, uuid, uuid, text[], text, integer, jsonb) is
+'Messages the caller may see: {results: [{message, conversation_id, rank, highlight: [{text, match}]}], next_cursor, complete}. query: words, "a phrase", or, -without; Chinese, Japanese and Thai by any part. metadata: of those that contain it.';
+revoke all on function parley_api.search_messages(text, uuid, uuid, text[], text, integer, jsonb) from public;
+grant execute on function parley_api.search_messages(text, uuid, uuid, text[], text, integer, jsonb) to authenticated;

@@ -1,6 +1,42 @@
 -- How messages, participants and conversations look to clients: one function per shape, used by the API and by the
 -- payloads of the log.
 
+create or replace function parley.quote_json(quoted parley.message)
+returns jsonb
+language plpgsql
+stable
+security definer
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return jsonb_build_object(
+        'id', quoted.id,
+        'seq', quoted.seq,
+        'sender_id', quoted.sender_id,
+        'type', quoted.type,
+        'content', left(quoted.content, 200),
+        'attachment', case
+            when quoted.has_attachments and quoted.deleted_at is null
+                then (
+                    -- what a preview has no room for is left out
+                    select parley.attachment_json(a) - '{waveform,metadata}'::text[]
+                    from parley.attachment as a
+                    where a.message_id = quoted.id
+                        and a.conversation_id = quoted.conversation_id
+                        and a.state = 'attached'
+                    order by a.position
+                    limit 1
+                )
+        end,
+        'deleted', quoted.deleted_at is not null
+    );
+end;
+$$;
+comment on function parley.quote_json(parley.message) is
+'A message in short, as one that answers it shows it: the first 200 characters, and the first attachment.';
+revoke all on function parley.quote_json(parley.message) from public;
+
 create or replace function parley.quoted_json(
     message parley.message, viewer_id uuid, viewer_from_seq bigint, viewer_floor_id uuid
 )
@@ -34,6 +70,18 @@ begin
         into v_floor_id
         from parley.tier_limit as l
         where l.name = 'retention_days';
+        -- what every tier shows needs no look at who has which
+        if v_quoted.id < v_floor_id then
+            select
+                parley.uuid_v7_floor(now() - make_interval(days => least(min(l.amount), 36500)::integer))
+            into v_floor_id
+            from (
+                select distinct (select a.tier_name from parley.account as a where a.id = p.user_id) as name
+                from parley.participant as p
+                where p.conversation_id = message.conversation_id and p.left_at is null
+            ) as t
+            inner join parley.tier_limit as l on t.name = l.tier_name and l.name = 'retention_days';
+        end if;
     end if;
     if v_quoted.seq < v_from_seq
         or v_quoted.id < v_floor_id
@@ -53,18 +101,11 @@ begin
         v_quoted.content := null;
         v_quoted.deleted_at := v_quoted.expires_at;
     end if;
-    return jsonb_build_object(
-        'id', v_quoted.id,
-        'seq', v_quoted.seq,
-        'sender_id', v_quoted.sender_id,
-        'type', v_quoted.type,
-        'content', left(v_quoted.content, 200),
-        'deleted', v_quoted.deleted_at is not null
-    );
+    return parley.quote_json(v_quoted);
 end;
 $$;
 comment on function parley.quoted_json(parley.message, uuid, bigint, uuid) is
-'What a reply answers, in short: as one viewer may see it, or, without a viewer, as all participants may. Null: they may not.';
+'What a reply answers, in short: as one viewer may see it, or, without a viewer, as all who are present may. Null: they may not. So an event, which is the same for everybody, has no quote where somebody joined later than what it quotes, or has a tier that does not reach back to it; who may see it finds it in the history.';
 revoke all on function parley.quoted_json(parley.message, uuid, bigint, uuid) from public;
 
 create or replace function parley.message_json(

@@ -105,6 +105,26 @@ comment on function parley.seq_of_message(parley.participant, uuid) is
 'Where a message stands in the participant''s conversation, or PT404. Null for null.';
 revoke all on function parley.seq_of_message(parley.participant, uuid) from public;
 
+create or replace function parley.require_metadata_filter(metadata jsonb)
+returns void
+language plpgsql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if jsonb_typeof(metadata) <> 'object' or octet_length(metadata::text) > 8192 then
+        raise exception using
+            errcode = 'PT400',
+            message = 'metadata must be a JSON object of at most 8192 bytes.',
+            hint = 'Messages whose metadata contains it are shown.';
+    end if;
+end;
+$$;
+comment on function parley.require_metadata_filter(jsonb) is
+'PT400 for anything but an object of the size that metadata may have; null is no filter.';
+revoke all on function parley.require_metadata_filter(jsonb) from public;
+
 create or replace function parley.get_conversation_messages(
     conversation_id uuid,
     before_seq bigint default null,
@@ -115,7 +135,8 @@ create or replace function parley.get_conversation_messages(
     after_message_id uuid default null,
     around_message_id uuid default null,
     types text[] default null,
-    sender_id uuid default null
+    sender_id uuid default null,
+    metadata jsonb default null
 )
 returns jsonb
 language plpgsql
@@ -131,7 +152,7 @@ declare
     v_floor_id uuid := parley.message_floor_of(v_user_id);
     v_last_seq bigint;
     -- a filter looks at so many messages at most, on each side
-    v_reach bigint := case when num_nonnulls(types, sender_id) > 0 then 1000 end;
+    v_reach bigint := case when num_nonnulls(types, sender_id, metadata) > 0 then 1000 end;
     v_from_seq bigint;
     v_to_seq bigint;
     v_older parley.message[];
@@ -154,6 +175,7 @@ begin
             errcode = 'PT400',
             message = 'Only one of before, after and around can be given, as a seq or as a message.';
     end if;
+    perform parley.require_metadata_filter(get_conversation_messages.metadata);
     before_seq := coalesce(before_seq, parley.seq_of_message(v_me, before_message_id));
     after_seq := coalesce(after_seq, parley.seq_of_message(v_me, after_message_id));
     around_seq := coalesce(around_seq, parley.seq_of_message(v_me, around_message_id));
@@ -187,7 +209,11 @@ begin
         v_from_seq, v_split_seq, true, coalesce(v_reach::integer, v_older_size + 1)
     ) as m
     where (get_conversation_messages.types is null or m.type = any(get_conversation_messages.types))
-        and (get_conversation_messages.sender_id is null or m.sender_id = get_conversation_messages.sender_id);
+        and (get_conversation_messages.sender_id is null or m.sender_id = get_conversation_messages.sender_id)
+        and (
+            get_conversation_messages.metadata is null
+            or coalesce(m.metadata, '{}') @> get_conversation_messages.metadata
+        );
     v_more_before := cardinality(v_older) > v_older_size;
     if v_more_before then
         v_older := v_older[cardinality(v_older) - v_older_size + 1:];
@@ -199,7 +225,11 @@ begin
         greatest(v_me.history_from_seq, v_split_seq + 1), v_to_seq, false, coalesce(v_reach::integer, v_newer_size + 1)
     ) as m
     where (get_conversation_messages.types is null or m.type = any(get_conversation_messages.types))
-        and (get_conversation_messages.sender_id is null or m.sender_id = get_conversation_messages.sender_id);
+        and (get_conversation_messages.sender_id is null or m.sender_id = get_conversation_messages.sender_id)
+        and (
+            get_conversation_messages.metadata is null
+            or coalesce(m.metadata, '{}') @> get_conversation_messages.metadata
+        );
     v_more_after := cardinality(v_newer) > v_newer_size;
     if v_more_after then
         v_newer := v_newer[:v_newer_size];
@@ -278,12 +308,12 @@ begin
 end;
 $$;
 comment on function parley.get_conversation_messages(
-    uuid, bigint, bigint, bigint, integer, uuid, uuid, uuid, text[], uuid
+    uuid, bigint, bigint, bigint, integer, uuid, uuid, uuid, text[], uuid, jsonb
 ) is
-'A page of a conversation, oldest first: the newest by default, or before, after or around a seq or a message. has_more looks in the direction asked for. Of some types or one sender, among the next 1000 messages: looked_from_seq and looked_to_seq say from where to go on, also if there were none.';
+'A page of a conversation, oldest first: the newest by default, or before, after or around a seq or a message. has_more looks in the direction asked for. Of some types, of one sender, or with metadata that contains an object, among the next 1000 messages: looked_from_seq and looked_to_seq say from where to go on, also if there were none.';
 revoke all on function parley.get_conversation_messages(
-    uuid, bigint, bigint, bigint, integer, uuid, uuid, uuid, text[], uuid
+    uuid, bigint, bigint, bigint, integer, uuid, uuid, uuid, text[], uuid, jsonb
 ) from public;
 grant execute on function parley.get_conversation_messages(
-    uuid, bigint, bigint, bigint, integer, uuid, uuid, uuid, text[], uuid
+    uuid, bigint, bigint, bigint, integer, uuid, uuid, uuid, text[], uuid, jsonb
 ) to authenticated;

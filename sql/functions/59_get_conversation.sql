@@ -139,15 +139,22 @@ grant execute on function parley.get_participants(uuid, text, integer) to authen
 
 create or replace function parley.fold_name(name text)
 returns text
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-    -- letters and their marks come apart, and the marks go; what is no letter or digit separates words
-    select btrim(regexp_replace(
-        lower(regexp_replace(normalize(name, nfkd), '[\u0300-\u036f]', '', 'g')), '[^[:alnum:]]+', ' ', 'g'
-    ))
+begin
+    -- Letters and their marks come apart, and the marks go; what is no letter or digit separates words, and so does the
+    -- border to a script that is written without spaces.
+    return btrim(regexp_replace(
+        regexp_replace(
+            lower(regexp_replace(normalize(name, nfkd), '[\u0300-\u036f]', '', 'g')),
+            '(' || parley.unspaced_run() || ')|[^[:alnum:]]+', ' \1 ', 'g'
+        ),
+        ' +', ' ', 'g'
+    ));
+end;
 $$;
 comment on function parley.fold_name(text) is
 'A name for comparison: small letters without accents, words with one blank between them.';
@@ -167,12 +174,17 @@ declare
     v_user_id uuid := parley.require_caller();
     v_page_size integer := parley.require_page_size(search_members.page_size);
     v_query text;
+    v_literal text;
+    v_any_part boolean;
 begin
     perform parley.require_participant(search_members.conversation_id, v_user_id);
     if char_length(search_members.query) > 200 then
         raise exception using errcode = 'PT400', message = 'query may have at most 200 characters.';
     end if;
     v_query := coalesce(parley.fold_name(search_members.query), '');
+    -- signs alone, or emoji, are not folded away but looked for as they are
+    v_literal := case when v_query = '' and search_members.query ~ '\S' then btrim(search_members.query) else '' end;
+    v_any_part := v_query ~ ('^' || parley.unspaced_run());
     return (
         select coalesce(
             jsonb_agg(
@@ -200,7 +212,11 @@ begin
                     and a.deleted_at is null
                     and a.display_name is not null
             ) as f
-            where v_query = '' or starts_with(f.folded, v_query) or strpos(f.folded, ' ' || v_query) > 0
+            where case
+                when v_query = '' then v_literal = '' or strpos(f.display_name, v_literal) > 0
+                when v_any_part then strpos(f.folded, v_query) > 0
+                else starts_with(f.folded, v_query) or strpos(f.folded, ' ' || v_query) > 0
+            end
             order by starts_with(f.folded, v_query) desc, f.folded, f.user_id
             limit v_page_size
         ) as m
@@ -208,6 +224,6 @@ begin
 end;
 $$;
 comment on function parley.search_members(uuid, text, integer) is
-'The other participants one of whose names begins with the query, whatever its case and accents, for mentions: [{user_id, display_name, role, app_role}].';
+'The other participants one of whose names begins with the query, whatever its case and accents, for mentions: [{user_id, display_name, role, app_role}]. Chinese, Japanese, Korean and Thai names are found by any part. No query finds all.';
 revoke all on function parley.search_members(uuid, text, integer) from public;
 grant execute on function parley.search_members(uuid, text, integer) to authenticated;

@@ -37,14 +37,46 @@ declare
     v_text text := left(content, 20000);
 begin
     -- what has only ASCII is as it should be; full-width letters and the like become ordinary ones
-    if octet_length(v_text) = char_length(v_text) then
-        return v_text;
+    if octet_length(v_text) <> char_length(v_text) then
+        v_text := normalize(v_text, nfkc);
     end if;
-    return normalize(v_text, nfkc);
+    -- The parser would take these for parts of a tag, an entity, an address, a path, a host or a number, and then keep
+    -- only the whole, or nothing. An underscore is nothing to it; in a query what it stands between is then a phrase.
+    -- (translate would take three times as long.)
+    return regexp_replace(v_text, '[<>&/\\@.:+~-]', '_', 'g');
 end;
 $$;
-comment on function parley.searchable_text(text) is 'The first 20,000 characters of a text in normal form (NFKC).';
+comment on function parley.searchable_text(text) is
+'The first 20,000 characters of a text in normal form (NFKC), without signs that would hide words. Every run of letters and digits is a word. Not found: signs and emoji, half a word, a word of more than 2,046 bytes, and what is written with invisible characters in it.';
 revoke all on function parley.searchable_text(text) from public;
+
+create or replace function parley.searchable_query(query text)
+returns text
+language sql
+immutable
+parallel safe
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    -- Outside quotes a minus in front of a word means without it, and stays: a character that nobody types keeps its place.
+    select translate(
+        parley.searchable_text(
+            string_agg(
+                case
+                    when p.n % 2 = 0 then p.part
+                    else regexp_replace(p.part, '(^|[\s(])-', E'\\1\u0001', 'g')
+                end,
+                '"' order by p.n
+            )
+        ),
+        E'\u0001',
+        '-'
+    )
+    from unnest(string_to_array(normalize(query, nfkc), '"')) with ordinality as p (part, n)
+$$;
+comment on function parley.searchable_query(text) is
+'A query in websearch syntax, its words written as searchable_text writes those of messages.';
+revoke all on function parley.searchable_query(text) from public;
 
 create or replace function parley.character_pairs(content text)
 returns text[]
@@ -114,6 +146,20 @@ end;
 $$;
 comment on function parley.search_language() is 'The text search configuration of this deployment, by the setting search_language.';
 revoke all on function parley.search_language() from public;
+
+create or replace function parley.terms_version(language regconfig)
+returns text
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    -- to be raised when search_terms makes other words of a text: the index is then rebuilt as for another language
+    select language::text || ' 2'
+$$;
+comment on function parley.terms_version(regconfig) is
+'What search_block.language says of terms that search_terms makes now. Blocks that say anything else are looked into.';
+revoke all on function parley.terms_version(regconfig) from public;
 
 create or replace function parley.set_search_language(name text)
 returns void
@@ -198,7 +244,8 @@ begin
     end;
     insert into parley.search_block as s (conversation_id, block, first_id, last_id, language, terms)
     values (
-        index_block.conversation_id, index_block.block, v_first_id, v_last_id, index_block.language::text, v_terms
+        index_block.conversation_id, index_block.block, v_first_id, v_last_id,
+        parley.terms_version(index_block.language), v_terms
     )
     on conflict on constraint search_block_pkey do update
     set

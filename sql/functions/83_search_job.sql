@@ -15,6 +15,7 @@ set enable_mergejoin = off
 as $$
 declare
     v_language constant regconfig := parley.search_language();
+    v_version constant text := parley.terms_version(v_language);
     v_epoch constant text := parley.log_epoch();
     v_consumer parley.consumer;
     v_floor bigint;
@@ -55,7 +56,7 @@ begin
         select
             e.conversation_id,
             (e.message_seq - 1) / 32 as block,
-            bool_and(e.kind = 'message:new' and s.language = v_language::text) as is_appended,
+            bool_and(e.kind = 'message:new' and s.language = v_version) as is_appended,
             array_agg(e.message_id) as message_ids
         from parley.event as e
         left join parley.search_block as s
@@ -75,22 +76,21 @@ begin
                     terms = s.terms || n.terms
                 from (
                     select
-                        (array_agg(m.id order by m.id))[1] as first_id,
-                        (array_agg(m.id order by m.id desc))[1] as last_id,
-                        parley.search_terms(
-                            v_language,
-                            coalesce(
-                                string_agg(m.content, E' .\n') filter (where m.deleted_at is null and m.type <> 'encrypted'), ''
-                            )
-                        ) as terms,
-                        coalesce(sum(char_length(m.content)), 0) as length
-                    from parley.message as m
-                    where m.id = any (v_touched.message_ids) and m.conversation_id = v_touched.conversation_id
+                        t.first_id, t.last_id, t.content, parley.search_terms(v_language, coalesce(t.content, '')) as terms
+                    from (
+                        select
+                            (array_agg(m.id order by m.id))[1] as first_id,
+                            (array_agg(m.id order by m.id desc))[1] as last_id,
+                            string_agg(m.content, E' .\n')
+                                filter (where m.deleted_at is null and m.type <> 'encrypted') as content
+                        from parley.message as m
+                        where m.id = any (v_touched.message_ids) and m.conversation_id = v_touched.conversation_id
+                    ) as t
                 ) as n
                 where s.conversation_id = v_touched.conversation_id
                     and s.block = v_touched.block
                     and n.first_id is not null
-                    and n.length <= 20000;
+                    and (n.content is null or char_length(n.content) <= 20000);
                 continue when found;
             exception
                 when program_limit_exceeded then
@@ -115,16 +115,17 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_language constant regconfig := parley.search_language();
+    v_version constant text := parley.terms_version(v_language);
     v_state parley.search_state;
     v_conversation parley.conversation;
     v_left integer := batch;
     v_to bigint;
 begin
     select s.* into v_state from parley.search_state as s;
-    if v_state.language = v_language::text and v_state.rebuild_after is null then
+    if v_state.language = v_version and v_state.rebuild_after is null then
         return false;
     end if;
-    if v_state.language <> v_language::text then
+    if v_state.language <> v_version then
         v_state.rebuild_after := '00000000-0000-0000-0000-000000000000';
         v_state.rebuild_block := 0;
     end if;
@@ -152,14 +153,14 @@ begin
     end loop;
     update parley.search_state as s
     set
-        language = v_language::text,
+        language = v_version,
         rebuild_after = v_state.rebuild_after,
         rebuild_block = v_state.rebuild_block;
     return v_state.rebuild_after is not null;
 end;
 $$;
 comment on function parley.rebuild_search_index(integer) is
-'The next blocks of a rebuilding, if one is due because the language changed. True: there is more.';
+'The next blocks of a rebuilding, if one is due because the language changed, or how words are made. True: there is more.';
 revoke all on function parley.rebuild_search_index(integer) from public;
 
 create or replace function parley.index_messages()

@@ -23,7 +23,7 @@ set search_path = pg_catalog, pg_temp
 set client_min_messages = warning
 as $$
 declare
-    v_text text := parley.searchable_text(query);
+    v_text text := parley.searchable_query(query);
     v_run text;
     v_at integer;
     v_mark text;
@@ -98,6 +98,58 @@ comment on function parley.message_terms(regconfig, text, text[], text[]) is
 'The words of a message with their places, and the word of each run it contains.';
 revoke all on function parley.message_terms(regconfig, text, text[], text[]) from public;
 
+create or replace function parley.text_as_written(content text, pieces text[])
+returns text[]
+language plpgsql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_text text := parley.searchable_text(content);
+    v_before integer := strpos(v_text, array_to_string(pieces, '')) - 1;
+    v_written text[];
+begin
+    if content is nfkc normalized then
+        -- character by character
+        return array(
+            select substr(content, v_before + 1 + p.upto::integer - char_length(p.piece), char_length(p.piece))
+            from (
+                select x.piece, x.n, sum(char_length(x.piece)) over (order by x.n) as upto
+                from unnest(pieces) with ordinality as x (piece, n)
+            ) as p
+            order by p.n
+        );
+    end if;
+    -- A character and the marks after it make one or more others; each belongs where the last of them is.
+    with unit as (
+        select u.parts[1] as written, sum(char_length(normalize(u.parts[1], nfkc))) over (order by u.n) as upto
+        from regexp_matches(
+            content, '.[\u0300-\u036F\u1160-\u11FF\u3099\u309A\uFF9E-\uFFDC]*', 'g'
+        ) with ordinality as u (parts, n)
+    )
+    select array_agg(coalesce(w.written, '') order by p.n) into v_written
+    from (
+        select
+            x.n,
+            v_before + sum(char_length(x.piece)) over (order by x.n) - char_length(x.piece) as after,
+            v_before + sum(char_length(x.piece)) over (order by x.n) as upto
+        from unnest(pieces) with ordinality as x (piece, n)
+    ) as p
+    cross join lateral (
+        select string_agg(u.written, '' order by u.upto) as written
+        from unit as u
+        where u.upto > p.after and u.upto <= p.upto
+    ) as w
+    -- other characters that become one with those before: rather as it was searched than in the wrong place
+    where (select max(u.upto) from unit as u) = char_length(v_text);
+    return coalesce(v_written, pieces);
+end;
+$$;
+comment on function parley.text_as_written(text, text[]) is
+'Pieces that follow each other in the searchable form of a text, as the text itself has them.';
+revoke all on function parley.text_as_written(text, text[]) from public;
+
 create or replace function parley.search_highlight(language regconfig, content text, wanted tsquery, runs text[])
 returns jsonb
 language plpgsql
@@ -109,9 +161,12 @@ declare
     -- two characters without a meaning, taken out of the text first: what is in it cannot pass for a mark
     c_from constant text := chr(57344);
     c_to constant text := chr(57345);
-    v_text text := translate(left(content, 20000), c_from || c_to, '');
+    v_content text := translate(left(content, 20000), c_from || c_to, '');
+    v_text text := parley.searchable_text(v_content);
     v_run text;
     v_at integer;
+    v_pieces text[];
+    v_matches boolean[];
 begin
     if runs = '{}' then
         v_text := ts_headline(
@@ -131,29 +186,31 @@ begin
             v_text := replace(v_text, v_run, c_from || v_run || c_to);
         end loop;
     end if;
-    return (
-        select coalesce(
-            jsonb_agg(jsonb_build_object('text', s.text, 'match', s.is_match) order by p.n, s.place), '[]'
+    select array_agg(s.text order by p.n, s.place), array_agg(s.is_match order by p.n, s.place)
+    into v_pieces, v_matches
+    from unnest(string_to_array(v_text, c_from)) with ordinality as p (piece, n)
+    cross join lateral (
+        values
+        (1, true, case when p.n > 1 then split_part(p.piece, c_to, 1) end),
+        (
+            2, false,
+            case
+                when p.n = 1 then p.piece
+                when strpos(p.piece, c_to) > 0
+                    then replace(substr(p.piece, strpos(p.piece, c_to) + 1), c_to, '')
+            end
         )
-        from unnest(string_to_array(v_text, c_from)) with ordinality as p (piece, n)
-        cross join lateral (
-            values
-            (1, true, case when p.n > 1 then split_part(p.piece, c_to, 1) end),
-            (
-                2, false,
-                case
-                    when p.n = 1 then p.piece
-                    when strpos(p.piece, c_to) > 0
-                        then replace(substr(p.piece, strpos(p.piece, c_to) + 1), c_to, '')
-                end
-            )
-        ) as s (place, is_match, text)
-        where s.text <> ''
+    ) as s (place, is_match, text)
+    where s.text <> '';
+    return (
+        select coalesce(jsonb_agg(jsonb_build_object('text', w.text, 'match', w.is_match) order by w.n), '[]')
+        from unnest(parley.text_as_written(v_content, v_pieces), v_matches) with ordinality as w (text, is_match, n)
+        where w.text <> ''
     );
 end;
 $$;
 comment on function parley.search_highlight(regconfig, text, tsquery, text[]) is
-'The part of a text that matches best, as data: [{text, match}], to be put together in order. Nothing of it is markup.';
+'The part of a text that matches best, as data: [{text, match}], to be put together in order, as it was written. Nothing of it is markup.';
 revoke all on function parley.search_highlight(regconfig, text, tsquery, text[]) from public;
 
 create or replace function parley.last_id_in_block(conversation_id uuid, block bigint, before_id uuid)
@@ -344,6 +401,7 @@ create or replace function parley.search_matches(
     marks text[],
     sender_id uuid,
     types text[],
+    metadata jsonb,
     floor_id uuid,
     as_of uuid
 )
@@ -394,6 +452,7 @@ begin
             and (n.expires_at is null or n.expires_at > now())
             and (search_matches.sender_id is null or n.sender_id = search_matches.sender_id)
             and (search_matches.types is null or n.type = any (search_matches.types))
+            and (search_matches.metadata is null or coalesce(n.metadata, '{}') @> search_matches.metadata)
             and not exists (
                 select from parley.message_hidden as g
                 where g.conversation_id = b.conversation_id
@@ -417,11 +476,11 @@ begin
 end;
 $$;
 comment on function parley.search_matches(
-    uuid, uuid[], bigint[], bigint[], uuid[], regconfig, tsquery, text[], text[], uuid, text[], uuid, uuid
+    uuid, uuid[], bigint[], bigint[], uuid[], regconfig, tsquery, text[], text[], uuid, text[], jsonb, uuid, uuid
 ) is
 'The messages of these blocks that match and that the user may see.';
 revoke all on function parley.search_matches(
-    uuid, uuid[], bigint[], bigint[], uuid[], regconfig, tsquery, text[], text[], uuid, text[], uuid, uuid
+    uuid, uuid[], bigint[], bigint[], uuid[], regconfig, tsquery, text[], text[], uuid, text[], jsonb, uuid, uuid
 ) from public;
 
 create or replace function parley.encode_search_cursor(
@@ -493,7 +552,8 @@ create or replace function parley.search_messages(
     sender_id uuid default null,
     types text[] default null,
     cursor text default null,
-    page_size integer default 20
+    page_size integer default 20,
+    metadata jsonb default null
 )
 returns jsonb
 language plpgsql
@@ -535,6 +595,7 @@ begin
     if cardinality(search_messages.types) > 50 then
         raise exception using errcode = 'PT400', message = 'At most 50 types can be asked for.';
     end if;
+    perform parley.require_metadata_filter(search_messages.metadata);
     v_place := parley.decode_search_cursor(search_messages.cursor);
     if search_messages.conversation_id is not null then
         perform parley.require_participant(search_messages.conversation_id, v_user_id);
@@ -569,7 +630,7 @@ begin
             array_agg(b.at_id order by b.at_id desc) as at_ids
         into v_blocks
         from parley.search_blocks(
-            v_user_id, search_messages.conversation_id, v_language::text, v_query.in_block, v_floor_id,
+            v_user_id, search_messages.conversation_id, parley.terms_version(v_language), v_query.in_block, v_floor_id,
             v_as_of, v_below, v_down_to, v_tail.conversation_ids, v_tail.blocks, c_window
         ) as b;
         exit when v_blocks.blocks is null and v_down_to is null;
@@ -612,7 +673,7 @@ begin
             from parley.search_matches(
                 v_user_id, v_blocks.conversation_ids, v_blocks.blocks, v_blocks.history_from_seqs, v_blocks.first_ids,
                 v_language, v_query.wanted, v_query.runs, v_query.marks,
-                search_messages.sender_id, search_messages.types, v_floor_id, v_as_of
+                search_messages.sender_id, search_messages.types, search_messages.metadata, v_floor_id, v_as_of
             ) as m
             where v_sort_key is null or (m.sort_key, m.message_id) < (v_sort_key, v_message_id)
             order by m.sort_key desc, m.message_id desc
@@ -644,7 +705,7 @@ begin
     );
 end;
 $$;
-comment on function parley.search_messages(text, uuid, uuid, text[], text, integer) is
-'Messages the caller may see that match a search in websearch syntax, with rank and highlight; of one conversation, sender or type. complete is false while the index is far behind.';
-revoke all on function parley.search_messages(text, uuid, uuid, text[], text, integer) from public;
-grant execute on function parley.search_messages(text, uuid, uuid, text[], text, integer) to authenticated;
+comment on function parley.search_messages(text, uuid, uuid, text[], text, integer, jsonb) is
+'Messages the caller may see that match a search in websearch syntax, with rank and highlight; of one conversation, sender or type, or whose metadata contains an object. complete is false while the index is far behind.';
+revoke all on function parley.search_messages(text, uuid, uuid, text[], text, integer, jsonb) from public;
+grant execute on function parley.search_messages(text, uuid, uuid, text[], text, integer, jsonb) to authenticated;

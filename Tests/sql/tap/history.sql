@@ -1,6 +1,6 @@
 -- The history of a conversation: pages by seq in both directions, and what each viewer may see of it.
 begin;
-select plan(72);
+select plan(86);
 \ir ../people.psql
 update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
 
@@ -200,6 +200,32 @@ select is(t.filtered(null, null, null, 50, '{text}', 'bob'), 'before of 2001 - 3
 select is(t.filtered(1001, null, null, 50, '{text}', 'bob') , 'after of 1 - 2000', 'to the beginning');
 select is(t.filtered(null, null, null, 50, '{nothing}'), 'before of 2001 - 3000', 'of a type there is none');
 select is(t.filtered(null, null, null, 50, '{}'), 'before of 2001 - 3000', 'or of no type');
+
+-- about something
+select t.host();
+update parley.message set metadata = jsonb_build_object('booking', jsonb_build_object('id', seq % 3), 'tags', '["a", "b"]'::jsonb)
+where conversation_id = t.id('long') and type = 'location';
+create function t.about(before_seq bigint, page_size integer, metadata jsonb, types text[] default null) returns text language sql as $$
+    select concat_ws(' ',
+        (select string_agg(m ->> 'seq', ' ' order by n) from jsonb_array_elements(p -> 'messages') with ordinality as x (m, n)),
+        case when (p -> 'has_more_before')::boolean then 'before' end, 'of', p -> 'looked_from_seq', '-', p -> 'looked_to_seq')
+    from parley_api.get_conversation_messages(t.id('long'), $1, page_size => $2, metadata => $3, types => $4) p
+$$;
+select t.act('ann');
+select is(t.about(null, 1, '{"booking": {"id": 1}}'), '2509 before of 2509 - 3000', 'messages whose metadata contains an object');
+select is(t.about(2008, 50, '{"booking": {"id": 1}}'), '1009 1507 before of 1008 - 2007', 'page by page, a thousand looked at in each');
+select is(t.about(null, 50, '{"booking": {"id": 1}, "tags": ["b"]}'), '2008 2509 before of 2001 - 3000', 'all of it');
+select is(t.about(null, 50, '{"booking": {"id": 1}, "tags": ["c"]}'), 'before of 2001 - 3000', 'not half');
+select is(t.about(null, 50, '{"booking": {"id": "1"}}'), 'before of 2001 - 3000', 'a number is not a text');
+select is(t.about(null, 1, '{}'), '3000 before of 3000 - 3000', 'nothing is in all, also in none');
+select is(t.about(null, 50, '{"tags": ["a"]}', '{text}'), 'before of 2001 - 3000', 'together with the other filters');
+select t.refused('PT400', format('select t.about(null, 50, %L)', m), 'no filter: ' || left(m, 10))
+from unnest(array['null', '[]', '"booking"', '42', jsonb_build_object('a', repeat('x', 8192))::text]) m;
+select t.act('bob');
+select parley_api.delete_message((select m.id from parley_api.messages m where m.conversation_id = t.id('long') and m.seq = 2509)) is null as hidden \gset
+select is(t.about(null, 50, '{"booking": {"id": 1}}'), '2008 before of 2001 - 3000', 'not what one has hidden');
+select t.act('eve');
+select t.refused('PT403', $$select t.about(null, 50, '{"booking": {"id": 1}}')$$, 'a stranger is told nothing');
 
 select * from finish();
 rollback;

@@ -23,11 +23,14 @@ select is(t.found('ZOÉ'), 'Zoé Ångström|ZOË van der Berg', 'whatever its ca
 select is(t.found('angs'), 'Zoé Ångström', 'on either side');
 select is(t.found('zoe a'), 'Zoé Ångström', 'over a blank, too');
 select is(t.found('@bo'), 'Bob', 'the sign of a mention does not matter');
-select is(t.found('%'), t.found(''), 'nor is there any magic in signs');
-select is(t.found('_zed'), '100% _Zed_', 'of any kind');
+select is(t.found('%'), '100% _Zed_', 'signs alone are looked for as they are');
+select is(t.found('_zed'), '100% _Zed_', 'in front of a word they do not matter');
+select is(t.found('@'), null, 'what nobody''s name has finds nobody');
+select is(t.found(' ?! '), null, 'of no kind');
 select is(t.found('erg'), null, 'the middle of a word does not count');
 select is(t.found('ann'), null, 'one does not mention oneself');
 select is(t.found('', 2), '100% _Zed_|Bernd Özil-Zorn', 'nothing finds all, as many as one asks for');
+select is(t.found(E' \t', 2), t.found('', 2), 'as do blanks');
 select is(t.found(null, 2), '100% _Zed_|Bernd Özil-Zorn', 'null is nothing');
 select is(
     parley_api.search_members(t.id('us'), 'bob') -> 0,
@@ -45,6 +48,31 @@ select is(
     t.failure($$select parley_api.search_members(t.id('us'), 'b')$$), t.failure($$select parley_api.search_members(t.id('none'), 'b')$$),
     'a stranger learns nothing'
 );
+
+-- names of scripts without spaces
+select t.host();
+insert into parley.account (id, display_name, tier_name)
+select md5('eastern ' || n)::uuid, name, 'free'
+from unnest(array['王小明', '王明Anna Li', 'ジョン・スミス', 'สมชาย ใจดี', '김민수', 'ﾔﾏﾀﾞ太郎', '🦊 Фокс']) with ordinality m (name, n);
+select t.act('ann');
+select t.keep('us', parley_api.start_conversation(array(select md5('eastern ' || n)::uuid from generate_series(1, 7) n), 'group') ->> 'id');
+select is(t.found('王'), '王小明|王明Anna Li', 'a Chinese name is found by its beginning');
+select is(t.found('小明'), '王小明', 'and by any other part');
+select is(t.found('明'), '王小明|王明Anna Li', 'of one character');
+select is(t.found('明小'), null, 'as it is written');
+select is(t.found('anna'), '王明Anna Li', 'a word next to it is a word');
+select is(t.found('明anna'), '王明Anna Li', 'or written as one');
+select is(t.found('nna'), null, 'of which the middle does not count');
+select is(t.found('スミ'), 'ジョン・スミス', 'a Japanese one');
+select is(t.found('ｽﾐ'), 'ジョン・スミス', 'however wide');
+select is(t.found('マダ太'), 'ﾔﾏﾀﾞ太郎', 'on either side');
+select is(t.found('ชาย'), 'สมชาย ใจดี', 'a Thai one');
+select is(t.found('민수'), '김민수', 'a Korean one');
+select is(t.found('фок'), '🦊 Фокс', 'a Russian one by its beginning');
+select is(t.found('окс'), null, 'only');
+select is(t.found('🦊'), '🦊 Фокс', 'a picture is looked for as it is');
+select is(t.found('🐶'), null, 'another one is not there');
+select t.keep('us', t.look(format('select conversation_id from parley.participant where user_id = %L', md5('member 3')::uuid)));
 
 -- pages
 select t.host();

@@ -1,7 +1,7 @@
 -- What a message can say: types, places, envelopes, formatting, quotes, mentions of everybody, revisions, and text that is
 -- given back as it was sent.
 begin;
-select plan(141);
+select plan(144);
 \ir ../people.psql
 
 create function t.sent(type text, content text, metadata text) returns jsonb language sql as $$
@@ -119,7 +119,7 @@ select parley_api.send_message(t.id('talk'), 'indeed', reply_to_id => t.id('said
 select t.keep('reply', :'reply'::jsonb ->> 'id');
 select is(
     :'reply'::jsonb -> 'reply_to',
-    jsonb_build_object('id', t.id('said'), 'seq', t.last_seq('talk') - 1, 'sender_id', t.id('ann'), 'type', 'text', 'content', repeat('長', 200), 'deleted', false),
+    jsonb_build_object('id', t.id('said'), 'seq', t.last_seq('talk') - 1, 'sender_id', t.id('ann'), 'type', 'text', 'content', repeat('長', 200), 'attachment', null, 'deleted', false),
     'a reply quotes the first 200 characters'
 );
 select is(t.quoted('reply'), :'reply'::jsonb -> 'reply_to', 'so it does in the history');
@@ -161,8 +161,15 @@ select t.act('ann');
 select is(parley_api.send_message(t.id('talk'), 'x', reply_to_id => t.id('late')) #>> '{reply_to,content}', 'late', 'others do, and are');
 select is(t.quoted_in_log('yes'), 'null', 'nor what lies too far back for the plan of some');
 select t.look($$update parley.tier_limit set amount = 30 where tier_name = 'free' and name = 'retention_days' returning 1$$) as retention \gset
+select t.look($$update parley.tier_limit set amount = 1 where tier_name = 'privileged' and name = 'retention_days' returning 1$$) as retention \gset
+select is(t.quoted_in_log('yes') ->> 'content', 'late', 'a plan that nobody there has takes nothing away');
+select t.look(format('update parley.account set tier_name = ''privileged'' where id = %L returning 1', t.id('bob'))) as tier \gset
+select is(t.quoted_in_log('yes'), 'null', 'until somebody there has it');
+select t.look(format('update parley.participant set left_at = now() where user_id = %L and conversation_id = %L returning 1', t.id('bob'), t.id('talk'))) as gone \gset
+select is(t.quoted_in_log('yes') ->> 'content', 'late', 'or has gone');
+select t.look(format('update parley.participant set left_at = null where user_id = %L and conversation_id = %L returning 1', t.id('bob'), t.id('talk'))) as back \gset
 select t.look(format('update parley.message set expires_at = now() where id = %L returning 1', t.id('late'))) as expired \gset
-select is(t.quoted('yes') - 'seq', jsonb_build_object('id', t.id('late'), 'sender_id', t.id('dan'), 'type', 'text', 'content', null, 'deleted', true), 'what has expired is quoted without text');
+select is(t.quoted('yes') - 'seq', jsonb_build_object('id', t.id('late'), 'sender_id', t.id('dan'), 'type', 'text', 'content', null, 'attachment', null, 'deleted', true), 'what has expired is quoted without text');
 select parley_api.delete_message(t.id('said'), true) is null as deleted \gset
 select is(t.quoted('reply') -> 'content', 'null', 'as is what was deleted');
 select is(t.quoted('reply') -> 'deleted', 'true', 'and it says so');

@@ -1,6 +1,6 @@
 -- Searching messages: what is found, by whom, in which order, and what of it is shown.
 begin;
-select plan(81);
+select plan(133);
 \ir ../people.psql
 update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
 
@@ -141,6 +141,84 @@ select is(t.found('今天 or 充電'), '我们今天去吃饭 | iPhoneの充電�
 select is(t.found('饭 -今天'), null, 'and not those');
 select is(t.found('full'), 'ＦＵＬＬ width', 'wide letters are letters');
 
+-- words among signs
+select t.act('ann');
+select t.keep('signs', parley_api.start_conversation(array[t.id('bob')], 'group', 'signs') ->> 'id');
+create temp table said (n integer, content text);
+insert into said values
+(1, 'if a <b and so'), (2, 'secret hounds are nice'), (3, 'then c> d'), (4, 'use <hounds here>'), (5, 'R&parrot; <!-- hamster --> &#x41;'),
+(6, 'mice/rats or report.pdf'), (7, 'see https://example.com/ferrets?x=1&y=otters#stoats'), (8, 'write to goose@example.org, +49 170'),
+(9, 'covid-19 on 2026-05-07 at -3.50'), (10, 'Fine.Then ~/badgers/lynx C:\moles'), (11, 'ｶﾞｿﾘﾝ and ﬁshes＜wolves …');
+select count(t.send('signs', content)) as sent from (select s.content from said s order by s.n) s \gset
+create temp table asked (query text, answer text);
+insert into asked values
+('hounds', '2 4'), ('so', '1'), ('b', '1'), ('here', '4'), ('parrot', '5'), ('hamster', '5'), ('x41', '5'), ('mice', '6'), ('rats', '6'),
+('report', '6'), ('pdf', '6'), ('report.pdf', '6'), ('mice/rats', '6'), ('rats/mice', null), ('https', '7'), ('ferrets', '7'), ('otters', '7'), ('stoats', '7'),
+('example.com', '7'), ('https://example.com/ferrets?x=1&y=otters#stoats', '7'), ('example', '7 8'), ('example -ferrets', '8'),
+('goose', '8'), ('goose@example.org', '8'), ('49', '8'), ('+49', '8'), ('19', '9'), ('covid-19', '9'), ('"covid-19 on"', '9'), ('19-covid', null),
+('05', '9'), ('2026-05-07', '9'), ('50', '9'), ('"-3.50"', '9'), ('on -19', null), ('fine', '10'), ('then', '3 10'), ('badgers', '10'), ('lynx', '10'),
+('moles', '10'), ('fishes', '11'), ('wolves', '11'), ('ガソリン', '11');
+select t.host();
+create function t.answers() returns table (query text, answer text) language sql as $$
+    select
+        a.query,
+        (
+            select string_agg((select s.n::text from said s where s.content = r -> 'message' ->> 'content'), ' ' order by r -> 'message' -> 'seq')
+            from jsonb_array_elements(parley_api.search_messages(a.query, t.id('signs')) -> 'results') as r
+        )
+    from asked a
+$$;
+update parley.event set xid = '3' where xid = pg_current_xact_id();
+select t.act('bob');
+select is(b.answer, a.answer, 'a word among signs: ' || a.query) from asked a inner join t.answers() b using (query);
+select t.host();
+select t.index() is not null as indexed \gset
+select ok(t.tail_is_empty(), 'the job indexes them');
+select t.act('bob');
+select results_eq('select * from t.answers()', 'select * from asked', 'which changes no answer');
+select is(t.marked('here'), 'use <hounds [here]>', 'what was found is marked in the text as it was written');
+select is(t.marked('ガソリン fishes'), '[ｶﾞｿﾘﾝ] and [ﬁshes]＜wolves …', 'however it was written');
+
+-- made by an earlier version
+select t.host();
+update parley.search_block set language = 'simple', terms = '''x''';
+update parley.search_state set language = 'simple';
+select t.act('bob');
+select results_eq('select * from t.answers()', 'select * from asked', 'an index of an earlier version is not believed');
+select t.host();
+select t.index() is not null as indexed \gset
+select is(
+    t.look('select bool_and(language = parley.terms_version(''simple'')) and not bool_or(terms = $$''x''$$) from parley.search_block'), 'true',
+    'and is made anew'
+);
+
+-- much at once
+select t.act('ann');
+select t.keep('much', parley_api.start_conversation(array[t.id('bob')], 'group', 'much') ->> 'id');
+select t.send('much', 'begin') is not null as sent \gset
+select t.host();
+select t.index() is not null as indexed \gset
+select t.act('ann');
+select count(t.send('much', rpad('', 995, 'fill ') || case n when 20 then 'moose' else 'filly' end)) as sent from generate_series(1, 20) n \gset
+select t.host();
+select t.index() is not null as indexed \gset
+select t.act('bob');
+select isnt(t.found('moose', 'much'), null, 'the last word of twenty thousand characters is indexed');
+
+-- about something
+select t.act('ann');
+select parley_api.send_message(t.id('signs'), 'the deposit', metadata => '{"booking_id": 42}') is not null as sent \gset
+select parley_api.send_message(t.id('signs'), 'another deposit', metadata => '{"booking_id": 43}') is not null as sent \gset
+select t.send('signs', 'no deposit at all') is not null as sent \gset
+select t.host();
+select t.index() is not null as indexed \gset
+select t.act('bob');
+select is(
+    jsonb_path_query_array(parley_api.search_messages('deposit', metadata => '{"booking_id": 42}'), '$.results[*].message.content'),
+    '["the deposit"]', 'of those whose metadata contains an object'
+);
+select t.refused('PT400', $$select parley_api.search_messages('deposit', metadata => '[42]')$$, 'no other value can be asked for');
+
 -- restricted
 select is(t.found('dog', 'other'), 'The cat and the dog sleep', 'inside one conversation');
 select t.act('cid');
@@ -238,8 +316,8 @@ select t.act('bob');
 select is(t.found('fillers', size => 1) is not null, true, 'another language is in use at once');
 select t.host();
 select t.index() is not null as indexed \gset
-select is(t.look('select string_agg(distinct language, $$,$$) from parley.search_block'), 'english', 'the job rebuilds the index');
-select is(t.look('select rebuild_after is null and language = $$english$$ from parley.search_state'), 'true', 'to the end');
+select is(t.look('select string_agg(distinct language, $$,$$) from parley.search_block'), 'english 2', 'the job rebuilds the index');
+select is(t.look('select rebuild_after is null and language = $$english 2$$ from parley.search_state'), 'true', 'to the end');
 select t.act('bob');
 select is(t.found('fillers', size => 1) is not null, true, 'which then finds other forms of a word');
 select is(parley_api.search_messages('the') -> 'results', '[]', 'and nothing by words that the language leaves out');
