@@ -2,8 +2,8 @@
 -- on (lossless: nothing is between two numbers), or from a time on; for a user's inbox from a time on. Oldest first.
 -- What lies before the reader joined, or was written before the window of the reader's tier, is left out as a whole,
 -- like what was purged: a gap says so. Within the rest, single events about a message the reader does not see are left
--- out: one from before their history or their window, or one they have hidden (that it was hidden is an event of the user
--- alone, which stays). A missing number is not the reader's to see; only a gap is a loss.
+-- out: one from before their history or their window, or one they have hidden (that it was hidden is an event of the
+-- user alone, which stays). A missing number is not the reader's to see; only a gap is a loss.
 
 create or replace function parley.first_kept_event_seq(conversation_id uuid)
 returns bigint

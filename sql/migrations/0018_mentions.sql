@@ -10,7 +10,8 @@ comment on column parley.message_revision.mentions_all is 'True: it mentioned ev
 update parley.message_revision as r
 set mentions = m.mentions, mentions_all = m.mentions_all
 from parley.message as m
-where r.message_id = m.id
+where
+    r.message_id = m.id
     and r.conversation_id is not distinct from m.conversation_id
     and (m.mentions is not null or m.mentions_all);
 
