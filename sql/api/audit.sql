@@ -23,7 +23,7 @@ begin atomic
     );
 end;
 comment on function parley_api.conversation_as_of(uuid, bigint, text, bigint, integer) is
-'What a conversation looked like after one of its events, for moderators of its tenant and the application; recorded with its reason.';
+'What a conversation looked like after one of its events, with mentions, reactions and attachments of messages that were deleted since, for moderators of its tenant and the application; recorded with its reason.';
 revoke all on function parley_api.conversation_as_of(uuid, bigint, text, bigint, integer) from public;
 grant execute on function parley_api.conversation_as_of(
     uuid, bigint, text, bigint, integer

@@ -141,6 +141,8 @@ begin
     if found then
         v_message.content := v_revision.content;
         v_message.metadata := v_revision.metadata;
+        v_message.mentions := v_revision.mentions;
+        v_message.mentions_all := v_revision.mentions_all;
         v_message.deleted_at := null;
         select max(r.replaced_at) into v_message.edited_at
         from parley.message_revision as r
@@ -152,6 +154,7 @@ begin
         v_message.content := null;
         v_message.metadata := null;
         v_message.mentions := null;
+        v_message.mentions_all := false;
         v_message.deleted_at := message.expires_at;
     end if;
     return v_message;
@@ -161,7 +164,100 @@ comment on function parley.message_as_of(parley.message, bigint) is
 'A message as it was after that event. One that has expired since says nothing, as if it had been deleted then.';
 revoke all on function parley.message_as_of(parley.message, bigint) from public;
 
-create or replace function parley.message_as_of_json(message parley.message, event_seq bigint)
+create or replace function parley.attachments_as_of(message parley.message)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- all of them came with the message; what has become of each since is told beside it
+    return (
+        select coalesce(
+            jsonb_agg(
+                parley.attachment_json(a) || jsonb_build_object('removed_at', a.removed_at)
+                order by a.position
+            ),
+            '[]'
+        )
+        from parley.attachment as a
+        where a.message_id = message.id and a.conversation_id = message.conversation_id
+    );
+end;
+$$;
+comment on function parley.attachments_as_of(parley.message) is
+'The attachments a message was sent with, also those that were removed since, with their state now.';
+revoke all on function parley.attachments_as_of(parley.message) from public;
+
+create or replace function parley.reactions_as_of(conversation_id uuid, message_ids uuid[], event_seq bigint)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+-- the log of one conversation once for the whole page, however much of the whole log that is
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off
+as $$
+#variable_conflict use_column
+begin
+    return (
+        with
+        -- the next thing that happened to each: what is going to be removed was there, what is going to be added was not
+        next_change as (
+            select distinct on (e.message_id, e.user_id, e.data ->> 'emoji')
+                e.message_id,
+                e.user_id,
+                e.data ->> 'emoji' as emoji,
+                e.data ->> 'op' as op
+            from parley.event as e
+            where e.conversation_id = reactions_as_of.conversation_id
+                and e.event_seq > reactions_as_of.event_seq
+                and e.kind = 'message:reaction'
+                and e.message_id = any (reactions_as_of.message_ids)
+            order by e.message_id, e.user_id, e.data ->> 'emoji', e.event_seq
+        ),
+
+        reacted as (
+            select n.message_id, n.user_id, n.emoji
+            from next_change as n
+            where n.op = 'removed'
+            union all
+            select r.message_id, r.user_id, r.emoji
+            from parley.reaction as r
+            where r.conversation_id = reactions_as_of.conversation_id
+                and r.message_id = any (reactions_as_of.message_ids)
+                and not exists (
+                    select from next_change as n
+                    where n.message_id = r.message_id and n.user_id = r.user_id and n.emoji = r.emoji
+                )
+        )
+
+        select coalesce(jsonb_object_agg(m.message_id, m.reactions), '{}')
+        from (
+            select
+                g.message_id,
+                jsonb_agg(
+                    jsonb_build_object('emoji', g.emoji, 'count', cardinality(g.user_ids), 'user_ids', g.user_ids)
+                    order by g.emoji
+                ) as reactions
+            from (
+                select r.message_id, r.emoji, array_agg(r.user_id order by r.user_id) as user_ids
+                from reacted as r
+                group by r.message_id, r.emoji
+            ) as g
+            group by g.message_id
+        ) as m
+    );
+end;
+$$;
+comment on function parley.reactions_as_of(uuid, uuid[], bigint) is
+'The reactions of these messages after that event: {message id: [{emoji, count, user_ids}]}, by emoji and user, as the log does not keep since when.';
+revoke all on function parley.reactions_as_of(uuid, uuid[], bigint) from public;
+
+create or replace function parley.message_as_of_json(message parley.message, event_seq bigint, reactions jsonb)
 returns jsonb
 language plpgsql
 stable
@@ -180,24 +276,26 @@ begin
         v_quoted := parley.message_as_of(v_quoted, message_as_of_json.event_seq);
     end if;
     -- what the log does not tell as of then is left out
-    return parley.message_json(v_message, '[]') - '{reactions,status,pinned_at,poll,forward_count}'::text[]
+    return parley.message_json(v_message, '[]') - '{status,pinned_at,poll,forward_count}'::text[]
         || jsonb_build_object(
+            'attachments', case when v_message.deleted_at is null then parley.attachments_as_of(v_message) else '[]' end,
+            'reactions', case
+                when v_message.deleted_at is null then coalesce(message_as_of_json.reactions, '[]') else '[]'
+            end,
             'reply_to', case
-                when v_quoted.id is not null then jsonb_build_object(
-                    'id', v_quoted.id,
-                    'seq', v_quoted.seq,
-                    'sender_id', v_quoted.sender_id,
-                    'type', v_quoted.type,
-                    'content', left(v_quoted.content, 200),
-                    'deleted', v_quoted.deleted_at is not null
+                when v_quoted.id is not null then parley.quote_json(v_quoted) || jsonb_build_object(
+                    'attachment', case
+                        when v_quoted.deleted_at is null
+                            then (parley.attachments_as_of(v_quoted) -> 0) - '{waveform,metadata}'::text[]
+                    end
                 )
             end
         );
 end;
 $$;
-comment on function parley.message_as_of_json(parley.message, bigint) is
-'A message as it was after that event, with the message it answers as that was; without reactions, pins and votes.';
-revoke all on function parley.message_as_of_json(parley.message, bigint) from public;
+comment on function parley.message_as_of_json(parley.message, bigint, jsonb) is
+'A message as it was after that event, with its attachments, these reactions and the message it answers as that was; without pins and votes.';
+revoke all on function parley.message_as_of_json(parley.message, bigint, jsonb) from public;
 
 create or replace function parley.messages_as_of(
     conversation_id uuid, event_seq bigint, to_seq bigint, max_rows integer
@@ -215,16 +313,22 @@ set enable_seqscan = off
 set jit = off
 as $$
 #variable_conflict use_column
+declare
+    v_messages parley.message[] := array(
+        select q
+        from parley.message as q
+        where q.conversation_id = messages_as_of.conversation_id and q.seq <= messages_as_of.to_seq
+        order by q.seq desc
+        limit messages_as_of.max_rows
+    );
+    v_reactions jsonb := parley.reactions_as_of(
+        messages_as_of.conversation_id, array(select m.id from unnest(v_messages) as m), messages_as_of.event_seq
+    );
 begin
     return array(
-        select parley.message_as_of_json(m.message, messages_as_of.event_seq)
-        from (
-            select q as message
-            from parley.message as q
-            where q.conversation_id = messages_as_of.conversation_id and q.seq <= messages_as_of.to_seq
-            order by q.seq desc
-            limit messages_as_of.max_rows
-        ) as m
+        select parley.message_as_of_json(m, messages_as_of.event_seq, v_reactions -> m.id::text)
+        from unnest(v_messages) as m
+        order by m.seq desc
     );
 end;
 $$;
@@ -407,6 +511,6 @@ begin
 end;
 $$;
 comment on function parley.conversation_as_of(uuid, bigint, text, bigint, integer) is
-'A conversation as it was after one of its events: profile, participants and a page of messages, oldest first. For owners and moderators of its tenant and the application; each call is in the audit log with its reason. gap instead, if the log since then is not kept.';
+'A conversation as it was after one of its events: profile, participants and a page of messages, oldest first, with their mentions, reactions and attachments as then, each attachment with its state and removed_at of now. For owners and moderators of its tenant and the application; each call is in the audit log with its reason. gap instead, if the log since then is not kept.';
 revoke all on function parley.conversation_as_of(uuid, bigint, text, bigint, integer) from public;
 grant execute on function parley.conversation_as_of(uuid, bigint, text, bigint, integer) to authenticated, service_role;

@@ -216,5 +216,133 @@ select is(
 ) from parley_api.conversation_as_of(t.id('talk'), :kept - 2, 'too late') p;
 select is((select count(*) from parley.audit_log where reason = 'too late'), 1::bigint, 'which is a look, too');
 
+-- a picture that was sent, reacted to, changed and deleted for everyone
+create function t.shown(event_seq bigint) returns jsonb language plpgsql as $$
+declare
+    v_old_role text := current_setting('role');
+    v_old_claims text := current_setting('request.jwt.claims', true);
+    v_then jsonb;
+begin
+    perform t.host();
+    v_then := parley_api.conversation_as_of(t.id('pics'), event_seq, 'a test') #> '{messages,0}';
+    perform set_config('role', v_old_role, true), set_config('request.jwt.claims', v_old_claims, true);
+    return v_then;
+end
+$$;
+-- without what is of now: the state of the file
+create function t.of_then(event_seq bigint) returns jsonb language sql as $$
+    select jsonb_build_object(
+        'content', m -> 'content',
+        'mentions', (select jsonb_agg(n.name order by n.name) from t.named n where m -> 'mentions' ? n.id::text),
+        'all', m -> 'mentions_all',
+        'reactions', (
+            select jsonb_object_agg(r ->> 'emoji', (select string_agg(n.name, ' ' order by n.name) from t.named n where r -> 'user_ids' ? n.id::text))
+            from jsonb_array_elements(m -> 'reactions') r
+        ),
+        'files', (select jsonb_agg(concat_ws(' ', a ->> 'file_name', a ->> 'kind', a ->> 'content_type', a ->> 'byte_size') order by n)
+            from jsonb_array_elements(m -> 'attachments') with ordinality x (a, n))
+    )
+    from t.shown($1) m
+$$;
+create table t.picture (event_seq bigint primary key, seen jsonb);
+grant all on t.picture, t.named to public;
+create function t.see() returns void language sql as $$
+    insert into t.picture select e, t.of_then(e) from t.last_event_seq('pics') e
+$$;
+
+insert into parley.tenant_member (tenant_id, user_id, role) values (t.id('none'), t.id('eve'), 'member');
+select t.act('bob');
+select t.keep('pics', parley_api.start_conversation(array[t.id('cid'), t.id('eve')], 'group') ->> 'id');
+select t.keep('cat', parley_api.declare_attachment(t.id('pics'), 'image', 'cat.png', 'image/png', 2000, 640, 480) ->> 'id');
+select t.keep('dog', parley_api.declare_attachment(t.id('pics'), 'image', 'dog.png', 'image/png', 1000, 64, 48) ->> 'id');
+select t.claim('service_role', '{"role": "service_role"}');
+select parley_api.record_upload(t.id('cat')) is null as uploaded, parley_api.record_upload(t.id('dog'), 3000) is null as uploaded2 \gset
+select t.act('bob');
+select t.keep('picture', parley_api.send_message(
+    t.id('pics'), 'look', attachment_ids => array[t.id('cat'), t.id('dog')], mentions => array[t.id('cid')]) ->> 'id');
+select t.see();
+select t.act('cid');
+select parley_api.add_reaction(t.id('picture'), '👍') is null as reacted \gset
+select t.see();
+select t.act('eve');
+select parley_api.add_reaction(t.id('picture'), '👍') is null as reacted \gset
+select t.see();
+select parley_api.add_reaction(t.id('picture'), '🎉') is null as reacted \gset
+select t.see();
+select t.act('cid');
+select parley_api.remove_reaction(t.id('picture'), '👍') is null as reacted \gset
+select t.see();
+select t.act('bob');
+select parley_api.edit_message(t.id('picture'), 'look', mentions => array[t.id('eve'), t.id('cid')], mentions_all => true) is null as edited \gset
+select t.see();
+select t.act('cid');
+select parley_api.add_reaction(t.id('picture'), '👍') is null as reacted \gset
+select t.see();
+select t.act('eve');
+select parley_api.remove_reaction(t.id('picture'), '🎉') is null as reacted \gset
+select t.see();
+select t.act('bob');
+select parley_api.edit_message(t.id('picture'), 'look here', mentions => '{}', mentions_all => false) is null as edited \gset
+select t.see();
+select t.last_event_seq('pics') as shown \gset
+select parley_api.delete_message(t.id('picture'), true) is null as deleted \gset
+select t.see();
+select t.keep('answer', t.send('pics', 'so what')::text);
+select parley_api.add_reaction(t.id('answer'), '👍') is null as reacted \gset
+select t.host();
+select is_empty(
+    $$select event_seq, seen, t.of_then(event_seq) from t.picture where seen is distinct from t.of_then(event_seq)$$,
+    'every event shows mentions, reactions and files as when it was the last'
+);
+select is((select count(distinct seen) from t.picture), 10::bigint, 'each of them another');
+select is(
+    t.of_then(:shown),
+    '{"content": "look here", "mentions": null, "all": false, "reactions": {"👍": "cid eve"},
+        "files": ["cat.png image image/png 2000", "dog.png image image/png 3000"]}',
+    'of a message that was deleted since, all that it was'
+);
+select is(
+    (select jsonb_agg(a ->> 'state') from jsonb_array_elements(t.shown(:shown) -> 'attachments') a), '["removed", "removed"]', 'its files with what has become of them'
+);
+select is(
+    (select jsonb_agg((a ->> 'removed_at')::timestamptz) from jsonb_array_elements(t.shown(:shown) -> 'attachments') a),
+    (select jsonb_agg(a.removed_at order by a.position) from parley.attachment a where a.message_id = t.id('picture')), 'and since when'
+);
+select is(
+    t.of_then(:shown + 1), '{"content": null, "mentions": null, "all": false, "reactions": null, "files": null}', 'and nothing from its deletion on'
+);
+select is(
+    t.shown(:shown - 3) -> 'reactions',
+    jsonb_build_array(
+        jsonb_build_object('emoji', '🎉', 'count', 1, 'user_ids', array[t.id('eve')]),
+        jsonb_build_object('emoji', '👍', 'count', 1, 'user_ids', array[t.id('eve')])
+    ), 'reactions look as everywhere'
+);
+select t.act('bob');
+select t.keep('cow', parley_api.declare_attachment(t.id('pics'), 'image', 'cow.png', 'image/png', 2000, 640, 480) ->> 'id');
+select t.claim('service_role', '{"role": "service_role"}');
+select parley_api.record_upload(t.id('cow')) is null as uploaded \gset
+select t.act('bob');
+select t.keep('asked', parley_api.send_message(t.id('pics'), 'a cow', attachment_ids => array[t.id('cow')]) ->> 'id');
+select parley_api.send_message(t.id('pics'), 'moo', reply_to_id => t.id('asked')) is null as sent \gset
+select t.last_event_seq('pics') as answered \gset
+select parley_api.delete_message(t.id('asked'), true) is null as deleted \gset
+select t.host();
+select is(
+    parley_api.conversation_as_of(t.id('pics'), :answered, 'a test') #>> '{messages,3,reply_to,attachment,file_name}', 'cow.png',
+    'a quote shows what it quoted, too'
+);
+select is(
+    parley_api.conversation_as_of(t.id('pics'), :answered + 1, 'a test') #> '{messages,3,reply_to,attachment}', 'null', 'until that was deleted'
+);
+update parley.message set expires_at = now() - interval '1 second' where id = t.id('picture');
+select is(
+    t.of_then(:shown), '{"content": null, "mentions": null, "all": false, "reactions": null, "files": null}', 'one that has expired shows none of it'
+);
+delete from parley.event where conversation_id = t.id('pics') and event_seq <= :shown + 1;
+select is(
+    parley_api.conversation_as_of(t.id('pics'), :shown, 'a test') #>> '{gap,reason}', 'purged', 'nor is anything guessed where the log is gone'
+);
+
 select * from finish();
 rollback;
