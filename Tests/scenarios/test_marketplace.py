@@ -74,7 +74,7 @@ async def test_negotiation(deployment: Deployment, story):
         assert heard["sender_role"] == "seller"
         assert heard["reply_to"] == {
             "id": story.started["message"]["id"], "seq": 1, "sender_id": buyer.id, "type": "text",
-            "content": "Hello! Is the bicycle still there?", "deleted": False,
+            "content": "Hello! Is the bicycle still there?", "attachment": None, "deleted": False,
         }
 
     with step("the buyer offers less; the seller reacts, thinks again, and takes the reaction back"):

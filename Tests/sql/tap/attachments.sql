@@ -1,7 +1,7 @@
 -- Attachments: declared, uploaded elsewhere, recorded, attached; limits and types by rows; who may see them; and what
 -- becomes of the files when a message goes.
 begin;
-select plan(148);
+select plan(159);
 \ir ../people.psql
 
 create function t.declare(kind text, content_type text, byte_size bigint, name text default 'a') returns text language plpgsql as $$
@@ -384,6 +384,65 @@ select is(parley.remove_orphaned_attachments(), false, 'and then');
 select is((select array_agg(a.id) from parley.attachment a where a.message_id is null), array[t.id('bobs')], 'is removed');
 select is((select count(*) from parley.attachment a where a.state = 'attached'), 10::bigint, 'what was sent is not');
 select is(t.look(format('select unreferenced_at is not null from parley.stored_object where storage_path = %L', 'attachments/' || t.id('n11'))), 'true', 'and its file is to be deleted');
+
+-- a message that answers one with files shows the first of them
+create function t.quoted(name text) returns jsonb language sql as $$
+    select parley_api.get_conversation_messages(t.id('quotes'), around_message_id => t.id($1), page_size => 1) #> '{messages,0,reply_to}'
+$$;
+create function t.quoted_in_log(name text) returns jsonb language sql security definer as $$
+    select r.payload::jsonb #> '{message,reply_to}'
+    from parley.render_events((select array_agg(e.id) from parley.event e where e.message_id = t.id($1) and e.kind = 'message:new')) r
+$$;
+select t.act('ann');
+select t.keep('quotes', parley_api.start_conversation(array[t.id('bob'), t.id('cid')], 'group') ->> 'id');
+select t.keep('talk', t.id('quotes')::text);
+select t.uploaded('memo', 'ann', 'voice', 'audio/ogg');
+select t.uploaded('cover', 'ann', 'image', 'image/png');
+select t.uploaded('inside', 'ann', 'image', 'image/png');
+select t.service();
+select parley_api.record_upload(t.id('cover'), 1000, variants => '[{"name": "small", "url": "https://x/s"}]', url => 'https://x/c') is null as recorded \gset
+select t.act('ann');
+select t.keep('pictures', parley_api.send_message(t.id('quotes'), null, 'image', attachment_ids => array[t.id('cover'), t.id('inside')]) ->> 'id');
+select t.keep('spoken', parley_api.send_message(t.id('quotes'), null, 'voice', attachment_ids => array[t.id('memo')]) ->> 'id');
+select t.act('bob');
+select parley_api.send_message(t.id('quotes'), 'nice', reply_to_id => t.id('pictures')) as nice \gset
+select t.keep('nice', :'nice'::jsonb ->> 'id');
+select t.keep('heard', parley_api.send_message(t.id('quotes'), 'heard', reply_to_id => t.id('spoken')) ->> 'id');
+select is(
+    :'nice'::jsonb #> '{reply_to,attachment}',
+    (parley_api.get_conversation_messages(t.id('quotes'), around_message_id => t.id('pictures'), page_size => 1)
+        #> '{messages,0,attachments,0}') - '{waveform,metadata}'::text[],
+    'a quote shows the first file as the message does'
+);
+select is(:'nice'::jsonb #>> '{reply_to,attachment,variants,0,url}', 'https://x/s', 'with its preview');
+select is(t.quoted('nice'), :'nice'::jsonb -> 'reply_to', 'in the history');
+select is(t.quoted_in_log('nice'), :'nice'::jsonb -> 'reply_to', 'and in the log');
+select is(
+    (select string_agg(k, ' ' order by k) from jsonb_object_keys(t.quoted('heard') -> 'attachment') k),
+    'byte_size content_type duration_ms file_name height id kind scan_state state url variants width', 'of a recording how long it is, not its waveform'
+);
+select parley_api.delete_message(t.id('pictures')) is null as hidden \gset
+select is(t.quoted('nice'), 'null', 'nothing to who has hidden the message');
+select t.act('cid');
+select is(t.quoted('nice') #>> '{attachment,id}', t.id('cover')::text, 'others are shown it');
+select t.service();
+select parley_api.record_scan(t.id('cover'), 'infected') is null as scanned \gset
+select t.act('cid');
+select is(
+    (select jsonb_build_array(q -> 'url', q -> 'variants', q -> 'scan_state') from (select t.quoted('nice') -> 'attachment' as q) x),
+    '[null, [], "infected"]', 'of an infected one there is nothing to fetch'
+);
+select t.act('ann');
+select parley_api.add_participants(t.id('quotes'), array[t.id('dan')]) is null as added \gset
+select t.act('dan');
+select parley_api.send_message(t.id('quotes'), 'hello') is null as sent \gset
+select is(t.quoted_in_log('nice'), 'null', 'the log has nothing that not all may see');
+select t.host();
+update parley.message set expires_at = now() - interval '1 second' where id = t.id('spoken');
+select t.act('ann');
+select is(t.quoted('heard') -> 'attachment', 'null', 'nor has the quote of what has expired');
+select parley_api.delete_message(t.id('pictures'), true) is null as deleted \gset
+select is(t.quoted('nice') -> 'attachment', 'null', 'or was deleted');
 
 select * from finish();
 rollback;
