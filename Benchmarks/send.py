@@ -4,8 +4,11 @@
 
 `bare` is `begin; insert; insert; insert; commit` into three tables shaped like message, event and key, with their
 indexes and nothing else: no rights, no order, no deduplication. `notify` is send_message with the doorbell replaced
-by an unconditional pg_notify. All three alternate in one run, prepared, over 1,000 conversations.
-Promise: at least 0.6 of `bare`, and at least 2.5 times `notify`.
+by an unconditional pg_notify, and `bare notify` is `bare` with one: what NOTIFY takes from a transaction that does
+hardly anything is the most that doing without it can give to one that does more. All alternate in one run, prepared,
+over 1,000 conversations.
+Promise: at least 0.6 of `bare`, and at least 2.5 times `notify`. The second cannot be kept where `bare` itself is less
+than 2.5 times `bare notify`, as on two cores, which both sides share with the load.
 """
 
 from __future__ import annotations
@@ -118,11 +121,13 @@ def main() -> None:
         if always == doorbell:
             raise SystemExit("send_message rings otherwise than this benchmark thinks")
         bare, send = script_file(BARE), send_script()
-        results: dict[str, list[float]] = {"bare": [], "send_message": [], "notify": []}
+        bare_notify = script_file(BARE.replace("commit;", "select pg_notify('parley', '');\ncommit;"))
+        results: dict[str, list[float]] = {"bare": [], "bare notify": [], "send_message": [], "notify": []}
         pgbench(cluster, bare, 2)
         pgbench(cluster, send, 2)
         for _ in range(ROUNDS):
             results["bare"].append(pgbench(cluster, bare))
+            results["bare notify"].append(pgbench(cluster, bare_notify))
             results["send_message"].append(pgbench(cluster, send))
             cluster.psql(always)
             results["notify"].append(pgbench(cluster, send))
@@ -130,6 +135,7 @@ def main() -> None:
     verdict = Verdict(f"send_message at {CLIENTS} clients, commits/s, median of {ROUNDS} runs")
     for name, rates in results.items():
         verdict.row(name, f"{median(rates):>10,.0f}   ({min(rates):,.0f} to {max(rates):,.0f})")
+    verdict.row("bare, times bare notify", f"{median(results['bare']) / median(results['bare notify']):>10.2f}")
     verdict.promise("send_message, of bare", median(results["send_message"]) / median(results["bare"]), 0.6)
     verdict.promise("send_message, times notify", median(results["send_message"]) / median(results["notify"]), 2.5)
     verdict.close()

@@ -99,8 +99,8 @@ def shell(*words: str) -> list[str]:
 
 
 SUITES = [
-    Suite("lint", shell("bash", "scripts/lint.sh"), read_plain, 5),
-    Suite("sql-doors", shell("bash", "Tests/sql/doors.sh"), read_plain, 39),
+    Suite("lint", shell("bash", "scripts/lint.sh"), read_plain, 6),
+    Suite("sql-doors", shell("bash", "Tests/sql/doors.sh"), read_plain, 63),
     Suite("sql-lint", shell("bash", "Tests/sql/lint.sh"), read_plain, 5),
     Suite("sql", shell("bash", "Tests/sql/tap.sh"), read_tap, 3351, cluster=True),
     Suite("sql-scans", shell("bash", "Tests/sql/scans.sh"), read_tap, 15),

@@ -320,7 +320,8 @@ class World:
             refuse(first != request, "PT409")
             m = c.messages[seq - 1]
             return self.show(None, c, m) | {"deleted": m.deleted or m.expired}
-        refuse(type not in TYPES or not sendable(content), "PT400")
+        # What is no text may say all that it says in its metadata.
+        refuse(type not in TYPES or not (sendable(content) or (content is None and type != "text" and metadata)), "PT400")
         me = c.members[user]
         refuse(c.status != "active", "PT403")
         refuse(not c.allows(user, "send_messages"), "PT403")

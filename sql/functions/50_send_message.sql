@@ -509,9 +509,9 @@ begin
                 send_message.reply_to_id := null;
             end if;
         elsif send_message.server ? 'forwards' then
-            -- as it is now, should it have been changed while this one waited
-            select m.* into v_source from parley.message as m where m.id = (send_message.server ->> 'forwards')::uuid;
-            if not found or v_source.deleted_at is not null then
+            -- as it is now, should it have been changed or hidden while this one waited
+            v_source := parley.require_message((send_message.server ->> 'forwards')::uuid, v_user_id);
+            if v_source.deleted_at is not null then
                 raise exception using errcode = 'PT409', message = 'The message was deleted.';
             end if;
             send_message.content := v_source.content;

@@ -21,6 +21,34 @@ $$;
 revoke all on function parley.remove_stale_workers() from public;
 comment on function parley.remove_stale_workers() is 'Forgets workers without a sign of life for a minute; returns how many.';
 
+create or replace function parley.check_worker(newest_migration integer)
+returns void
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_name text;
+begin
+    select m.name into v_name
+    from parley.migration as m
+    where m.breaking and m.version > check_worker.newest_migration
+    order by m.version desc
+    limit 1;
+    if found then
+        raise exception using
+            errcode = 'PT426',
+            message = format('This worker is older than the database, which needs one that knows %s.', v_name),
+            hint = 'Start the worker of the release that the database was upgraded with.';
+    end if;
+end
+$$;
+revoke all on function parley.check_worker(integer) from public;
+grant execute on function parley.check_worker(integer) to parley_worker;
+comment on function parley.check_worker(integer)
+is 'Asked by a worker before it registers: fails with PT426 if a breaking migration is newer than the newest it knows. A breaking migration makes those that run register again.';
+
 create or replace function parley.worker_start(name text, version text)
 returns table (worker_id bigint, lock_key bigint)
 language plpgsql

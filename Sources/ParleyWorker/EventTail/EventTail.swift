@@ -42,11 +42,13 @@ public struct EventTail: Service {
     }
 
     /// Follows the log until the task is cancelled; then gives the registration back and returns.
+    ///
+    /// - Throws: when the database has had a breaking migration that this worker does not know.
     public func run() async throws {
         let interrupter = PostgresConnection.Interrupter()
         let runner = TailRunner(self.settings, interrupter: interrupter)
-        await withTaskCancellationHandler {
-            await runner.run()
+        try await withTaskCancellationHandler {
+            try await runner.run()
         } onCancel: {
             interrupter.interrupt()
         }

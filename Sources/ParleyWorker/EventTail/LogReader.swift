@@ -17,6 +17,9 @@ final class LogReader {
     /// Payload bytes in one batch beyond which the next one asks for fewer rows.
     private static let mostBytes = 4 << 20
 
+    /// SQLSTATE of a database that has had a breaking migration this worker does not know.
+    static let workerIsTooOld = "PT426"
+
     private let connection: PostgresConnection
     private let workerID: String
     private let lockKey: String
@@ -34,6 +37,7 @@ final class LogReader {
             configuration, queryTimeout: answerTime, interrupter: interrupter)
         self.isPooled = try self.connection.detectPooler()
         if !pollOnly, !self.isPooled { try self.connection.listen("parley") }
+        _ = try self.connection.query("select parley.check_worker($1)", [String(Version.newestMigration)])
         let worker = try Self.row(
             self.connection.query(
                 "select worker_id, lock_key from parley.worker_start($1, $2)", [workerName, version]))

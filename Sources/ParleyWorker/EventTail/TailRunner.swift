@@ -32,7 +32,8 @@ actor TailRunner {
         self.machine = TailMachine(policy: settings.policy, pollOnly: settings.pollOnly)
     }
 
-    func run() async {
+    /// - Throws: what trying again cannot mend: the database has become too new.
+    func run() async throws(PostgresError) {
         var action = self.machine.start
         while !Task.isCancelled && !self.isStopping {
             let event: TailMachine.Event
@@ -40,6 +41,12 @@ actor TailRunner {
                 event = try await self.carryOut(action)
             } catch {
                 event = self.lost(error)
+                if error.sqlState == LogReader.workerIsTooOld {
+                    self.settings.log.error(
+                        "this worker is older than the database and must be replaced",
+                        [("worker.migration", "\(Version.newestMigration)")])
+                    throw error
+                }
             }
             action = self.machine.event(event)
             self.report()

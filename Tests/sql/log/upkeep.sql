@@ -1,6 +1,6 @@
 -- Workers, durable consumers and the purge of the log.
 begin;
-select plan(35);
+select plan(38);
 \ir ../setup.psql
 -- the search index has yet to read the log, which is kept for it
 delete from parley.consumer;
@@ -23,6 +23,13 @@ select is((select count(*) from parley.worker_start('three', '1')), 1::bigint, '
 select is((select count(*) from parley.worker), 2::bigint, 'less than a minute of silence is nothing');
 select parley.worker_stop(:one) is null as stopped \gset
 select is_empty(format('select from parley.worker where id = %s', :one), 'who stops is gone');
+
+-- one that is older than the database
+insert into parley.migration (version, name, sha256, breaking)
+values (9000, '9000_more', repeat('0', 64), false), (9001, '9001_breaking', repeat('0', 64), true), (9002, '9002_more', repeat('0', 64), false);
+select throws_ok('select parley.check_worker(9000)', 'PT426', null, 'a worker that does not know a breaking migration is refused');
+select lives_ok('select parley.check_worker(9001)', 'one that does may run');
+select lives_ok('select parley.check_worker(9002)', 'also with others since');
 
 -- consumers
 select is(parley.create_consumer('from_now'), true, 'a consumer is made');
