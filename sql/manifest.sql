@@ -71,7 +71,7 @@
 \ir apply.sql
 \set version 17
 \set name '0017_search'
-\set sha256 '902a77000ff8c879b7e9f7405629553c33798d56401f804f5c0411541373c362'
+\set sha256 'a88b1f99c288ee1dd87640d0585b461804fec6a3c9ac27ff996982089cc2f0dc'
 \set breaking false
 \ir apply.sql
 \set version 18
