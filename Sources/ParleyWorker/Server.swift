@@ -117,7 +117,7 @@ private struct Front: Service {
 
     func drain() async {
         self.server.stopAccepting()
-        await self.realtime.drain(over: self.drainTime / 2)
+        await self.realtime.drain(over: self.drainTime / 2, atMost: self.drainTime)
     }
 }
 

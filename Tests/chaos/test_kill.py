@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
 import time
 
+import asyncpg
 import pytest
 from parley import Cluster, Worker
 from resuming import ResumingReader, RetryingSender
-from sockets import Socket
+from sockets import Refused, Socket
 
 PAIRS = 6
 
@@ -42,14 +44,20 @@ async def check(cluster: Cluster, senders: list[RetryingSender], readers: list[R
     assert sum(len(sender.acknowledged) for sender in senders) > 100
 
 
-async def under_load(cluster: Cluster, worker: Worker, fault, times: int, chance: random.Random) -> None:
+async def under_load(
+    cluster: Cluster, workers: list[Worker], fault, times: int, chance: random.Random, connections: int = 1
+) -> None:
+    """The first of the workers is there at first; every reader is to have had so many connections at the end."""
+    worker = workers[0]
     cluster.psql("update parley.tier_limit set amount = null where period_seconds is not null")
     senders, readers = [], []
     for n in range(PAIRS):
         one, two = cluster.account(f"sender {n}"), cluster.account(f"reader {n}")
         conversation = worker.rpc("start_conversation", worker.token(one), participant_ids=[two])["id"]
-        readers.append(ResumingReader(worker, conversation, worker.token(two), "1.0.0" if n % 2 else "2.0.0"))
-        senders.append(RetryingSender(worker, conversation, worker.token(one), f"sender {n}", chance))
+        # Half of them begin with another worker, and sender and reader with different ones.
+        turns = [workers[n % len(workers) :] + workers[: n % len(workers)] for n in (n, n // 2)]
+        readers.append(ResumingReader(turns[0], conversation, worker.token(two), "1.0.0" if n % 2 else "2.0.0"))
+        senders.append(RetryingSender(turns[1], conversation, worker.token(one), f"sender {n}", chance))
     try:
         for _ in range(times):
             await asyncio.sleep(1 + chance.random())
@@ -58,6 +66,7 @@ async def under_load(cluster: Cluster, worker: Worker, fault, times: int, chance
         for sender in senders:
             await sender.stop()
         await check(cluster, senders, readers)
+        assert min(reader.connections for reader in readers) >= connections
     finally:
         for reader in readers:
             await reader.stop()
@@ -77,7 +86,7 @@ async def test_kill_9_of_the_worker():
             await in_thread(worker.kill9)
             await in_thread(worker.start)
 
-        await under_load(cluster, worker, fault, 4, chance())
+        await under_load(cluster, [worker], fault, 4, chance())
 
 
 @pytest.mark.asyncio
@@ -89,7 +98,7 @@ async def test_kill_9_of_postgres():
             await in_thread(cluster.command, "restart")
             await in_thread(worker.wait_ready)
 
-        await under_load(cluster, worker, fault, 4, chance())
+        await under_load(cluster, [worker], fault, 4, chance())
 
 
 @pytest.mark.asyncio
@@ -100,7 +109,7 @@ async def test_a_clean_restart_of_postgres():
             await in_thread(cluster.command, "restart")
             await in_thread(worker.wait_ready)
 
-        await under_load(cluster, worker, fault, 2, chance())
+        await under_load(cluster, [worker], fault, 2, chance())
 
 
 @pytest.mark.asyncio
@@ -120,11 +129,12 @@ async def test_postgres_answers_late():
                 except ProcessLookupError:
                     pass
 
-        await under_load(cluster, worker, fault, 1, chance())
+        await under_load(cluster, [worker], fault, 1, chance())
 
 
 @pytest.mark.asyncio
 async def test_two_workers_take_turns_to_die():
+    """Everybody goes on with the other worker, which reads the log by itself."""
     with Cluster() as cluster, Worker(cluster, "--log-level", "warning") as one, Worker(cluster, "--log-level", "warning") as two:
         two.secret = one.secret
         two.stop()
@@ -136,7 +146,7 @@ async def test_two_workers_take_turns_to_die():
             await in_thread(turn[0].start)
             turn.reverse()
 
-        await under_load(cluster, one, fault, 4, chance())
+        await under_load(cluster, turn[:], fault, 4, chance(), connections=3)
 
 
 @pytest.mark.asyncio
@@ -157,6 +167,73 @@ async def test_sigterm_drains_with_a_code_that_brings_clients_back():
         again = await Socket.open(worker)
         await again.join(f"user:{user}", worker.token(user))
         await again.close()
+
+
+@contextlib.asynccontextmanager
+async def held(cluster: Cluster, conversation: str):
+    """A conversation whose row another transaction holds until the block is left."""
+    host = await asyncpg.connect(cluster.superuser_url)
+    try:
+        async with host.transaction():
+            await host.execute("select from parley.conversation where id = $1 for update", conversation)
+            yield
+    finally:
+        await host.close()
+
+
+@pytest.mark.asyncio
+async def test_sigterm_answers_the_calls_it_has_taken():
+    """One that waits for a lock and one behind it: both are answered, then the socket closes. No more are taken."""
+    with Cluster() as cluster, Worker(cluster, "--lock-timeout", "8s", "--log-level", "warning") as worker:
+        alice, bob = cluster.account("Alice"), cluster.account("Bob")
+        conversation = worker.rpc("start_conversation", worker.token(alice), participant_ids=[bob])["id"]
+        waiting, silent, idle = [await Socket.open(worker) for _ in range(3)]
+        for socket in (waiting, idle):
+            await socket.join(f"conversation:{conversation}", worker.token(alice))
+        # Nobody asks what becomes of this one's messages; they count all the same.
+        await silent.join(f"conversation:{conversation}", worker.token(bob), broadcast={"ack": False})
+        async with held(cluster, conversation):
+            sends = [asyncio.create_task(waiting.send_message(conversation, text)) for text in ("first", "second")]
+            unasked = {"type": "broadcast", "event": "message:send", "payload": {"content": "unasked"}}
+            await silent.send(f"realtime:conversation:{conversation}", "broadcast", unasked)
+            for socket in (waiting, silent):
+                await socket.heartbeat()
+            stopping = asyncio.create_task(in_thread(worker.stop))
+            assert await asyncio.wait_for(asyncio.shield(idle.closed), 10) == 1012
+            await asyncio.sleep(0.5)
+            assert not any(future.done() for future in (waiting.closed, silent.closed, *sends))
+            with pytest.raises(Refused) as refused:
+                await waiting.send_message(conversation, "too late")
+            assert refused.value.response["code"] == "PT503" and refused.value.response["retriable"] is True
+        answers = await asyncio.wait_for(asyncio.gather(*sends), 10)
+        assert [message["content"] for message in answers] == ["first", "second"]
+        for socket in (waiting, silent):
+            assert await asyncio.wait_for(asyncio.shield(socket.closed), 10) == 1012
+        assert await stopping == 0
+        stored = cluster.psql(f"select content from parley.message where conversation_id = '{conversation}' order by seq")
+        assert sorted(stored.split("\n")) == ["first", "second", "unasked"]
+        assert stored.index("first") < stored.index("second")
+
+
+@pytest.mark.asyncio
+async def test_sigterm_does_not_wait_for_ever():
+    flags = ["--drain-seconds", "2", "--lock-timeout", "60s", "--statement-timeout", "60s", "--log-level", "error"]
+    with Cluster() as cluster, Worker(cluster, *flags) as worker:
+        alice, bob = cluster.account("Alice"), cluster.account("Bob")
+        conversation = worker.rpc("start_conversation", worker.token(alice), participant_ids=[bob])["id"]
+        socket = await Socket.open(worker)
+        await socket.join(f"conversation:{conversation}", worker.token(alice))
+        async with held(cluster, conversation):
+            send = asyncio.create_task(socket.send_message(conversation, "never answered"))
+            await socket.heartbeat()
+            began = time.monotonic()
+            stopping = asyncio.create_task(in_thread(worker.stop))
+            assert await asyncio.wait_for(asyncio.shield(socket.closed), 10) == 1012
+            assert 1.5 < time.monotonic() - began < 6
+            with pytest.raises(ConnectionError):
+                await send
+            assert await stopping == 0
+            assert time.monotonic() - began < 15
 
 
 @pytest.mark.asyncio

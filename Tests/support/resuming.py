@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import websockets
 from sockets import Refused, Socket
 
 
-class ResumingReader:
-    """Follows one conversation through every reconnect; `events` is what its application would have applied."""
+def _turns(workers):
+    return itertools.cycle(workers if isinstance(workers, (list, tuple)) else [workers])
 
-    def __init__(self, worker, conversation: str, token: str, version: str = "2.0.0"):
-        self.worker, self.conversation, self.token, self.version = worker, conversation, token, version
+
+class ResumingReader:
+    """Follows one conversation through every reconnect; `events` is what its application would have applied.
+
+    With several workers every connection is with the next of them, as behind a load balancer.
+    """
+
+    def __init__(self, workers, conversation: str, token: str, version: str = "2.0.0"):
+        self.workers = _turns(workers)
+        self.conversation, self.token, self.version = conversation, token, version
         self.topic = f"conversation:{conversation}"
         self.events: list[dict] = []
         self.violations: list[str] = []
@@ -33,7 +42,7 @@ class ResumingReader:
         while True:
             self.live.clear()
             try:
-                async with await Socket.open(self.worker, version=self.version) as socket:
+                async with await Socket.open(next(self.workers), version=self.version) as socket:
                     self.connections += 1
                     await socket.join(self.topic, self.token, replay={"after": self.last, "limit": 1000})
                     self.live.set()
@@ -66,8 +75,9 @@ class ResumingReader:
 class RetryingSender:
     """Sends numbered messages; one whose fate is unknown is sent again under the same id, or given up."""
 
-    def __init__(self, worker, conversation: str, token: str, name: str, chance, pause: float = 0.01):
-        self.worker, self.conversation, self.token, self.name = worker, conversation, token, name
+    def __init__(self, workers, conversation: str, token: str, name: str, chance, pause: float = 0.01):
+        self.workers = _turns(workers)
+        self.conversation, self.token, self.name = conversation, token, name
         self.chance, self.pause = chance, pause
         self.acknowledged: list[dict] = []
         self.unknown: set[str] = set()
@@ -80,7 +90,7 @@ class RetryingSender:
         number, pending = 0, None
         while not self.stopping:
             try:
-                async with await Socket.open(self.worker) as socket:
+                async with await Socket.open(next(self.workers)) as socket:
                     await socket.join(f"conversation:{self.conversation}", self.token)
                     while not self.stopping:
                         if pending is None:

@@ -77,6 +77,7 @@ public enum ProtocolText {
         /// The topic has no `realtime:` prefix, or the channel is not joined.
         public static let unmatchedTopic = "unmatched topic"
         public static let payloadTooLarge = "payload_size_exceeded"
+        public static let restarting = "Realtime is restarting, please standby"
         public static let presenceNotMap = "Presence track payload must be a map"
     }
 

@@ -133,6 +133,9 @@ public struct BroadcastRefusal: Error, Sendable, Equatable {
     /// More than the connection may send, or than may wait.
     static let tooMany = BroadcastRefusal(
         reason: ProtocolText.System.tooManyMessages, code: "PT429", isRetriable: true)
+    /// The worker goes down; the next one takes it.
+    static let restarting = BroadcastRefusal(
+        reason: ProtocolText.Reply.restarting, code: "PT503", isRetriable: true)
     static let malformed = BroadcastRefusal(reason: "A broadcast needs an event name")
     public static let tooLarge = BroadcastRefusal(
         reason: ProtocolText.Reply.payloadTooLarge, code: "PT413")

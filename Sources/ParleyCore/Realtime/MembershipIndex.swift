@@ -178,10 +178,27 @@ public struct MembershipIndex: Sendable {
                     channel: channel, topic: .user(user), version: subscription.version,
                     isCanonical: subscription.isCanonical))
         }
-        guard event.kind == "session:revoked" else { return Effects() }
-        let closed = (self.channelsByUser[user] ?? []).filter { self.concerns(event, $0, only: only) }
+        guard let isClosed = Self.endings(event) else { return Effects() }
+        let closed = (self.channelsByUser[user] ?? []).filter { channel in
+            self.concerns(event, channel, only: only) && self.subscriptions[channel].map { isClosed($0.topic) } ?? false
+        }
         for channel in closed { self.unsubscribe(channel) }
         return Effects(closed: closed)
+    }
+
+    /// Which topics the user of the event may not follow any more; nil for an event that ends nothing.
+    private static func endings(_ event: LogEvent) -> ((Topic) -> Bool)? {
+        switch event.kind {
+        case "session:revoked": return { _ in true }
+        case "moderation:revoked":
+            let tenant = (try? RawJSON(event.payload))?["tenant_id"]?.string.flatMap(UUID.init(uuidString:))
+            // One that does not say which tenant: rather a moderator who has to come back than one too many.
+            return { topic in
+                guard case .moderation(let id) = topic else { return false }
+                return tenant == nil || id == tenant
+            }
+        default: return nil
+        }
     }
 
     // MARK: Ephemeral events

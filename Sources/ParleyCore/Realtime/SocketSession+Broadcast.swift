@@ -16,6 +16,7 @@ extension SocketSession {
         }
         switch intent {
         case .call(let function, let conversation, let names, let arguments):
+            guard !self.isFinishing else { return self.acknowledge(message, channel, error: .restarting) }
             guard self.pendingCalls < context.limits.maxPendingCalls else {
                 return self.acknowledge(message, channel, error: .tooMany)
             }

@@ -15,6 +15,8 @@ public struct SocketSession: Sendable {
     var events: TokenBucket
     var joins: TokenBucket
     var pendingCalls = 0
+    /// True from `finish` on.
+    private(set) var isFinishing = false
 
     /// - Parameters:
     ///   - slot: the place of the connection in the hub's table.
@@ -118,13 +120,26 @@ public struct SocketSession: Sendable {
         _ reply: DatabaseCall.Reply?, isError: Bool, response: [UInt8]
     ) -> [SessionAction] {
         self.pendingCalls -= 1
-        guard let reply else { return [] }
-        return [
-            .send(
-                RealtimeCodec.reply(
-                    self.version, joinRef: reply.joinRef, ref: reply.ref, topic: reply.topic,
-                    status: isError ? .error : .ok, response: response))
-        ]
+        var actions: [SessionAction] = []
+        if let reply {
+            actions.append(
+                .send(
+                    RealtimeCodec.reply(
+                        self.version, joinRef: reply.joinRef, ref: reply.ref, topic: reply.topic,
+                        status: isError ? .error : .ok, response: response)))
+        }
+        return actions + self.closeIfFinished()
+    }
+
+    /// The worker goes down: the socket closes, with the code that brings clients back elsewhere, once every call that
+    /// was taken has been answered. No more are taken.
+    public mutating func finish() -> [SessionAction] {
+        self.isFinishing = true
+        return self.closeIfFinished()
+    }
+
+    private func closeIfFinished() -> [SessionAction] {
+        self.isFinishing && self.pendingCalls == 0 ? [.close(code: 1012, reason: "service restart")] : []
     }
 
     /// The right to read a channel ended in the log.

@@ -48,23 +48,25 @@ extension RealtimeService {
     }
 
     /// Refuses new sockets and joins, and closes the open sockets evenly over a time, with the code that brings clients
-    /// back elsewhere.
-    public func drain(over time: Duration) async {
+    /// back elsewhere. A socket whose turn comes while calls of it are under way takes no more of them, and closes when
+    /// they are answered.
+    ///
+    /// - Parameter limit: when sockets are closed whatever they wait for, counted from now.
+    public func drain(over time: Duration, atMost limit: Duration) async {
         guard !self.draining else { return }
         self.draining = true
+        let deadline = ContinuousClock.now + limit
         let all = self.connections.all
         let pause = Duration.milliseconds(50)
         let steps = max(1, Int(time / pause))
         let share = (all.count + steps - 1) / steps
         var next = all[...]
-        while !next.isEmpty {
-            for connection in next.prefix(share) { connection.socket.close(code: 1012, reason: "service restart") }
+        while !next.isEmpty || (self.connections.count > 0 && .now < deadline) {
+            for connection in next.prefix(share) { self.perform(connection.session.finish(), for: connection) }
             next = next.dropFirst(share)
-            // Cancelled: whoever drains is out of patience, so the rest is closed at once.
-            if !next.isEmpty, (try? await Task.sleep(for: pause)) == nil {
-                for connection in next { connection.socket.close(code: 1012, reason: "service restart") }
-                return
-            }
+            // Cancelled: whoever drains is out of patience.
+            guard (try? await Task.sleep(for: pause)) != nil else { break }
         }
+        for connection in self.connections.all { connection.socket.close(code: 1012, reason: "service restart") }
     }
 }

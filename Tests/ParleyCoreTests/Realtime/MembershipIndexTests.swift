@@ -134,6 +134,36 @@ import Testing
         #expect(self.apply(&index, self.event("message:new", in: self.room)).to == [4])
     }
 
+    @Test func whoModeratesNoMoreLosesThatTopicAlone() {
+        var index = MembershipIndex()
+        self.subscribe(&index, 1, .user(self.alice), self.alice, [(self.room, 1)])
+        self.subscribe(&index, 2, .conversation(self.room), self.alice, [(self.room, 1)])
+        self.subscribe(&index, 3, .moderation(self.other), self.alice, [])
+        self.subscribe(&index, 4, .moderation(self.room), self.alice, [])
+        self.subscribe(&index, 5, .moderation(self.other), self.bob, [])
+        self.subscribe(&index, 6, .moderation(self.other), nil, [])
+        var event = self.event("moderation:revoked", in: nil, user: self.alice)
+        event.payload = [UInt8](#"{"user_id":"x","tenant_id":"\#(self.other.lowercaseText)"}"#.utf8)
+        let revoked = self.apply(&index, event)
+        #expect(revoked.to == [1])
+        #expect(revoked.closed == [3])
+        #expect(index.count == 5)
+        // One that does not say which tenant ends all of them.
+        event.payload = [UInt8]("{}".utf8)
+        #expect(self.apply(&index, event).closed == [4])
+    }
+
+    @Test func whoLosesModerationWhileJoiningDoesNotJoin() {
+        var index = MembershipIndex()
+        var event = self.event("moderation:revoked", in: nil, user: self.alice)
+        event.payload = [UInt8](#"{"tenant_id":"\#(self.other.lowercaseText)"}"#.utf8)
+        let effects = index.subscribe(
+            self.channel(1), topic: .moderation(self.other), version: .v2, user: self.alice,
+            grant: JoinGrant(position: Self.nothing, conversations: []), missed: [event]
+        ) { _, _ in }
+        #expect(effects.closed == [self.channel(1)] && index.count == 0)
+    }
+
     @Test func broadcastsGoToTheTopicAlone() {
         var index = MembershipIndex()
         self.subscribe(&index, 1, .conversation(self.room), self.alice, [(self.room, 1)])

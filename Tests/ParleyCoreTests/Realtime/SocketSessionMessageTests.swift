@@ -176,6 +176,36 @@ private let someID = "d1d1d1d1-0000-4000-8000-000000000001"
         _ = try self.call(try harness.broadcast("message:send", #"{"content":"4"}"#))
     }
 
+    @Test func finishingAnswersWhatWasTakenAndTakesNoMore() throws {
+        let close = SessionAction.close(code: 1012, reason: "service restart")
+        var idle = SessionHarness()
+        #expect(idle.session.finish() == [close])
+
+        var harness = SessionHarness()
+        try harness.join()
+        let first = try self.call(try harness.broadcast("message:send", #"{"content":"1"}"#))
+        let second = try self.call(try harness.broadcast("message:send", #"{"content":"2"}"#))
+        #expect(harness.session.finish().isEmpty)
+        let refused = try harness.broadcast("message:send", #"{"content":"3"}"#)
+        #expect(refused.count == 1)
+        #expect(try reason(refused) == "Realtime is restarting, please standby")
+        #expect(
+            harness.session.callFinished(first.reply, isError: true, response: RealtimeCodec.emptyObject).count == 1)
+        let last = harness.session.callFinished(second.reply, isError: false, response: RealtimeCodec.emptyObject)
+        #expect(frames(last).count == 1 && last.last == close)
+    }
+
+    @Test func finishingWaitsForCallsThatNobodyAskedAbout() throws {
+        var harness = SessionHarness()
+        try harness.join(#"{"private":true}"#)
+        let call = try self.call(try harness.broadcast("message:send", #"{"content":"1"}"#))
+        #expect(harness.session.finish().isEmpty)
+        #expect(try harness.broadcast("message:send", #"{"content":"2"}"#).isEmpty)
+        #expect(
+            harness.session.callFinished(call.reply, isError: false, response: RealtimeCodec.emptyObject)
+                == [.close(code: 1012, reason: "service restart")])
+    }
+
     // MARK: Typing
 
     @Test(

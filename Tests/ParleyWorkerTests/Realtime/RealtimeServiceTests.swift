@@ -292,7 +292,7 @@ import WebServer
     @Test func drainRefusesAndClosesEvenly() async throws {
         try await ServiceHarness.run { harness in
             let clients = try (0..<6).map { _ in try harness.member() }
-            async let drained: Void = harness.service.drain(over: .milliseconds(300))
+            async let drained: Void = harness.service.drain(over: .milliseconds(300), atMost: .seconds(2))
             for client in clients { #expect(try client.next() == .close(1012)) }
             await drained
             #expect(throws: ClientError.self) { try harness.client() }
