@@ -238,3 +238,163 @@ async def test_revoked_sessions_close_every_channel(cluster, worker):
         with pytest.raises(Refused):
             await socket.join(group.topic, old)
         await socket.close()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("column", ["suspended_at", "deleted_at"])
+async def test_a_closed_account_loses_every_channel(cluster, worker, column):
+    """Whoever writes the row: no function is called, and what is committed after it reaches nobody of that account."""
+    group = Group(cluster, worker)
+    mine = [await group.watch(group.member), await group.watch(group.member, f"user:{group.member}")]
+    witness = await group.watch(group.other)
+    before = await group.call(group.admin, "send_message", conversation_id=group.id, content="before")
+    token = worker.token(group.member)
+    # In one transaction with a message before it, and one after it.
+    claims = json.dumps({"sub": group.admin, "role": "authenticated"})
+
+    def send(content: str) -> str:
+        call = f"parley_api.send_message(conversation_id => '{group.id}', content => '{content}')"
+        return (
+            f"select set_config('request.jwt.claims', '{claims}', true); set local role authenticated; select {call};"
+            "reset role;"
+        )
+
+    close = f"update parley.account set {column} = now() where id = '{group.member}';"
+    cluster.psql(
+        f"begin; {send('in the same transaction')} {close} commit; begin; {send('after')} commit", cluster.superuser_url
+    )
+    await group.all_delivered(witness)
+    contents = [event["message"]["content"] for event in witness.events("message:new")]
+    assert contents[:3] == ["before", "in the same transaction", "after"]
+    for socket in mine:
+        await socket.wait(lambda: any(m["event"] == "phx_close" for m in socket.messages))
+        await socket.heartbeat()
+        assert [event["message"]["content"] for event in socket.events("message:new")] == contents[:2]
+        assert socket.events("message:new")[0]["message"]["id"] == before["id"]
+        with pytest.raises(Refused):
+            await socket.join(group.topic, token)
+        await socket.close()
+    await witness.close()
+
+
+@pytest.mark.asyncio
+async def test_an_account_suspended_while_it_joins(cluster, worker):
+    """The join's check sees an open account, and the suspension commits before it is answered."""
+    group = Group(cluster, worker)
+    witness = await group.watch(group.other)
+    connection = await asyncpg.connect(cluster.superuser_url)
+    suspension = connection.transaction()
+    await suspension.start()
+    await connection.execute("update parley.account set suspended_at = now() where id = $1", group.member)
+    sockets = [await Socket.open(worker) for _ in range(10)]
+    joins = [
+        asyncio.create_task(socket.join(group.topic if n % 2 else f"user:{group.member}", worker.token(group.member)))
+        for n, socket in enumerate(sockets)
+    ]
+    await asyncio.sleep(random.random() * 0.02)
+    await suspension.commit()
+    await asyncio.gather(*joins, return_exceptions=True)
+    await connection.close()
+    await group.call(group.admin, "send_message", conversation_id=group.id, content="after")
+    await group.all_delivered(witness)
+    for socket in sockets:
+        await socket.heartbeat()
+        assert socket.events("message:new") == []
+        await socket.close()
+    await witness.close()
+
+
+class Tenant:
+    """A tenant with a moderator, who also has a conversation and an inbox, and one more who stays."""
+
+    def __init__(self, cluster: Cluster, worker: Worker):
+        self.cluster, self.worker = cluster, worker
+        self.moderator, self.other = cluster.account("Moderator"), cluster.account("Other")
+        self.id = cluster.psql("insert into parley.tenant (name) values ('Store') returning id")
+        for user in (self.moderator, self.other):
+            self.give(user, "moderator")
+        self.topic = f"tenant:{self.id}:moderation"
+
+    def give(self, user: str, role: str) -> None:
+        self.worker.rpc("set_tenant_member", self.worker.service_key, tenant_id=self.id, user_id=user, role=role)
+
+    async def watch(self, user: str, *topics: str) -> Socket:
+        socket = await Socket.open(self.worker)
+        for topic in topics or [self.topic]:
+            await socket.join(topic, self.worker.token(user))
+        return socket
+
+    def end(self, how: str) -> None:
+        if how == "demoted":
+            self.give(self.moderator, "member")
+        elif how == "removed":
+            self.worker.rpc(
+                "remove_tenant_member", self.worker.service_key, tenant_id=self.id, user_id=self.moderator
+            )
+        else:
+            self.cluster.psql(
+                f"delete from parley.tenant_member where user_id = '{self.moderator}' and tenant_id = '{self.id}'"
+            )
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("how", ["demoted", "removed", "deleted by hand"])
+async def test_who_moderates_no_more_loses_the_moderation(cluster, worker, how):
+    tenant, elsewhere = Tenant(cluster, worker), Tenant(cluster, worker)
+    elsewhere.give(tenant.moderator, "owner")
+    inbox = f"user:{tenant.moderator}"
+    mine = await tenant.watch(tenant.moderator, tenant.topic, elsewhere.topic, inbox)
+    service = await Socket.open(worker)
+    await service.join(tenant.topic, worker.service_key)
+    await service.join(elsewhere.topic, worker.service_key)
+    witness = await tenant.watch(tenant.other)
+    await service.broadcast(tenant.topic, "report", {"n": 1})
+    await mine.event("report")
+    tenant.end(how)
+    await mine.wait(lambda: any(m["event"] == "phx_close" for m in mine.messages))
+    assert [m["topic"] for m in mine.messages if m["event"] == "phx_close"] == [f"realtime:{tenant.topic}"]
+    assert (await mine.event("moderation:revoked"))["tenant_id"] == tenant.id
+    await service.broadcast(tenant.topic, "report", {"n": 2})
+    await service.broadcast(elsewhere.topic, "report", {"n": 3})
+    await witness.wait(lambda: len(witness.events("report")) == 2)
+    await mine.wait(lambda: len(mine.events("report")) == 2)
+    assert [event["n"] for event in mine.events("report")] == [1, 3]
+    with pytest.raises(Refused):
+        await mine.join(tenant.topic, worker.token(tenant.moderator))
+    # The inbox is alive.
+    worker.rpc("set_account_tier", worker.service_key, user_id=tenant.moderator, tier="privileged")
+    await mine.event("account:updated", inbox)
+    for socket in (mine, witness, service):
+        await socket.close()
+
+
+@pytest.mark.asyncio
+async def test_another_role_that_moderates_keeps_the_moderation(cluster, worker):
+    tenant = Tenant(cluster, worker)
+    mine = await tenant.watch(tenant.moderator, tenant.topic, f"user:{tenant.moderator}")
+    tenant.give(tenant.moderator, "manager")
+    worker.rpc("set_account_tier", worker.service_key, user_id=tenant.moderator, tier="privileged")
+    await mine.event("account:updated")
+    await mine.heartbeat()
+    assert not any(m["event"] == "phx_close" for m in mine.messages)
+    await mine.close()
+
+
+@pytest.mark.asyncio
+async def test_a_moderator_demoted_while_joining(cluster, worker):
+    """The join's check sees a moderator; the demotion commits before or after it is answered."""
+    tenant = Tenant(cluster, worker)
+    connection = await asyncpg.connect(cluster.superuser_url)
+    demotion = connection.transaction()
+    await demotion.start()
+    await connection.execute("select parley.set_tenant_member($1, $2)", tenant.id, tenant.moderator)
+    sockets = [await Socket.open(worker) for _ in range(10)]
+    joins = [asyncio.create_task(socket.join(tenant.topic, worker.token(tenant.moderator))) for socket in sockets]
+    await asyncio.sleep(random.random() * 0.02)
+    await demotion.commit()
+    answers = await asyncio.gather(*joins, return_exceptions=True)
+    await connection.close()
+    for socket, answer in zip(sockets, answers):
+        if not isinstance(answer, Refused):
+            await socket.wait(lambda: any(m["event"] == "phx_close" for m in socket.messages))
+        await socket.close()
