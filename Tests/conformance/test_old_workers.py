@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import time
 
 import pytest
 from parley import ROOT, Cluster, Worker
@@ -27,11 +26,10 @@ def test_an_old_worker_ends_and_does_not_start_again(newer):
         assert cluster.psql("select count(*) from parley.worker") == "0"
         # It learns of it with its next sign of life.
         assert worker.process.wait(40) == 1
-        assert "older than the database" in worker.output()
-        again = time.monotonic()
+        said = worker.output()
+        assert "needs one that knows 9000_breaking" in said
         worker.start(wait=False)
         assert worker.process.wait(20) == 1
-        assert time.monotonic() - again < 20
-        assert worker.output().count("older than the database") == 2
+        assert "needs one that knows 9000_breaking" in worker.output()[len(said):]
         cluster.psql("delete from parley.migration where breaking")
         worker.start()

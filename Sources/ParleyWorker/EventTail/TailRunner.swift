@@ -41,12 +41,7 @@ actor TailRunner {
                 event = try await self.carryOut(action)
             } catch {
                 event = self.lost(error)
-                if error.sqlState == LogReader.workerIsTooOld {
-                    self.settings.log.error(
-                        "this worker is older than the database and must be replaced",
-                        [("worker.migration", "\(Version.newestMigration)")])
-                    throw error
-                }
+                if error.sqlState == LogReader.workerIsTooOld { throw error }
             }
             action = self.machine.event(event)
             self.report()
