@@ -10,8 +10,7 @@ setup-test:
 	@scripts/setup.sh test
 
 build release: setup
-	@echo "== building the worker"
-	@swift build -c release --product parley
+	@scripts/step.sh "building the worker" swift build -c release --product parley
 
 # A private Postgres, the worker and two users who talk through it; then it keeps serving (PARLEY_PORT, default 4000).
 demo: build
@@ -19,8 +18,7 @@ demo: build
 
 # Everything, from nothing. One suite: make test SUITE=swift
 test: setup-test
-	@echo "== building the worker"
-	@swift build -c release --product parley
+	@scripts/step.sh "building the worker" swift build -c release --product parley
 	@.venv/bin/python scripts/test.py $(SUITE)
 
 lint: setup-test
