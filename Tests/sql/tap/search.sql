@@ -1,6 +1,6 @@
 -- Searching messages: what is found, by whom, in which order, and what of it is shown.
 begin;
-select plan(133);
+select plan(137);
 \ir ../people.psql
 update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
 
@@ -57,6 +57,10 @@ begin
     end loop;
     return array[cardinality(v_ids), (select count(distinct i) from unnest(v_ids) i)];
 end
+$$;
+
+create function t.highlight(content text, query text) returns jsonb language sql security definer as $$
+    select parley.search_highlight('simple', content, q.wanted, q.runs) from parley.parse_search('simple', query) q
 $$;
 
 create function t.tail_is_empty() returns boolean language sql security definer as $$
@@ -177,6 +181,18 @@ select ok(t.tail_is_empty(), 'the job indexes them');
 select t.act('bob');
 select results_eq('select * from t.answers()', 'select * from asked', 'which changes no answer');
 select is(t.marked('here'), 'use <hounds [here]>', 'what was found is marked in the text as it was written');
+select is(t.marked('iphone'), '[iPhone]の充電器 and more', 'next to a script without spaces, too');
+select is(t.marked('more 充電'), 'iPhoneの[充電]器 and [more]', 'both kinds at once');
+select is(
+    (select string_agg((h ->> 'match') || ' ' || (h ->> 'text'), '|' order by k) from jsonb_array_elements(
+        t.highlight(repeat('我们今天去喝', 800) || 'Starbucks' || repeat('咖啡。', 800), 'starbucks 咖啡')
+    ) with ordinality x (h, k)),
+    'false ' || repeat('我们今天去喝', 10) || '|true Starbucks|' || repeat('true 咖啡|false 。|', 55) || 'true 咖啡|false 。咖', 'in a long text around the first match'
+);
+select is(
+    t.highlight('see ' || repeat('y', 3000) || ' there', 'there'), jsonb_build_array(jsonb_build_object('text', 'see ' || repeat('y', 236), 'match', false)),
+    'a word that is no word of the index, so long is it, shows where the text begins'
+);
 select is(t.marked('ガソリン fishes'), '[ｶﾞｿﾘﾝ] and [ﬁshes]＜wolves …', 'however it was written');
 
 -- made by an earlier version
