@@ -181,7 +181,14 @@ def test_dev_works_where_the_server_may_not_enter(tmp_path):
             subprocess.run(["rm", "-rf", str(data)], check=True)
 
 
-def test_dev_says_what_is_missing(tmp_path):
-    environment = {**os.environ, "PARLEY_PG_BINDIR": str(tmp_path)}
-    done = subprocess.run([binary(), "dev"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=30)
-    assert done.returncode == 1 and "apt-get install postgresql" in done.stderr
+@pytest.mark.parametrize("named", ["by a flag", "in the environment"])
+def test_dev_says_what_is_missing(tmp_path, named):
+    environment, flags = dict(os.environ), []
+    if named == "by a flag":
+        flags = ["--pg-bindir", str(tmp_path)]
+    else:
+        environment["PARLEY_PG_BINDIR"] = str(tmp_path)
+    done = subprocess.run(
+        [binary(), "dev", *flags], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 1 and "apt-get install postgresql" in done.stderr and str(tmp_path) in done.stderr

@@ -30,6 +30,7 @@ def test_help_and_unknown_commands():
     for command in ("serve", "dev", "migrate", "doctor", "token"):
         done = run_binary(command, "--help")
         assert done.returncode == 0 and f"usage: parley {command}" in done.stdout
+    assert re.search(r"--pg-bindir <folder> +\(PARLEY_PG_BINDIR\)", run_binary("dev", "--help").stdout)
     assert run_binary().returncode == 2
     assert run_binary("sevre").returncode == 2
 

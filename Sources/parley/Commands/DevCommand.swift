@@ -7,6 +7,7 @@ enum DevCommand {
     struct Options: Sendable {
         var folder = "."
         var sqlDirectory: String?
+        var serverPrograms: String?
         var serve = ServeConfiguration()
     }
 
@@ -42,6 +43,10 @@ enum DevCommand {
                 "folder", \.folder, .text("folder", "an existing folder"), defaults: defaults,
                 help: "The project: where .parley is, or will be."),
             MigrateCommand.sqlDirectory(\.sqlDirectory, defaults: defaults),
+            Setting(
+                "pg-bindir", environment: "PARLEY_PG_BINDIR", \.serverPrograms,
+                .text("folder", "a folder with initdb and pg_ctl"), defaults: defaults,
+                help: "The PostgreSQL server programs, if not where pg_config points or in /usr/lib/postgresql."),
         ]
         let shared = ServeConfiguration.rows(defaults.serve).filter { !own.contains($0.flag) }
         return SettingTable(defaults: defaults, folder + shared.map { $0.within(\.serve) })
@@ -55,7 +60,7 @@ enum DevCommand {
         try folder.lock()
         // Whoever waits for the file must not find the one of the last run.
         unlink(folder.devFile)
-        let binaries = try await ServerBinaries.find(environment: environment)
+        let binaries = try await ServerBinaries.find(given: options.serverPrograms)
         let directory = try SQLDirectory.find(given: options.sqlDirectory, environment: environment)
         let secrets = try folder.secrets()
         let cluster = try await DevCluster.open(folder, binaries, password: secrets.superuser) {

@@ -125,7 +125,7 @@ struct DevCluster: Sendable {
         guard let version, program.contains(") \(version).") || program.contains(") \(version)") else {
             throw CommandError(
                 "the cluster in \(self.home) is of PostgreSQL \(version ?? "?"), the programs found are \(program)",
-                hint: "Name the folder of the other programs in PARLEY_PG_BINDIR, or remove .parley with all its data.")
+                hint: "Name the folder of the other programs with --pg-bindir, or remove .parley with all its data.")
         }
     }
 

@@ -8,13 +8,13 @@ struct ServerBinaries: Sendable {
     /// Nil: as we are. PostgreSQL refuses to run as root.
     let user: ServerUser?
 
-    /// Looks in PARLEY_PG_BINDIR, then where pg_config points, then in Debian's folders, the newest version first.
+    /// Looks in the folder given; without one where pg_config points, then in Debian's folders, the newest version first.
     ///
     /// - Throws: ``CommandError`` that says how to install them.
-    static func find(environment: [String: String]) async throws -> ServerBinaries {
+    static func find(given: String?) async throws -> ServerBinaries {
         var places: [String] = []
-        if let named = environment["PARLEY_PG_BINDIR"] {
-            places = [named]
+        if let given {
+            places = [given]
         } else {
             if let outcome = try? await ChildProcess.run("pg_config", "--bindir"), outcome.exit.isSuccess {
                 places.append(String(outcome.output.prefix { $0 != "\n" }))
@@ -30,7 +30,7 @@ struct ServerBinaries: Sendable {
         else {
             throw CommandError(
                 "no PostgreSQL server programs are found; looked in \(places.joined(separator: ", "))",
-                hint: "On Debian: apt-get install postgresql-15. Elsewhere name their folder in PARLEY_PG_BINDIR.")
+                hint: "On Debian: apt-get install postgresql-15. Elsewhere name their folder with --pg-bindir.")
         }
         guard geteuid() == 0 else { return ServerBinaries(directory: directory, user: nil) }
         guard let user = ["postgres", "nobody"].lazy.compactMap({ ServerUser(name: $0) }).first else {
