@@ -104,7 +104,7 @@ SUITES = [
     Suite("sql-lint", shell("bash", "Tests/sql/lint.sh"), read_plain, 5),
     Suite("sql", shell("bash", "Tests/sql/tap.sh"), read_tap, 3351, cluster=True),
     Suite("sql-scans", shell("bash", "Tests/sql/scans.sh"), read_tap, 15),
-    Suite("isolation", shell("bash", "Tests/sql/isolation.sh"), read_plain, 225),
+    Suite("isolation", shell("bash", "Tests/sql/isolation.sh"), read_plain, 238),
     Suite("swift", shell("swift", "test", "--disable-xctest", "--no-parallel"), read_swift, 472, cluster=True),
     Suite("swift-thread-sanitizer", shell("bash", "scripts/sanitize.sh", "thread"), read_swift, 472, cluster=True),
     Suite("swift-address-sanitizer", shell("bash", "scripts/sanitize.sh", "address"), read_swift, 472, cluster=True),

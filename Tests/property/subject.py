@@ -196,7 +196,7 @@ class Call:
 
 HOST = {
     "host_receipts": "update parley.account set read_receipts = {receipts} where id = {user_id} returning 1",
-    "host_expire": "update parley.message set expires_at = clock_timestamp() where id = {message_id} returning 1",
+    "host_expire": "update parley.message set expires_at = least(expires_at, clock_timestamp()) where id = {message_id} returning 1",
     "host_age": "update parley.message set created_at = clock_timestamp() - make_interval(mins => {minutes})"
     " where id = {message_id} returning 1",
 }

@@ -159,29 +159,6 @@ comment on function parley.require_participant(uuid, uuid) is
 'The user''s current participant row, or PT403, which does not tell an unknown conversation from a foreign one.';
 revoke all on function parley.require_participant(uuid, uuid) from public;
 
-create or replace function parley.hold_participant(conversation_id uuid, user_id uuid)
-returns void
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-#variable_conflict use_column
-begin
-    perform from parley.participant as p
-    where p.conversation_id = hold_participant.conversation_id
-        and p.user_id = hold_participant.user_id
-        and p.left_at is null
-    for no key update;
-    if not found then
-        perform parley.require_participant(hold_participant.conversation_id, hold_participant.user_id);
-    end if;
-end;
-$$;
-comment on function parley.hold_participant(uuid, uuid) is
-'For what is written without the conversation''s lock: keeps the participant''s row until the transaction ends, so that whoever deletes the conversation, for all or for this user, comes before or after; PT403 if it is gone.';
-revoke all on function parley.hold_participant(uuid, uuid) from public;
-
 create or replace function parley.require_message(message_id uuid, user_id uuid, also_hidden boolean default false)
 returns parley.message
 language plpgsql

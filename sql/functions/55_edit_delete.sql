@@ -293,15 +293,15 @@ begin
     if not found then
         return parley.require_message(hide_message.message_id, hide_message.user_id);
     end if;
-    perform parley.hold_participant(v_message.conversation_id, hide_message.user_id);
-    -- under that lock: who cleared the conversation meanwhile sees the message no longer
-    if not exists (
-        select from parley.participant as p
-        where p.conversation_id = v_message.conversation_id
-            and p.user_id = hide_message.user_id
-            and p.left_at is null
-            and v_message.seq >= p.history_from_seq
-    ) then
+    -- This is written without the conversation's lock: the participant's row is kept until the transaction ends, so that
+    -- whoever deletes the conversation, for all or for this user, comes before or after. Before: there is nothing to hide.
+    perform from parley.participant as p
+    where p.conversation_id = v_message.conversation_id
+        and p.user_id = hide_message.user_id
+        and p.left_at is null
+        and p.history_from_seq <= v_message.seq
+    for no key update;
+    if not found then
         return parley.require_message(hide_message.message_id, hide_message.user_id);
     end if;
     insert into parley.message_hidden (conversation_id, user_id, seq, message_id, own)
