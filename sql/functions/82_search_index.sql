@@ -40,10 +40,15 @@ begin
     if octet_length(v_text) <> char_length(v_text) then
         v_text := normalize(v_text, nfkc);
     end if;
-    -- The parser would take these for parts of a tag, an entity, an address, a path, a host or a number, and then keep
-    -- only the whole, or nothing. An underscore is nothing to it; in a query what it stands between is then a phrase.
-    -- (translate would take three times as long.)
-    return regexp_replace(v_text, '[<>&/\\@.:+~-]', '_', 'g');
+    -- The parser would take the first of these for parts of a tag, an entity, an address, a path, a host or a number, and
+    -- then keep only the whole, or nothing; where LC_CTYPE is C it takes the others for letters. An underscore is nothing
+    -- to it; in a query what it stands between is then a phrase. (translate would take three times as long.)
+    return regexp_replace(
+        v_text,
+        '[<>&/\\@.:+~\u00A1-\u00A9\u00AB\u00AC\u00AE-\u00BF\u00D7\u00F7\u2010-\u2027\u2030-\u205E\u2E00-\u2E5F'
+        || '\u3001-\u3003\u3008-\u3020-]',
+        '_', 'g'
+    );
 end;
 $$;
 comment on function parley.searchable_text(text) is

@@ -1,6 +1,6 @@
 -- Searching messages: what is found, by whom, in which order, and what of it is shown.
 begin;
-select plan(137);
+select plan(140);
 \ir ../people.psql
 update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
 
@@ -152,7 +152,7 @@ create temp table said (n integer, content text);
 insert into said values
 (1, 'if a <b and so'), (2, 'secret hounds are nice'), (3, 'then c> d'), (4, 'use <hounds here>'), (5, 'R&parrot; <!-- hamster --> &#x41;'),
 (6, 'mice/rats or report.pdf'), (7, 'see https://example.com/ferrets?x=1&y=otters#stoats'), (8, 'write to goose@example.org, +49 170'),
-(9, 'covid-19 on 2026-05-07 at -3.50'), (10, 'Fine.Then ~/badgers/lynx C:\moles'), (11, 'ｶﾞｿﾘﾝ and ﬁshes＜wolves …');
+(9, 'covid-19 on 2026-05-07 at -3.50'), (10, 'Fine.Then ~/badgers/lynx C:\moles'), (11, 'ｶﾞｿﾘﾝ and ﬁshes＜wolves …'), (12, '“curly” «pointed»—dash。');
 select count(t.send('signs', content)) as sent from (select s.content from said s order by s.n) s \gset
 create temp table asked (query text, answer text);
 insert into asked values
@@ -161,7 +161,8 @@ insert into asked values
 ('example.com', '7'), ('https://example.com/ferrets?x=1&y=otters#stoats', '7'), ('example', '7 8'), ('example -ferrets', '8'),
 ('goose', '8'), ('goose@example.org', '8'), ('49', '8'), ('+49', '8'), ('19', '9'), ('covid-19', '9'), ('"covid-19 on"', '9'), ('19-covid', null),
 ('05', '9'), ('2026-05-07', '9'), ('50', '9'), ('"-3.50"', '9'), ('on -19', null), ('fine', '10'), ('then', '3 10'), ('badgers', '10'), ('lynx', '10'),
-('moles', '10'), ('fishes', '11'), ('wolves', '11'), ('ガソリン', '11');
+('moles', '10'), ('fishes', '11'), ('wolves', '11'), ('ガソリン', '11'),
+('curly', '12'), ('pointed', '12'), ('dash', '12');
 select t.host();
 create function t.answers() returns table (query text, answer text) language sql as $$
     select
