@@ -150,7 +150,8 @@ begin
     return btrim(regexp_replace(
         regexp_replace(
             lower(regexp_replace(normalize(name, nfkd), '[\u0300-\u036f]', '', 'g')),
-            '(' || parley.unspaced_run() || ')|[^[:alnum:]]+', ' \1 ', 'g'
+            -- whatever the locale takes for a letter, such a run is none of what separates
+            '(' || parley.unspaced_run() || ')|[^[:alnum:]' || substr(parley.unspaced_run(), 2), ' \1 ', 'g'
         ),
         ' +', ' ', 'g'
     ));
