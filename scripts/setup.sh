@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what Parley needs on Debian 12, once: system packages, and a Python environment with the stock clients.
 #   scripts/setup.sh demo | test
-# Needs root or sudo for the packages; a machine that has them already is left alone.
+# Needs root or sudo for the packages; a machine that has them already is left alone. PARLEY_SETUP_ROOT is a folder that
+# stands for / where this writes, for its tests.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -24,28 +25,28 @@ as_root=()
 # Debian makes a cluster on port 5432 with the first server that is installed, and starts what it installs. Neither is
 # wanted here, so both are switched off while apt-get runs, and only then. A policy-rc.d that is there stays in force.
 # What Debian enables at boot (nginx, coturn, pgbouncer) it still starts at the next boot.
-policy=/usr/sbin/policy-rc.d
+policy=${PARLEY_SETUP_ROOT:-}/usr/sbin/policy-rc.d
 policy_mark='made by scripts/setup.sh of Parley for the time of its apt-get'
-cluster_conf=/etc/postgresql-common/createcluster.conf
+cluster_conf=${PARLEY_SETUP_ROOT:-}/etc/postgresql-common/createcluster.conf
 saved_conf=
 
 forbid_services() {
     # Only if there is none, a dangling link included.
     "${as_root[@]}" sh -c 'set -C; printf "#!/bin/sh\n# %s\nexit 101\n" "$2" >"$1" && chmod 755 "$1"' \
-        sh $policy "$policy_mark" 2>/dev/null || true
+        sh "$policy" "$policy_mark" 2>/dev/null || true
 }
 
 forbid_main_cluster() {
-    "${as_root[@]}" test -e $cluster_conf || return 0
-    saved_conf=$("${as_root[@]}" mktemp $cluster_conf.XXXXXX)
-    "${as_root[@]}" cp -p $cluster_conf "$saved_conf"
-    "${as_root[@]}" pg_conftool $cluster_conf set create_main_cluster false
+    "${as_root[@]}" test -e "$cluster_conf" || return 0
+    saved_conf=$("${as_root[@]}" mktemp "$cluster_conf.XXXXXX")
+    "${as_root[@]}" cp -p "$cluster_conf" "$saved_conf"
+    "${as_root[@]}" pg_conftool "$cluster_conf" set create_main_cluster false
 }
 
 restore() {
-    if [ -n "$saved_conf" ]; then "${as_root[@]}" mv "$saved_conf" $cluster_conf; fi
+    if [ -n "$saved_conf" ]; then "${as_root[@]}" mv "$saved_conf" "$cluster_conf"; fi
     saved_conf=
-    if grep -qs "$policy_mark" $policy; then "${as_root[@]}" rm -f $policy; fi
+    if grep -qs "$policy_mark" "$policy"; then "${as_root[@]}" rm -f "$policy"; fi
 }
 
 install() { # what it is, packages
