@@ -210,7 +210,9 @@ async def test_sigterm_answers_the_calls_it_has_taken():
         for socket in (waiting, silent):
             assert await asyncio.wait_for(asyncio.shield(socket.closed), 10) == 1012
         assert await stopping == 0
-        stored = cluster.psql(f"select content from parley.message where conversation_id = '{conversation}' order by seq")
+        stored = cluster.psql(
+            f"select content from parley.message where conversation_id = '{conversation}' order by seq"
+        )
         assert sorted(stored.split("\n")) == ["first", "second", "unasked"]
         assert stored.index("first") < stored.index("second")
 

@@ -1,4 +1,4 @@
-"""`make demo`, from the built binary on: what it says, what it leaves, and that every line to copy works as it stands."""
+"""`make demo`, once the binary is built: what it says, what it leaves, and that lines to copy work as they stand."""
 
 from __future__ import annotations
 

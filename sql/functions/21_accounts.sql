@@ -233,4 +233,5 @@ when (
     or (old.deleted_at is null and new.deleted_at is not null)
 )
 execute function parley.end_sessions();
-comment on trigger account_closed_trigger on parley.account is 'Ends the sessions of an account that is suspended or erased.';
+comment on trigger account_closed_trigger on parley.account is
+'Ends the sessions of an account that is suspended or erased.';

@@ -8,7 +8,7 @@ struct ServerBinaries: Sendable {
     /// Nil: as we are. PostgreSQL refuses to run as root.
     let user: ServerUser?
 
-    /// Looks in the folder given; without one where pg_config points, then in Debian's folders, the newest version first.
+    /// Looks in the folder given; without one where pg_config points, then in Debian's, the newest version first.
     ///
     /// - Throws: ``CommandError`` that says how to install them.
     static func find(given: String?) async throws -> ServerBinaries {
