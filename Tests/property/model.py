@@ -356,16 +356,18 @@ class World:
             c.members[actor].read = c.members[actor].delivered = message.seq
         return message
 
-    def edit_message(self, user, message_id, content, metadata=None):
+    def edit_message(self, user, message_id, content, metadata=None, mentions=None):
         c, m = self.find(user, message_id)
         refuse(m.sender != user, "PT403")
         refuse(m.deleted, "PT409")
         refuse(c.status != "active", "PT403")
         refuse(m.forwarded, "PT403")
         refuse(not sendable(content), "PT400")
-        if (content, m.metadata if metadata is None else metadata) != (m.content, m.metadata):
+        new = (content, m.metadata if metadata is None else metadata, m.mentions if mentions is None else mentions)
+        if new != (m.content, m.metadata, m.mentions):
+            refuse(new[2] != m.mentions and set(new[2]) - set(c.present), "PT400")
             refuse(m.minutes > 15, "PT403")
-            m.content, m.metadata, m.edited = content, m.metadata if metadata is None else metadata, True
+            (m.content, m.metadata, m.mentions), m.edited = new, True
             c.events.append(Event("message:updated", user, seq=m.seq))
         return self.show(None, c, m)
 

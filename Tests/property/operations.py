@@ -137,6 +137,8 @@ class Draw:
         arguments["content"] = self.random.choice([f"edited {self.step}", f"edited {self.step}", "the same", ""])
         if self.chance(0.2):
             arguments["metadata"] = self.random.choice([{}, {"edited": self.step}])
+        if self.chance(0.15):
+            arguments["mentions"] = self.random.choice([[], [self.user()]])
         return Operation(user, "edit_message", arguments)
 
     def delete(self) -> Operation:

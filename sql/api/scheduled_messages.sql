@@ -55,7 +55,9 @@ create or replace function parley_api.update_scheduled_message(
     send_at timestamptz default null,
     send_at_local timestamp default null,
     time_zone text default null,
-    metadata jsonb default null
+    metadata jsonb default null,
+    mentions uuid[] default null,
+    mentions_all boolean default null
 )
 returns jsonb
 language sql
@@ -69,16 +71,20 @@ begin atomic
         update_scheduled_message.send_at,
         update_scheduled_message.send_at_local,
         update_scheduled_message.time_zone,
-        update_scheduled_message.metadata
+        update_scheduled_message.metadata,
+        update_scheduled_message.mentions,
+        update_scheduled_message.mentions_all
     );
 end;
-comment on function parley_api.update_scheduled_message(uuid, text, timestamptz, timestamp, text, jsonb) is
+comment on function parley_api.update_scheduled_message(
+    uuid, text, timestamptz, timestamp, text, jsonb, uuid[], boolean
+) is
 'Changes a scheduled message that is still pending; what is left out stays. Returns it.';
 revoke all on function parley_api.update_scheduled_message(
-    uuid, text, timestamptz, timestamp, text, jsonb
+    uuid, text, timestamptz, timestamp, text, jsonb, uuid[], boolean
 ) from public;
 grant execute on function parley_api.update_scheduled_message(
-    uuid, text, timestamptz, timestamp, text, jsonb
+    uuid, text, timestamptz, timestamp, text, jsonb, uuid[], boolean
 ) to authenticated;
 
 create or replace function parley_api.cancel_scheduled_message(id uuid)

@@ -328,7 +328,9 @@ create or replace function parley.update_scheduled_message(
     send_at timestamptz default null,
     send_at_local timestamp default null,
     time_zone text default null,
-    metadata jsonb default null
+    metadata jsonb default null,
+    mentions uuid[] default null,
+    mentions_all boolean default null
 )
 returns jsonb
 language plpgsql
@@ -342,6 +344,7 @@ declare
         update_scheduled_message.id, parley.provision_caller()
     );
     v_after parley.scheduled_message := v_before;
+    v_checked parley.scheduled_message;
 begin
     if v_before.status <> 'pending' then
         raise exception using
@@ -356,6 +359,10 @@ begin
             coalesce(update_scheduled_message.content, v_before.content), v_before.type
         );
     end if;
+    if update_scheduled_message.mentions is not null then
+        v_after.mentions := nullif(update_scheduled_message.mentions, '{}');
+    end if;
+    v_after.mentions_all := coalesce(update_scheduled_message.mentions_all, v_before.mentions_all);
     if update_scheduled_message.send_at is not null
         or update_scheduled_message.send_at_local is not null
         or update_scheduled_message.time_zone is not null
@@ -375,11 +382,19 @@ begin
     if v_after is not distinct from v_before then
         return parley.scheduled_json(v_before);
     end if;
-    perform parley.check_scheduled_message(v_after);
+    v_checked := v_after;
+    -- what has become impossible is left out when it is sent, and keeps nobody from changing the rest
+    v_checked.reply_to_id := null;
+    if update_scheduled_message.mentions is null then
+        v_checked.mentions := parley.present_of(v_after.conversation_id, v_after.mentions);
+    end if;
+    perform parley.check_scheduled_message(v_checked);
     update parley.scheduled_message as s
     set
         content = v_after.content,
         metadata = v_after.metadata,
+        mentions = v_after.mentions,
+        mentions_all = v_after.mentions_all,
         send_at = v_after.send_at,
         time_zone = v_after.time_zone,
         attempt_at = v_after.send_at,
@@ -392,11 +407,16 @@ begin
     return parley.scheduled_json(v_after);
 end;
 $$;
-comment on function parley.update_scheduled_message(uuid, text, timestamptz, timestamp, text, jsonb) is
-'Changes the text, the metadata or the time of a message of the caller that is still pending; what is left out stays.';
-revoke all on function parley.update_scheduled_message(uuid, text, timestamptz, timestamp, text, jsonb) from public;
-grant execute on function parley.update_scheduled_message(uuid, text, timestamptz, timestamp, text, jsonb)
-to authenticated;
+comment on function parley.update_scheduled_message(
+    uuid, text, timestamptz, timestamp, text, jsonb, uuid[], boolean
+) is
+'Changes the text, the metadata, the mentions or the time of a message of the caller that is still pending; what is left out stays.';
+revoke all on function parley.update_scheduled_message(
+    uuid, text, timestamptz, timestamp, text, jsonb, uuid[], boolean
+) from public;
+grant execute on function parley.update_scheduled_message(
+    uuid, text, timestamptz, timestamp, text, jsonb, uuid[], boolean
+) to authenticated;
 
 create or replace function parley.get_scheduled_messages(
     conversation_id uuid default null,

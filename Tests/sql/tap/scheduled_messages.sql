@@ -1,6 +1,6 @@
 -- Messages to be sent later: known to their author alone, sent once and as the author, whatever happened meanwhile.
 begin;
-select plan(105);
+select plan(110);
 \ir ../people.psql
 
 -- the time comes for everything that is pending, in its order
@@ -185,6 +185,13 @@ select is(
 select is(t.told('ann'), 'pending pending pending pending pending', 'which is told');
 select lives_ok($$select parley_api.update_scheduled_message(t.id('third'), 'third!')$$, 'the same again is fine');
 select is(t.told('ann'), 'pending pending pending pending pending', 'and no news');
+select is(
+    parley_api.update_scheduled_message(t.id('third'), mentions => array[t.id('bob')]) -> 'mentions', to_jsonb(array[t.id('bob')]), 'whom it mentions, too'
+);
+select is(parley_api.update_scheduled_message(t.id('third'), 'third!') -> 'mentions', to_jsonb(array[t.id('bob')]), 'which stays, if nothing is said of it');
+select t.refused('PT400', $$select parley_api.update_scheduled_message(t.id('third'), mentions => array[t.id('eve')])$$, 'only who is there');
+select is(parley_api.update_scheduled_message(t.id('third'), mentions => '{}') -> 'mentions', '[]', 'or nobody');
+select is(t.told('ann'), 'pending pending pending pending pending pending pending', 'each is told');
 select t.refused('PT400', $$select parley_api.update_scheduled_message(t.id('third'), send_at => now())$$, 'not to the past');
 select t.refused('PT400', $$select parley_api.update_scheduled_message(t.id('third'), '')$$, 'nor to nothing');
 select t.refused('PT400', 'select parley_api.update_scheduled_message(null)', 'one is needed');
@@ -197,7 +204,7 @@ select is(
 select is(t.state('local'), 'cancelled', 'and nothing of it is kept');
 select lives_ok($$select parley_api.cancel_scheduled_message(t.id('local'))$$, 'again is fine');
 select t.refused('PT409', $$select parley_api.update_scheduled_message(t.id('local'), 'x')$$, 'and it stays so');
-select is(t.told('ann'), 'pending pending pending pending pending cancelled', 'which is told once');
+select is(t.told('ann'), 'pending pending pending pending pending pending pending cancelled', 'which is told once');
 
 -- sent
 select t.time_passes();
@@ -213,7 +220,7 @@ select is(
 );
 select is(t.state('second'), 'sent', 'the copy is gone');
 select is(t.events_since('talk', :event_seq), 'message:new message:new message:new', 'the conversation is told of messages');
-select is(t.told('ann'), 'pending pending pending pending pending cancelled sent sent sent', 'the author of what they came from');
+select is(t.told('ann'), 'pending pending pending pending pending pending pending cancelled sent sent sent', 'the author of what they came from');
 select is(
     t.look(format('select s.message_id = m.id from parley.scheduled_message s, parley.message m where s.id = %L and m.content = %L', t.id('second'), 'second')),
     'true', 'which names them'
