@@ -169,6 +169,9 @@ language plpgsql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off
 as $$
 #variable_conflict use_column
 declare
@@ -215,8 +218,15 @@ begin
                     order by q.user_id
                     limit 20000
                 ) as p
-                inner join parley.account as a on p.user_id = a.id
-                where a.deleted_at is null and a.display_name is not null
+                -- each account by its key, whatever the planner takes for few
+                cross join lateral (
+                    select b.display_name
+                    from parley.account as b
+                    where b.id = p.user_id and b.deleted_at is null and b.display_name is not null
+                    offset 0
+                ) as a
+                -- each name is folded once
+                offset 0
             ) as f
             where case
                 when v_query = '' then v_literal = '' or strpos(f.display_name, v_literal) > 0
