@@ -75,10 +75,6 @@ begin
 end
 $security$;
 
--- Workers that run learn of a breaking migration by having to register again: those that do not know it end.
-delete from parley.worker
-where exists (select from parley.migration as m where m.breaking and m.applied_at = now());
-
 -- What is here now is what `parley doctor` expects from now on.
 do $record$
 begin

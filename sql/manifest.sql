@@ -76,7 +76,7 @@
 \ir apply.sql
 \set version 18
 \set name '0018_mentions'
-\set sha256 '8813273b1477585691e7a48e4ba0852877727cc45c58aeb90dcbc7415fbe3e55'
+\set sha256 'f356252eb873ede0e9e6c18bf4749f25f344dc8e19f3809810a27fb2b2cf58e4'
 \set breaking false
 \ir apply.sql
 \set version 18

@@ -184,7 +184,8 @@ async def held(cluster: Cluster, conversation: str):
 @pytest.mark.asyncio
 async def test_sigterm_answers_the_calls_it_has_taken():
     """One that waits for a lock and one behind it: both are answered, then the socket closes. No more are taken."""
-    with Cluster() as cluster, Worker(cluster, "--lock-timeout", "8s", "--log-level", "warning") as worker:
+    flags = ["--lock-timeout", "60s", "--statement-timeout", "60s", "--drain-seconds", "50", "--log-level", "warning"]
+    with Cluster() as cluster, Worker(cluster, *flags) as worker:
         alice, bob = cluster.account("Alice"), cluster.account("Bob")
         conversation = worker.rpc("start_conversation", worker.token(alice), participant_ids=[bob])["id"]
         waiting, silent, idle = [await Socket.open(worker) for _ in range(3)]
@@ -231,11 +232,11 @@ async def test_sigterm_does_not_wait_for_ever():
             began = time.monotonic()
             stopping = asyncio.create_task(in_thread(worker.stop))
             assert await asyncio.wait_for(asyncio.shield(socket.closed), 10) == 1012
-            assert 1.5 < time.monotonic() - began < 6
+            assert 1.5 < time.monotonic() - began < 15
             with pytest.raises(ConnectionError):
                 await send
             assert await stopping == 0
-            assert time.monotonic() - began < 15
+            assert time.monotonic() - began < 30
 
 
 @pytest.mark.asyncio

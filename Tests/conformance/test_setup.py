@@ -6,6 +6,7 @@ Its apt-get, dpkg-query, sudo and id are stand-ins that note what they see; wher
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -145,7 +146,9 @@ def test_after_an_interruption_nothing_stays(machine, name):
 def test_a_killed_run_is_cleaned_up_by_the_next(machine):
     machine.apt('[ "${!#}" != curl ] || sleep 30')
     process = machine.start()
+    limit = time.monotonic() + 20
     while len(machine.calls) < 3:
+        assert time.monotonic() < limit and process.poll() is None
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate(timeout=20)
@@ -157,11 +160,11 @@ def test_a_killed_run_is_cleaned_up_by_the_next(machine):
 
 
 def test_long_steps_show_how_they_go_on(machine):
-    machine.apt('[ "$1" != update ] || sleep 6')
+    machine.apt('[ "$1" != update ] || sleep 12')
     status, output = machine.run()
     assert status == 0, output
     assert output.splitlines()[0] == "== fetching the lists of packages"
-    assert output.splitlines()[1].split() == ["5", "s", "Unpacking", "things"]
+    assert re.fullmatch(r" +\d+ s  Unpacking things", output.splitlines()[1])
     assert any(line.startswith("== installing ") and "postgresql-15" in line for line in output.splitlines())
 
 

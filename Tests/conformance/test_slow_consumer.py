@@ -11,19 +11,20 @@ from parley import Worker
 from sockets import Socket
 
 
-def unsent(server_port: int, client_port: int) -> int:
-    """Bytes that the kernel holds for a connection to 127.0.0.1, as its server's side."""
+def unsent(server_port: int, client_port: int) -> int | None:
+    """Bytes that the kernel holds for a connection to 127.0.0.1, as its server's side. None: the server has ended it."""
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         fields = line.split()
         if int(fields[1].split(":")[1], 16) == server_port and int(fields[2].split(":")[1], 16) == client_port:
             return int(fields[4].split(":")[0], 16)
-    raise AssertionError("there is no such connection")
+    return None
 
 
 @pytest.mark.asyncio
 async def test_a_slow_consumer_is_closed_and_catches_up(cluster, worker):
-    """The worker with the short queue closes it with 1013, after which stock clients connect again. Of what it was sent
-    it has read all in order, and the replay of another worker, as behind a balancer, begins just there."""
+    """The worker with the short queue closes it with 1013, or cuts it if that is not read in time (1006): after either
+    stock clients connect again. Of what it was sent it has read all in order, and the replay of another worker, as behind
+    a balancer, begins just there."""
     narrow = Worker(cluster, "--max-queue-bytes", "256KiB", "--log-level", "warning")
     narrow.secret = worker.secret
     with narrow:
@@ -40,17 +41,17 @@ async def test_a_slow_consumer_is_closed_and_catches_up(cluster, worker):
         slow.reader.cancel()
         port = slow.connection.local_address[1]
         sent, before, full = [], 0, 0
-        while full < 4:
+        while full < 4 and before is not None:
             for _ in range(5):
                 sent.append((await alice.send_message(conversation, "\U0001f40c" * 5000))["seq"])
             await quick.wait(lambda: len(quick.events("message:new")) == len(sent))
             now = unsent(narrow.port, port)
-            full = full + 1 if now == before > 0 else 0
+            full = full + 1 if now == before and now else 0
             before = now
             assert len(sent) < 1000, "the connection takes everything"
 
         slow.reader = asyncio.create_task(slow._read())
-        assert await asyncio.wait_for(asyncio.shield(slow.closed), 15) == 1013
+        assert await asyncio.wait_for(asyncio.shield(slow.closed), 15) in (1013, 1006)
         got = slow.events("message:new")
         assert 0 < len(got) < len(sent)
         async with await Socket.open(worker) as back:

@@ -1,7 +1,7 @@
 -- How messages, participants and conversations look to clients: one function per shape, used by the API and by the
 -- payloads of the log.
 
-create or replace function parley.quote_json(quoted parley.message)
+create or replace function parley.quote_json(quoted parley.message, attachment jsonb)
 returns jsonb
 language plpgsql
 stable
@@ -16,26 +16,15 @@ begin
         'sender_id', quoted.sender_id,
         'type', quoted.type,
         'content', left(quoted.content, 200),
-        'attachment', case
-            when quoted.has_attachments and quoted.deleted_at is null
-                then (
-                    -- what a preview has no room for is left out
-                    select parley.attachment_json(a) - '{waveform,metadata}'::text[]
-                    from parley.attachment as a
-                    where a.message_id = quoted.id
-                        and a.conversation_id = quoted.conversation_id
-                        and a.state = 'attached'
-                    order by a.position
-                    limit 1
-                )
-        end,
+        -- what a preview has no room for is left out
+        'attachment', attachment - '{waveform,metadata}'::text[],
         'deleted', quoted.deleted_at is not null
     );
 end;
 $$;
-comment on function parley.quote_json(parley.message) is
-'A message in short, as one that answers it shows it: the first 200 characters, and the first attachment.';
-revoke all on function parley.quote_json(parley.message) from public;
+comment on function parley.quote_json(parley.message, jsonb) is
+'A message in short, as one that answers it shows it: the first 200 characters, and its first attachment, which the caller looks up.';
+revoke all on function parley.quote_json(parley.message, jsonb) from public;
 
 create or replace function parley.quoted_json(
     message parley.message, viewer_id uuid, viewer_from_seq bigint, viewer_floor_id uuid
@@ -64,7 +53,9 @@ begin
         -- for everybody at once, as in the log: only what each of them may see
         select max(p.history_from_seq) into v_from_seq
         from parley.participant as p
-        where p.conversation_id = message.conversation_id and p.left_at is null;
+        where p.conversation_id = message.conversation_id
+            -- who has just left is still sent what was before that
+            and (p.left_at is null or p.left_at > now() - interval '1 minute');
         select
             parley.uuid_v7_floor(now() - make_interval(days => least(min(l.amount), 36500)::integer))
         into v_floor_id
@@ -78,7 +69,8 @@ begin
             from (
                 select distinct (select a.tier_name from parley.account as a where a.id = p.user_id) as name
                 from parley.participant as p
-                where p.conversation_id = message.conversation_id and p.left_at is null
+                where p.conversation_id = message.conversation_id
+                    and (p.left_at is null or p.left_at > now() - interval '1 minute')
             ) as t
             inner join parley.tier_limit as l on t.name = l.tier_name and l.name = 'retention_days';
         end if;
@@ -101,7 +93,13 @@ begin
         v_quoted.content := null;
         v_quoted.deleted_at := v_quoted.expires_at;
     end if;
-    return parley.quote_json(v_quoted);
+    return parley.quote_json(
+        v_quoted,
+        case
+            when v_quoted.has_attachments and v_quoted.deleted_at is null
+                then parley.attachments_json(v_quoted.conversation_id, v_quoted.id) -> 0
+        end
+    );
 end;
 $$;
 comment on function parley.quoted_json(parley.message, uuid, bigint, uuid) is

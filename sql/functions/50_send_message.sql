@@ -574,6 +574,31 @@ grant execute on function parley.send_message(
     uuid, text, text, uuid, uuid, uuid[], uuid[], jsonb, interval, boolean, jsonb
 ) to authenticated;
 
+create or replace function parley.unless_expired(message parley.message)
+returns parley.message
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_message parley.message := message;
+begin
+    -- what has expired is shown to nobody, as in the log: as if deleted
+    if v_message.expires_at <= now() then
+        v_message.content := null;
+        v_message.metadata := null;
+        v_message.mentions := null;
+        v_message.mentions_all := false;
+        v_message.deleted_at := coalesce(v_message.deleted_at, v_message.expires_at);
+    end if;
+    return v_message;
+end;
+$$;
+comment on function parley.unless_expired(parley.message) is
+'The message, or, once it has expired, what is left of it: its place, as of one that was deleted.';
+revoke all on function parley.unless_expired(parley.message) from public;
+
 create or replace function parley.repeated_message(
     conversation_id uuid, sender_id uuid, client_message_id uuid, request_hash bytea
 )
@@ -605,15 +630,7 @@ begin
             errcode = 'PT409',
             message = 'This message was sent before and has since been purged.';
     end if;
-    -- what has expired is shown to nobody, as in the log: as if deleted
-    if v_message.expires_at <= now() then
-        v_message.content := null;
-        v_message.metadata := null;
-        v_message.mentions := null;
-        v_message.mentions_all := false;
-        v_message.deleted_at := coalesce(v_message.deleted_at, v_message.expires_at);
-    end if;
-    return parley.message_json(v_message);
+    return parley.message_json(parley.unless_expired(v_message));
 end;
 $$;
 comment on function parley.repeated_message(uuid, uuid, uuid, bytea) is

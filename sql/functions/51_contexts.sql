@@ -100,7 +100,7 @@ begin
             jsonb_build_object('conversation_id', purge_conversation.conversation_id)
         );
     end loop;
-    -- Waits for those who are adding a row about it without its lock: what they add is deleted with the rest.
+    -- Waits for who is writing a row about it without its lock, and will not wait any more: that row is deleted, too.
     perform from parley.conversation as c where c.id = purge_conversation.conversation_id for update;
     -- the files that nothing else shares are deleted from storage later
     with released as (

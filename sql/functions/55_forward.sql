@@ -1,6 +1,7 @@
--- Passing messages on. The order of the locks is that of sending, after the user's count for the message, which makes
--- forwards of one message by one user wait for each other: so the limit cannot be passed by, and a retry that races
--- with the first call finds what that made. Conversations are taken in the order of their ids.
+-- Passing messages on. The order of the locks is that of sending, after a lock of its own for the user and the message,
+-- which makes forwards of one message by one user wait for each other: so the limit cannot be passed by, and a retry
+-- that races with the first call finds what that made. Conversations are taken in the order of their ids; that of the
+-- source is never waited for.
 
 create or replace function parley.forward_message(
     message_id uuid, conversation_ids uuid[], client_message_id uuid default null
@@ -38,18 +39,9 @@ begin
 
     v_new_ids := parley.not_yet_sent(v_ids, v_user_id, forward_message.client_message_id);
     if cardinality(v_new_ids) > 0 then
-        v_message := parley.require_message(forward_message.message_id, v_user_id);
-        -- held until this commits: who deletes the conversation waits, and then finds the count
-        perform from parley.conversation as c where c.id = v_message.conversation_id for key share;
-        insert into parley.message_forward (conversation_id, message_id, user_id)
-        values (v_message.conversation_id, v_message.id, v_user_id)
-        on conflict do nothing;
-        select f.forward_count into strict v_count
-        from parley.message_forward as f
-        where f.conversation_id = v_message.conversation_id
-            and f.message_id = v_message.id
-            and f.user_id = v_user_id
-        for update;
+        perform pg_advisory_xact_lock(
+            hashtextextended(format('parley:forward:%s:%s', v_user_id, forward_message.message_id), 0)
+        );
         -- again, now that no other forward of it by this user is under way
         v_new_ids := parley.not_yet_sent(v_ids, v_user_id, forward_message.client_message_id);
     end if;
@@ -64,6 +56,16 @@ begin
                 errcode = 'PT400',
                 message = format('A message of type %s cannot be forwarded.', v_message.type);
         end if;
+        v_count := coalesce(
+            (
+                select f.forward_count
+                from parley.message_forward as f
+                where f.conversation_id = v_message.conversation_id
+                    and f.message_id = v_message.id
+                    and f.user_id = v_user_id
+            ),
+            0
+        );
         if v_count + cardinality(v_new_ids) > v_max then
             raise exception using
                 errcode = 'PT403',
@@ -116,11 +118,15 @@ begin
         end if;
     end loop;
     if cardinality(v_new_ids) > 0 then
-        update parley.message_forward as f
-        set forward_count = f.forward_count + cardinality(v_new_ids)
-        where f.conversation_id = v_message.conversation_id
-            and f.message_id = v_message.id
-            and f.user_id = v_user_id;
+        -- Last, and without waiting: a conversation that is being deleted needs no count any more, and its deletion waits
+        -- for those who still write one.
+        perform from parley.conversation as c where c.id = v_message.conversation_id for key share skip locked;
+        if found then
+            insert into parley.message_forward as f (conversation_id, message_id, user_id, forward_count)
+            values (v_message.conversation_id, v_message.id, v_user_id, cardinality(v_new_ids))
+            on conflict (conversation_id, message_id, user_id) do update
+            set forward_count = f.forward_count + excluded.forward_count;
+        end if;
     end if;
     return jsonb_build_object(
         'messages', (

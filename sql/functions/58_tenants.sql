@@ -137,6 +137,9 @@ comment on trigger tenant_member_removed_trigger on parley.tenant_member is 'Clo
 create or replace trigger tenant_member_demoted_trigger
 after update on parley.tenant_member
 for each row
-when (old.role <> 'member' and new.role = 'member')
+when (
+    old.role <> 'member'
+    and (new.role = 'member' or new.tenant_id <> old.tenant_id or new.user_id <> old.user_id)
+)
 execute function parley.end_moderation();
 comment on trigger tenant_member_demoted_trigger on parley.tenant_member is 'Closes the moderation to who was demoted.';

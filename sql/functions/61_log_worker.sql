@@ -47,7 +47,7 @@ $$;
 revoke all on function parley.check_worker(integer) from public;
 grant execute on function parley.check_worker(integer) to parley_worker;
 comment on function parley.check_worker(integer)
-is 'Asked by a worker before it registers: fails with PT426 if a breaking migration is newer than the newest it knows. A breaking migration makes those that run register again.';
+is 'Asked by a worker before it registers and with each sign of life: fails with PT426 if a breaking migration is newer than the newest it knows.';
 
 create or replace function parley.worker_start(name text, version text)
 returns table (worker_id bigint, lock_key bigint)

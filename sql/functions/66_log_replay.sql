@@ -144,7 +144,10 @@ begin
     ) is not false then
         return from_event_seq;
     end if;
-    return parley.first_event_since(first_event_in_window.conversation_id, last_event_seq, v_since);
+    -- not back: a clock that was set back leaves times that do not rise
+    return greatest(
+        from_event_seq, parley.first_event_since(first_event_in_window.conversation_id, last_event_seq, v_since)
+    );
 end
 $$;
 revoke all on function parley.first_event_in_window(uuid, bigint, bigint, uuid) from public;

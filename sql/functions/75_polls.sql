@@ -173,14 +173,14 @@ begin
     );
     v_new.conversation_id := create_poll.conversation_id;
     v_new.message_id := v_message ->> 'id';
-    -- Sent before, it may be gone by now: seen under the lock, which a first call holds already.
+    -- Sent before, it may be gone by now, and so may the caller: seen under the lock, which a first call holds already.
     perform parley.lock_conversation(v_new.conversation_id);
-    select m.* into strict v_sent
+    perform parley.require_participant(v_new.conversation_id, parley.current_user_id());
+    select m.* into v_sent
     from parley.message as m
     where m.id = v_new.message_id and m.conversation_id is not distinct from v_new.conversation_id;
-    if v_sent.deleted_at is not null or v_sent.expires_at <= now() then
-        v_sent.content := null;
-        v_sent.deleted_at := coalesce(v_sent.deleted_at, v_sent.expires_at);
+    v_sent := parley.unless_expired(v_sent);
+    if v_sent.deleted_at is not null then
         return parley.message_json(v_sent);
     end if;
     if not exists (

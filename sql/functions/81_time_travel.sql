@@ -283,11 +283,9 @@ begin
                 when v_message.deleted_at is null then coalesce(message_as_of_json.reactions, '[]') else '[]'
             end,
             'reply_to', case
-                when v_quoted.id is not null then parley.quote_json(v_quoted) || jsonb_build_object(
-                    'attachment', case
-                        when v_quoted.deleted_at is null
-                            then (parley.attachments_as_of(v_quoted) -> 0) - '{waveform,metadata}'::text[]
-                    end
+                when v_quoted.id is not null then parley.quote_json(
+                    v_quoted,
+                    case when v_quoted.deleted_at is null then parley.attachments_as_of(v_quoted) -> 0 end
                 )
             end
         );

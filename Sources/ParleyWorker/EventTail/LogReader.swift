@@ -37,7 +37,7 @@ final class LogReader {
             configuration, queryTimeout: answerTime, interrupter: interrupter)
         self.isPooled = try self.connection.detectPooler()
         if !pollOnly, !self.isPooled { try self.connection.listen("parley") }
-        _ = try self.connection.query("select parley.check_worker($1)", [String(Version.newestMigration)])
+        try Self.check(self.connection)
         let worker = try Self.row(
             self.connection.query(
                 "select worker_id, lock_key from parley.worker_start($1, $2)", [workerName, version]))
@@ -107,7 +107,8 @@ final class LogReader {
 
     /// The sign of life. False: other workers took this one for dead.
     func beat() throws(PostgresError) -> Bool {
-        try Self.row(self.connection.query("select parley.worker_beat($1::bigint)", [self.workerID])).bool(0) ?? false
+        try Self.check(self.connection)
+        return try Self.row(self.connection.query("select parley.worker_beat($1::bigint)", [self.workerID])).bool(0) ?? false
     }
 
     /// Leaves in good order.
@@ -120,6 +121,11 @@ final class LogReader {
 
     private static let unexpected = PostgresError(
         .protocolViolation, message: "the database's answer does not have the expected shape")
+
+    /// The database may be upgraded while the worker runs.
+    private static func check(_ connection: PostgresConnection) throws(PostgresError) {
+        _ = try connection.query("select parley.check_worker($1)", [String(Version.newestMigration)])
+    }
 
     private static func row(_ result: ResultSet) throws(PostgresError) -> Row {
         guard let row = result.rows.first else { throw Self.unexpected }

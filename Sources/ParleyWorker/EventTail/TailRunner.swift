@@ -156,7 +156,8 @@ actor TailRunner {
                 "tail disconnected",
                 [
                     ("error.code", error.code.description), ("error.sqlstate", error.sqlState ?? ""),
-                    // Why no connection can be made quotes nobody's messages; other texts might.
+                    // Why no connection can be made quotes nobody's messages; other texts might. 42883 is a database
+                    // older than the worker.
                     ("error.message", error.code == .connectFailed ? error.message : ""),
                 ])
         }

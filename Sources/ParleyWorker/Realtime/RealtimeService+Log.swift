@@ -64,7 +64,7 @@ extension RealtimeService {
         while !next.isEmpty || (self.connections.count > 0 && .now < deadline) {
             for connection in next.prefix(share) { self.perform(connection.session.finish(), for: connection) }
             next = next.dropFirst(share)
-            // Cancelled: whoever drains is out of patience.
+            // A cancelled task cannot pause: then all are closed at once.
             guard (try? await Task.sleep(for: pause)) != nil else { break }
         }
         for connection in self.connections.all { connection.socket.close(code: 1012, reason: "service restart") }
