@@ -105,13 +105,13 @@ SUITES = [
     Suite("sql", shell("bash", "Tests/sql/tap.sh"), read_tap, 3551, cluster=True),
     Suite("sql-scans", shell("bash", "Tests/sql/scans.sh"), read_tap, 15),
     Suite("isolation", shell("bash", "Tests/sql/isolation.sh"), read_plain, 242),
-    Suite("swift", shell("swift", "test", "--disable-xctest", "--no-parallel"), read_swift, 472, cluster=True),
-    Suite("swift-thread-sanitizer", shell("bash", "scripts/sanitize.sh", "thread"), read_swift, 472, cluster=True),
-    Suite("swift-address-sanitizer", shell("bash", "scripts/sanitize.sh", "address"), read_swift, 472, cluster=True),
-    Suite("conformance", shell(str(PYTHON), "-m", "pytest", "-rA", "-q", "Tests/conformance"), read_pytest, 499),
+    Suite("swift", shell("swift", "test", "--disable-xctest", "--no-parallel"), read_swift, 476, cluster=True),
+    Suite("swift-thread-sanitizer", shell("bash", "scripts/sanitize.sh", "thread"), read_swift, 476, cluster=True),
+    Suite("swift-address-sanitizer", shell("bash", "scripts/sanitize.sh", "address"), read_swift, 476, cluster=True),
+    Suite("conformance", shell(str(PYTHON), "-m", "pytest", "-rA", "-q", "Tests/conformance"), read_pytest, 516),
     Suite("scenarios", shell(str(PYTHON), "-m", "pytest", "-rA", "-q", "Tests/scenarios"), read_pytest, 42),
     Suite("property", shell(str(PYTHON), "-m", "pytest", "-rA", "-q", "Tests/property"), read_pytest, 11),
-    Suite("chaos", shell(str(PYTHON), "-m", "pytest", "-rA", "-q", "Tests/chaos"), read_pytest, 43),
+    Suite("chaos", shell(str(PYTHON), "-m", "pytest", "-rA", "-q", "Tests/chaos"), read_pytest, 54),
 ]
 
 
