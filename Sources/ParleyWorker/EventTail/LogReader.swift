@@ -108,7 +108,8 @@ final class LogReader {
     /// The sign of life. False: other workers took this one for dead.
     func beat() throws(PostgresError) -> Bool {
         try Self.check(self.connection)
-        return try Self.row(self.connection.query("select parley.worker_beat($1::bigint)", [self.workerID])).bool(0) ?? false
+        return try Self.row(self.connection.query("select parley.worker_beat($1::bigint)", [self.workerID])).bool(0)
+            ?? false
     }
 
     /// Leaves in good order.
