@@ -102,7 +102,7 @@ SUITES = [
     Suite("lint", shell("bash", "scripts/lint.sh"), read_plain, 6),
     Suite("sql-doors", shell("bash", "Tests/sql/doors.sh"), read_plain, 63),
     Suite("sql-lint", shell("bash", "Tests/sql/lint.sh"), read_plain, 5),
-    Suite("sql", shell("bash", "Tests/sql/tap.sh"), read_tap, 3551, cluster=True),
+    Suite("sql", shell("bash", "Tests/sql/tap.sh"), read_tap, 3550, cluster=True),
     Suite("sql-scans", shell("bash", "Tests/sql/scans.sh"), read_tap, 15),
     Suite("isolation", shell("bash", "Tests/sql/isolation.sh"), read_plain, 242),
     Suite("swift", shell("swift", "test", "--disable-xctest", "--no-parallel"), read_swift, 476, cluster=True),

@@ -53,9 +53,7 @@ begin
         -- for everybody at once, as in the log: only what each of them may see
         select max(p.history_from_seq) into v_from_seq
         from parley.participant as p
-        where p.conversation_id = message.conversation_id
-            -- who has just left is still sent what was before that
-            and (p.left_at is null or p.left_at > now() - interval '1 minute');
+        where p.conversation_id = message.conversation_id and p.left_at is null;
         select
             parley.uuid_v7_floor(now() - make_interval(days => least(min(l.amount), 36500)::integer))
         into v_floor_id
@@ -69,8 +67,7 @@ begin
             from (
                 select distinct (select a.tier_name from parley.account as a where a.id = p.user_id) as name
                 from parley.participant as p
-                where p.conversation_id = message.conversation_id
-                    and (p.left_at is null or p.left_at > now() - interval '1 minute')
+                where p.conversation_id = message.conversation_id and p.left_at is null
             ) as t
             inner join parley.tier_limit as l on t.name = l.tier_name and l.name = 'retention_days';
         end if;
