@@ -17,8 +17,11 @@ files() { # kind directory
 }
 
 list() {
+    local folder
     files migration sql/migrations
-    files repeatable sql/functions
+    echo "repeatable sql/replaced.sql"
+    # the order of the folders stands in one place
+    while read -r folder; do files repeatable "sql/functions/$folder"; done <sql/functions/order.txt
     files repeatable sql/api
     files repeatable policies
 }

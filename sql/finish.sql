@@ -1,43 +1,56 @@
 -- What both doors run last, when every table and function is there.
 
--- A function whose arguments have changed since the last release is another function to PostgreSQL: the new one is made
--- beside the old one, and calls that fit both fail. Every function is made anew by each installation, so an overload
--- that this transaction has not written is the old one. What else changes is for a migration, which drops the old one:
--- a function that is gone, one with fewer arguments, other names of arguments, another result.
-do $overloads$
+-- What replaced.sql has set aside: nothing of this release depends on it any more. What of the host's still does stops
+-- the installation here, by name.
+do $replaced$
 declare
     v_old regprocedure;
-    v_only_revoked text[] := current_setting('parley.only_revoked')::text[];
 begin
     for v_old in
         select p.oid::regprocedure
         from pg_catalog.pg_proc as p
-        where
-            p.pronamespace in ('parley_api'::regnamespace, 'parley'::regnamespace)
-            -- ages, because the rows may carry subtransactions of this one, which are younger
-            and (
-                age(p.xmin) > age(pg_current_xact_id()::xid)
-                or p.oid || ' ' || p.ctid = any(v_only_revoked)
-            )
-            and exists (
-                select from pg_catalog.pg_proc as n
-                where
-                    n.pronamespace = p.pronamespace
-                    and n.proname = p.proname
-                    and age(n.xmin) <= age(pg_current_xact_id()::xid)
-                    and n.oid || ' ' || n.ctid <> all(v_only_revoked)
-            )
+        where p.pronamespace in ('parley_api'::regnamespace, 'parley'::regnamespace) and p.proname ~ '__replaced_[0-9]+$'
         order by p.pronamespace = 'parley'::regnamespace, p.oid
     loop
         execute format('drop routine %s', v_old);
     end loop;
 end
-$overloads$;
+$replaced$;
 
--- After a restore from a dump into another cluster; otherwise it changes nothing.
+-- PostgreSQL gives every new function to everybody. Here nothing is PUBLIC's; all grants are in the files, by role.
+do $public$
+declare
+    v_object text;
+begin
+    for v_object in
+        select 'routine ' || p.oid::regprocedure
+        from pg_catalog.pg_proc as p
+        cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as g
+        where p.pronamespace in ('parley'::regnamespace, 'parley_api'::regnamespace) and g.grantee = 0
+        union
+        select case c.relkind when 'S' then 'sequence ' else 'table ' end || c.oid::regclass
+        from pg_catalog.pg_class as c
+        cross join lateral aclexplode(c.relacl) as g
+        where
+            c.relnamespace in ('parley'::regnamespace, 'parley_api'::regnamespace)
+            and c.relkind in ('r', 'p', 'v', 'm', 'S')
+            and g.grantee = 0
+    loop
+        execute format('revoke all on %s from public', v_object);
+    end loop;
+end
+$public$;
+
+-- What every database needs before its first message. adopt_log is for a dump that was restored into another cluster;
+-- the copies are of rows from before their trigger.
 do $finish$
 begin
     perform parley.adopt_log();
+    perform parley.ensure_partitions();
+    perform parley.create_consumer('search');
+    perform parley.set_tier_limit_copy(l.tier_name, l.name, l.amount, l.period_seconds, l.burst)
+    from parley.tier_limit as l
+    where l.name in ('max_content_length', 'messages_per_minute');
 end
 $finish$;
 

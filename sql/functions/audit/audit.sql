@@ -1,0 +1,105 @@
+-- The audit log: one function that writes it, none that changes it, and one job that forgets what is old enough.
+
+create or replace function parley.audit(
+    action text,
+    reason text,
+    actor_role text,
+    tenant_id uuid default null,
+    conversation_id uuid default null,
+    target_id uuid default null,
+    message_id uuid default null,
+    detail jsonb default null
+)
+returns bigint
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_reason text := btrim(audit.reason, E' \t\r\n');
+    v_id bigint;
+begin
+    if v_reason is null or char_length(v_reason) not between 1 and 1000 then
+        raise exception using
+            errcode = 'PT400',
+            message = 'A reason of 1 to 1000 characters is required.',
+            hint = 'It is kept in the audit log.';
+    end if;
+    insert into parley.audit_log as l (
+        tenant_id, conversation_id, message_id, actor_id, target_id, actor_role, action, reason, detail
+    )
+    values (
+        audit.tenant_id, audit.conversation_id, audit.message_id, parley.current_user_id(), audit.target_id,
+        audit.actor_role, audit.action, v_reason, audit.detail
+    )
+    returning l.id into v_id;
+    return v_id;
+end;
+$$;
+comment on function parley.audit is
+'Records that the caller used a power over others, in the transaction that uses it; PT400 without a reason. Returns the entry''s id.';
+
+create or replace function parley.audit_retention()
+returns interval
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    -- a setting that makes no sense keeps everything
+    select case when s.value ~ '^[1-9][0-9]{0,4}$' then make_interval(days => s.value::integer) end
+    from parley.setting as s
+    where s.name = 'audit_retention_days'
+$$;
+comment on function parley.audit_retention is 'How long entries of the audit log are kept. Null: for good.';
+
+create or replace function parley.keep_audit_log()
+returns trigger
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if tg_op = 'DELETE' then
+        if old.created_at < clock_timestamp() - parley.audit_retention() then
+            return old;
+        end if;
+    end if;
+    raise exception using
+        errcode = '42501',
+        message = 'The audit log is append-only.',
+        hint = 'Entries older than the setting audit_retention_days can be deleted.';
+end;
+$$;
+comment on function parley.keep_audit_log is
+'Refuses every change of the audit log but the deletion of what is old enough.';
+
+create or replace trigger audit_log_is_append_only
+before update or delete on parley.audit_log
+for each row execute function parley.keep_audit_log();
+
+create or replace trigger audit_log_is_not_truncated
+before truncate on parley.audit_log
+for each statement execute function parley.keep_audit_log();
+
+create or replace function parley.purge_audit_log()
+returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_purged bigint;
+begin
+    -- the oldest by id: id and created_at rise together but for transactions that were held open
+    with oldest as (
+        select l.id, l.created_at
+        from parley.audit_log as l
+        order by l.id
+        limit 10000
+    )
+
+    delete from parley.audit_log as l
+    using oldest as o
+    where l.id = o.id and o.created_at < clock_timestamp() - parley.audit_retention();
+    get diagnostics v_purged = row_count;
+    return v_purged > 0;
+end;
+$$;
+comment on function parley.purge_audit_log is
+'A job: deletes the oldest entries of the audit log that are past retention, at most 10,000.';

@@ -1,0 +1,65 @@
+-- Whom a message mentions.
+
+create or replace function parley.check_mentions(
+    conversation_id uuid, mentions uuid[], mentions_all boolean, sender_role text
+)
+returns void
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    if cardinality(check_mentions.mentions) > 256 then
+        raise exception using errcode = 'PT400', message = 'At most 256 users can be mentioned.';
+    end if;
+    if array_ndims(check_mentions.mentions) > 1 then
+        raise exception using errcode = 'PT400', message = 'mentions must be a list of user ids.';
+    end if;
+    if exists (
+        select from unnest(check_mentions.mentions) as u (id)
+        where not exists (
+            select from parley.participant as p
+            where p.conversation_id = check_mentions.conversation_id
+                and p.user_id = u.id
+                and p.left_at is null
+        )
+    ) then
+        raise exception using
+            errcode = 'PT400',
+            message = 'Only participants of the conversation can be mentioned.';
+    end if;
+    if check_mentions.mentions_all then
+        if exists (
+            select from parley.conversation_profile as cp
+            where cp.conversation_id = check_mentions.conversation_id and cp.type = 'direct'
+        ) then
+            raise exception using errcode = 'PT400', message = 'In a direct conversation nobody else can be mentioned.';
+        end if;
+        if check_mentions.sender_role = 'member'
+            and parley.setting_value('who_can_mention_all') is distinct from 'everyone'
+        then
+            raise exception using errcode = 'PT403', message = 'Only admins can mention everybody.';
+        end if;
+    end if;
+end;
+$$;
+comment on function parley.check_mentions is
+'Fails unless the users mentioned are participants, and the sender may mention everybody if asked to.';
+
+create or replace function parley.present_of(conversation_id uuid, user_ids uuid[])
+returns uuid[]
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    return array(
+        select u.id
+        from unnest(present_of.user_ids) with ordinality as u (id, n)
+        inner join parley.participant as p on u.id = p.user_id
+        where p.conversation_id = present_of.conversation_id and p.left_at is null
+        order by u.n
+    );
+end;
+$$;
+comment on function parley.present_of is 'Those of the users who are in the conversation, in the same order.';

@@ -1,0 +1,87 @@
+-- A new conversation with its first participants, and a direct one that is taken up again.
+
+create or replace function parley.create_conversation(
+    profile parley.conversation_profile, user_ids uuid[], app_roles jsonb, roles jsonb
+)
+returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_member record;
+begin
+    insert into parley.conversation (id) values (profile.conversation_id);
+    insert into parley.conversation_profile select profile.*;
+    if profile.context_type is not null then
+        insert into parley.conversation_context (conversation_id, context_type, context_id, added_by)
+        values (profile.conversation_id, profile.context_type, profile.context_id, profile.created_by);
+    end if;
+    -- Joins first: whoever follows the log knows the members before the first thing they are told.
+    for v_member in
+        insert into parley.participant (conversation_id, user_id, role, app_role, added_by)
+        select
+            profile.conversation_id,
+            u.id,
+            case
+                when profile.type = 'direct' then 'member'
+                when u.id = profile.created_by then 'owner'
+                else coalesce(create_conversation.roles ->> u.id::text, 'member')
+            end,
+            create_conversation.app_roles ->> u.id::text,
+            nullif(profile.created_by, u.id)
+        from unnest(user_ids) as u (id)
+        returning user_id
+    loop
+        perform parley.append_event(
+            profile.conversation_id, 'participant:joined', profile.created_by,
+            null, null, v_member.user_id, jsonb_build_object('history_from_seq', 1)
+        );
+    end loop;
+    perform parley.append_event(
+        profile.conversation_id, 'conversation:new', profile.created_by, null, null, null, null
+    );
+end;
+$$;
+comment on function parley.create_conversation is
+'Makes the rows of a new conversation and its events: every member joins, then the conversation is announced.';
+
+create or replace function parley.reopen_direct(conversation_id uuid, user_ids uuid[], actor_id uuid)
+returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_profile parley.conversation_profile;
+    v_gone uuid[];
+begin
+    if (
+        select count(*) from parley.participant as p
+        where p.conversation_id = reopen_direct.conversation_id and p.left_at is null
+    ) = 2 then
+        return;
+    end if;
+    -- one of the two has left the tenant they shared: as if they met anew
+    perform parley.shared_tenant(user_ids, actor_id);
+    if actor_id is not null then
+        perform parley.require_initiator(actor_id, 'direct', parley.shared_tenant(user_ids, actor_id), (
+            select p.app_role from parley.participant as p
+            where p.conversation_id = reopen_direct.conversation_id and p.user_id = actor_id
+        ));
+    end if;
+    perform parley.require_accounts(user_ids);
+    perform parley.lock_conversation(reopen_direct.conversation_id);
+    v_gone := array(
+        select p.user_id from parley.participant as p
+        where p.conversation_id = reopen_direct.conversation_id and p.left_at is not null
+        order by p.user_id
+    );
+    select cp.* into strict v_profile
+    from parley.conversation_profile as cp
+    where cp.conversation_id = reopen_direct.conversation_id;
+    perform parley.join_conversation(v_profile, v_gone, null, null, actor_id);
+end;
+$$;
+comment on function parley.reopen_direct is
+'Lets those of a pair who had left come back, if the two could start a conversation now; they see what comes from then on.';

@@ -1,0 +1,66 @@
+-- Rates: a bucket of tokens for each user and limit. A call that fails gives its token back with its transaction.
+
+create or replace function parley.take_token(
+    user_id uuid, limit_name text, amount bigint, period_seconds bigint, burst bigint
+)
+returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_now timestamptz := clock_timestamp();
+    v_rate double precision := amount::double precision / coalesce(period_seconds, 60)::double precision;
+    v_capacity double precision := greatest(coalesce(burst, amount), 0)::double precision;
+    v_tokens double precision;
+begin
+    if amount is null then
+        return;
+    end if;
+    if v_capacity >= 1 then
+        insert into parley.rate_bucket as b (user_id, name, tokens, refilled_at)
+        values (take_token.user_id, take_token.limit_name, v_capacity - 1, v_now)
+        on conflict (user_id, name) do update
+        set
+            tokens = least(
+                v_capacity,
+                b.tokens + v_rate * greatest(0, extract(epoch from v_now - b.refilled_at)::double precision)
+            ) - 1,
+            refilled_at = greatest(b.refilled_at, v_now)
+        where b.tokens + v_rate * greatest(0, extract(epoch from v_now - b.refilled_at)::double precision) >= 1;
+        if found then
+            return;
+        end if;
+    end if;
+
+    select b.tokens + v_rate * greatest(0, extract(epoch from v_now - b.refilled_at)::double precision)
+    into v_tokens
+    from parley.rate_bucket as b
+    where b.user_id = take_token.user_id and b.name = take_token.limit_name;
+    raise exception using
+        errcode = 'PT429',
+        message = 'Too many requests: the limit of this plan is reached.',
+        detail = format(
+            'Retry-After: %s',
+            case
+                when v_rate > 0
+                    then greatest(1, ceil((1 - coalesce(v_tokens, 0)) / v_rate))::bigint
+                else coalesce(period_seconds, 60)
+            end
+        ),
+        hint = format('%s allows %s in %s seconds.', limit_name, amount, coalesce(period_seconds, 60));
+end;
+$$;
+comment on function parley.take_token is
+'Takes one token from a bucket of the user, or fails with PT429 and Retry-After. A call that fails later gives the token back.';
+
+create or replace function parley.take_tier_token(user_id uuid, limit_name text)
+returns void
+language sql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select parley.take_token(take_tier_token.user_id, l.name, l.amount, l.period_seconds, l.burst)
+    from parley.tier_limit as l
+    where l.tier_name = parley.tier_of(take_tier_token.user_id) and l.name = take_tier_token.limit_name
+$$;
+comment on function parley.take_tier_token is 'Takes one token for a rate limit of the user''s tier.';

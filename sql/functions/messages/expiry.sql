@@ -1,0 +1,108 @@
+-- What expires is shown to nobody from that moment on (expires_at is part of the access rule); this job then removes
+-- what it said, as a deletion for everyone by the server would, but keeps no revision of it: a message that was to
+-- disappear is to be found nowhere. The row stays as a tombstone, so seq stays dense and unread counts right.
+
+create or replace function parley.expire_message(message parley.message)
+returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    delete from parley.message_revision as r
+    where r.conversation_id = message.conversation_id and r.message_id = message.id;
+    delete from parley.reaction as r
+    where r.conversation_id = message.conversation_id and r.message_id = message.id;
+    perform parley.remove_poll(message);
+    if message.has_attachments then
+        -- not marked, but gone: the name of a file says something, too
+        perform parley.release_attachments(message.conversation_id, array[message.id]);
+    end if;
+    -- a system message counts as read by whoever caused it, so here it counts as theirs
+    insert into parley.message_tombstone (conversation_id, seq, message_id, sender_id)
+    values (
+        message.conversation_id,
+        message.seq,
+        message.id,
+        coalesce(message.sender_id, (message.metadata ->> 'actor_id')::uuid)
+    )
+    on conflict do nothing;
+    perform parley.clear_message(message);
+    perform parley.append_event(
+        message.conversation_id, 'message:deleted', null, message.id, message.seq, null,
+        '{"for_everyone": true, "expired": true}'
+    );
+end;
+$$;
+comment on function parley.expire_message is
+'Removes all that an expired message said, and tells the conversation. The caller holds the conversation''s lock.';
+
+create or replace function parley.expire_messages()
+returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    -- Conversations that somebody holds are passed by, until the next run: so nothing waits here while holding another.
+    -- All of them before the first change: one changed meanwhile by this very call would be passed by, too.
+    v_due constant uuid[] := array(
+        select m.id
+        from parley.message as m
+        inner join parley.conversation as c on m.conversation_id = c.id
+        where m.expires_at <= now() and m.deleted_at is null
+        order by m.expires_at
+        limit 200
+        for no key update of c skip locked
+    );
+    v_message parley.message;
+    v_purged record;
+    v_revisions bigint := 0;
+begin
+    for v_message in
+        -- again, under the locks
+        select m.*
+        from parley.message as m
+        where m.id = any(v_due) and m.expires_at <= now() and m.deleted_at is null
+        order by m.conversation_id, m.seq
+    loop
+        perform parley.expire_message(v_message);
+    end loop;
+    -- and what remembers messages that were deleted before they expired; of those the files are marked as removed, but
+    -- their rows still have names
+    for v_purged in
+        with old as (
+            select r.conversation_id, r.message_id, r.revision
+            from parley.message_revision as r
+            where r.expires_at <= now()
+            order by r.expires_at
+            limit 1000
+            for update skip locked
+        ),
+
+        purged as (
+            delete from parley.message_revision as r
+            using old
+            where r.conversation_id = old.conversation_id
+                and r.message_id = old.message_id
+                and r.revision = old.revision
+            returning r.conversation_id, r.message_id, r.reason
+        )
+
+        select
+            p.conversation_id,
+            count(*) as revisions,
+            array_agg(p.message_id) filter (where p.reason = 'deleted') as deleted_ids
+        from purged as p
+        group by p.conversation_id
+    loop
+        v_revisions := v_revisions + v_purged.revisions;
+        if v_purged.deleted_ids is not null then
+            perform parley.release_attachments(v_purged.conversation_id, v_purged.deleted_ids);
+        end if;
+    end loop;
+    return cardinality(v_due) = 200 or v_revisions = 1000;
+end;
+$$;
+comment on function parley.expire_messages is
+'A job: removes what the messages said that have expired, the longest since first. True: there may be more.';

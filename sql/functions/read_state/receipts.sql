@@ -1,0 +1,134 @@
+-- Who has received and read a message, and when: views of the horizons and their markers.
+
+create or replace function parley.read_at(message parley.message, reader_id uuid, viewer_id uuid)
+returns timestamptz
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_marker parley.read_marker;
+begin
+    select k.* into v_marker
+    from parley.read_marker as k
+    where k.conversation_id = message.conversation_id and k.user_id = reader_id and k.seq >= message.seq
+    order by k.seq
+    limit 1;
+    if v_marker.after_seq < message.seq and (not v_marker.is_private or reader_id = viewer_id) then
+        return v_marker.read_at;
+    end if;
+    return null;
+end;
+$$;
+comment on function parley.read_at is
+'When a user read a message, for a viewer. Null: not yet, or it is not the viewer''s to know.';
+
+create or replace function parley.message_status(message parley.message, user_id uuid)
+returns text
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    if message.sender_id is distinct from message_status.user_id then
+        return 'sent';
+    end if;
+    return (
+        select
+            case
+                when message.seq <= min(case when a.read_receipts then p.last_read_seq else 0 end) then 'read'
+                when message.seq <= min(p.last_delivered_seq) then 'delivered'
+                else 'sent'
+            end
+        from parley.participant as p
+        inner join parley.account as a on p.user_id = a.id
+        where p.conversation_id = message.conversation_id
+            and p.user_id <> message_status.user_id
+            and p.left_at is null
+    );
+end;
+$$;
+comment on function parley.message_status is
+'How far a message has got, as the user sees it: read or delivered when it was with everybody else; of others'' messages always sent.';
+
+create or replace function parley.get_message_receipts(message_id uuid)
+returns jsonb
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+set jit = off
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+#variable_conflict use_column
+declare
+    v_user_id uuid := parley.require_caller();
+    v_message parley.message := parley.require_message(get_message_receipts.message_id, v_user_id);
+    v_receipts jsonb;
+    v_status text;
+begin
+    select
+        coalesce(
+            jsonb_agg(
+                jsonb_build_object(
+                    'user_id', r.user_id,
+                    'display_name', case when r.deleted_at is null then r.display_name else '[Deleted User]' end,
+                    'delivered', r.delivered,
+                    'read_at', r.read_at
+                )
+                order by r.read_at, r.delivered desc, r.user_id
+            ),
+            '[]'
+        ),
+        -- as in the history: when all have it
+        case
+            when v_message.sender_id is distinct from v_user_id or count(*) = 0 then 'sent'
+            when bool_and(r.is_read) then 'read'
+            when bool_and(r.is_past) then 'delivered'
+            else 'sent'
+        end
+    into v_receipts, v_status
+    from (
+        select
+            p.user_id,
+            a.display_name,
+            a.deleted_at,
+            -- who joined later never got it, but who has read it and then cleared the conversation did
+            p.last_delivered_seq >= v_message.seq
+            and (p.history_from_seq <= v_message.seq or k.read_at is not null) as delivered,
+            p.last_delivered_seq >= v_message.seq as is_past,
+            a.read_receipts and p.last_read_seq >= v_message.seq as is_read,
+            -- only the reader knows when they read what they keep to themselves
+            case
+                when p.user_id = v_user_id or (a.read_receipts and not k.is_private) then k.read_at
+            end as read_at
+        from parley.participant as p
+        inner join parley.account as a on p.user_id = a.id
+        left join lateral (
+            select k.read_at, k.is_private, k.after_seq
+            from parley.read_marker as k
+            where k.conversation_id = v_message.conversation_id and k.user_id = p.user_id and k.seq >= v_message.seq
+            order by k.seq
+            limit 1
+        ) as k on k.after_seq < v_message.seq
+        where p.conversation_id = v_message.conversation_id
+            and p.left_at is null
+            and p.user_id is distinct from v_message.sender_id
+    ) as r;
+    return jsonb_build_object(
+        'message_id', v_message.id,
+        'conversation_id', v_message.conversation_id,
+        'seq', v_message.seq,
+        'status', v_status,
+        'read_count', (
+            select count(*) from jsonb_array_elements(v_receipts) as r (receipt) where r.receipt ->> 'read_at' is not null
+        ),
+        'delivered_count', (
+            select count(*) from jsonb_array_elements(v_receipts) as r (receipt) where (r.receipt -> 'delivered')::boolean
+        ),
+        'receipts', v_receipts
+    );
+end;
+$$;
+comment on function parley.get_message_receipts is
+'Who has received and who has read a message, and when, for those who may see it. Who keeps receipts to themselves shows as delivered only.';
+grant execute on function parley.get_message_receipts to authenticated;

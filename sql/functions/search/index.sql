@@ -1,0 +1,256 @@
+-- Keeping the search index: a durable consumer of the log, so that each message is indexed exactly once, whatever
+-- crashes; and the rebuilding after a change of language, or of what was there before the index. Both in bounded steps.
+
+create or replace function parley.index_block(conversation_id uuid, block bigint, language regconfig)
+returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set jit = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+as $$
+#variable_conflict use_column
+declare
+    v_text text;
+    v_first_id uuid;
+    v_last_id uuid;
+    v_terms tsvector;
+begin
+    select
+        -- a dot and a line between them: neither joins words
+        string_agg(m.content, E' .\n') filter (where m.deleted_at is null and m.type <> 'encrypted'),
+        (array_agg(m.id order by m.id))[1],
+        (array_agg(m.id order by m.id desc))[1]
+    into v_text, v_first_id, v_last_id
+    from parley.message as m
+    where m.conversation_id = index_block.conversation_id
+        and m.seq between 32 * index_block.block + 1 and 32 * index_block.block + 32;
+    if v_first_id is null then
+        delete from parley.search_block as s
+        where s.conversation_id = index_block.conversation_id and s.block = index_block.block;
+        return;
+    end if;
+    begin
+        v_terms := parley.search_terms(index_block.language, coalesce(v_text, ''));
+        -- search_terms reads 20,000 characters: longer ones by message
+        if char_length(v_text) > 20000 then
+            v_terms := '';
+            for v_text in
+                select m.content
+                from parley.message as m
+                where m.conversation_id = index_block.conversation_id
+                    and m.seq between 32 * index_block.block + 1 and 32 * index_block.block + 32
+                    and m.deleted_at is null
+                    and m.content is not null
+                    and m.type <> 'encrypted'
+            loop
+                v_terms := v_terms || parley.search_terms(index_block.language, v_text);
+            end loop;
+        end if;
+    exception
+        -- more than a megabyte of words
+        when program_limit_exceeded then
+            v_terms := null;
+    end;
+    insert into parley.search_block as s (conversation_id, block, first_id, last_id, language, terms)
+    values (
+        index_block.conversation_id, index_block.block, v_first_id, v_last_id,
+        parley.terms_version(index_block.language), v_terms
+    )
+    on conflict on constraint search_block_pkey do update
+    set
+        first_id = excluded.first_id,
+        last_id = excluded.last_id,
+        language = excluded.language,
+        terms = excluded.terms;
+end;
+$$;
+comment on function parley.index_block is
+'Makes the row of 32 messages anew from what they say now; without any left there is no row.';
+
+create or replace function parley.index_new_messages(batch integer)
+returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set jit = off
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+declare
+    v_language constant regconfig := parley.search_language();
+    v_version constant text := parley.terms_version(v_language);
+    v_epoch constant text := parley.log_epoch();
+    v_consumer parley.consumer;
+    v_floor bigint;
+    v_ids bigint[];
+    v_touched record;
+begin
+    select c.* into v_consumer from parley.consumer as c where c.name = 'search';
+    v_floor := parley.consumer_floor(v_consumer.epoch, v_epoch);
+    -- a look without the lock: with nothing to do nothing is written
+    if parley.read_log_ids(v_consumer.snapshot, v_consumer.max_id, 1, v_floor) = '{}' then
+        return false;
+    end if;
+    select c.* into v_consumer from parley.consumer as c where c.name = 'search' for update skip locked;
+    if not found then
+        return false;
+    end if;
+    if v_consumer.epoch <> v_epoch then
+        perform parley.adopt_log();
+        v_floor := parley.consumer_floor(v_consumer.epoch, v_epoch);
+    end if;
+    with fresh as materialized (
+        select
+            parley.cursor_snapshot() as snapshot,
+            parley.read_log_ids(v_consumer.snapshot, v_consumer.max_id, batch, v_floor) as ids
+    ),
+    moved as (
+        update parley.consumer as c
+        set
+            snapshot = f.snapshot,
+            max_id = greatest(c.max_id, (select max(i) from unnest(f.ids) as i)),
+            epoch = v_epoch,
+            updated_at = clock_timestamp()
+        from fresh as f
+        where c.name = 'search'
+    )
+    select f.ids into v_ids from fresh as f;
+    for v_touched in
+        select
+            e.conversation_id,
+            (e.message_seq - 1) / 32 as block,
+            bool_and(e.kind = 'message:new' and s.language = v_version) as is_appended,
+            array_agg(e.message_id) as message_ids
+        from parley.event as e
+        left join parley.search_block as s
+            on e.conversation_id = s.conversation_id and s.block = (e.message_seq - 1) / 32
+        where e.id = any (v_ids)
+            and e.conversation_id is not null
+            and e.kind in ('message:new', 'message:updated', 'message:deleted')
+        group by 1, 2
+        order by 1, 2
+    loop
+        if v_touched.is_appended then
+            begin
+                update parley.search_block as s
+                set
+                    last_id = greatest(s.last_id, n.last_id),
+                    first_id = least(s.first_id, n.first_id),
+                    terms = s.terms || n.terms
+                from (
+                    select
+                        t.first_id, t.last_id, t.content, parley.search_terms(v_language, coalesce(t.content, '')) as terms
+                    from (
+                        select
+                            (array_agg(m.id order by m.id))[1] as first_id,
+                            (array_agg(m.id order by m.id desc))[1] as last_id,
+                            string_agg(m.content, E' .\n')
+                                filter (where m.deleted_at is null and m.type <> 'encrypted') as content
+                        from parley.message as m
+                        where m.id = any (v_touched.message_ids) and m.conversation_id = v_touched.conversation_id
+                    ) as t
+                ) as n
+                where s.conversation_id = v_touched.conversation_id
+                    and s.block = v_touched.block
+                    and n.first_id is not null
+                    and (n.content is null or char_length(n.content) <= 20000);
+                continue when found;
+            exception
+                when program_limit_exceeded then
+                    null; -- made anew it will say so
+            end;
+        end if;
+        perform parley.index_block(v_touched.conversation_id, v_touched.block, v_language);
+    end loop;
+    return cardinality(v_ids) >= batch;
+end;
+$$;
+comment on function parley.index_new_messages is
+'Brings what the next events of the log say about messages into the search index. True: there is more.';
+
+create or replace function parley.rebuild_search_index(batch integer)
+returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_language constant regconfig := parley.search_language();
+    v_version constant text := parley.terms_version(v_language);
+    v_state parley.search_state;
+    v_conversation parley.conversation;
+    v_left integer := batch;
+    v_to bigint;
+begin
+    select s.* into v_state from parley.search_state as s;
+    if v_state.language = v_version and v_state.rebuild_after is null then
+        return false;
+    end if;
+    if v_state.language <> v_version then
+        v_state.rebuild_after := '00000000-0000-0000-0000-000000000000';
+        v_state.rebuild_block := 0;
+    end if;
+    while v_left > 0 loop
+        select c.* into v_conversation
+        from parley.conversation as c
+        where c.id > v_state.rebuild_after
+        order by c.id
+        limit 1;
+        if not found then
+            v_state.rebuild_after := null;
+            exit;
+        end if;
+        v_to := least((v_conversation.last_seq - 1) / 32, v_state.rebuild_block + v_left - 1);
+        for v_block in v_state.rebuild_block..v_to loop
+            perform parley.index_block(v_conversation.id, v_block, v_language);
+        end loop;
+        v_left := v_left - greatest(1, v_to - v_state.rebuild_block + 1)::integer;
+        if v_to >= (v_conversation.last_seq - 1) / 32 then
+            v_state.rebuild_after := v_conversation.id;
+            v_state.rebuild_block := 0;
+        else
+            v_state.rebuild_block := v_to + 1;
+        end if;
+    end loop;
+    update parley.search_state as s
+    set
+        language = v_version,
+        rebuild_after = v_state.rebuild_after,
+        rebuild_block = v_state.rebuild_block;
+    return v_state.rebuild_after is not null;
+end;
+$$;
+comment on function parley.rebuild_search_index is
+'The next blocks of a rebuilding, if one is due because the language changed, or how words are made. True: there is more.';
+
+create or replace function parley.index_messages()
+returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- the row of the consumer keeps the log; this lock the rebuilding
+    if not pg_try_advisory_xact_lock(hashtextextended('parley:index_messages', 0)) then
+        return false;
+    end if;
+    -- Without its place in the log, or with one from which the log has been purged, the index begins again: from here
+    -- on by the log, and what was before by the messages.
+    if not exists (
+        select from parley.consumer as c
+        where c.name = 'search' and c.max_id >= (select s.purged_id from parley.log_state as s)
+    ) then
+        delete from parley.consumer as c where c.name = 'search';
+        perform parley.create_consumer('search');
+        update parley.search_state as s
+        set rebuild_after = '00000000-0000-0000-0000-000000000000', rebuild_block = 0;
+    end if;
+    if parley.index_new_messages(1000) then
+        return true;
+    end if;
+    return parley.rebuild_search_index(200);
+end;
+$$;
+comment on function parley.index_messages is
+'One round of indexing for the message search, a bounded amount of it; as often as every second. True: call again at once.';

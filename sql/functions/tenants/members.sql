@@ -1,0 +1,100 @@
+-- Coming to a tenant and leaving it. Who leaves is out of all conversations of the tenant in the same transaction.
+
+create or replace function parley.set_tenant_member(tenant_id uuid, user_id uuid, role text default 'member')
+returns jsonb
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    if set_tenant_member.role is null or set_tenant_member.role not in ('owner', 'manager', 'moderator', 'member') then
+        raise exception using errcode = 'PT400', message = 'role must be owner, manager, moderator or member.';
+    end if;
+    if not exists (select from parley.tenant as t where t.id = set_tenant_member.tenant_id) then
+        raise exception using errcode = 'PT404', message = 'The tenant does not exist.';
+    end if;
+    if set_tenant_member.user_id is null then
+        raise exception using errcode = 'PT400', message = 'user_id is required.';
+    end if;
+    perform parley.require_accounts(array[set_tenant_member.user_id]);
+    insert into parley.tenant_member (tenant_id, user_id, role)
+    values (set_tenant_member.tenant_id, set_tenant_member.user_id, set_tenant_member.role)
+    on conflict (tenant_id, user_id) do update set role = excluded.role;
+    return jsonb_build_object(
+        'tenant_id', set_tenant_member.tenant_id, 'user_id', set_tenant_member.user_id, 'role', set_tenant_member.role
+    );
+end;
+$$;
+comment on function parley.set_tenant_member is
+'Makes a user a member of a tenant, or gives a member another role there.';
+grant execute on function parley.set_tenant_member to service_role;
+
+create or replace function parley.tenant_conversations(tenant_id uuid, user_id uuid)
+returns setof uuid
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    return query
+    select p.conversation_id
+    from parley.participant as p
+    inner join parley.conversation_profile as cp on p.conversation_id = cp.conversation_id
+    where p.user_id = tenant_conversations.user_id
+        and p.left_at is null
+        and cp.tenant_id = tenant_conversations.tenant_id
+    order by p.conversation_id;
+end;
+$$;
+comment on function parley.tenant_conversations is 'The conversations of a tenant a user is in.';
+
+create or replace function parley.remove_tenant_member(tenant_id uuid, user_id uuid)
+returns jsonb
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_ids uuid[] := array(
+        select c.id
+        from parley.tenant_conversations(remove_tenant_member.tenant_id, remove_tenant_member.user_id) as c (id)
+    );
+    v_id uuid;
+    v_participant parley.participant;
+    v_count bigint := 0;
+begin
+    -- Conversations before the membership, as everybody takes them. Whoever lets the user in somewhere holds the
+    -- membership until they commit, so what they made is seen below.
+    foreach v_id in array v_ids loop
+        perform parley.lock_conversation(v_id);
+    end loop;
+    delete from parley.tenant_member as t
+    where t.tenant_id = remove_tenant_member.tenant_id and t.user_id = remove_tenant_member.user_id;
+    if not found then
+        raise exception using errcode = 'PT404', message = 'The user is not a member of this tenant.';
+    end if;
+    for v_id in
+        select c.id
+        from parley.tenant_conversations(remove_tenant_member.tenant_id, remove_tenant_member.user_id) as c (id)
+    loop
+        perform parley.lock_conversation(v_id);
+        select p.* into v_participant
+        from parley.participant as p
+        where p.conversation_id = v_id and p.user_id = remove_tenant_member.user_id and p.left_at is null;
+        continue when not found;
+        perform parley.end_participation(
+            v_participant, null, format('%s left.', parley.display_name_of(remove_tenant_member.user_id))
+        );
+        perform parley.promote_successor(v_participant, null);
+        v_count := v_count + 1;
+    end loop;
+    return jsonb_build_object(
+        'tenant_id', remove_tenant_member.tenant_id,
+        'user_id', remove_tenant_member.user_id,
+        'conversations_left', v_count
+    );
+end;
+$$;
+comment on function parley.remove_tenant_member is
+'Ends a membership, and with it the user''s place in every conversation of the tenant. Returns how many those were.';
+grant execute on function parley.remove_tenant_member to service_role;
