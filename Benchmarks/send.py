@@ -116,10 +116,10 @@ def main() -> None:
         cluster.psql(OPEN)
         # A worker that is awake: the doorbell has a lock to take, and takes it.
         cluster.psql("select parley.worker_start('bench', 'bench')", cluster.worker_url)
-        doorbell = cluster.psql("select pg_get_functiondef('parley.send_message'::regproc)")
+        doorbell = cluster.psql("select pg_get_functiondef('parley.write_message'::regproc)")
         always = re.sub(r"if exists \(select from parley\.worker .*? then\s+(perform pg_notify\(.*?\);)\s+end if;", r"\1", doorbell)
         if always == doorbell:
-            raise SystemExit("send_message rings otherwise than this benchmark thinks")
+            raise SystemExit("write_message rings otherwise than this benchmark thinks")
         bare, send = script_file(BARE), send_script()
         bare_notify = script_file(BARE.replace("commit;", "select pg_notify('parley', '');\ncommit;"))
         results: dict[str, list[float]] = {"bare": [], "bare notify": [], "send_message": [], "notify": []}

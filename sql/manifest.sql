@@ -144,9 +144,9 @@
 \ir functions/messages/pins.sql
 \ir functions/messages/reactions.sql
 \ir functions/messages/request.sql
-\ir functions/messages/send.sql
 \ir functions/messages/stars.sql
 \ir functions/messages/system.sql
+\ir functions/messages/write.sql
 \ir functions/calls/answer.sql
 \ir functions/calls/expire.sql
 \ir functions/calls/lists.sql

@@ -51,5 +51,12 @@ plpgsql_check() {
 }
 check "plpgsql_check" plpgsql_check
 
+check "each folder of functions calls only folders before it, and no files in a circle" \
+    python3 Tests/sql/graph.py "$PARLEY_SUPERUSER_URL"
+
+# One concept a file. The generated files are lists.
+check "no file of functions is longer than 300 lines" bash -c '
+    ! wc -l sql/functions/*/*.sql | awk "\$2 != \"total\" && \$1 > 300" | grep .'
+
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -1,5 +1,5 @@
 -- The one wrapper that is not generated: the body of an SQL function is read and planned anew by each call, which is a
--- tenth of a send. It runs as the owner to find the private function, which does so anyway.
+-- tenth of a send. It runs as the owner to find the private functions, which do so anyway.
 
 create or replace function parley_api.send_message(
     conversation_id uuid,
@@ -18,9 +18,9 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    return parley.send_message($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
+    return parley.write_message(parley.current_user_id(), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
 end;
 $$;
 comment on function parley_api.send_message is
-'Sends a message and returns it; the same client_message_id again returns the same message.';
+'Sends a message as the caller and returns it. The same client_message_id again returns the first message; with other content PT409.';
 grant execute on function parley_api.send_message to authenticated;

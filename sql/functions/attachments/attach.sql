@@ -113,7 +113,7 @@ $$;
 comment on function parley.copy_attachments is
 'Gives a message copies of these attachments, which share the stored files. Fails if one was removed meanwhile.';
 
-create or replace function parley.attach(message parley.message, attachment_ids uuid[], server jsonb)
+create or replace function parley.attach(message parley.message, attachment_ids uuid[])
 returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -122,10 +122,6 @@ as $$
 declare
     v_attached bigint;
 begin
-    if attach.server -> 'forwards' is not null then
-        perform parley.copy_attachments(message, attach.attachment_ids);
-        return;
-    end if;
     -- decided here, under the conversation's lock: of two messages with one attachment the second finds it taken
     update parley.attachment as a
     set

@@ -197,9 +197,8 @@ begin
     end if;
 
     if start_conversation.message is not null then
-        v_message := parley.send_message(
-            conversation_id => coalesce(v_id, v_new_id),
-            content => start_conversation.message,
+        v_message := parley.write_message(
+            v_user_id, coalesce(v_id, v_new_id), start_conversation.message,
             client_message_id => start_conversation.client_message_id
         );
     end if;

@@ -116,18 +116,13 @@ begin
         if v_id = any (v_new_ids) then
             v_messages := v_messages || jsonb_build_object(
                 v_id,
-                parley.send_message(
-                    conversation_id => v_id,
-                    content => v_message.content,
-                    type => v_message.type,
+                parley.write_message(
+                    v_user_id, v_id, v_message.content, v_message.type,
                     client_message_id => forward_message.client_message_id,
                     attachment_ids => v_attachment_ids,
-                    metadata => v_message.metadata,
-                    server => jsonb_build_object(
-                        'forwards', v_message.id,
-                        'forward_count', coalesce(v_message.forward_count, 0) + 1,
-                        'request_hash', encode(v_hash, 'hex')
-                    )
+                    forwards_id => v_message.id,
+                    forward_count => coalesce(v_message.forward_count, 0) + 1,
+                    request_hash => v_hash
                 )
             );
         else

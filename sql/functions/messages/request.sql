@@ -9,7 +9,7 @@ create or replace function parley.check_message_request(
     attachment_ids uuid[],
     metadata jsonb,
     expires_in interval,
-    server jsonb
+    any_type boolean
 )
 returns void
 language plpgsql stable security definer
@@ -20,9 +20,7 @@ declare
     v_type parley.message_type;
 begin
     select t.* into v_type from parley.message_type as t where t.name = check_message_request.type;
-    if not found
-        or not (v_type.client_may_send or (check_message_request.server ->> 'type' = v_type.name) is true)
-    then
+    if not found or not (v_type.client_may_send or coalesce(check_message_request.any_type, false)) then
         raise exception using
             errcode = 'PT400',
             message = 'This message type cannot be sent.',
@@ -32,21 +30,18 @@ begin
                 where t.client_may_send
             );
     end if;
-    -- what is passed on was checked when it was written, by the rules for whoever wrote it
-    if check_message_request.server -> 'forwards' is null then
-        perform parley.check_message_body(
-            v_type, check_message_request.content, check_message_request.metadata,
-            coalesce(cardinality(check_message_request.attachment_ids), 0), max_length
-        );
-        perform parley.check_attachments(
-            check_message_request.conversation_id, check_message_request.sender_id, v_type,
-            coalesce(check_message_request.attachment_ids, '{}')
-        );
-        if check_message_request.expires_in not between interval '1 second' and interval '366 days' then
-            raise exception using
-                errcode = 'PT400',
-                message = 'expires_in must be between 1 second and 366 days.';
-        end if;
+    perform parley.check_message_body(
+        v_type, check_message_request.content, check_message_request.metadata,
+        coalesce(cardinality(check_message_request.attachment_ids), 0), max_length
+    );
+    perform parley.check_attachments(
+        check_message_request.conversation_id, check_message_request.sender_id, v_type,
+        coalesce(check_message_request.attachment_ids, '{}')
+    );
+    if check_message_request.expires_in not between interval '1 second' and interval '366 days' then
+        raise exception using
+            errcode = 'PT400',
+            message = 'expires_in must be between 1 second and 366 days.';
     end if;
 end;
 $$;

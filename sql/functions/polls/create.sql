@@ -53,16 +53,11 @@ begin
     v_new.anonymous := coalesce(create_poll.anonymous, false);
     v_new.closes_at := create_poll.closes_at;
     -- the options count as part of what is sent: a repeated call with others is a conflict
-    v_message := parley.send_message(
-        create_poll.conversation_id, create_poll.question, 'poll',
+    v_message := parley.write_message(
+        parley.current_user_id(), create_poll.conversation_id, create_poll.question, 'poll',
         client_message_id => create_poll.client_message_id,
-        server => jsonb_build_object(
-            'type', 'poll',
-            'options', to_jsonb(v_new.options),
-            'multiple', v_new.multiple,
-            'anonymous', v_new.anonymous,
-            'closes_at', extract(epoch from v_new.closes_at)
-        )
+        any_type => true,
+        request_hash => sha256(convert_to(row('poll', create_poll.question, v_new)::text, 'UTF8'))
     );
     v_new.conversation_id := create_poll.conversation_id;
     v_new.message_id := v_message ->> 'id';

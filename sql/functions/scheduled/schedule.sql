@@ -75,7 +75,7 @@ begin
     perform parley.check_message_request(
         scheduled.conversation_id, scheduled.sender_id, scheduled.content, scheduled.type,
         parley.limit_of(scheduled.sender_id, 'max_content_length'),
-        nullif(scheduled.attachment_ids, '{}'), scheduled.metadata, scheduled.expires_in, null
+        nullif(scheduled.attachment_ids, '{}'), scheduled.metadata, scheduled.expires_in, false
     );
     if scheduled.reply_to_id is not null then
         perform parley.check_reply(

@@ -72,10 +72,10 @@ begin
             )::text,
             true
         );
-        v_message_id := parley.send_message(
-            v_scheduled.conversation_id, v_scheduled.content, v_scheduled.type, v_scheduled.client_message_id,
+        v_message_id := parley.write_message(
+            v_scheduled.sender_id, v_scheduled.conversation_id, v_scheduled.content, v_scheduled.type, v_scheduled.client_message_id,
             v_scheduled.reply_to_id, v_scheduled.attachment_ids, v_scheduled.mentions, v_scheduled.metadata,
-            v_scheduled.expires_in, v_scheduled.mentions_all, '{"scheduled": true}'
+            v_scheduled.expires_in, v_scheduled.mentions_all, was_scheduled => true
         ) ->> 'id';
     exception
         when others then
