@@ -71,7 +71,10 @@ overloads() {
         language sql begin atomic select null::jsonb; end;
         create function parley_api.delete_message(message_id uuid) returns jsonb
         language sql begin atomic select parley.delete_message(message_id); end;
-        create function parley.not_of_parley() returns integer language sql begin atomic select 1; end"
+        create function parley.not_of_parley() returns integer language sql begin atomic select 1; end;
+        -- as an earlier release would have left them
+        insert into parley.expected_object (kind, name, definition)
+        select 'function', p.oid::regprocedure::text, '' from pg_proc as p where p.proname = 'delete_message'"
     psql -d "$base/psql_door" --set ON_ERROR_ROLLBACK=on -f "$work/present/sql/install.sql"
     [ "$(psql -At -d "$base/psql_door" -c "select parley.not_of_parley()")" = 1 ]
     psql -d "$base/psql_door" -c "drop function parley.not_of_parley()"
@@ -79,6 +82,24 @@ overloads() {
     same "$work/psql.sql" "$work/again.sql"
 }
 check "functions that have got more arguments since leave no overload, and others stay" overloads
+stranger() {
+    psql -d "$base/psql_door" -c "
+        create function parley_api.delete_message(stranger integer) returns integer language sql begin atomic select 1; end"
+    says "the function parley_api.delete_message(integer) is in the way" \
+        command psql -X -q -d "$base/psql_door" -f "$work/present/sql/install.sql"
+    [ "$(psql -At -d "$base/psql_door" -c "select parley_api.delete_message(7)")" = 1 ]
+    psql -d "$base/psql_door" -c "drop function parley_api.delete_message(integer)"
+}
+check "somebody else's function of one of our names stops the installation" stranger
+gone() {
+    psql -d "$base/psql_door" -c "
+        create function parley.of_a_release_before() returns integer language sql begin atomic select 1; end;
+        insert into parley.expected_object (kind, name, definition) values ('function', 'parley.of_a_release_before()', '')"
+    psql -d "$base/psql_door" -f "$work/present/sql/install.sql"
+    dump "$base/psql_door" >"$work/again.sql"
+    same "$work/psql.sql" "$work/again.sql"
+}
+check "a function that this release no longer has goes" gone
 holds_data() { [ "$(psql -At -d "$base/psql_door" -c "select count(*) > 1 from pg_tables where schemaname = 'parley'")" = t ]; }
 check "the schema is not empty" holds_data
 
@@ -178,14 +199,16 @@ cat >"$work/next/sql/migrations/9000_shoes.sql" <<'SQL'
 alter table parley.account add column shoe_size integer;
 update parley.account set shoe_size = 42;
 SQL
-cat >"$work/next/sql/functions/99_shoes.sql" <<'SQL'
-create or replace function parley.shoe_size(account_id uuid) returns integer
-language sql begin atomic select a.shoe_size from parley.account as a where a.id = account_id; end;
-revoke all on function parley.shoe_size(uuid) from public;
+cat >"$work/next/sql/functions/accounts/shoes.sql" <<'SQL'
+create or replace function parley.shoe_size(account_id uuid)
+returns integer
+language sql
+begin atomic select a.shoe_size from parley.account as a where a.id = account_id; end;
 SQL
+python3 "$work/next/scripts/generate_sql.py"
 "$work/next/scripts/manifest.sh"
 tree last "$work/next"
-sed -i 's/select a.shoe_size/select a.shoe_size + 1/' "$work/last/sql/functions/99_shoes.sql"
+sed -i 's/select a.shoe_size/select a.shoe_size + 1/' "$work/last/sql/functions/accounts/shoes.sql"
 version() { "$work/$1/scripts/extension.sh" version; }
 update() { psql -d "$1" -c "alter extension parley update" -c "select * from parley_ext.migrate()"; }
 created() { # database version
