@@ -101,15 +101,12 @@ def raised(source: str) -> set[str]:
 
 
 def called(source: str) -> set[str]:
-    """Names of functions of schema parley whose errors come through, at least by one of the calls.
-
-    The SQLSTATEs that the handler of a block names are caught; what is in such a block is looked at apart.
-    """
+    """Names of the functions of schema parley that a text calls."""
     return set(re.findall(r"\bparley\.([a-z_][a-z0-9_]*)\s*\(", source))
 
 
 def split_blocks(source: str) -> list[tuple[str, set[str]]]:
-    """Pieces of a body and the SQLSTATEs that do not leave each: what stands in a block with handlers, and the rest."""
+    """A body as its blocks with handlers and the rest, each with the SQLSTATEs that its handlers catch (`*`: all)."""
     pieces: list[tuple[str, set[str]]] = []
     while found := re.search(r"\bexception\s+when\b", source):
         # the innermost block that has the handler: the nearest `begin` before it that is not closed by an `end;`
@@ -126,7 +123,8 @@ def split_blocks(source: str) -> list[tuple[str, set[str]]]:
         if re.search(r"\bothers\b", heads):
             caught.add("*")
         pieces.append((source[start : found.start()], caught))
-        source = source[:start] + re.sub(r"\bexception\s+when\b", "handler", handlers) + source[stop.end() if stop else len(source) :]
+        rest = source[stop.end() :] if stop else ""
+        source = source[:start] + re.sub(r"\bexception\s+when\b", "handler", handlers) + rest
     return pieces + [(source, set())]
 
 
@@ -270,7 +268,7 @@ def limits(database: Database) -> str:
         return text
 
     lines = [HEADER, "# Tiers, entitlements and limits", ""]
-    lines += ["These are the rows of a fresh installation. They belong to the deployment; the next statement obeys a change.", ""]
+    lines += ["These are the rows of a fresh installation. They are the deployment's to change.", ""]
     lines += table(["tier", "meaning"], [[f"`{tier['name']}`", tier["description"]] for tier in tiers])
     granted: dict[str, dict[str, bool]] = {}
     for row in database.rows(ENTITLEMENTS):
