@@ -206,7 +206,7 @@ def api(database: Database) -> str:
         HEADER, "# The functions and views of parley_api", "",
         "Call a function as `POST /rest/v1/rpc/<name>` with its arguments as one JSON object, or in SQL with named",
         "arguments. A function that only reads also answers `GET`. The owner of the schemas may call each of them.",
-        "[errors.md](errors.md) explains the codes. A missing right is `42501`; an argument of the wrong type is `22P02`.",
+        "[errors.md](errors.md) explains the codes. A missing right is `42501`, a value of the wrong type `22P02`.",
         "",
     ]
     for folder, members in groups.items():
@@ -223,12 +223,14 @@ def api(database: Database) -> str:
                 codes |= known.get(name, set())
             codes |= raised(text)
             kind = "reads (GET or POST)" if function["volatility"] != "v" else "writes (POST)"
-            lines += [f"### {function['name']}", "", "```", signature(function), "```", "", function["comment"] or "", ""]
+            lines += [f"### {function['name']}", "", "```", signature(function), "```", ""]
+            lines += [function["comment"] or "", ""]
             lines += [f"- for: {', '.join(function['callers']) or 'the owner alone'}; {kind}"]
             lines += [f"- errors: {', '.join(sorted(codes)) or 'none of its own'}", ""]
     lines += ["## views", ""]
     for view in database.rows(VIEWS):
-        lines += [f"### {view['name']}", "", view["comment"] or "", "", f"For: {', '.join(view['readers'])}.", ""]
+        lines += [f"### {view['name']}", "", view["comment"] or "", ""]
+        lines += [f"For: {', '.join(view['readers'])}.", ""]
         rows = [[f"`{c['name']}`", c["type"], c["comment"]] for c in view["columns"]]
         if not any(c["comment"] for c in view["columns"]):
             rows = [row[:2] for row in rows]

@@ -125,8 +125,27 @@ def test_an_error_that_is_caught_stays_inside():
         raise exception using errcode = 'PT413', message = 'big';
     end"""
     other = "begin begin perform parley.low(); exception when sqlstate 'PT409' then x := null; end; end"
-    every = "begin begin perform parley.low(); exception when others then raise exception using errcode = 'PT400'; end; end"
+    every = """begin
+        begin perform parley.low(); exception when others then raise exception using errcode = 'PT400'; end;
+    end"""
     found = docs.errors([low, function("some", some), function("other", other), function("every", every)])
     assert found["some"] == {"PT413"}
     assert found["other"] == {"PT404"}
     assert found["every"] == {"PT400"}
+
+
+def test_the_access_matrix_meets_no_other_error():
+    """Whatever a function was seen to refuse with stands among its errors."""
+    text = (ROOT / "docs/api.md").read_text()
+    sections = re.findall(r"^### (\w+)$.*?^- errors: (.*?)$", text, re.S | re.M)
+    known = {name: codes.split(", ") for name, codes in sections}
+    seen, unknown = 0, set()
+    for line in (ROOT / "Tests/sql/access/matrix.tsv").read_text().splitlines():
+        call, *cells = line.split("\t")
+        for code in cells[2:]:
+            if re.fullmatch(r"PT\d{3}", code):
+                seen += 1
+                name = call.split("(")[0]
+                if code not in known.get(name, [code]):
+                    unknown.add((name, code))
+    assert seen > 1000 and unknown == set()

@@ -52,7 +52,8 @@ def test_events_are_the_rows_of_the_catalogue(cluster):
         create schema parley;
         create table parley.event_kind (name text, audience text, durable boolean, payload text, since text);
         insert into parley.event_kind values
-        ('message:new', 'conversation', true, 'message', '0.2.0'), ('typing:start', 'conversation', false, 'a | b', '0.2.0');
+        ('message:new', 'conversation', true, 'message', '0.2.0'),
+        ('typing:start', 'conversation', false, 'a | b', '0.2.0');
         """,
         url,
     )
@@ -75,15 +76,14 @@ def test_limits_are_the_rows_of_the_catalogue(cluster):
         insert into parley.tier_limit values ('sends', 'free', 30, 60, 120), ('size', 'plus', null, null, null);
         create table parley.limit_kind (name text, unit text, meaning text, default_amount bigint, doors text[]);
         insert into parley.limit_kind values
-        ('sends', 'messages', 'Messages sent.', 10, '{send_message,forward_message}'), ('size', 'bytes', 'Size.', 5, '{}');
+        ('sends', 'messages', 'Messages sent.', 10, '{send_message,forward_message}'),
+        ('size', 'bytes', 'Size.', 5, '{}');
         """,
         url,
     )
     text = docs.limits(docs.Database(url))
-    assert (
-        "| `sends` | messages | Messages sent. | 10 | 30 in 60 s, 120 at once | default | send_message, forward_message |"
-        in text
-    )
+    sends = "| `sends` | messages | Messages sent. | 10 | 30 in 60 s, 120 at once | default | send_message, "
+    assert sends + "forward_message |" in text
     assert "| `size` | bytes | Size. | 5 | default | unlimited |  |" in text
 
 
@@ -91,17 +91,16 @@ def test_a_stale_document_is_found(cluster, monkeypatch, tmp_path):
     (tmp_path / "docs").mkdir()
     (tmp_path / "sql").symlink_to(ROOT / "sql")
     for name in ("api.md", "limits.md"):
-        (tmp_path / "docs" / name).write_text((ROOT / "docs" / name).read_text().replace("returns jsonb", "returns json", 1))
+        text = (ROOT / "docs" / name).read_text()
+        (tmp_path / "docs" / name).write_text(text.replace("returns jsonb", "returns json", 1))
     monkeypatch.setattr(docs, "ROOT", tmp_path)
     assert docs.main(["--check", cluster.owner_url]) == 1
 
 
 def blocks(mark: str, language: str = "sql") -> str:
     """The one block of docs/operations.md that has these words in it."""
-    found = [
-        text for text in re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / "docs/operations.md").read_text(), re.S | re.M)
-        if mark in text
-    ]
+    page = (ROOT / "docs/operations.md").read_text()
+    found = [text for text in re.findall(rf"^```{language}\n(.*?)^```$", page, re.S | re.M) if mark in text]
     assert len(found) == 1, found
     return found[0]
 
