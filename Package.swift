@@ -1,4 +1,5 @@
 // swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
 // The target graph is the rule of design: ParleyCore has no C dependency, so it cannot do I/O;
 // each C library is imported by exactly one wrapper target.
 import PackageDescription
