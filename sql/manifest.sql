@@ -168,3 +168,4 @@
 \ir ../policies/private_tables.sql
 \ir ../policies/read_marker.sql
 \ir ../policies/schemas.sql
+\ir version.sql

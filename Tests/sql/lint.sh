@@ -22,7 +22,7 @@ check() { # name command...
 
 check "the manifest is current" scripts/manifest.sh --check
 check "sqlfluff" sqlfluff lint --nocolor --processes 2 \
-    sql/migrations sql/functions sql/api policies sql/bootstrap.sql sql/finish.sql sql/migrate.sql
+    sql/migrations sql/functions sql/api policies sql/bootstrap.sql sql/finish.sql sql/migrate.sql sql/version.sql
 # Migrations run in one transaction with a lock timeout set by the door. 32 bits are enough for a rank, a period and a
 # revision; the domains' constraints are part of the first version and not to be changed on a live database.
 check "squawk" squawk --assume-in-transaction --pg-version=15.0 --include=require-table-schema \
