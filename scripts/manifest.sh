@@ -36,7 +36,7 @@ language sql
 stable
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select '$(cat sql/VERSION)';
+    select '$(cat sql/VERSION)'::text as version;
 end;
 revoke all on function parley.version() from public;
 grant execute on function parley.version() to parley_worker;

@@ -5,7 +5,7 @@ language sql
 stable
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select '0.2.0';
+    select '0.2.0'::text as version;
 end;
 revoke all on function parley.version() from public;
 grant execute on function parley.version() to parley_worker;
