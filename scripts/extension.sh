@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
 # Makes the files of the extension door.
 #
-#   scripts/extension.sh version         print the version: number of the newest migration, hash of all texts
+#   scripts/extension.sh version         print the version of the extension
 #   scripts/extension.sh install DIR     write the files into DIR, beside those of other versions; print the version
 #
-# A changed text is another version by itself. PostgreSQL updates along scripts from one version to the next, and all
-# of ours meet in the version "empty", which has no texts:
+# A release has the version of sql/VERSION, as in 0.2.0. Any other state of the files is a version of its own,
+# 0.2.0+1a2b3c4d with a hash of all texts, so that a changed text is another version by itself. A commit becomes a release
+# when the version it prints is added to `released` below.
+#
+# PostgreSQL updates along scripts from one version to the next, and all of ours meet in the version "empty", which has
+# no texts:
 #
 #   parley--empty.sql                    the extension without texts
 #   parley--empty--VERSION.sql           from there to this version: the table of texts, migrate(), every SQL file
@@ -17,7 +21,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # A package takes the files of the one before away with it, so it brings the way back from every released version.
-released=(1.0)
+released=()
 
 position=0
 file() { # kind path
@@ -41,14 +45,17 @@ texts() {
 }
 
 version() { # file of the texts
-    local newest
-    newest=$(scripts/manifest.sh --list | sed -n 's,^migration sql/migrations/\([0-9]*\)_.*,\1,p' | tail -1)
-    echo "$newest.$(sha256sum "$1" | cut -c1-8)"
+    local named
+    named="$(cat sql/VERSION)+$(sha256sum "$1" | cut -c1-8)"
+    case " ${released[*]} " in
+        *" $named "*) echo "${named%%+*}" ;;
+        *) echo "$named" ;;
+    esac
 }
 
 case ${1:-}:$# in
     version:1 | install:2) ;;
-    *) sed -n '2,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2 ;;
+    *) sed -n '2,19s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2 ;;
 esac
 made=$(mktemp -d "${TMPDIR:-/tmp}/parley-extension.XXXXXX")
 trap 'rm -rf "$made"' EXIT
@@ -59,7 +66,7 @@ echo "$version"
 
 mv "$made/texts" "$made/parley--empty--$version.sql"
 echo '-- The extension without texts: every update goes by way of it.' >"$made/parley--empty.sql"
-for old in "${released[@]}" "$version"; do
+for old in "${released[@]%%+*}" "$version"; do
     echo 'drop function parley_ext.migrate(); drop table parley_ext.file;' >"$made/parley--$old--empty.sql"
 done
 { cat parley.control; echo "default_version = '$version'"; } >"$made/parley.control"

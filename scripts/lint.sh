@@ -26,8 +26,12 @@ unchecked_sendable_has_a_reason() {
         /@unchecked Sendable/ { if ($0 ~ /:[0-9]+:[ \t]*\/\//) next; line = $0; getline; if ($0 !~ /\/\//) { print line; bad = 1 } }
         END { exit bad }'
 }
-worker_knows_the_newest_migration() {
-    local newest
+one_version() {
+    local version newest
+    version=$(cat sql/VERSION)
+    grep -qx "    public static let current = \"$version\"" Sources/ParleyWorker/Version.swift ||
+        { echo "Version.current is not $version, the text of sql/VERSION"; return 1; }
+    grep -qE "^## \[$version\]" CHANGELOG.md || { echo "CHANGELOG.md has no entry for $version"; return 1; }
     newest=$(printf '%s\n' sql/migrations/*.sql | LC_ALL=C sort | tail -1 | sed 's|.*/0*\([0-9]*\)_.*|\1|')
     grep -qx "    public static let newestMigration = $newest" Sources/ParleyWorker/Version.swift ||
         { echo "Version.newestMigration is not $newest"; return 1; }
@@ -35,7 +39,7 @@ worker_knows_the_newest_migration() {
 check "swift format lint --strict" swift format lint --strict -r Package.swift Sources Tests
 check "every @unchecked Sendable has its reason on the next line" unchecked_sendable_has_a_reason
 check "nothing imports all of Foundation" no_match '^(public |internal |@preconcurrency )*import Foundation$' 'Sources/*.swift' 'Tests/*.swift'
-check "the worker knows the newest migration" worker_knows_the_newest_migration
+check "binary, SQL and change log are of one version, and the worker knows the newest migration" one_version
 check "shell scripts parse" bash -c 'for f in $(git ls-files "*.sh") .ci/run; do bash -n "$f" || exit 1; done'
 check "python files compile" bash -c 'for f in $(git ls-files "*.py"); do python3 -c "import ast, sys; ast.parse(open(sys.argv[1]).read())" "$f" || exit 1; done'
 echo "$passed passed, $failed failed"

@@ -100,7 +100,7 @@ def shell(*words: str) -> list[str]:
 
 SUITES = [
     Suite("lint", shell("bash", "scripts/lint.sh"), read_plain, 6),
-    Suite("sql-doors", shell("bash", "Tests/sql/doors.sh"), read_plain, 63),
+    Suite("sql-doors", shell("bash", "Tests/sql/doors.sh"), read_plain, 70),
     Suite("sql-lint", shell("bash", "Tests/sql/lint.sh"), read_plain, 5),
     Suite("sql", shell("bash", "Tests/sql/tap.sh"), read_tap, 3550, cluster=True),
     Suite("sql-scans", shell("bash", "Tests/sql/scans.sh"), read_tap, 15),

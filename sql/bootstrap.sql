@@ -24,6 +24,7 @@ do $refuse$
 declare
     v_owner name;
     v_grantees text;
+    v_first text;
 begin
     if current_setting('server_version_num')::int < 150000 then
         raise exception 'Parley needs PostgreSQL 15 or newer, this server is %', current_setting('server_version');
@@ -63,6 +64,16 @@ begin
     then
         raise exception 'schema parley holds objects but no ledger parley.migration'
             using hint = 'It was not made by this installer: restore the ledger or rename the schema.';
+    end if;
+    if to_regclass('parley.migration') is not null then
+        -- the first release made all tables anew, and numbered its migrations from 1 again
+        select m.name into v_first from parley.migration as m where m.version = 1 and m.name <> '0001_settings';
+        if found then
+            raise exception 'this database was installed by a Parley from before 0.2.0 (migration %)', v_first
+                using hint = 'There is no upgrade from it. Dump the data you need (pg_dump --schema=parley), then run: '
+                    'drop schema parley, parley_api cascade; and install again. A project''s private database '
+                    'can be made anew instead: remove its folder .parley.';
+        end if;
     end if;
 end
 $refuse$;
@@ -152,9 +163,13 @@ comment on column parley.migration.breaking is
 comment on column parley.migration.name is 'file name without .sql';
 comment on column parley.migration.sha256 is 'SHA-256 of the file as it was applied, hexadecimal';
 
--- What is missing before the migrations run, so that it is not taken for what they leave.
-do $lost$
+-- Which release was here, and what is missing before the migrations run, so that it is not taken for what they leave.
+do $before$
 begin
+    perform set_config('parley.before', '', true);
+    if to_regprocedure('parley.version()') is not null then
+        perform set_config('parley.before', parley.version(), true);
+    end if;
     perform set_config('parley.lost', '', true);
     if to_regprocedure('parley.catalog_differences()') is not null then
         perform set_config(
@@ -168,4 +183,4 @@ begin
         );
     end if;
 end
-$lost$;
+$before$;

@@ -94,3 +94,21 @@ begin
     perform parley.record_catalog();
 end
 $record$;
+
+-- The closing line of the psql door and of `parley migrate`.
+do $result$
+declare
+    v_before text := current_setting('parley.before');
+begin
+    perform set_config(
+        'parley.result',
+        'Parley ' || parley.version() || case
+            when v_before = '' then ' installed'
+            when v_before <> parley.version() then ' installed, upgraded from ' || v_before
+            when exists (select from parley.migration as m where m.applied_at = now()) then ' installed, with new migrations'
+            else ' already current'
+        end,
+        true
+    );
+end
+$result$;

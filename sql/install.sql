@@ -25,7 +25,9 @@ $door$;
 \ir manifest.sql
 \ir finish.sql
 \o
+select current_setting('parley.result') as parley_result \gset
 
 notify pgrst, 'reload schema';
 commit;
 \unset QUIET
+\echo :parley_result

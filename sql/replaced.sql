@@ -341,6 +341,7 @@ declare
     'parley.validate_content(text, bigint)',
     'parley.validate_formatting(jsonb, text)',
     'parley.validate_metadata(jsonb, text, text)',
+    'parley.version()',
     'parley.vote(uuid, integer[])',
     'parley.who_can(parley.conversation_profile, text)',
     'parley.window_start(uuid)',

@@ -1,6 +1,7 @@
-/// The release this binary is of.
+/// The release this binary is of. `scripts/lint.sh` compares it with `sql`.
 public enum Version {
-    public static let current = "0.1.0"
+    /// As in `sql/VERSION`.
+    public static let current = "0.2.0"
     /// The newest file of `sql/migrations` this binary was made with: past a breaking one it must not run.
     public static let newestMigration = 18
 }

@@ -101,6 +101,33 @@ def test_migrate_refuses_changed_and_newer_files(empty_database, release):
     assert changed.returncode == 1 and "was changed after it had been applied" in changed.stderr
 
 
+OF_BEFORE = "update parley.migration set name = '0001_accounts' where version = 1"
+
+
+def test_migrate_refuses_a_database_from_before_the_first_release(cluster, empty_database):
+    assert run_binary("migrate", "--database-url", empty_database).returncode == 0
+    cluster.psql(OF_BEFORE, empty_database)
+    refused = run_binary("migrate", "--database-url", empty_database)
+    assert refused.returncode == 1
+    assert "installed by a Parley from before 0.2.0 (migration 0001_accounts)" in refused.stderr
+    assert "drop schema parley, parley_api cascade" in refused.stderr
+    code, output = examine(empty_database)
+    assert code == 1 and "by a Parley from before 0.2.0" in output
+    cluster.psql("drop schema parley, parley_api cascade", empty_database)
+    assert run_binary("migrate", "--database-url", empty_database).returncode == 0
+
+
+def test_one_version_everywhere(cluster, empty_database):
+    version = (ROOT / "sql/VERSION").read_text().strip()
+    assert run_binary("--version").stdout.strip() == f"parley {version}"
+    assert f"Parley {version} installed" in run_binary("migrate", "--database-url", empty_database).stdout
+    assert f"Parley {version} already current" in run_binary("migrate", "--database-url", empty_database).stdout
+    assert cluster.psql("select parley.version()", empty_database) == version
+    assert f"Parley {version}, " in examine(empty_database)[1]
+    cluster.psql("create or replace function parley.version() returns text language sql as 'select ''9.0.0'''", empty_database)
+    assert findings(empty_database)[1]["installation"] == "warn"
+
+
 def test_migrate_says_what_is_wrong_with_the_address(cluster, tmp_path):
     nobody = run_binary("migrate", "--database-url", "postgresql://u:hunter2@127.0.0.1:1/x")
     assert nobody.returncode == 1 and nobody.stderr and "hunter2" not in nobody.stderr

@@ -64,6 +64,16 @@ dump "$base/psql_door" >"$work/psql.sql"
 check "psql installs from any directory" bash -c "cd / && command psql -X -q -d '$base/psql_door' -f '$work/present/sql/install.sql'"
 dump "$base/psql_door" >"$work/again.sql"
 check "installing again changes nothing" same "$work/psql.sql" "$work/again.sql"
+release=$(cat sql/VERSION)
+closes() { # line database [tree]: what an installation says last, and all it says
+    local said
+    said=$(install "$base/$2" "${3:-present}")
+    echo "$said"
+    [ "$said" = "$1" ]
+}
+check "and says so" closes "Parley $release already current" psql_door
+version_there() { [ "$(psql -At -d "$base/$1" -c "select parley.version()")" = "$2" ]; }
+check "the database knows its version" version_there psql_door "$release"
 overloads() {
     psql -d "$base/psql_door" -c "
         drop function parley_api.delete_message(uuid, boolean), parley.delete_message(uuid, boolean);
@@ -194,7 +204,11 @@ check "and installs again" install "$base/restored_psql"
 
 # Newer versions of the extension --------------------------------------------------------------------------------------
 # `present` is this checkout, `next` has one more migration and function, `last` only another text of that function.
-tree next
+# `release` is made of the same texts, and so has their version alone.
+tree release
+sed -i "s/^released=(/&$("$work/present/scripts/extension.sh" version) /" "$work/release/scripts/extension.sh"
+tree next "$work/release"
+echo 9.0.0 >"$work/next/sql/VERSION"
 cat >"$work/next/sql/migrations/9000_shoes.sql" <<'SQL'
 alter table parley.account add column shoe_size integer;
 update parley.account set shoe_size = 42;
@@ -232,6 +246,7 @@ versions_differ() {
     versions=$(for t in present next last; do version "$t"; done)
     echo "$versions"
     [ "$(sort -u <<<"$versions" | wc -l)" = 3 ]
+    [ "$(version release)" = "$release" ]
     [ "$(version present)" = "$(scripts/extension.sh version)" ] # of its content, wherever that lies
 }
 check "another text is another version, the same texts are the same" versions_differ
@@ -241,12 +256,12 @@ for t in present next last; do
     dump "$base/fresh_$t" >"$work/$t.sql"
     ledger "$base/fresh_$t" >"$work/ledger.$t"
 done
-# 1.0 had the same form, in one script
-as_root cp "$extension_dir/parley--empty--$(version present).sql" "$extension_dir/parley--1.0.sql"
-for db in stepped leaped unknown; do created "$db" "$(version present)"; done
-for db in first packaged; do created "$db" 1.0; done
+place release >/dev/null
+for db in stepped leaped; do created "$db" "$(version present)"; done
+for db in first packaged; do created "$db" "$release"; done
 
 place next >/dev/null
+created unknown "$(version next)"
 psql -d "$base/stepped" -c "alter extension parley update"
 dump "$base/stepped" >"$work/again.sql"
 check "alter extension update alone leaves the schema as it is" same "$work/present.sql" "$work/again.sql"
@@ -265,7 +280,7 @@ check "from the version before" is_at stepped last
 check "and brings the new function" sized "$base/stepped" 43
 check "a version may be left out" update "$base/leaped"
 check "with the same result" is_at leaped last
-check "the first version, 1.0, updates" update "$base/first"
+check "a released version updates" update "$base/first"
 check "with the same result as any other" is_at first last
 check "updating again changes nothing" update "$base/first"
 check "and all is still the same" is_at first last
@@ -301,6 +316,22 @@ check "a migration edited after it was applied is refused by name" \
     says "sql/migrations/$first.sql was changed after it had been applied" install "$base/across1" edited
 says_current() { [ "$(ledger "$base/across1")" = "$(cat "$work/ledger.psql")" ]; }
 check "and the ledger is as before" says_current
+# All that counts of a database of before is its ledger, which began with another name.
+of_before() { psql -d "$base/$1" -c "update parley.migration set name = '0001_accounts', sha256 = repeat('0', 64) where version = 1"; }
+before="installed by a Parley from before 0.2.0 (migration 0001_accounts)"
+of_before across3
+check "a database from before the first release is refused by name" says "$before" install "$base/across3"
+check "with what to do" says "drop schema parley, parley_api cascade" install "$base/across3"
+of_before stepped
+check "by the extension door too" says "$before" psql -d "$base/stepped" -c "select parley_ext.migrate()"
+advised() {
+    psql -d "$base/across3" -c "drop schema parley, parley_api cascade"
+    closes "Parley $release installed" across3
+    dump "$base/across3" >"$work/again.sql"
+    same "$work/psql.sql" "$work/again.sql"
+}
+check "and what it says makes it a database like any other" advised
+check "an upgrade says from which version to which" closes "Parley 9.0.0 installed, upgraded from $release" across3 next
 psql -d "$base/across2" -c "insert into parley.migration (version, name, sha256, breaking) values (9000, '9000_future', repeat('0', 64), false)"
 check "a database of a newer release is refused" says "installed by a newer Parley (migration 9000_future)" install "$base/across2"
 database no_ledger

@@ -1,5 +1,5 @@
 -- Voice and video calls: who called whom, when and how it ended, and what the devices of an open call say to one
--- another. Media go from device to device; messaging sets the call up and remembers it. functions/80_calls.sql has the
+-- another. Media go from device to device; messaging sets the call up and remembers it. The call functions have the
 -- states.
 
 create table parley.call (
@@ -124,36 +124,3 @@ comment on column parley.call_signal.payload is 'What the devices say; not looke
 alter table parley.call enable row level security;
 alter table parley.call_participant enable row level security;
 alter table parley.call_signal enable row level security;
-
-insert into parley.setting (name, value, description) values
-('call_ring_seconds', '45', 'How long a call rings before it is missed, in seconds, 5 to 600.'),
-('call_max_seconds', '28800', 'When a call that nobody ended is ended, in seconds after the answer, 60 to 86400.'),
-('stun_urls', '', 'STUN servers for calls, separated by commas: stun:stun.example.com:3478.'),
-(
-    'turn_urls', '',
-    'TURN servers for calls, by commas: turn:turn.example.com:3478?transport=udp. Secret: parley.set_turn_secret().'
-),
-(
-    'turn_ttl_seconds', '43200',
-    'How long TURN credentials are good, in seconds, 60 to 86400: a relay ends with them, so longer than a call.'
-);
-
-insert into parley.tier_limit (tier_name, name, amount, period_seconds, burst)
-select
-    tier.name,
-    l.limit_name,
-    l.amount,
-    l.period_seconds,
-    l.burst
-from parley.tier
-cross join (
-    values
-    ('calls_per_hour', 60, 3600, 30),
-    ('turn_credentials_per_hour', 60, 3600, 30),
-    ('max_call_participants', 32, null, null),
-    ('max_signals_per_call', 2000, null, null),
-    ('max_signal_bytes', 16384, null, null)
-) as l (limit_name, amount, period_seconds, burst);
-
-insert into parley.job (name, period_seconds, description) values
-('expire_calls', 2, 'Ends calls that have rung, or lasted, long enough.');

@@ -83,12 +83,12 @@ enum DevCommand {
 
     private static func install(_ database: DevDatabase, _ directory: SQLDirectory) throws {
         try database.prepare()
-        let applied = try Installer(directory).install(into: database.ownerURL) { name in
+        let outcome = try Installer(directory).install(into: database.ownerURL) { name in
             Terminal.print("applying \(name)")
         }
         try database.makeWorker()
         try database.addDemo()
-        Terminal.print(applied.isEmpty ? "the database is up to date" : "the database is ready")
+        Terminal.print(outcome.applied.isEmpty ? "the database is up to date" : "the database is ready")
     }
 
     private static func serve(

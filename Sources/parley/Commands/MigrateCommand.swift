@@ -23,13 +23,13 @@ enum MigrateCommand {
             run: { arguments, environment in
                 let options = try self.settings.parse(arguments: arguments, environment: environment)
                 let directory = try SQLDirectory.find(given: options.sqlDirectory, environment: environment)
-                let applied = try Installer(directory).install(into: options.databaseURL) { name in
+                let outcome = try Installer(directory).install(into: options.databaseURL) { name in
                     Terminal.print("applying \(name)")
                 }
-                let count =
-                    applied.isEmpty
-                    ? "no migration was" : applied.count == 1 ? "1 migration" : "\(applied.count) migrations"
-                Terminal.print("\(count) applied; functions, views and policies are those of \(directory.path)")
+                let count = outcome.applied.count
+                let migrations = count == 0 ? "no migration was" : count == 1 ? "1 migration" : "\(count) migrations"
+                Terminal.print("\(migrations) applied; functions, views and policies are those of \(directory.path)")
+                Terminal.print(outcome.summary)
                 return 0
             })
     }

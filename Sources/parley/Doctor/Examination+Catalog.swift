@@ -40,14 +40,9 @@ extension Examination {
     /// Rows without which nothing works. What the deployment writes into them is its own affair.
     func seeds() throws -> [Finding] {
         guard try self.isTrue("select has_table_privilege('parley.migration', 'select')") else { return [] }
-        let file = "Installed once and yours since: insert rows as in sql/migrations"
-        let needed = [
-            ("setting", "\(file)/0005_seeds.sql and 0006_log_state.sql"), ("tier", "\(file)/0005_seeds.sql"),
-            ("message_type", "\(file)/0005_seeds.sql"), ("log_state", "\(file)/0006_log_state.sql"),
-            ("secret", "\(file)/0006_log_state.sql"),
-        ]
+        let advice = "Installed once and yours since: insert rows as in sql/migrations/0017_seeds.sql"
         var findings: [Finding] = []
-        for (table, advice) in needed
+        for table in ["setting", "tier", "message_type", "log_state", "secret"]
         where try self.isTrue("select to_regclass('parley.' || $1) is not null", [table]) {
             if try self.isTrue("select not exists (select from parley.\(table))") {
                 findings.append(.failure("rows of \(table)", "none", advice))
@@ -65,7 +60,7 @@ extension Examination {
             findings.append(
                 .warning(
                     "rows of tier_limit", "none: nothing is limited",
-                    "Meant so? Otherwise insert rows as in sql/migrations/0005_seeds.sql"))
+                    "Meant so? Otherwise insert rows as in sql/migrations/0018_seeds_of_limits.sql"))
         }
         return findings
     }

@@ -1,3 +1,4 @@
+internal import ParleyWorker
 internal import PostgresClient
 
 /// Checks of what is installed and who may use it.
@@ -21,10 +22,21 @@ extension Examination {
             "select version, name, sha256, breaking from parley.migration order by version"
         ).rows
         let newest = Int(rows.last?.int64("version") ?? 0)
-        let state = rows.last?.string("name") ?? "no migration"
+        let release =
+            try self.isTrue("select to_regprocedure('parley.version()') is not null")
+            ? self.value("select parley.version()") : nil
+        let state = (release.map { "Parley \($0), " } ?? "") + (rows.last?.string("name") ?? "no migration")
         guard let manifest = self.manifest else {
             return [
                 .warning("installation", state, "The SQL files are not at hand; name them with --sql-dir to compare.")
+            ]
+        }
+        if let first = rows.first?.string("name"), first != manifest.migrations.first?.name {
+            return [
+                .failure(
+                    "installation", "\(state), by a Parley from before 0.2.0",
+                    "There is no upgrade from it. Dump the data you need (pg_dump --schema=parley), then run: drop schema "
+                        + "parley, parley_api cascade; and parley migrate")
             ]
         }
         if let breaking = rows.last(where: {
@@ -49,7 +61,11 @@ extension Examination {
         }
         return [
             changed.isEmpty
-                ? .ok("installation", "\(state), as in this release")
+                ? release == Version.current
+                    ? .ok("installation", "\(state), as in this release")
+                    : .warning(
+                        "installation", "\(state), not \(Version.current) as this program",
+                        "Upgrade the older one: parley migrate from the newer release, or the program.")
                 : .failure(
                     "installation", "\(changed.map(\.name).joined(separator: ", ")) differs from the file",
                     "Use the files this database was installed with; applied migrations never change.")

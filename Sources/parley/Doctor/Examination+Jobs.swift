@@ -17,7 +17,7 @@ extension Examination {
             """
         ).rows
         guard !rows.isEmpty else {
-            return [.failure("jobs", "none", "Insert rows into parley.job as in sql/migrations/0011_jobs.sql")]
+            return [.failure("jobs", "none", "Insert rows into parley.job as in sql/migrations/0017_seeds.sql")]
         }
         var findings: [Finding] = []
         var overdue: [String] = []

@@ -7,6 +7,13 @@ struct Installer {
     /// Statements that build an index may take long; nobody waits for a lock longer than bootstrap.sql allows.
     private static let longestScript = Duration.seconds(3600)
 
+    struct Outcome {
+        /// Names of the migrations applied.
+        var applied: [String]
+        /// The closing line of the installation: release and result.
+        var summary: String
+    }
+
     private let directory: SQLDirectory
     private let manifest: Manifest
 
@@ -16,9 +23,8 @@ struct Installer {
     }
 
     /// - Parameter progress: told the name of each migration before it is applied.
-    /// - Returns: names of the migrations applied.
     /// - Throws: ``CommandError`` or `PostgresError`; then nothing has changed.
-    func install(into url: String, progress: (String) -> Void) throws -> [String] {
+    func install(into url: String, progress: (String) -> Void) throws -> Outcome {
         let connection = try PostgresConnection(
             PostgresConfiguration(url: url, applicationName: "parley migrate"), queryTimeout: .seconds(60))
         // Also rolls back whatever an error leaves.
@@ -35,8 +41,9 @@ struct Installer {
         let applied = try self.migrate(connection, progress)
         for file in self.manifest.repeatables { try self.apply(file, connection) }
         try self.apply("finish.sql", connection)
+        let summary = try connection.query("select current_setting('parley.result')").rows.first?.string(0) ?? ""
         try self.run(connection, "notify pgrst, 'reload schema'; commit")
-        return applied
+        return Outcome(applied: applied, summary: summary)
     }
 
     private func migrate(_ connection: PostgresConnection, _ progress: (String) -> Void) throws -> [String] {

@@ -62,12 +62,3 @@ comment on column parley.conversation_revision.was is 'The columns that changed,
 
 alter table parley.audit_log enable row level security;
 alter table parley.conversation_revision enable row level security;
-
-insert into parley.setting (name, value, description) values
-(
-    'audit_retention_days', '365',
-    'How long entries of the audit log are kept, in days. Nobody can change or delete a younger one.'
-);
-
-insert into parley.job (name, period_seconds, description) values
-('purge_audit_log', 3600, 'Deletes entries of the audit log that are older than audit_retention_days.');

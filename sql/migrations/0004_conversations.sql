@@ -1,23 +1,5 @@
--- Conversations and who is in them. What a send updates is one narrow row without secondary indexes,
+-- Conversations, and what makes each the only one. What a send updates is one narrow row without secondary indexes,
 -- so that the update stays HOT; everything people read about a conversation lies beside it.
-
--- Domains, where a row is updated by every send or read: a check constraint of the table is parsed again by each
--- statement that touches the row (2 us each), a domain only when its column is assigned.
-create domain parley.participant_role as text
-constraint participant_role_check check (value in ('owner', 'admin', 'member'));
-comment on domain parley.participant_role is 'Permission role in a conversation.';
-
-create domain parley.app_role as text
-constraint app_role_check check (value ~ '^[a-z][a-z0-9_]{0,62}$');
-comment on domain parley.app_role is 'Role in the host application: lower-case letters, digits and underscores.';
-
-create domain parley.notification_level as text
-constraint notification_level_check check (value in ('all', 'mentions', 'none'));
-comment on domain parley.notification_level is 'Which messages notify.';
-
-create domain parley.inbox_folder as text
-constraint inbox_folder_check check (value in ('inbox', 'requests'));
-comment on domain parley.inbox_folder is 'Where a participant finds a conversation.';
 
 create table parley.conversation (
     id uuid not null,
@@ -139,70 +121,67 @@ comment on column parley.direct_conversation.context_type is 'Context of the thr
 comment on column parley.direct_conversation.context_id is 'Context of the thread; empty without one.';
 comment on column parley.direct_conversation.conversation_id is 'Their conversation.';
 
-create table parley.participant (
+-- Every context of a conversation, the one it was started with and those that came to a pair's thread later.
+create table parley.conversation_context (
     conversation_id uuid not null,
-    user_id uuid not null,
-    last_read_seq bigint not null default 0,
-    last_delivered_seq bigint not null default 0,
-    own_unread bigint not null default 0,
-    history_from_seq bigint not null default 1,
-    history_from_event_seq bigint not null default 1,
-    joined_at timestamptz not null default now(),
-    last_read_at timestamptz,
-    left_at timestamptz,
-    left_event_seq bigint,
-    muted_until timestamptz,
-    pinned_at timestamptz,
-    archived_at timestamptz,
+    context_type text not null,
+    context_id text not null,
     added_by uuid,
-    marked_unread boolean not null default false,
-    role parley.participant_role not null default 'member',
-    app_role parley.app_role,
-    notification_level parley.notification_level not null default 'all',
-    folder parley.inbox_folder not null default 'inbox',
-    deleted_seq bigint,
-    constraint participant_pkey primary key (conversation_id, user_id),
-    constraint participant_conversation_fkey foreign key (conversation_id)
+    added_at timestamptz not null default clock_timestamp(),
+    constraint conversation_context_pkey primary key (conversation_id, context_type, context_id),
+    constraint conversation_context_conversation_fkey foreign key (conversation_id)
     references parley.conversation (id) on delete cascade,
-    constraint participant_account_fkey foreign key (user_id) references parley.account (id)
-) with (fillfactor = 80);
--- who is not to be shown an event that is rendered after they left; few rows
-create index participant_left_idx on parley.participant (conversation_id, left_event_seq)
-where left_event_seq is not null;
--- who is not to be shown messages of before they deleted the conversation for themselves; few rows
-create index participant_deleted_idx on parley.participant (conversation_id, deleted_seq)
-where deleted_seq is not null;
--- left_at is included so that "my current conversations" is answered by this index alone
-create index participant_user_idx on parley.participant (user_id, conversation_id) include (left_at);
-comment on table parley.participant
-is 'Who is in a conversation, how far they have read, and their own settings for it. The one source of the access rule.';
-comment on column parley.participant.conversation_id is 'The conversation.';
-comment on column parley.participant.user_id is 'The participant.';
-comment on column parley.participant.last_read_seq is 'Everything up to this seq has been read. Only moves forward.';
-comment on column parley.participant.last_delivered_seq is 'Everything up to this seq has reached a device. Only moves forward.';
-comment on column parley.participant.own_unread
-is 'How many messages after last_read_seq the participant sent; they do not count as unread.';
-comment on column parley.participant.history_from_seq is 'seq of the first message the participant may see.';
-comment on column parley.participant.history_from_event_seq
-is 'event_seq of the first event the participant may see; who was in the conversation before, and what they read, is not theirs to know.';
-comment on column parley.participant.joined_at is 'When the participant joined, the last time.';
-comment on column parley.participant.last_read_at is 'When last_read_seq last moved.';
-comment on column parley.participant.left_event_seq
-is 'The participant:left event of the last departure. Events before it, rendered after it, are not for this user.';
-comment on column parley.participant.left_at is 'Set: no longer a participant, and nothing is visible any more.';
-comment on column parley.participant.muted_until is 'No notifications until then; infinity: for good.';
-comment on column parley.participant.pinned_at is 'Set: shown before all others in the inbox.';
-comment on column parley.participant.archived_at is 'Set: shown only in the archive.';
-comment on column parley.participant.added_by is 'Who added the participant.';
-comment on column parley.participant.marked_unread is 'The participant marked the conversation as unread, until it is next read.';
-comment on column parley.participant.role is 'Permission role: owner, admin or member.';
-comment on column parley.participant.app_role is 'Role in the host application: buyer, seller, artist...';
-comment on column parley.participant.notification_level is 'Which messages notify: all, mentions or none.';
-comment on column parley.participant.folder is 'inbox, or requests: not yet accepted by the participant.';
-comment on column parley.participant.deleted_seq
-is 'Set: the participant deleted the conversation for themselves when this was its last seq. The inbox leaves it out until the next message.';
+    constraint conversation_context_type_check check (context_type ~ '^[a-z][a-z0-9_]{0,62}$'),
+    constraint conversation_context_id_check check (char_length(context_id) between 1 and 255)
+);
+create index conversation_context_of_idx on parley.conversation_context (context_type, context_id, conversation_id);
+comment on table parley.conversation_context
+is 'All that a conversation is about: a thread of two people can serve many bookings. Goes with the conversation.';
+comment on column parley.conversation_context.conversation_id is 'The conversation.';
+comment on column parley.conversation_context.context_type is 'listing, project, booking...';
+comment on column parley.conversation_context.context_id is 'Id of that thing in the host application.';
+comment on column parley.conversation_context.added_by is 'Who came with it. Null: the host application.';
+comment on column parley.conversation_context.added_at is 'When it was added.';
+
+create table parley.context_conversation (
+    type text not null,
+    context_type text not null,
+    context_id text not null,
+    conversation_id uuid not null,
+    constraint context_conversation_pkey primary key (type, context_type, context_id),
+    constraint context_conversation_conversation_key unique (conversation_id),
+    -- deferred: the context is claimed before the conversation is made, so that of two racing calls one makes nothing
+    constraint context_conversation_conversation_fkey foreign key (conversation_id)
+    references parley.conversation (id) on delete cascade deferrable initially deferred
+);
+comment on table parley.context_conversation
+is 'Makes a conversation the only one of its type about a context. Goes with the conversation.';
+comment on column parley.context_conversation.type is 'Type of the conversation: group, project, support or announcement.';
+comment on column parley.context_conversation.context_type is 'listing, project, booking...';
+comment on column parley.context_conversation.context_id is 'Id of that thing in the host application.';
+comment on column parley.context_conversation.conversation_id is 'The one conversation.';
+
+create table parley.conversation_key (
+    creator_id uuid not null,
+    client_message_id uuid not null,
+    conversation_id uuid not null,
+    request_hash bytea not null,
+    constraint conversation_key_pkey primary key (creator_id, client_message_id),
+    constraint conversation_key_conversation_key unique (conversation_id),
+    constraint conversation_key_conversation_fkey foreign key (conversation_id)
+    references parley.conversation (id) on delete cascade deferrable initially deferred
+);
+comment on table parley.conversation_key
+is 'A group that is started again with the same client_message_id is the first one. Goes with the conversation.';
+comment on column parley.conversation_key.creator_id
+is 'Who started it; the nil uuid: the host application. An erased account leaves only its id here.';
+comment on column parley.conversation_key.client_message_id is 'The client''s id of the request.';
+comment on column parley.conversation_key.conversation_id is 'What it made.';
+comment on column parley.conversation_key.request_hash is 'SHA-256 of what was asked for.';
 
 alter table parley.conversation enable row level security;
 alter table parley.conversation_profile enable row level security;
 alter table parley.direct_conversation enable row level security;
-alter table parley.participant enable row level security;
+alter table parley.conversation_context enable row level security;
+alter table parley.context_conversation enable row level security;
+alter table parley.conversation_key enable row level security;

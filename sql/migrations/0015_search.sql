@@ -2,8 +2,7 @@
 -- them. A search reads the block rows of the caller's own conversations, by primary key, and then the messages of the
 -- newest blocks that can match; so it costs what the caller's own messages cost, however many others there are and
 -- however common the word is. The rows are written by parley.index_messages() behind the sends, which pay nothing; what
--- it has not reached yet is read from the log. Figures and the alternatives that were measured:
--- sql/functions/82_search_index.sql.
+-- it has not reached yet is read from the log. Figures and the alternatives that were measured stand beside it.
 
 create table parley.search_block (
     conversation_id uuid not null,
@@ -22,7 +21,8 @@ comment on column parley.search_block.conversation_id is 'The conversation.';
 comment on column parley.search_block.block is 'Messages with seq from 32 * block + 1 to 32 * block + 32.';
 comment on column parley.search_block.first_id is 'The smallest id of these messages.';
 comment on column parley.search_block.last_id is 'The greatest id of these messages.';
-comment on column parley.search_block.language is 'Text search configuration the terms were made with.';
+comment on column parley.search_block.language is
+'Text search configuration, and version of it, that the terms were made with: parley.terms_version.';
 comment on column parley.search_block.terms is
 'Every word, and for scripts without spaces every character and pair of characters. Null: too many to be kept, look at the messages.';
 
@@ -35,22 +35,11 @@ create table parley.search_state (
     constraint search_state_is_one_row_check check (is_the_only_row)
 ) with (fillfactor = 50);
 comment on table parley.search_state is 'One row: how far the rebuilding of the search index has got.';
-comment on column parley.search_state.language is 'Text search configuration of the last rebuilding. Another one in the settings starts the next.';
+comment on column parley.search_state.language is
+'Text search configuration and version of the last rebuilding. Another one, by the settings or an upgrade, starts the next.';
 comment on column parley.search_state.rebuild_after is 'Conversations up to this id are rebuilt. Null: all are.';
 comment on column parley.search_state.rebuild_block is 'The next block of the conversation after that one.';
 comment on column parley.search_state.is_the_only_row is 'Always true: there is one row.';
 
 alter table parley.search_block enable row level security;
 alter table parley.search_state enable row level security;
-
--- what was sent before there was an index is read once
-insert into parley.search_state (language, rebuild_after) values ('simple', '00000000-0000-0000-0000-000000000000');
-
-insert into parley.setting (name, value, description) values
-(
-    'search_language', 'simple',
-    'Language of the message search: simple finds words as written, english (german...) also other forms of them.'
-);
-
-insert into parley.job (name, period_seconds, description) values
-('index_messages', 1, 'Brings new, edited and deleted messages into the search index.');

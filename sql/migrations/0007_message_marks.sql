@@ -1,15 +1,21 @@
--- What a user may do with a message besides reading and answering it: passing it on, starring it, pinning it.
+-- What a user may do with a message besides reading and answering it: reacting to it, pinning it, starring it,
+-- passing it on.
 
-insert into parley.message_type (name, client_may_send, requires_content, attachment_kinds, description) values
-('images', true, false, '{image}', 'One or more pictures; the same as image.'),
-('encrypted', true, false, null, 'Encrypted by the clients: without content, the envelope is in the metadata.');
-
-insert into parley.setting (name, value, description) values
-(
-    'who_can_mention_all', 'everyone',
-    'Who may mention everybody in a conversation at once: everyone in it, or admins.'
-),
-('max_pinned_messages', '50', 'How many messages of a conversation can be pinned at a time.');
+create table parley.reaction (
+    conversation_id uuid not null,
+    message_id uuid not null,
+    user_id uuid not null,
+    emoji text not null,
+    created_at timestamptz not null default now(),
+    constraint reaction_pkey primary key (conversation_id, message_id, user_id, emoji),
+    constraint reaction_emoji_check check (octet_length(emoji) between 1 and 64)
+);
+comment on table parley.reaction is 'Emoji reactions, one row per message, user and emoji.';
+comment on column parley.reaction.conversation_id is 'The conversation.';
+comment on column parley.reaction.message_id is 'The message.';
+comment on column parley.reaction.user_id is 'Who reacted.';
+comment on column parley.reaction.emoji is 'The emoji.';
+comment on column parley.reaction.created_at is 'When.';
 
 create table parley.message_pin (
     conversation_id uuid not null,
@@ -57,6 +63,7 @@ comment on column parley.message_forward.message_id is 'The message that was pas
 comment on column parley.message_forward.user_id is 'Who passed it on.';
 comment on column parley.message_forward.forward_count is 'To how many conversations so far.';
 
+alter table parley.reaction enable row level security;
 alter table parley.message_pin enable row level security;
 alter table parley.message_star enable row level security;
 alter table parley.message_forward enable row level security;

@@ -1,4 +1,4 @@
--- Messages and what hangs from them. `message` is partitioned by month on its UUIDv7, so that retention can drop
+-- Messages and what each was before. `message` is partitioned by month on its UUIDv7, so that retention can drop
 -- whole months; that is why nothing has a foreign key into it. The rows of a send reference neither the conversation
 -- nor the account: the send holds the conversation's row lock and has just read both, and the checks would cost more
 -- than the inserts.
@@ -106,6 +106,8 @@ create table parley.message_revision (
     reason text not null,
     content text,
     metadata jsonb,
+    mentions uuid[],
+    mentions_all boolean not null default false,
     constraint message_revision_pkey primary key (conversation_id, message_id, revision),
     constraint message_revision_revision_check check (revision >= 1),
     constraint message_revision_reason_check check (reason in ('edited', 'deleted'))
@@ -124,6 +126,8 @@ is 'When the message expires: what it said before, and what was deleted of it, g
 comment on column parley.message_revision.reason is 'edited or deleted.';
 comment on column parley.message_revision.content is 'The text.';
 comment on column parley.message_revision.metadata is 'The metadata.';
+comment on column parley.message_revision.mentions is 'The users it mentioned. Null: none.';
+comment on column parley.message_revision.mentions_all is 'True: it mentioned everybody.';
 
 create table parley.message_tombstone (
     conversation_id uuid not null,
@@ -162,46 +166,9 @@ comment on column parley.message_hidden.message_id is 'The message.';
 comment on column parley.message_hidden.hidden_at is 'Since when.';
 comment on column parley.message_hidden.own is 'True if that user had sent it; own messages never count as unread.';
 
-create table parley.reaction (
-    conversation_id uuid not null,
-    message_id uuid not null,
-    user_id uuid not null,
-    emoji text not null,
-    created_at timestamptz not null default now(),
-    constraint reaction_pkey primary key (conversation_id, message_id, user_id, emoji),
-    constraint reaction_emoji_check check (octet_length(emoji) between 1 and 64)
-);
-comment on table parley.reaction is 'Emoji reactions, one row per message, user and emoji.';
-comment on column parley.reaction.conversation_id is 'The conversation.';
-comment on column parley.reaction.message_id is 'The message.';
-comment on column parley.reaction.user_id is 'Who reacted.';
-comment on column parley.reaction.emoji is 'The emoji.';
-comment on column parley.reaction.created_at is 'When.';
-
-create table parley.read_marker (
-    conversation_id uuid not null,
-    user_id uuid not null,
-    seq bigint not null,
-    after_seq bigint not null,
-    read_at timestamptz not null default now(),
-    is_private boolean not null default false,
-    constraint read_marker_pkey primary key (conversation_id, user_id, seq),
-    constraint read_marker_moves_forward_check check (seq > after_seq)
-);
-comment on table parley.read_marker
-is 'One row per advance of a read horizon: message n was read by user u at the read_at of the marker with after_seq < n <= seq. No marker: it was sent by u, or while u was not in the conversation.';
-comment on column parley.read_marker.conversation_id is 'The conversation.';
-comment on column parley.read_marker.user_id is 'The reader.';
-comment on column parley.read_marker.seq is 'The new read horizon.';
-comment on column parley.read_marker.after_seq is 'The read horizon before. Joining again moves it without a marker, so it is not always the seq of the last one.';
-comment on column parley.read_marker.read_at is 'When it got there.';
-comment on column parley.read_marker.is_private is 'True: the reader kept receipts to themselves at the time. For nobody else, ever.';
-
 alter table parley.message_type enable row level security;
 alter table parley.message enable row level security;
 alter table parley.message_key enable row level security;
 alter table parley.message_revision enable row level security;
 alter table parley.message_tombstone enable row level security;
 alter table parley.message_hidden enable row level security;
-alter table parley.reaction enable row level security;
-alter table parley.read_marker enable row level security;

@@ -1,6 +1,7 @@
 -- The event log: every durable change appends one narrow row, in the transaction that makes the change. Rows carry ids
--- and small deltas, never message text: what clients receive is rendered when it is read. Also who reads the log:
--- durable consumers with their cursor, and the running workers whom the doorbell wakes.
+-- and small deltas, never message text: what clients receive is rendered when it is read. Also what the log must
+-- remember besides its rows, and who reads it: durable consumers with their cursor, and the running workers whom the
+-- doorbell wakes.
 
 create table parley.event (
     id bigint generated always as identity (cache 1),
@@ -40,6 +41,26 @@ comment on column parley.event.message_id is 'The message it is about.';
 comment on column parley.event.kind is 'message:new, participant:left, ...';
 comment on column parley.event.data is 'Small delta of this kind of event. Never message text.';
 
+create table parley.log_state (
+    system_identifier bigint not null,
+    floor_id bigint not null default 0,
+    purged_id bigint not null default 0,
+    purged_at timestamptz,
+    is_the_only_row boolean not null default true,
+    constraint log_state_pkey primary key (is_the_only_row),
+    constraint log_state_is_one_row_check check (is_the_only_row),
+    constraint log_state_floor_id_check check (floor_id >= 0),
+    constraint log_state_purged_id_check check (purged_id >= 0)
+) with (fillfactor = 50);
+comment on table parley.log_state is 'One row: what the event log must remember besides its events.';
+comment on column parley.log_state.system_identifier
+is 'The cluster whose transaction ids the events above floor_id carry. Another one: the database was restored from a dump.';
+comment on column parley.log_state.floor_id
+is 'Events up to here came with a dump: all are committed, and their xid means nothing in this cluster.';
+comment on column parley.log_state.purged_id is 'Events up to here have been purged; a cursor before it must start afresh.';
+comment on column parley.log_state.purged_at is 'When the youngest event that was purged had been written. Null: none was purged.';
+comment on column parley.log_state.is_the_only_row is 'Always true: there is one row.';
+
 create table parley.consumer (
     name text not null,
     snapshot pg_snapshot not null,
@@ -76,5 +97,6 @@ comment on column parley.worker.name is 'Name for people, as configured.';
 comment on column parley.worker.version is 'Version of the worker.';
 
 alter table parley.event enable row level security;
+alter table parley.log_state enable row level security;
 alter table parley.consumer enable row level security;
 alter table parley.worker enable row level security;
