@@ -79,7 +79,12 @@
 \set sha256 'f356252eb873ede0e9e6c18bf4749f25f344dc8e19f3809810a27fb2b2cf58e4'
 \set breaking false
 \ir apply.sql
-\set version 18
+\set version 19
+\set name '0019_catalogues'
+\set sha256 '419570c5dfa067758cfdfb0c84d6dfac153ebdb67d73bfc23b15a6eec917a176'
+\set breaking false
+\ir apply.sql
+\set version 19
 \ir newest.sql
 \ir replaced.sql
 \ir functions/catalog/differences.sql
@@ -94,10 +99,12 @@
 \ir functions/identity/caller.sql
 \ir functions/limits/attachment_limits.sql
 \ir functions/limits/entitlements.sql
+\ir functions/limits/limit_kinds.sql
 \ir functions/limits/tier_copy.sql
 \ir functions/limits/tiers.sql
 \ir functions/limits/token_bucket.sql
 \ir functions/log_append/append.sql
+\ir functions/log_append/event_kinds.sql
 \ir functions/log_append/ring.sql
 \ir functions/accounts/closing.sql
 \ir functions/accounts/manage.sql
