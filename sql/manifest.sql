@@ -81,7 +81,7 @@
 \ir apply.sql
 \set version 19
 \set name '0019_catalogues'
-\set sha256 '419570c5dfa067758cfdfb0c84d6dfac153ebdb67d73bfc23b15a6eec917a176'
+\set sha256 '9cb5cd3ff2c663173b60ccc50068520964746775103d90f601a5535876602434'
 \set breaking false
 \ir apply.sql
 \set version 19

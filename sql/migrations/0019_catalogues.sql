@@ -60,14 +60,19 @@ comment on column parley.limit_kind.doors
 is 'The functions that enforce it: those of parley_api, and jobs. A test tries each of them.';
 comment on column parley.limit_kind.since is 'The version that brought it. Null: a kind of this deployment; installations leave it alone.';
 
--- Every installation writes the rows anew that a deployment begins with, where their kind is new to it.
+-- The installation writes the rows anew that a deployment begins with, because all kinds are new to it. Meanwhile both
+-- tables are empty: an index and a key take no time.
 delete from parley.tier_limit;
 delete from parley.tier_entitlement;
+-- squawk-ignore require-concurrent-index-creation
 create index tier_limit_name_idx on parley.tier_limit (name);
+-- squawk-ignore require-concurrent-index-creation
 create index tier_entitlement_name_idx on parley.tier_entitlement (name);
 alter table parley.tier_limit
+-- squawk-ignore adding-foreign-key-constraint, constraint-missing-not-valid
 add constraint tier_limit_kind_fkey foreign key (name) references parley.limit_kind (name) on delete cascade;
 alter table parley.tier_entitlement
+-- squawk-ignore adding-foreign-key-constraint, constraint-missing-not-valid
 add constraint tier_entitlement_kind_fkey foreign key (name) references parley.limit_kind (name) on delete cascade;
 comment on table parley.tier_limit
 is 'How much a tier may do, where that differs from the default of limit_kind. Only a null amount means unlimited.';

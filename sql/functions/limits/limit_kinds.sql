@@ -1,5 +1,6 @@
 -- The catalogue of limits and entitlements, as this release has it: its rows are brought up to date by every
--- installation. A new limit is a row here, once a function enforces it; Tests/sql/limits.sql has a probe for each door.
+-- installation. A new limit is a row here, once a function enforces it, and a probe for each door in
+-- Tests/sql/limits/probes.psql.
 
 with release (name, kind, unit, amount, period_seconds, burst, doors, meaning) as (
     values
@@ -78,7 +79,7 @@ with release (name, kind, unit, amount, period_seconds, burst, doors, meaning) a
         'retention_days', 'limit', 'days', 30, null, null,
         '{get_conversation_messages,get_conversation_media,get_pinned_messages,get_starred_messages,get_poll,
         get_message_receipts,get_message_revisions,get_user_conversations,get_unread_counts,get_events,sync,
-        search_messages,send_message,forward_message,edit_message,delete_message,add_reaction,remove_reaction,
+        search_messages,send_message,forward_message,edit_message,add_reaction,remove_reaction,
         star_message,pin_message,unpin_message,vote,close_poll,schedule_message,save_draft}',
         'How far back a user sees.'
     ),
@@ -124,19 +125,19 @@ written as (
         '0.2.0'
     from release as r
     on conflict on constraint limit_kind_pkey do update
-    set
-        kind = excluded.kind,
-        unit = excluded.unit,
-        meaning = excluded.meaning,
-        default_amount = excluded.default_amount,
-        default_period_seconds = excluded.default_period_seconds,
-        default_burst = excluded.default_burst,
-        doors = excluded.doors,
-        since = excluded.since
-    where k is distinct from excluded
+        set
+            kind = excluded.kind,
+            unit = excluded.unit,
+            meaning = excluded.meaning,
+            default_amount = excluded.default_amount,
+            default_period_seconds = excluded.default_period_seconds,
+            default_burst = excluded.default_burst,
+            doors = excluded.doors,
+            since = excluded.since
+        where k is distinct from excluded
 ),
 
--- What is new to this deployment gets a row in each of its plans, so that all of a plan is there to be read and changed.
+-- What is new to this deployment gets a row in each of its plans: all of a plan is there to be read and changed.
 first_row as (
     select
         t.name as tier_name,

@@ -1,5 +1,5 @@
--- What every send asks of its tier stands beside the tier. The row of tier_limit is the truth, or the default where there
--- is none; the writer of a row holds it locked, so two changes of one limit reach the copy in their order.
+-- What every send asks of its tier stands beside the tier. The row of tier_limit is the truth, or the default where
+-- there is none; the writer of a row holds it locked, so two changes of one limit reach the copy in their order.
 
 create or replace function parley.set_tier_limit_copy(tier_name text, limit_name text)
 returns void

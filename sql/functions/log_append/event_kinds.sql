@@ -1,5 +1,5 @@
--- The catalogue of events, as this release has it: its rows are brought up to date by every installation. A new event is
--- a row here.
+-- The catalogue of events, as this release has it: its rows are brought up to date by every installation. A new event
+-- is a row here.
 
 with release (name, audience, durable, since, payload) as (
     values
@@ -39,7 +39,7 @@ with release (name, audience, durable, since, payload) as (
     ),
     (
         'poll:updated', '{conversation}', true, '0.2.0',
-        '{message_id, seq, votes, total_voters, closed_at, voter_id?, option_ids?}; the last two not of an anonymous poll'
+        '{message_id, seq, votes, total_voters, closed_at, voter_id?, option_ids?}; the vote if not anonymous'
     ),
     ('call:ring', '{conversation}', true, '0.2.0', '{call_id, call}'),
     ('call:accepted', '{conversation}', true, '0.2.0', '{call_id, user_id, call}'),
@@ -52,7 +52,7 @@ with release (name, audience, durable, since, payload) as (
     ('call:answered_elsewhere', '{user}', true, '0.2.0', '{call_id, device_id, call}'),
     (
         'call:offer', '{user}', true, '0.2.0',
-        '{call_id, signal_id, from_user_id, from_device_id, to_device_id, payload}; payload is null once the call has ended'
+        '{call_id, signal_id, from_user_id, from_device_id, to_device_id, payload}; payload: null after the call'
     ),
     ('call:answer', '{user}', true, '0.2.0', 'as call:offer'),
     ('call:ice', '{user}', true, '0.2.0', 'as call:offer'),
@@ -87,8 +87,8 @@ select
     r.payload
 from release as r
 on conflict on constraint event_kind_pkey do update
-set audience = excluded.audience, durable = excluded.durable, since = excluded.since, payload = excluded.payload
-where (k.audience, k.durable, k.since, k.payload)
+    set audience = excluded.audience, durable = excluded.durable, since = excluded.since, payload = excluded.payload
+    where (k.audience, k.durable, k.since, k.payload)
     is distinct from (excluded.audience, excluded.durable, excluded.since, excluded.payload);
 
 create or replace function parley.event_kinds()
