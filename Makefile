@@ -29,11 +29,11 @@ bench: bench-send bench-fanout bench-idle bench-messages bench-history
 
 bench-send bench-fanout bench-idle bench-messages: setup-test
 	@swift build -c release --product parley
-	@cd Benchmarks && PYTHONPATH=../Tests/support ../.venv/bin/python $(@:bench-%=%).py
+	@cd Benchmarks && PARLEY_WATCH=off PYTHONPATH=../Tests/support ../.venv/bin/python $(@:bench-%=%).py
 
 # without a worker
 bench-history: setup-test
-	@cd Benchmarks && PYTHONPATH=../Tests/support ../.venv/bin/python history.py
+	@cd Benchmarks && PARLEY_WATCH=off PYTHONPATH=../Tests/support ../.venv/bin/python history.py
 
 clean:
 	rm -rf .build .venv

@@ -42,15 +42,13 @@ end
 $public$;
 
 -- What every database needs before its first message. adopt_log is for a dump that was restored into another cluster;
--- the copies are of rows from before their trigger.
+-- the copies of limits follow the defaults of this release.
 do $finish$
 begin
     perform parley.adopt_log();
     perform parley.ensure_partitions();
     perform parley.create_consumer('search');
-    perform parley.set_tier_limit_copy(l.tier_name, l.name, l.amount, l.period_seconds, l.burst)
-    from parley.tier_limit as l
-    where l.name in ('max_content_length', 'messages_per_minute');
+    perform parley.set_tier_limit_copies();
 end
 $finish$;
 

@@ -6,7 +6,7 @@
 \ir apply.sql
 \set version 2
 \set name '0002_tiers_and_limits'
-\set sha256 '91a20169794a68cd269667b7aecf1214b78e96baab485cf0814c884998a8a8c2'
+\set sha256 '650d2ec9e2725b4c8e4e8731d470b8aa7f11a92a3b89b1af19dc806f1ca61993'
 \set breaking false
 \ir apply.sql
 \set version 3
@@ -41,12 +41,12 @@
 \ir apply.sql
 \set version 9
 \set name '0009_attachments'
-\set sha256 'b39f4f55158f87c8187d987dc48797650a2ecd6af866dbadce8efa7c15935a6d'
+\set sha256 '398fff98d4e2da30820ea8b5829a4c5d9f1b18be82e94fb9136a490da0114caa'
 \set breaking false
 \ir apply.sql
 \set version 10
 \set name '0010_log'
-\set sha256 '31a28717672b6b9a8422c48b11ca4535aeb61c3b5ff52a27daad3aaa32d2f389'
+\set sha256 'f5e3fad097e3341422fe3c35c27efe31cd2221cd802268d2c207b652a1f05323'
 \set breaking false
 \ir apply.sql
 \set version 11
@@ -84,12 +84,7 @@
 \set sha256 '18032de2a2039213445c4a690992fbf5e7c15a1ec5309d193300b3346809324a'
 \set breaking false
 \ir apply.sql
-\set version 18
-\set name '0018_seeds_of_limits'
-\set sha256 '7a017ecc5cbd5b3fff199205aa02299b094b37607c2a9aa695b22c023324e94f'
-\set breaking false
-\ir apply.sql
-\set version 18
+\set version 17
 \ir newest.sql
 \ir replaced.sql
 \ir functions/catalog/differences.sql
@@ -105,10 +100,12 @@
 \ir functions/identity/caller.sql
 \ir functions/limits/attachment_limits.sql
 \ir functions/limits/entitlements.sql
+\ir functions/limits/limit_kinds.sql
 \ir functions/limits/tier_copy.sql
 \ir functions/limits/tiers.sql
 \ir functions/limits/token_bucket.sql
 \ir functions/log_append/append.sql
+\ir functions/log_append/event_kinds.sql
 \ir functions/log_append/ring.sql
 \ir functions/accounts/closing.sql
 \ir functions/accounts/manage.sql

@@ -351,13 +351,6 @@ def test_doctor_misses_rows(cluster, empty_database, table):
     assert found[f"rows of {table}"] == "FAIL" and code == 1
 
 
-def test_doctor_only_mentions_missing_limits(cluster, empty_database):
-    assert run_binary("migrate", "--database-url", empty_database).returncode == 0
-    cluster.psql("truncate parley.tier_limit", empty_database)
-    code, output = examine(empty_database)
-    assert re.search(r"^warn rows of tier_limit", output, re.M) and not failures(output)
-
-
 def test_doctor_on_an_empty_database(empty_database):
     code, output = examine(empty_database)
     assert code == 1 and [line.split()[1] for line in failures(output)] == ["installation"]

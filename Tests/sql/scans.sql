@@ -37,7 +37,7 @@ select m.conversation_id, t.id('bob'), m.seq, m.id, false from parley.message m 
 -- What a deployment has a few rows of, however many users it has. All other tables grow.
 create table t.small (name text primary key);
 insert into t.small
-select unnest(string_to_array('attachment_kind consumer expected_object job log_state media_type message_type migration search_state secret setting tier tier_entitlement tier_limit worker', ' '));
+select unnest(string_to_array('attachment_kind consumer event_kind expected_object job limit_kind log_state media_type message_type migration search_state secret setting tier tier_entitlement tier_limit worker', ' '));
 create view t.growing as
 select c.oid, c.relname as name, c.relkind
 from pg_class c

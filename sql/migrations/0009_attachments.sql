@@ -8,7 +8,7 @@ create table parley.attachment_kind (
     constraint attachment_kind_name_check check (name ~ '^[a-z][a-z0-9_]{0,31}$')
 );
 comment on table parley.attachment_kind
-is 'The kinds of attachments of this deployment. Limits of a kind are rows of tier_limit: max_<kind>_bytes (without one, max_file_bytes) and max_<kind>_seconds.';
+is 'The kinds of attachments of this deployment. A kind is limited by max_<kind>_bytes and max_<kind>_seconds where limit_kind has them, and otherwise by max_file_bytes.';
 comment on column parley.attachment_kind.name is 'As in attachment.kind.';
 comment on column parley.attachment_kind.description is 'One sentence for people.';
 

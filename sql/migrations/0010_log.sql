@@ -3,6 +3,29 @@
 -- remember besides its rows, and who reads it: durable consumers with their cursor, and the running workers whom the
 -- doorbell wakes.
 
+-- Its rows belong to the release: functions/log_append/event_kinds.sql brings them up to date by every installation.
+create table parley.event_kind (
+    name text not null,
+    audience text[] not null,
+    durable boolean not null,
+    payload text not null,
+    since text not null,
+    constraint event_kind_pkey primary key (name),
+    constraint event_kind_name_check check (name ~ '^[a-z]+:[a-z_]+$'),
+    constraint event_kind_audience_check
+    check (cardinality(audience) > 0 and audience <@ array['conversation', 'user', 'moderators']),
+    constraint event_kind_since_check check (since ~ '^\d+\.\d+\.\d+$')
+);
+comment on table parley.event_kind
+is 'The catalogue of events. The log takes these kinds and no other; no client broadcasts under one of these names.';
+comment on column parley.event_kind.name is 'The kind, as in event.kind and as clients receive it.';
+comment on column parley.event_kind.audience
+is 'Whom an event of this kind is for: all of a conversation, one user, the moderators of a tenant. Of two, each event has one.';
+comment on column parley.event_kind.durable is 'True: rows of the log. False: the worker sends it, and it is written nowhere.';
+comment on column parley.event_kind.payload
+is 'What its payload carries. A durable one also has conversation_id, event_seq, actor_id and at.';
+comment on column parley.event_kind.since is 'The version that brought it.';
+
 create table parley.event (
     id bigint generated always as identity (cache 1),
     xid xid8 not null default pg_current_xact_id(),
@@ -96,6 +119,7 @@ comment on column parley.worker.beat_at is 'Its last sign of life; rows without 
 comment on column parley.worker.name is 'Name for people, as configured.';
 comment on column parley.worker.version is 'Version of the worker.';
 
+alter table parley.event_kind enable row level security;
 alter table parley.event enable row level security;
 alter table parley.log_state enable row level security;
 alter table parley.consumer enable row level security;

@@ -56,12 +56,6 @@ extension Examination {
                     "Insert it into parley.tier, or: update parley.setting set value = ... where name = 'default_tier';"
                 ))
         }
-        if try self.isTrue("select not exists (select from parley.tier_limit)") {
-            findings.append(
-                .warning(
-                    "rows of tier_limit", "none: nothing is limited",
-                    "Meant so? Otherwise insert rows as in sql/migrations/0018_seeds_of_limits.sql"))
-        }
         return findings
     }
 }

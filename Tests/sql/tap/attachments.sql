@@ -1,7 +1,7 @@
 -- Attachments: declared, uploaded elsewhere, recorded, attached; limits and types by rows; who may see them; and what
 -- becomes of the files when a message goes.
 begin;
-select plan(159);
+select plan(163);
 \ir ../people.psql
 
 create function t.declare(kind text, content_type text, byte_size bigint, name text default 'a') returns text language plpgsql as $$
@@ -93,12 +93,25 @@ select t.refused('PT413',
 select isnt(parley_api.declare_attachment(t.id('talk'), 'video', 'v', 'video/mp4', 10, duration_ms => 300000), null, 'but those');
 select t.host();
 update parley.tier_limit set amount = 20971520 where tier_name = 'privileged_plus' and name = 'max_file_bytes';
+select throws_ok(
+    $$insert into parley.tier_limit (tier_name, name, amount) values ('privileged_plus', 'max_image_bytes', 100)$$, '23503', null,
+    'a limit that is not in the catalogue is refused'
+);
+insert into parley.limit_kind (name, kind, unit, meaning, default_amount, doors)
+values ('max_image_bytes', 'limit', 'bytes', 'Size of a picture.', 200, '{declare_attachment}');
 insert into parley.tier_limit (tier_name, name, amount) values ('privileged_plus', 'max_image_bytes', 100);
 select t.act('ann');
 select isnt(t.declare('file', 'application/pdf', 20971520), null, 'limits are rows of the tier');
-select t.refused('PT413', $$select t.declare('image', 'image/png', 101)$$, 'and of the kind, where it has its own');
+select t.refused('PT413', $$select t.declare('image', 'image/png', 101)$$, 'and of the kind, where the deployment gives it its own');
 select t.host();
 delete from parley.tier_limit where name = 'max_image_bytes';
+select t.act('ann');
+select t.refused('PT413', $$select t.declare('image', 'image/png', 201)$$, 'without a row its default');
+select isnt(t.declare('image', 'image/png', 200), null, 'and no less');
+select t.host();
+\ir ../../../sql/functions/limits/limit_kinds.sql
+select is((select k.default_amount from parley.limit_kind k where k.name = 'max_image_bytes'), 200::bigint, 'which an installation leaves alone');
+delete from parley.limit_kind where name = 'max_image_bytes';
 insert into parley.media_type values ('file', 'model/gltf-binary');
 select t.act('ann');
 select isnt(t.declare('file', 'model/gltf-binary', 1), null, 'types are rows, too');

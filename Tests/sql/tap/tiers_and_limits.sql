@@ -1,6 +1,6 @@
 -- Plans are rows: entitlements, limits and rates are read at the moment they matter.
 begin;
-select plan(56);
+select plan(79);
 \ir ../people.psql
 select t.act('ann');
 select t.keep('talk', parley_api.start_conversation(array[t.id('cid')], message => 'hello') ->> 'id');
@@ -72,7 +72,50 @@ select lives_ok($$select t.send('talk', repeat('x', 6000))$$, 'no amount is no l
 select t.host();
 delete from parley.tier_limit where tier_name = 'free' and name = 'max_content_length';
 select t.act('cid');
-select lives_ok($$select t.send('talk', repeat('x', 6000))$$, 'and so is no row');
+select lives_ok($$select t.send('talk', repeat('x', 5000))$$, 'no row is the default');
+select t.refused('PT400', $$select t.send('talk', repeat('x', 5001))$$, 'and not more');
+select t.host();
+select is(parley.limit_of(t.id('cid'), 'max_content_length'), 5000::bigint, 'as read by its name');
+insert into parley.tier (name, rank, description) values ('trial', 9, 'Without any rows.');
+update parley.account set tier_name = 'trial' where id = t.id('cid');
+delete from parley.rate_bucket;
+select t.act('cid');
+select t.refused('PT400', $$select t.send('talk', repeat('x', 5001))$$, 'a tier without rows has the default length');
+select t.refused('PT403', $$select parley_api.start_conversation(array[t.id('bob')], 'group')$$, 'no entitlement');
+select is((select count(t.send('talk', 'n')) from generate_series(1, 120) n), 120::bigint, 'and the default burst');
+select t.refused('PT429', $$select t.send('talk', 'one more')$$, 'of messages');
+select is(parley_api.get_entitlements() -> 'entitlements', '{"can_create_groups": false, "can_initiate_direct_messages": false}', 'get_entitlements says so');
+select is(parley_api.get_entitlements() #> '{limits,messages_per_minute}', '{"amount": 30, "period_seconds": 60, "burst": 120}', 'with the limits that are in force');
+select is(
+    (select array_agg(k order by k) from jsonb_object_keys(parley_api.get_entitlements() -> 'limits') k),
+    t.look($$select array_agg(k.name order by k.name) from parley.limit_kind k where k.kind <> 'entitlement'$$)::text[],
+    'all of the catalogue, and no other'
+);
+select t.host();
+insert into parley.tier_limit (tier_name, name, amount) values ('trial', 'messages_per_minute', 7);
+select is((select row(r.send_amount, r.send_period_seconds, r.send_burst)::text from parley.tier r where r.name = 'trial'), '(7,60,)', 'a row without a period has the period of the kind');
+update parley.tier_limit set amount = null where tier_name = 'trial';
+select is((select r.send_amount from parley.tier r where r.name = 'trial'), null, 'a null amount in a row is unlimited');
+delete from parley.tier_limit where tier_name = 'trial';
+select is((select row(r.send_amount, r.send_burst)::text from parley.tier r where r.name = 'trial'), '(30,120)', 'without the row the default counts again');
+update parley.limit_kind set default_amount = 6 where name = 'max_content_length';
+select parley.set_tier_limit_copies();
+select is((select array_agg(distinct r.max_content_length) from parley.tier r where r.name in ('free', 'trial')), '{6}', 'another default reaches the copies');
+\ir ../../../sql/functions/limits/limit_kinds.sql
+select parley.set_tier_limit_copies();
+select is((select r.max_content_length from parley.tier r where r.name = 'trial'), 5000::bigint, 'and an installation brings that of the release');
+select is_empty($$select from parley.tier_limit l where l.tier_name = 'trial'$$, 'but no rows for kinds that are known');
+update parley.account set tier_name = 'free' where id = t.id('cid');
+
+-- a name that is misspelt
+select t.refused('PT500', $$select parley.limit_of(t.id('ann'), 'max_contents_length')$$, 'a limit that does not exist is no limit nowhere');
+select t.refused('PT500', $$select parley.limit_of(t.id('ann'), null)$$, 'nor is none');
+select t.refused('PT500', $$select parley.take_tier_token(t.id('ann'), 'message_per_minute')$$, 'no token is taken of it');
+select t.refused('PT500', $$select parley.is_entitled(t.id('ann'), 'can_initiate')$$, 'an entitlement that does not exist is not simply no');
+select t.refused('PT500', $$select parley.limit_of(t.id('ann'), 'can_create_groups')$$, 'an entitlement is no limit');
+select t.refused('PT500', $$select parley.is_entitled(t.id('ann'), 'max_forwards')$$, 'nor the other way round');
+select t.refused('23503', $$insert into parley.tier_limit (tier_name, name, amount) values ('free', 'max_contents_length', 1)$$, 'a plan cannot have it');
+select t.refused('23503', $$insert into parley.tier_entitlement values ('free', 'can_initiate', true)$$, 'or be given it');
 
 -- rates
 select t.host();
@@ -86,7 +129,7 @@ select is((select count(t.send('talk', 'message ' || n)) from generate_series(1,
 select t.refused('PT429', $$select t.send('talk', 'one more')$$, 'the next one is too many');
 select is(
     t.failure($$select t.send('talk', 'one more')$$) - '{code,message}'::text[],
-    '{"detail": "Retry-After: 2", "hint": "messages_per_minute allows 30 in 60 seconds."}', 'with the seconds until there is a token'
+    '{"detail": "Retry-After: 2", "hint": "This plan allows 30 messages a minute: see messages_per_minute in get_entitlements()."}', 'with the seconds until there is a token'
 );
 select is(
     t.look(format('select count(*) from parley.message where conversation_id = %L and content = %L', t.id('talk'), 'one more')),

@@ -7,19 +7,15 @@ returns record
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
-#variable_conflict use_column
 declare
-    v_tier text := parley.tier_of(attachment_limits.user_id);
+    v_bytes text := format('max_%s_bytes', kind);
+    v_seconds text := format('max_%s_seconds', kind);
+    v_kinds text[] := array(select k.name from parley.limit_kind as k where k.name in (v_bytes, v_seconds));
 begin
-    -- the kind's own row, also where that says unlimited
-    select l.amount into max_bytes
-    from parley.tier_limit as l
-    where l.tier_name = v_tier and l.name in (format('max_%s_bytes', attachment_limits.kind), 'max_file_bytes')
-    order by l.name <> 'max_file_bytes' or attachment_limits.kind = 'file' desc
-    limit 1;
-    select l.amount into max_seconds
-    from parley.tier_limit as l
-    where l.tier_name = v_tier and l.name = format('max_%s_seconds', attachment_limits.kind);
+    max_bytes := parley.limit_of(user_id, case when v_bytes = any (v_kinds) then v_bytes else 'max_file_bytes' end);
+    if v_seconds = any (v_kinds) then
+        max_seconds := parley.limit_of(user_id, v_seconds);
+    end if;
 end;
 $$;
 comment on function parley.attachment_limits is

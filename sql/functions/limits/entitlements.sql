@@ -12,24 +12,19 @@ begin
     return jsonb_build_object(
         'user_id', v_user_id,
         'tier', v_tier,
-        'entitlements', coalesce(
-            (
-                select jsonb_object_agg(e.name, e.granted)
-                from parley.tier_entitlement as e
-                where e.tier_name = v_tier
-            ),
-            '{}'
+        'entitlements', (
+            select jsonb_object_agg(k.name, parley.is_entitled(v_user_id, k.name))
+            from parley.limit_kind as k
+            where k.kind = 'entitlement'
         ),
-        'limits', coalesce(
-            (
-                select jsonb_object_agg(
-                    l.name,
-                    jsonb_build_object('amount', l.amount, 'period_seconds', l.period_seconds, 'burst', l.burst)
-                )
-                from parley.tier_limit as l
-                where l.tier_name = v_tier
-            ),
-            '{}'
+        'limits', (
+            select jsonb_object_agg(
+                l.name,
+                jsonb_build_object('amount', l.amount, 'period_seconds', l.period_seconds, 'burst', l.burst)
+            )
+            from parley.limit_kind as k
+            cross join lateral parley.tier_limit_of(v_tier, k.name) as l
+            where k.kind <> 'entitlement'
         )
     );
 end;

@@ -1,31 +1,46 @@
--- What every send asks of its tier stands beside the tier. The row of tier_limit is the truth; its writer holds it
--- locked, so two changes of one limit reach the copy in their order.
+-- What every send asks of its tier stands beside the tier. The row of tier_limit is the truth, or the default where
+-- there is none; the writer of a row holds it locked, so two changes of one limit reach the copy in their order.
 
-create or replace function parley.set_tier_limit_copy(
-    tier_name text, limit_name text, amount bigint, period_seconds bigint, burst bigint
-)
+create or replace function parley.set_tier_limit_copy(tier_name text, limit_name text)
 returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
+declare
+    v_limit parley.tier_limit;
 begin
     if limit_name = 'max_content_length' then
+        v_limit := parley.tier_limit_of(set_tier_limit_copy.tier_name, limit_name);
         update parley.tier as t
-        set max_content_length = set_tier_limit_copy.amount
+        set max_content_length = v_limit.amount
         where t.name = set_tier_limit_copy.tier_name;
     elsif limit_name = 'messages_per_minute' then
+        v_limit := parley.tier_limit_of(set_tier_limit_copy.tier_name, limit_name);
         update parley.tier as t
-        set
-            send_amount = set_tier_limit_copy.amount,
-            send_period_seconds = set_tier_limit_copy.period_seconds,
-            send_burst = set_tier_limit_copy.burst
+        set send_amount = v_limit.amount, send_period_seconds = v_limit.period_seconds, send_burst = v_limit.burst
         where t.name = set_tier_limit_copy.tier_name;
     end if;
 end;
 $$;
 comment on function parley.set_tier_limit_copy is
-'Writes one limit into the columns of parley.tier that hold it; nothing for the limits that have none.';
+'Writes what one limit of a tier is into the columns of parley.tier that hold it; nothing for the limits that have none.';
+
+create or replace function parley.set_tier_limit_copies()
+returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- a change that is under way is waited for, so that it is not written over with what was before
+    lock table parley.tier_limit in share row exclusive mode;
+    perform parley.set_tier_limit_copy(t.name, n.name)
+    from parley.tier as t
+    cross join unnest(array['max_content_length', 'messages_per_minute']) as n (name);
+end;
+$$;
+comment on function parley.set_tier_limit_copies is
+'Writes all the copies: an installation may have brought other defaults.';
 
 create or replace function parley.copy_tier_limit()
 returns trigger
@@ -34,10 +49,10 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     if tg_op <> 'INSERT' and (tg_op = 'DELETE' or (old.tier_name, old.name) <> (new.tier_name, new.name)) then
-        perform parley.set_tier_limit_copy(old.tier_name, old.name, null, null, null);
+        perform parley.set_tier_limit_copy(old.tier_name, old.name);
     end if;
     if tg_op <> 'DELETE' then
-        perform parley.set_tier_limit_copy(new.tier_name, new.name, new.amount, new.period_seconds, new.burst);
+        perform parley.set_tier_limit_copy(new.tier_name, new.name);
     end if;
     return null;
 end;
@@ -48,3 +63,25 @@ create or replace trigger tier_limit_copy_trigger
 after insert or update or delete on parley.tier_limit
 for each row execute function parley.copy_tier_limit();
 comment on trigger tier_limit_copy_trigger on parley.tier_limit is 'Keeps the copies in parley.tier.';
+
+create or replace function parley.begin_tier()
+returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_rate parley.tier_limit := parley.tier_limit_of(new.name, 'messages_per_minute');
+begin
+    new.max_content_length := (parley.tier_limit_of(new.name, 'max_content_length')).amount;
+    new.send_amount := v_rate.amount;
+    new.send_period_seconds := v_rate.period_seconds;
+    new.send_burst := v_rate.burst;
+    return new;
+end;
+$$;
+comment on function parley.begin_tier is 'Trigger: the copies of a new tier, which has no rows yet, are the defaults.';
+
+create or replace trigger tier_begin_trigger
+before insert on parley.tier
+for each row execute function parley.begin_tier();
+comment on trigger tier_begin_trigger on parley.tier is 'A new tier has the default limits.';

@@ -10,7 +10,7 @@ as $$
 #variable_conflict use_column
 declare
     v_now timestamptz := clock_timestamp();
-    v_rate double precision := amount::double precision / coalesce(period_seconds, 60)::double precision;
+    v_rate double precision := amount::double precision / period_seconds::double precision;
     v_capacity double precision := greatest(coalesce(burst, amount), 0)::double precision;
     v_tokens double precision;
 begin
@@ -45,10 +45,25 @@ begin
             case
                 when v_rate > 0
                     then greatest(1, ceil((1 - coalesce(v_tokens, 0)) / v_rate))::bigint
-                else coalesce(period_seconds, 60)
+                else period_seconds
             end
         ),
-        hint = format('%s allows %s in %s seconds.', limit_name, amount, coalesce(period_seconds, 60));
+        hint = (
+            select format(
+                'This plan allows %s %s %s: see %s in get_entitlements().',
+                amount,
+                k.unit,
+                case period_seconds
+                    when 60 then 'a minute'
+                    when 3600 then 'an hour'
+                    when 86400 then 'a day'
+                    else format('in %s seconds', period_seconds)
+                end,
+                k.name
+            )
+            from parley.limit_kind as k
+            where k.name = take_token.limit_name
+        );
 end;
 $$;
 comment on function parley.take_token is
@@ -56,11 +71,15 @@ comment on function parley.take_token is
 
 create or replace function parley.take_tier_token(user_id uuid, limit_name text)
 returns void
-language sql volatile security definer
+language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select parley.take_token(take_tier_token.user_id, l.name, l.amount, l.period_seconds, l.burst)
-    from parley.tier_limit as l
-    where l.tier_name = parley.tier_of(take_tier_token.user_id) and l.name = take_tier_token.limit_name
+declare
+    v_limit parley.tier_limit := parley.tier_limit_of(parley.tier_of(take_tier_token.user_id), limit_name);
+begin
+    perform parley.take_token(
+        take_tier_token.user_id, limit_name, v_limit.amount, v_limit.period_seconds, v_limit.burst
+    );
+end;
 $$;
 comment on function parley.take_tier_token is 'Takes one token for a rate limit of the user''s tier.';

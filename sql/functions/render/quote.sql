@@ -49,8 +49,8 @@ begin
         select
             parley.uuid_v7_floor(now() - make_interval(days => least(min(l.amount), 36500)::integer))
         into v_floor_id
-        from parley.tier_limit as l
-        where l.name = 'retention_days';
+        from parley.tier as t
+        cross join lateral parley.tier_limit_of(t.name, 'retention_days') as l;
         -- what every tier shows needs no look at who has which
         if v_quoted.id < v_floor_id then
             select
@@ -61,7 +61,7 @@ begin
                 from parley.participant as p
                 where p.conversation_id = message.conversation_id and p.left_at is null
             ) as t
-            inner join parley.tier_limit as l on t.name = l.tier_name and l.name = 'retention_days';
+            cross join lateral parley.tier_limit_of(t.name, 'retention_days') as l;
         end if;
     end if;
     if v_quoted.seq < v_from_seq

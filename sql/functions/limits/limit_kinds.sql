@@ -1,0 +1,173 @@
+-- The catalogue of limits and entitlements, as this release has it: its rows are brought up to date by every
+-- installation. A new limit is a row here, once a function enforces it, and a probe for each door in
+-- Tests/sql/limits/probes.psql.
+
+with release (name, kind, unit, amount, period_seconds, burst, doors, meaning) as (
+    values
+    (
+        'messages_per_minute', 'rate', 'messages', 30, 60, 120,
+        '{send_message,start_conversation,forward_message,create_poll,send_due_messages}'::text[],
+        'Messages that a user sends, however they are sent.'
+    ),
+    (
+        'new_conversations_per_day', 'rate', 'new conversations', 10, 86400, 10, '{start_conversation}',
+        'Conversations that a user starts, and contexts that a user adds to the one thread of a pair.'
+    ),
+    ('uploads_per_hour', 'rate', 'uploads', 50, 3600, 50, '{declare_attachment}', 'Files that a user declares.'),
+    ('searches_per_minute', 'rate', 'searches', 10, 60, 10, '{search_messages}', 'Searches of a user.'),
+    (
+        'schedules_per_hour', 'rate', 'scheduled messages', 200, 3600, 200, '{schedule_message}',
+        'Messages that a user schedules, whether or not they are cancelled.'
+    ),
+    ('calls_per_hour', 'rate', 'calls', 60, 3600, 30, '{start_call}', 'Calls that a user starts.'),
+    (
+        'turn_credentials_per_hour', 'rate', 'TURN credentials', 60, 3600, 30, '{get_turn_credentials}',
+        'Credentials for TURN servers that a user gets.'
+    ),
+    (
+        'max_content_length', 'limit', 'characters', 5000, null, null,
+        '{send_message,start_conversation,edit_message,save_draft,schedule_message,update_scheduled_message,
+        create_poll,send_due_messages}',
+        'Characters in the text of a message.'
+    ),
+    (
+        'max_attachments', 'limit', 'attachments', 10, null, null,
+        '{send_message,schedule_message,update_scheduled_message,send_due_messages}', 'Attachments of a message.'
+    ),
+    (
+        'max_file_bytes', 'limit', 'bytes', 10485760, null, null, '{declare_attachment,record_upload}',
+        'Size of a file, of a kind that has no limit of its own (max_<kind>_bytes).'
+    ),
+    (
+        'max_video_bytes', 'limit', 'bytes', 104857600, null, null, '{declare_attachment,record_upload}',
+        'Size of a video.'
+    ),
+    (
+        'max_video_seconds', 'limit', 'seconds', 300, null, null, '{declare_attachment,record_upload}',
+        'Duration of a video.'
+    ),
+    (
+        'max_group_size', 'limit', 'participants', 256, null, null, '{start_conversation,add_participants}',
+        'Participants of a conversation, by the plan of the user who started it.'
+    ),
+    (
+        'edit_window_minutes', 'limit', 'minutes', 15, null, null, '{edit_message}',
+        'How long after sending it a user may edit a message.'
+    ),
+    (
+        'delete_window_minutes', 'limit', 'minutes', 60, null, null, '{delete_message}',
+        'How long after sending it a user may delete a message for everyone.'
+    ),
+    (
+        'max_forwards', 'limit', 'forwards', 5, null, null, '{forward_message}',
+        'How often a user may forward the same message.'
+    ),
+    (
+        'max_scheduled_messages', 'limit', 'scheduled messages', 100, null, null, '{schedule_message}',
+        'Messages of a user that wait to be sent.'
+    ),
+    (
+        'max_call_participants', 'limit', 'participants', 32, null, null, '{start_call,accept_call}',
+        'Participants of a call, by the plan of the user who started it.'
+    ),
+    (
+        'max_signals_per_call', 'limit', 'signals', 2000, null, null, '{signal_call}',
+        'Signals that a participant sends in one call.'
+    ),
+    ('max_signal_bytes', 'limit', 'bytes', 16384, null, null, '{signal_call}', 'Size of one signal.'),
+    (
+        'retention_days', 'limit', 'days', 30, null, null,
+        '{get_conversation_messages,get_conversation_media,get_pinned_messages,get_starred_messages,get_poll,
+        get_message_receipts,get_message_revisions,get_user_conversations,get_unread_counts,get_events,sync,
+        search_messages,send_message,forward_message,edit_message,add_reaction,remove_reaction,
+        star_message,pin_message,unpin_message,vote,close_poll,schedule_message,save_draft}',
+        'How far back a user sees.'
+    ),
+    (
+        'can_initiate_direct_messages', 'entitlement', 'yes or no', null, null, null, '{start_conversation}',
+        'Whether a user may start direct conversations.'
+    ),
+    (
+        'can_create_groups', 'entitlement', 'yes or no', null, null, null, '{start_conversation}',
+        'Whether a user may start conversations of more than two.'
+    )
+),
+
+-- where the plans of a new deployment go beyond the defaults
+plan (tier_name, name, amount) as (
+    values
+    ('privileged', 'retention_days', 180),
+    ('privileged_plus', 'retention_days', 365),
+    ('privileged', 'can_initiate_direct_messages', 1),
+    ('privileged', 'can_create_groups', 1),
+    ('privileged_plus', 'can_initiate_direct_messages', 1),
+    ('privileged_plus', 'can_create_groups', 1)
+),
+
+gone as (
+    delete from parley.limit_kind as k
+    where k.since is not null and not exists (select from release as r where r.name = k.name)
+),
+
+written as (
+    insert into parley.limit_kind as k (
+        name, kind, unit, meaning, default_amount, default_period_seconds, default_burst, doors, since
+    )
+    select
+        r.name,
+        r.kind,
+        r.unit,
+        r.meaning,
+        r.amount,
+        r.period_seconds,
+        r.burst,
+        r.doors,
+        '0.2.0'
+    from release as r
+    on conflict on constraint limit_kind_pkey do update
+        set
+            kind = excluded.kind,
+            unit = excluded.unit,
+            meaning = excluded.meaning,
+            default_amount = excluded.default_amount,
+            default_period_seconds = excluded.default_period_seconds,
+            default_burst = excluded.default_burst,
+            doors = excluded.doors,
+            since = excluded.since
+        where k is distinct from excluded
+),
+
+-- What is new to this deployment gets a row in each of its plans: all of a plan is there to be read and changed.
+first_row as (
+    select
+        t.name as tier_name,
+        r.name,
+        r.kind,
+        coalesce(p.amount, r.amount) as amount,
+        r.period_seconds,
+        r.burst
+    from release as r
+    cross join parley.tier as t
+    left join plan as p on t.name = p.tier_name and r.name = p.name
+    where not exists (select from parley.limit_kind as k where k.name = r.name)
+),
+
+entitlements as (
+    insert into parley.tier_entitlement (tier_name, name, granted)
+    select
+        f.tier_name,
+        f.name,
+        f.amount is not null
+    from first_row as f
+    where f.kind = 'entitlement'
+)
+
+insert into parley.tier_limit (tier_name, name, amount, period_seconds, burst)
+select
+    f.tier_name,
+    f.name,
+    f.amount,
+    f.period_seconds,
+    f.burst
+from first_row as f
+where f.kind <> 'entitlement';

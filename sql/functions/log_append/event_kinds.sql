@@ -1,0 +1,103 @@
+-- The catalogue of events, as this release has it: its rows are brought up to date by every installation. A new event
+-- is a row here.
+
+with release (name, audience, durable, since, payload) as (
+    values
+    ('message:new', '{conversation}'::text[], true, '0.2.0', '{message}'),
+    ('message:updated', '{conversation}', true, '0.2.0', '{message}'),
+    (
+        'message:deleted', '{conversation,user}', true, '0.2.0',
+        '{message_id, seq, for_everyone, expired?}; for the user alone who hid it, where for_everyone is false'
+    ),
+    (
+        'message:reaction', '{conversation}', true, '0.2.0',
+        '{message_id, seq, user_id, emoji, op: added or removed}'
+    ),
+    (
+        'message:read', '{conversation,user}', true, '0.2.0',
+        '{user_id, last_read_seq, read_at}; for the reader alone where receipts are kept private'
+    ),
+    ('message:delivered', '{conversation}', true, '0.2.0', '{user_id, last_delivered_seq}'),
+    ('message:pinned', '{conversation}', true, '0.2.0', '{message_id, seq, pinned_at}'),
+    ('message:unpinned', '{conversation}', true, '0.2.0', '{message_id, seq}'),
+    ('message:starred', '{user}', true, '0.2.0', '{message_id, seq}'),
+    ('message:unstarred', '{user}', true, '0.2.0', '{message_id, seq}'),
+    (
+        'conversation:new', '{conversation,user}', true, '0.2.0',
+        '{conversation}; for one user where that user joined a conversation that was there'
+    ),
+    (
+        'conversation:updated', '{conversation}', true, '0.2.0',
+        '{conversation, changed, context_type?, context_id?}'
+    ),
+    ('conversation:deleted', '{user}', true, '0.2.0', '{conversation_id}, without event_seq'),
+    ('participant:joined', '{conversation}', true, '0.2.0', '{user_id, participant, history_from_seq}'),
+    ('participant:left', '{conversation}', true, '0.2.0', '{user_id, participant}'),
+    (
+        'participant:updated', '{conversation,user}', true, '0.2.0',
+        '{user_id, participant, role}; for the user alone {settings}, of their own for the conversation'
+    ),
+    (
+        'poll:updated', '{conversation}', true, '0.2.0',
+        '{message_id, seq, votes, total_voters, closed_at, voter_id?, option_ids?}; the vote if not anonymous'
+    ),
+    ('call:ring', '{conversation}', true, '0.2.0', '{call_id, call}'),
+    ('call:accepted', '{conversation}', true, '0.2.0', '{call_id, user_id, call}'),
+    ('call:declined', '{conversation}', true, '0.2.0', '{call_id, user_id, call}'),
+    ('call:busy', '{conversation}', true, '0.2.0', '{call_id, user_id, call}'),
+    ('call:missed', '{conversation}', true, '0.2.0', '{call_id, user_id?, call}'),
+    ('call:left', '{conversation}', true, '0.2.0', '{call_id, user_id, call}'),
+    ('call:cancelled', '{conversation}', true, '0.2.0', '{call_id, user_id, call}'),
+    ('call:ended', '{conversation}', true, '0.2.0', '{call_id, user_id?, call}'),
+    ('call:answered_elsewhere', '{user}', true, '0.2.0', '{call_id, device_id, call}'),
+    (
+        'call:offer', '{user}', true, '0.2.0',
+        '{call_id, signal_id, from_user_id, from_device_id, to_device_id, payload}; payload: null after the call'
+    ),
+    ('call:answer', '{user}', true, '0.2.0', 'as call:offer'),
+    ('call:ice', '{user}', true, '0.2.0', 'as call:offer'),
+    ('call:renegotiate', '{user}', true, '0.2.0', 'as call:offer'),
+    (
+        'scheduled:updated', '{user}', true, '0.2.0',
+        '{conversation_id, scheduled_message_id, status, send_at, error_code, sent_message_id}'
+    ),
+    ('draft:updated', '{user}', true, '0.2.0', '{conversation_id, draft}'),
+    ('account:updated', '{user}', true, '0.2.0', '{tier}'),
+    ('session:revoked', '{user}', true, '0.2.0', '{}: every session of the user ends'),
+    ('moderation:revoked', '{user}', true, '0.2.0', '{tenant_id}: the user moderates that tenant no longer'),
+    ('typing:start', '{conversation}', false, '0.2.0', '{conversation_id, user_id}'),
+    ('typing:stop', '{conversation}', false, '0.2.0', '{conversation_id, user_id}'),
+    (
+        'replay:gap', '{user}', false, '0.2.0',
+        '{conversation_id, from, to, reason, readable}: what a replay leaves out, to the one who joins'
+    )
+),
+
+gone as (
+    delete from parley.event_kind as k
+    where not exists (select from release as r where r.name = k.name)
+)
+
+insert into parley.event_kind as k (name, audience, durable, since, payload)
+select
+    r.name,
+    r.audience,
+    r.durable,
+    r.since,
+    r.payload
+from release as r
+on conflict on constraint event_kind_pkey do update
+    set audience = excluded.audience, durable = excluded.durable, since = excluded.since, payload = excluded.payload
+    where (k.audience, k.durable, k.since, k.payload)
+    is distinct from (excluded.audience, excluded.durable, excluded.since, excluded.payload);
+
+create or replace function parley.event_kinds()
+returns setof parley.event_kind
+language sql stable security definer
+rows 40
+set search_path = pg_catalog, pg_temp
+as $$
+    select k.* from parley.event_kind as k order by k.name
+$$;
+comment on function parley.event_kinds is 'The catalogue of events, for the worker: names that are the server''s.';
+grant execute on function parley.event_kinds to parley_worker;
