@@ -119,6 +119,7 @@
 \ir functions/content/mentions.sql
 \ir functions/content/text.sql
 \ir functions/visibility/message.sql
+\ir functions/visibility/verdict.sql
 \ir functions/visibility/window.sql
 \ir functions/attachments/attach.sql
 \ir functions/attachments/declare.sql

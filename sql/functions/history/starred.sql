@@ -32,7 +32,7 @@ begin
             ) as json
         from parley.message_star as s
         cross join lateral (
-            select n as message, n.id, n.seq, n.deleted_at, n.expires_at
+            select n as message, n.conversation_id, n.id, n.seq, n.deleted_at, n.expires_at
             from parley.message as n
             where n.id = s.message_id and n.conversation_id is not distinct from s.conversation_id
         ) as m
@@ -43,14 +43,20 @@ begin
                 or (s.starred_at, s.message_id) < (v_from.last_activity_at, v_from.id)
             )
             and p.left_at is null
+            -- verdict: readable
+            -- of message m viewer=v_user_id from=p.history_from_seq floor=v_floor_id
             and m.seq >= p.history_from_seq
+            and (m.expires_at is null or m.expires_at > now())
             and m.id >= v_floor_id
             and m.deleted_at is null
-            and (m.expires_at is null or m.expires_at > now())
             and not exists (
                 select from parley.message_hidden as h
-                where h.conversation_id = s.conversation_id and h.user_id = v_user_id and h.seq = m.seq
+                where
+                    h.conversation_id = m.conversation_id
+                    and h.user_id = v_user_id
+                    and h.seq = m.seq
             )
+            -- end verdict
         order by s.starred_at desc, s.message_id desc
         limit v_page_size + 1
     loop
