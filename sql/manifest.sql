@@ -79,7 +79,12 @@
 \set sha256 'f356252eb873ede0e9e6c18bf4749f25f344dc8e19f3809810a27fb2b2cf58e4'
 \set breaking false
 \ir apply.sql
-\set version 18
+\set version 20
+\set name '0020_indexes'
+\set sha256 'ef3eb74089199fa667d1a40d41abcf6893cf6d22d0d290eb0e657303b9414ee2'
+\set breaking false
+\ir apply.sql
+\set version 20
 \ir newest.sql
 \ir replaced.sql
 \ir functions/catalog/differences.sql

@@ -1,5 +1,5 @@
--- What a viewer may see of a message, as one verdict. Its clauses stand in scripts/verdict.py, which also writes them where
--- a reader of many messages needs them spelled out. Who may look into the conversation at all was decided before.
+-- What a viewer may see of a message, as one verdict. Its clauses stand in scripts/verdict.py, which also writes them
+-- where a reader of many messages needs them spelled out. Who may look into the conversation at all is decided before.
 
 create or replace function parley.message_verdict(
     message parley.message, viewer_id uuid default null, from_seq bigint default null, floor_id uuid default null

@@ -150,9 +150,13 @@ begin
     -- also one that was hidden or has expired since: a client pages on from what it has
     select m.seq into v_seq
     from parley.message as m
-    where m.id = seq_of_message.message_id
-        and m.conversation_id = participant.conversation_id
-        and m.seq >= participant.history_from_seq;
+    where
+        -- verdict: readable, tombstone
+        -- of message m from=participant.history_from_seq
+        m.seq >= participant.history_from_seq
+        -- end verdict
+        and m.id = seq_of_message.message_id
+        and m.conversation_id = participant.conversation_id;
     if not found then
         raise exception using
             errcode = 'PT404',
