@@ -12,7 +12,8 @@ less than readable; a new reason is one clause here. Where the planner needs the
 viewer; a policy says `of ... for caller` instead. What is left out is not looked at, because the reader has looked
 already, or asks for nobody in particular. `each` has what is hidden looked up by its whole key for each row, instead of
 leaving the planner the choice.
-What a reader can accept stands in ACCEPTED. The attachments and events of a message have some of its columns (ROWS).
+What a reader can accept stands in ACCEPTED. Attachments and events have some columns of their message (ROWS); the rest is
+looked up.
 """
 
 from __future__ import annotations
@@ -63,16 +64,24 @@ ACCEPTED = {
     "readable, tombstone": lambda clause: clause.verdict == "absent",
 }
 
-# The rows of each kind: columns that are named otherwise than in parley.message, and columns they need not have.
+# The rows of each kind: columns that are named otherwise than in parley.message, and, where it is not all, those it has.
 ROWS = {
-    "message": ({}, ()),
-    # they are removed with what a deleted message said
-    "attachment": ({"seq": "message_seq", "id": "message_id"}, ("deleted_at",)),
-    # an event shows its message as it is when the event is read (render_events)
-    "event": ({"seq": "message_seq", "id": "message_id"}, ("deleted_at", "expires_at")),
+    "message": ({}, None),
+    # Copies of the message's columns. Attachments are removed with what a deleted message said.
+    "attachment": ({"seq": "message_seq", "id": "message_id"}, ("conversation_id", "seq", "id", "expires_at")),
+    # All null, but for the conversation, where an event is about no message. It is shown with the message as it is when
+    # the event is read (render_events), so a tombstone is no reason to look at more.
+    "event": ({"seq": "message_seq", "id": "message_id"}, ("conversation_id", "seq", "id")),
 }
-# of these columns an event has none where it is about no message
 NULLABLE = {"event": ("seq", "id")}
+LOOKUP = """exists (
+    select from parley.message as x
+    where
+        x.id = {id}
+        and x.conversation_id is not distinct from {conversation_id}
+        and {condition}
+    offset 0
+)"""
 
 CALLER = {
     "viewer": "(select parley.current_user_id())",
@@ -94,30 +103,37 @@ class Row:
     """Writes clauses for the row and the viewer of one marker."""
 
     def __init__(self, kind: str, alias: str, words: list[str]) -> None:
-        names, self.without = ROWS[kind]
-        self.nullable = NULLABLE.get(kind, ())
-        self.columns = {c: f"{alias}.{names.get(c, c)}" for c in self.every_column()}
-        self.each = "each" in words
+        self.kind, self.alias = kind, alias
+        self.each = "\n    offset 0" if "each" in words else ""
+        self.viewer = dict(word.split("=", 1) for word in words if "=" in word)
         if "for" in words:
-            self.viewer = {name: text.format(**self.columns) for name, text in CALLER.items()}
-        else:
-            self.viewer = dict(word.split("=", 1) for word in words if "=" in word)
+            self.viewer = {name: self.fill(text, alias) for name, text in CALLER.items()}
 
-    @staticmethod
-    def every_column() -> list[str]:
-        used = {c for clause in CLAUSES for c in re.findall(r"\{(\w+)\}", clause.applies)}
-        return sorted(used - {"viewer", "from", "floor", "each"})
+    def fill(self, text: str, alias: str, **values: str) -> str:
+        names = ROWS[self.kind][0] if alias == self.alias else {}
+        columns = {c: f"{alias}.{names.get(c, c)}" for c in re.findall(r"\{(\w+)\}", text)}
+        return text.format(**{**columns, **values})
 
-    def has(self, clause: Clause) -> bool:
-        return not (clause.needs and clause.needs not in self.viewer) and not any(
-            f"{{{column}}}" in clause.applies for column in self.without
-        )
+    def lacks(self, clause: Clause) -> bool:
+        has = ROWS[self.kind][1]
+        wanted = set(re.findall(r"\{(\w+)\}", clause.applies)) - {"viewer", "from", "floor", "each"}
+        return has is not None and not wanted <= set(has)
 
-    def write(self, text: str, clause: Clause, opposite: bool = True) -> str:
-        values = {**self.columns, **self.viewer, "each": "\n    offset 0" if self.each else ""}
-        written = text.format(**values)
-        column = next((c for c in self.nullable if clause.applies.startswith(f"{{{c}}}")), None)
-        return f"({self.columns[column]} is null or {written})" if column and opposite else written
+    def asks(self, clause: Clause) -> bool:
+        return (not clause.needs or clause.needs in self.viewer) and not (clause.verdict == "tombstone" and self.lacks(clause))
+
+    def applies(self, clause: Clause) -> str:
+        values = {**self.viewer, "each": self.each}
+        if self.lacks(clause):
+            return self.fill(LOOKUP, self.alias, condition=self.fill(clause.applies, "x", **values).replace("\n", "\n" + 8 * " "))
+        return self.fill(clause.applies, self.alias, **values)
+
+    def otherwise(self, clause: Clause) -> str:
+        if self.lacks(clause):
+            return f"not {self.applies(clause)}"
+        written = self.fill(clause.otherwise, self.alias, **self.viewer, each=self.each)
+        column = next((c for c in NULLABLE.get(self.kind, ()) if clause.applies.startswith(f"{{{c}}}")), None)
+        return self.fill(f"({{{column}}} is null or {written})", self.alias) if column else written
 
 
 def block(match: re.Match[str]) -> str:
@@ -125,10 +141,10 @@ def block(match: re.Match[str]) -> str:
     if kind not in ROWS:
         raise SystemExit(f"a verdict of an unknown kind of row: {kind}")
     row = Row(kind, match["alias"] or kind, words)
-    clauses = [clause for clause in CLAUSES if row.has(clause)]
+    clauses = [clause for clause in CLAUSES if row.asks(clause)]
     if accepts in ACCEPTED:
         kept_out = [clause for clause in clauses if ACCEPTED[accepts](clause)]
-        lines = joined([row.write(c.otherwise, c) for c in kept_out], "and")
+        lines = joined([row.otherwise(c) for c in kept_out], "and")
     elif accepts in FORMS:
         lines = FORMS[accepts](row, clauses)
     else:
@@ -150,20 +166,20 @@ def joined(conditions: list[str], word: str) -> str:
 def verdicts(row: Row, clauses: list[Clause]) -> str:
     """`when` arms of a case: the verdict, where it is less than readable."""
     ordered = sorted(clauses, key=lambda clause: clause.verdict != "absent")
-    return "\n".join(f"when {row.write(c.applies, c, False)} then '{c.verdict}'" for c in ordered)
+    return "\n".join(f"when {row.applies(c)} then '{c.verdict}'" for c in ordered)
 
 
 def reasons(row: Row, clauses: list[Clause]) -> str:
     """`when` arms of a case: why it cannot be seen where messages are listed."""
-    return "\n".join(f"when {row.write(c.applies, c, False)} then '{c.reason}'" for c in clauses if c.reason)
+    return "\n".join(f"when {row.applies(c)} then '{c.reason}'" for c in clauses if c.reason)
 
 
 def unlisted(row: Row, clauses: list[Clause]) -> str:
     """What a count by seq must look at messages for: less than readable, within its bounds, and in no list of its own."""
     counted_otherwise = [c for c in clauses if c.listed or c.needs in ("from", "floor")]
-    applying = [row.write(c.applies, c, False) for c in clauses if c not in counted_otherwise]
+    applying = [row.applies(c) for c in clauses if c not in counted_otherwise]
     applies = applying[0] if len(applying) == 1 else f"({' or '.join(applying)})"
-    rest = [row.write(c.otherwise, c) for c in counted_otherwise]
+    rest = [row.otherwise(c) for c in counted_otherwise]
     return "and " + joined([applies, *rest], "and")
 
 
