@@ -106,7 +106,8 @@ class Row:
         self.kind, self.alias = kind, alias
         self.each = "\n    offset 0" if "each" in words else ""
         self.viewer = dict(word.split("=", 1) for word in words if "=" in word)
-        if "for" in words:
+        self.in_policy = "for" in words
+        if self.in_policy:
             self.viewer = {name: self.fill(text, alias) for name, text in CALLER.items()}
 
     def fill(self, text: str, alias: str, **values: str) -> str:
@@ -125,6 +126,9 @@ class Row:
     def applies(self, clause: Clause) -> str:
         values = {**self.viewer, "each": self.each}
         if self.lacks(clause):
+            if self.in_policy:
+                # it would look with the caller's rights, to whom the policy of parley.message shows no such message
+                raise SystemExit(f"{clause.name}: {self.kind} needs a copy of its column, which the policy can look at")
             return self.fill(LOOKUP, self.alias, condition=self.fill(clause.applies, "x", **values).replace("\n", "\n" + 8 * " "))
         return self.fill(clause.applies, self.alias, **values)
 

@@ -172,6 +172,8 @@ begin
     foreach v_state in array v_states loop
         v_verdict := t.verdict(v_state, r.asked);
         v_wanted := case
+            -- what points at a message shows no more than its place
+            when v_verdict = 'absent' and r.asked = 'nobody' then 'tombstone'
             when v_verdict = 'tombstone' and (r.accepts = 'readable' or r.accepts = 'tombstone unless expired' and v_state.expired) then 'absent'
             else v_verdict
         end;
