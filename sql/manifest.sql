@@ -81,7 +81,7 @@
 \ir apply.sql
 \set version 20
 \set name '0020_indexes'
-\set sha256 'ef3eb74089199fa667d1a40d41abcf6893cf6d22d0d290eb0e657303b9414ee2'
+\set sha256 '6187196a8fea7855c70a4113dc3e4d283f5bb12d2917d59f6dd3956e85464851'
 \set breaking false
 \ir apply.sql
 \set version 20
