@@ -67,13 +67,14 @@ ACCEPTED = {
 # The rows of each kind: columns that are named otherwise than in parley.message, and, where it is not all, those it has.
 ROWS = {
     "message": ({}, None),
-    # Copies of the message's columns. Attachments are removed with what a deleted message said.
+    # copies of the message's columns
     "attachment": ({"seq": "message_seq", "id": "message_id"}, ("conversation_id", "seq", "id", "expires_at")),
-    # All null, but for the conversation, where an event is about no message. It is shown with the message as it is when
-    # the event is read (render_events), so a tombstone is no reason to look at more.
+    # all null, but for the conversation, where an event is about no message
     "event": ({"seq": "message_seq", "id": "message_id"}, ("conversation_id", "seq", "id")),
 }
 NULLABLE = {"event": ("seq", "id")}
+# attachments are removed with what a deleted message said
+SETTLED = {"attachment": ("deleted",)}
 LOOKUP = """exists (
     select from parley.message as x
     where
@@ -121,7 +122,7 @@ class Row:
         return has is not None and not wanted <= set(has)
 
     def asks(self, clause: Clause) -> bool:
-        return (not clause.needs or clause.needs in self.viewer) and not (clause.verdict == "tombstone" and self.lacks(clause))
+        return (not clause.needs or clause.needs in self.viewer) and clause.name not in SETTLED.get(self.kind, ())
 
     def applies(self, clause: Clause) -> str:
         values = {**self.viewer, "each": self.each}
