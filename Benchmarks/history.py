@@ -42,16 +42,9 @@ SETTINGS = {
 }
 
 VIEW = "select coalesce(json_agg(p), '[]') from (select * from parley_api.messages as m where {where} order by m.seq desc limit 50) as p"
-# The policies of parley.message and parley.message_hidden, in the words of policies/.
-CONDITION = """m.conversation_id = $1
-    and m.conversation_id = any(array(select parley.my_conversation_ids()))
-    and m.id >= (select parley.my_message_floor())
-    and m.seq >= coalesce(((select parley.my_history_floors()) ->> m.conversation_id::text)::bigint, 1)
-    and (m.expires_at is null or m.expires_at > now())
-    and not exists (
-        select from parley.message_hidden as h
-        where h.conversation_id = m.conversation_id and h.user_id = (select parley.current_user_id()) and h.seq = m.seq
-    )"""
+# The policy of parley.message, written out.
+POLICY = (Path(__file__).resolve().parents[1] / "policies" / "message.sql").read_text()
+CONDITION = "m.conversation_id = $1 and m." + POLICY.split("using (")[1].split("\n);")[0].replace("message.", "m.").strip()
 # What has rows by the number of users, conversations or messages: all tables but these.
 FEW_ROWS = set(
     "attachment_kind consumer expected_object job log_state media_type message_type migration search_state secret setting "

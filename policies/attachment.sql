@@ -11,9 +11,13 @@ using (
         (message_id is null and owner_id = (select parley.current_user_id()))
         or (
             scan_state <> 'infected'
-            and message_id >= (select parley.my_message_floor())
-            and message_seq >= coalesce(((select parley.my_history_floors()) ->> conversation_id::text)::bigint, 1)
-            and (expires_at is null or expires_at > now())
+            -- verdict: readable
+            -- of attachment for caller
+            and attachment.message_seq >= coalesce(
+                ((select parley.my_history_floors()) ->> attachment.conversation_id::text)::bigint, 1
+            )
+            and (attachment.expires_at is null or attachment.expires_at > now())
+            and attachment.message_id >= (select parley.my_message_floor())
             and not exists (
                 select from parley.message_hidden as h
                 where
@@ -21,6 +25,7 @@ using (
                     and h.user_id = (select parley.current_user_id())
                     and h.seq = attachment.message_seq
             )
+            -- end verdict
         )
     )
 );

@@ -6,9 +6,13 @@ create policy message_select_mine on parley.message
 for select to authenticated
 using (
     conversation_id = any(array(select parley.my_conversation_ids()))
-    and id >= (select parley.my_message_floor())
-    and seq >= coalesce(((select parley.my_history_floors()) ->> conversation_id::text)::bigint, 1)
-    and (expires_at is null or expires_at > now())
+    -- verdict: readable, tombstone unless expired
+    -- of message for caller
+    and message.seq >= coalesce(
+        ((select parley.my_history_floors()) ->> message.conversation_id::text)::bigint, 1
+    )
+    and (message.expires_at is null or message.expires_at > now())
+    and message.id >= (select parley.my_message_floor())
     and not exists (
         select from parley.message_hidden as h
         where
@@ -16,6 +20,7 @@ using (
             and h.user_id = (select parley.current_user_id())
             and h.seq = message.seq
     )
+    -- end verdict
 );
 comment on policy message_select_mine on parley.message is 'The access rule for messages, the same as in the functions.';
 

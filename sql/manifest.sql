@@ -16,7 +16,7 @@
 \ir apply.sql
 \set version 4
 \set name '0004_conversations'
-\set sha256 '55eabafcc004f0d39a4bae75afbd0082255d5a6ec30bb220885baade8db65eb5'
+\set sha256 '71c5e55392e753b0102f379a83864d4e3b25d496180a4204a8303bb490e80a97'
 \set breaking false
 \ir apply.sql
 \set version 5
@@ -36,7 +36,7 @@
 \ir apply.sql
 \set version 8
 \set name '0008_read_state'
-\set sha256 '86f20aa024e563835b1c38c926979f788c97858952c8dfe73a513f82da7f5226'
+\set sha256 '9cb37c2964f9846c73d2e6614ac3c7cee723ff98e2a0daf56ac207f82e0bd328'
 \set breaking false
 \ir apply.sql
 \set version 9
@@ -127,6 +127,7 @@
 \ir functions/content/mentions.sql
 \ir functions/content/text.sql
 \ir functions/visibility/message.sql
+\ir functions/visibility/verdict.sql
 \ir functions/visibility/window.sql
 \ir functions/attachments/attach.sql
 \ir functions/attachments/declare.sql

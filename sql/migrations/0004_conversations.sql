@@ -71,6 +71,8 @@ create index conversation_profile_context_idx on parley.conversation_profile (co
 where context_type is not null;
 create index conversation_profile_created_by_idx on parley.conversation_profile (created_by);
 create index conversation_profile_tenant_idx on parley.conversation_profile (tenant_id) where tenant_id is not null;
+create index conversation_profile_status_idx on parley.conversation_profile (status, updated_at, conversation_id);
+comment on index parley.conversation_profile_status_idx is 'Conversations of one status, the last changed first.';
 comment on table parley.conversation_profile is 'What people see and decide of a conversation; seldom written.';
 comment on column parley.conversation_profile.conversation_id is 'The conversation.';
 comment on column parley.conversation_profile.type is 'direct (two people), group, project, support or announcement.';

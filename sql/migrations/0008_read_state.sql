@@ -10,6 +10,9 @@ create table parley.read_marker (
     constraint read_marker_pkey primary key (conversation_id, user_id, seq),
     constraint read_marker_moves_forward_check check (seq > after_seq)
 );
+-- the same columns as the primary key: of the two a lookup may choose from, neither is the longer way
+create index read_marker_user_idx on parley.read_marker (user_id, conversation_id, seq);
+comment on index parley.read_marker_user_idx is 'The receipts of one user in all their conversations.';
 comment on table parley.read_marker
 is 'One row per advance of a read horizon: message n was read by user u at the read_at of the marker with after_seq < n <= seq. No marker: it was sent by u, or while u was not in the conversation.';
 comment on column parley.read_marker.conversation_id is 'The conversation.';

@@ -1,6 +1,6 @@
 -- Plans: a conversation of 10,000 messages among many opens by index alone, and touches as many rows as it shows.
 begin;
-select plan(40);
+select plan(45);
 \ir ../people.psql
 
 -- Everything the plan of a statement does: one row per node, and what it read.
@@ -187,6 +187,29 @@ select is(
     (parley_api.start_conversation(array[md5('user 2')::uuid], context_type => 'listing', context_id => '1') ->> 'id')::uuid, md5('conversation 1')::uuid,
     'and is the one'
 );
+
+-- lists of an administrator: conversations of a status, and what a user has read
+select t.host();
+update parley.conversation_profile set status = 'locked', updated_at = now() - interval '1 day' where conversation_id in (
+    select md5('conversation ' || n)::uuid from generate_series(100, 5000, 100) n
+);
+insert into parley.read_marker (conversation_id, user_id, seq, after_seq)
+select md5('conversation ' || n)::uuid, md5('user ' || 2 * n - i)::uuid, s, s - 1
+from generate_series(1, 5000) n, generate_series(0, 1) i, generate_series(1, 3) s;
+analyze parley.conversation_profile, parley.read_marker;
+create temp table locked as select * from t.nodes($$
+    select cp.conversation_id, cp.title from parley.conversation_profile cp where cp.status = 'locked' order by cp.updated_at desc limit 20
+$$);
+select is_empty($$select * from locked where node !~ '^(Limit|Index)'$$, 'the conversations of a status are read by index, in order');
+select is((select max(rows + removed) from locked), 20::numeric, 'as many as a page has');
+create temp table receipts as select * from t.nodes($$select k.seq from parley.read_marker k where k.user_id = md5('user 77')::uuid$$);
+select is_empty($$select * from receipts where node !~ '^(Index|Bitmap)'$$, 'what a user has read is read by index');
+select is((select max(rows + removed) from receipts), 3::numeric, 'and no receipt of another');
+create temp table horizon as select * from t.nodes($$
+    select k.read_at from parley.read_marker k
+    where k.conversation_id = md5('conversation 39')::uuid and k.user_id = md5('user 77')::uuid and k.seq >= 2 order by k.seq limit 1
+$$);
+select is((select max(rows + removed) from horizon), 1::numeric, 'and when a message was read still by one look, whichever index');
 
 select * from finish();
 rollback;

@@ -40,7 +40,7 @@ begin
     -- From each kind as much as a page and one message more can need. The attachments of one message are never on two
     -- pages, because the next one goes on before its seq.
     with candidate as (
-        select a.*
+        select a.attachment, a.message_seq, a.position
         from (select distinct u.name from unnest(v_kinds) as u (name)) as kind
         cross join lateral (
             select b as attachment, b.message_seq, b.position
@@ -48,24 +48,32 @@ begin
             where b.conversation_id = v_me.conversation_id
                 and b.kind = kind.name
                 and b.state = 'attached'
-                and b.message_seq >= v_me.history_from_seq
                 and b.message_seq < v_before_seq
-                and b.message_id >= v_floor_id
                 and b.scan_state <> 'infected'
+                -- verdict: readable
+                -- of attachment b viewer=v_user_id from=v_me.history_from_seq floor=v_floor_id
+                and b.message_seq >= v_me.history_from_seq
                 and (b.expires_at is null or b.expires_at > now())
+                and b.message_id >= v_floor_id
                 and not exists (
                     select from parley.message_hidden as h
-                    where h.conversation_id = v_me.conversation_id
+                    where
+                        h.conversation_id = b.conversation_id
                         and h.user_id = v_user_id
                         and h.seq = b.message_seq
                 )
+                -- end verdict
             order by b.message_seq desc, b.position desc
             limit v_page_size + 100
         ) as a
     ),
 
     ranked as (
-        select c.*, row_number() over (order by c.message_seq desc, c.position desc) as n
+        select
+            c.attachment,
+            c.message_seq,
+            c.position,
+            row_number() over (order by c.message_seq desc, c.position desc) as n
         from candidate as c
     ),
 

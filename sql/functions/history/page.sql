@@ -34,16 +34,21 @@ begin
         select m.*
         from parley.message as m
         where m.conversation_id = message_page.conversation_id
-            and m.seq between message_page.from_seq and message_page.to_seq
-            and m.id >= message_page.floor_id
+            and m.seq <= message_page.to_seq
             and m.id < v_ceiling_id
+            -- verdict: readable, tombstone unless expired
+            -- of message m viewer=message_page.user_id from=message_page.from_seq floor=message_page.floor_id
+            and m.seq >= message_page.from_seq
             and (m.expires_at is null or m.expires_at > now())
+            and m.id >= message_page.floor_id
             and not exists (
                 select from parley.message_hidden as h
-                where h.conversation_id = message_page.conversation_id
+                where
+                    h.conversation_id = m.conversation_id
                     and h.user_id = message_page.user_id
                     and h.seq = m.seq
             )
+            -- end verdict
         order by m.seq desc
         limit message_page.max_rows;
     else
@@ -51,16 +56,21 @@ begin
         select m.*
         from parley.message as m
         where m.conversation_id = message_page.conversation_id
-            and m.seq between message_page.from_seq and message_page.to_seq
-            and m.id >= message_page.floor_id
+            and m.seq <= message_page.to_seq
             and m.id < v_ceiling_id
+            -- verdict: readable, tombstone unless expired
+            -- of message m viewer=message_page.user_id from=message_page.from_seq floor=message_page.floor_id
+            and m.seq >= message_page.from_seq
             and (m.expires_at is null or m.expires_at > now())
+            and m.id >= message_page.floor_id
             and not exists (
                 select from parley.message_hidden as h
-                where h.conversation_id = message_page.conversation_id
+                where
+                    h.conversation_id = m.conversation_id
                     and h.user_id = message_page.user_id
                     and h.seq = m.seq
             )
+            -- end verdict
         order by m.seq
         limit message_page.max_rows;
     end if;

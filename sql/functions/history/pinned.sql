@@ -30,18 +30,25 @@ begin
             )
             from parley.message_pin as p
             cross join lateral (
-                select n as message, n.id, n.seq, n.expires_at
+                select n as message
                 from parley.message as n
-                where n.id = p.message_id and n.conversation_id is not distinct from p.conversation_id
+                where n.id = p.message_id
+                    and n.conversation_id is not distinct from p.conversation_id
+                    -- verdict: readable, tombstone unless expired
+                    -- of message n viewer=v_user_id from=v_me.history_from_seq floor=v_floor_id
+                    and n.seq >= v_me.history_from_seq
+                    and (n.expires_at is null or n.expires_at > now())
+                    and n.id >= v_floor_id
+                    and not exists (
+                        select from parley.message_hidden as h
+                        where
+                            h.conversation_id = n.conversation_id
+                            and h.user_id = v_user_id
+                            and h.seq = n.seq
+                    )
+                    -- end verdict
             ) as m
             where p.conversation_id = v_me.conversation_id
-                and m.seq >= v_me.history_from_seq
-                and m.id >= v_floor_id
-                and (m.expires_at is null or m.expires_at > now())
-                and not exists (
-                    select from parley.message_hidden as h
-                    where h.conversation_id = v_me.conversation_id and h.user_id = v_user_id and h.seq = m.seq
-                )
         )
     );
 end;

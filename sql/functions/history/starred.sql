@@ -31,26 +31,33 @@ begin
                 m.message, p, v_floor_id, parley.message_status(m.message, v_user_id)
             ) as json
         from parley.message_star as s
-        cross join lateral (
-            select n as message, n.id, n.seq, n.deleted_at, n.expires_at
-            from parley.message as n
-            where n.id = s.message_id and n.conversation_id is not distinct from s.conversation_id
-        ) as m
         inner join parley.participant as p on s.conversation_id = p.conversation_id and s.user_id = p.user_id
+        cross join lateral (
+            select n as message
+            from parley.message as n
+            where n.id = s.message_id
+                and n.conversation_id is not distinct from s.conversation_id
+                -- verdict: readable
+                -- of message n viewer=v_user_id from=p.history_from_seq floor=v_floor_id
+                and n.seq >= p.history_from_seq
+                and (n.expires_at is null or n.expires_at > now())
+                and n.id >= v_floor_id
+                and n.deleted_at is null
+                and not exists (
+                    select from parley.message_hidden as h
+                    where
+                        h.conversation_id = n.conversation_id
+                        and h.user_id = v_user_id
+                        and h.seq = n.seq
+                )
+                -- end verdict
+        ) as m
         where s.user_id = v_user_id
             and (
                 v_from.id is null
                 or (s.starred_at, s.message_id) < (v_from.last_activity_at, v_from.id)
             )
             and p.left_at is null
-            and m.seq >= p.history_from_seq
-            and m.id >= v_floor_id
-            and m.deleted_at is null
-            and (m.expires_at is null or m.expires_at > now())
-            and not exists (
-                select from parley.message_hidden as h
-                where h.conversation_id = s.conversation_id and h.user_id = v_user_id and h.seq = m.seq
-            )
         order by s.starred_at desc, s.message_id desc
         limit v_page_size + 1
     loop

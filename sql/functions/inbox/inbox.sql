@@ -105,7 +105,13 @@ begin
     -- one more than asked for tells whether there is more in that direction
     near as (
         (
-            select m.*, row_number() over (order by m.pinned desc, m.last_activity_at desc, m.conversation_id desc) as n
+            select
+                m.conversation_id,
+                m.pinned,
+                m.last_activity_at,
+                m.history_from_seq,
+                m.last_seq,
+                row_number() over (order by m.pinned desc, m.last_activity_at desc, m.conversation_id desc) as n
             from mine as m
             where not v_place.is_backward
             order by m.pinned desc, m.last_activity_at desc, m.conversation_id desc
@@ -113,7 +119,13 @@ begin
         )
         union all
         (
-            select m.*, row_number() over (order by m.pinned, m.last_activity_at, m.conversation_id) as n
+            select
+                m.conversation_id,
+                m.pinned,
+                m.last_activity_at,
+                m.history_from_seq,
+                m.last_seq,
+                row_number() over (order by m.pinned, m.last_activity_at, m.conversation_id) as n
             from mine as m
             where v_place.is_backward
             order by m.pinned, m.last_activity_at, m.conversation_id

@@ -63,7 +63,12 @@ begin
                 when e.message_id is null then '{}'
                 when e.kind not in ('message:new', 'message:updated')
                     then jsonb_build_object('message_id', e.message_id, 'seq', e.message_seq)
-                when m.id is null or m.expires_at <= now()
+                when m.id is null or not (
+                    -- verdict: readable, tombstone unless expired
+                    -- of message m
+                    (m.expires_at is null or m.expires_at > now())
+                    -- end verdict
+                )
                     then jsonb_build_object(
                         'message',
                         parley.tombstone_json(

@@ -27,13 +27,19 @@ as $$
         where
             e.conversation_id = events_after.conversation_id
             and e.event_seq > after_event_seq
+            -- verdict: readable, tombstone
+            -- of event e viewer=events_after.reader_id from=history_from floor=message_floor each
             and (e.message_seq is null or e.message_seq >= history_from)
             and (e.message_id is null or e.message_id >= message_floor)
             and not exists (
-                select from parley.message_hidden h
-                where h.conversation_id = events_after.conversation_id and h.user_id = events_after.reader_id and h.seq = e.message_seq
+                select from parley.message_hidden as h
+                where
+                    h.conversation_id = e.conversation_id
+                    and h.user_id = events_after.reader_id
+                    and h.seq = e.message_seq
                 offset 0
             )
+            -- end verdict
         order by e.event_seq
         limit max_rows
     )
@@ -95,16 +101,19 @@ begin
             where
                 e.conversation_id = b.conversation_id
                 and e.event_seq >= greatest(b.window_from, b.events_from)
+                -- verdict: readable, tombstone
+                -- of event e viewer=replay_since.reader_id from=b.history_from floor=replay_since.message_floor each
                 and (e.message_seq is null or e.message_seq >= b.history_from)
                 and (e.message_id is null or e.message_id >= replay_since.message_floor)
                 and not exists (
-                    select from parley.message_hidden h
+                    select from parley.message_hidden as h
                     where
-                        h.conversation_id = b.conversation_id
+                        h.conversation_id = e.conversation_id
                         and h.user_id = replay_since.reader_id
                         and h.seq = e.message_seq
                     offset 0
                 )
+                -- end verdict
             order by e.event_seq desc
             limit replay_since.max_rows + 1
         ) e

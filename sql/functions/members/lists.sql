@@ -134,7 +134,7 @@ begin
             from (
                 select p.user_id, p.role, p.app_role, a.display_name, parley.fold_name(a.display_name) as folded
                 from (
-                    select q.*
+                    select q.user_id, q.role, q.app_role
                     from parley.participant as q
                     where q.conversation_id = search_members.conversation_id
                         and q.user_id <> v_user_id

@@ -57,10 +57,14 @@ begin
     select m.* into v_message
     from parley.message as m
     inner join parley.participant as p on m.conversation_id = p.conversation_id
-    where m.id = hide_message.message_id
+    where
+        -- verdict: readable, tombstone
+        -- of message m from=p.history_from_seq
+        m.seq >= p.history_from_seq
+        -- end verdict
+        and m.id = hide_message.message_id
         and p.user_id = hide_message.user_id
-        and p.left_at is null
-        and m.seq >= p.history_from_seq;
+        and p.left_at is null;
     if not found then
         return parley.require_message(hide_message.message_id, hide_message.user_id);
     end if;

@@ -26,9 +26,7 @@ begin
     if v_message.sender_id is distinct from v_user_id then
         raise exception using errcode = 'PT403', message = 'Only the sender can edit a message.';
     end if;
-    if v_message.deleted_at is not null then
-        raise exception using errcode = 'PT409', message = 'The message was deleted.';
-    end if;
+    perform parley.require_readable(v_message);
     perform parley.require_writable(v_message.conversation_id);
     if v_message.forward_count is not null then
         raise exception using errcode = 'PT403', message = 'A forwarded message cannot be edited.';

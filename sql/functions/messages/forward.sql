@@ -69,9 +69,7 @@ begin
 
     if cardinality(v_new_ids) > 0 then
         v_message := parley.require_message(forward_message.message_id, v_user_id);
-        if v_message.deleted_at is not null then
-            raise exception using errcode = 'PT409', message = 'The message was deleted.';
-        end if;
+        perform parley.require_readable(v_message);
         if v_message.type in ('system', 'poll', 'encrypted') then
             raise exception using
                 errcode = 'PT400',

@@ -29,9 +29,7 @@ declare
     v_pinned_at timestamptz;
 begin
     perform parley.require_pinner(v_message, v_user_id);
-    if v_message.deleted_at is not null then
-        raise exception using errcode = 'PT409', message = 'The message was deleted.';
-    end if;
+    perform parley.require_readable(v_message);
     if v_message.pinned_at is not null then
         return parley.message_now_json(v_message);
     end if;

@@ -27,9 +27,7 @@ declare
     v_message parley.message := parley.lock_message(add_reaction.message_id, v_user_id);
 begin
     perform parley.require_writable(v_message.conversation_id);
-    if v_message.deleted_at is not null then
-        raise exception using errcode = 'PT409', message = 'The message was deleted.';
-    end if;
+    perform parley.require_readable(v_message);
     if (
         select count(*) from parley.reaction as r
         where r.conversation_id = v_message.conversation_id

@@ -77,7 +77,7 @@ begin
             errcode = 'PT409',
             message = 'This message was sent before and has since been purged.';
     end if;
-    return parley.message_now_json(parley.unless_expired(v_message));
+    return parley.message_now_json(parley.readable_part(v_message));
 end;
 $$;
 comment on function parley.repeated_message is

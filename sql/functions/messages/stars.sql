@@ -40,9 +40,7 @@ declare
     v_message parley.message := parley.lock_message(star_message.message_id, v_user_id);
     v_starred_at timestamptz;
 begin
-    if v_message.deleted_at is not null then
-        raise exception using errcode = 'PT409', message = 'The message was deleted.';
-    end if;
+    perform parley.require_readable(v_message);
     insert into parley.message_star as s (conversation_id, message_id, user_id)
     values (v_message.conversation_id, v_message.id, v_user_id)
     on conflict do nothing

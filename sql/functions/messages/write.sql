@@ -191,9 +191,7 @@ begin
     elsif write_message.forwards_id is not null then
         -- as it is now, should it have been changed or hidden while this one waited
         v_source := parley.require_message(write_message.forwards_id, v_user_id);
-        if v_source.deleted_at is not null then
-            raise exception using errcode = 'PT409', message = 'The message was deleted.';
-        end if;
+        perform parley.require_readable(v_source);
         write_message.content := v_source.content;
         v_metadata := v_source.metadata;
     end if;

@@ -59,7 +59,12 @@ begin
             and r.message_id = message.id
             and r.revision < v_revision.revision;
     end if;
-    if message.expires_at <= now() then
+    if not (
+        -- verdict: readable, tombstone unless expired
+        -- of message
+        (message.expires_at is null or message.expires_at > now())
+        -- end verdict
+    ) then
         v_message.content := null;
         v_message.metadata := null;
         v_message.mentions := null;

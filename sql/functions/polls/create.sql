@@ -67,7 +67,7 @@ begin
     select m.* into v_sent
     from parley.message as m
     where m.id = v_new.message_id and m.conversation_id is not distinct from v_new.conversation_id;
-    v_sent := parley.unless_expired(v_sent);
+    v_sent := parley.readable_part(v_sent);
     if v_sent.deleted_at is not null then
         return parley.message_now_json(v_sent);
     end if;

@@ -86,32 +86,40 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set jit = off
 set enable_seqscan = off
-set jit = off
 as $$
+declare
+    v_floor_id uuid := mention_count.floor_id;
 begin
     if mention_count.last_seq <= participant.last_read_seq + participant.own_unread then
         return 0;
+    end if;
+    if v_floor_id is null then
+        v_floor_id := parley.message_floor_of(participant.user_id);
     end if;
     return (
         select count(*)
         from parley.message as m
         where m.conversation_id = participant.conversation_id
             and m.seq > participant.last_read_seq
-            and m.seq >= participant.history_from_seq
             -- the condition of the index, which holds few messages
             and (m.mentions is not null or m.mentions_all)
             and (m.mentions_all or participant.user_id = any (m.mentions))
             and m.sender_id is distinct from participant.user_id
-            and m.deleted_at is null
-            and (m.expires_at is null or m.expires_at > now())
-            and m.id >= coalesce(mention_count.floor_id, parley.message_floor_of(participant.user_id))
             and m.id < parley.uuid_v7_floor(now() + interval '1 day')
+            -- verdict: readable
+            -- of message m viewer=participant.user_id from=participant.history_from_seq floor=v_floor_id
+            and m.seq >= participant.history_from_seq
+            and (m.expires_at is null or m.expires_at > now())
+            and m.id >= v_floor_id
+            and m.deleted_at is null
             and not exists (
                 select from parley.message_hidden as h
-                where h.conversation_id = participant.conversation_id
+                where
+                    h.conversation_id = m.conversation_id
                     and h.user_id = participant.user_id
                     and h.seq = m.seq
             )
+            -- end verdict
     );
 end;
 $$;

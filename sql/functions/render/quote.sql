@@ -31,6 +31,7 @@ as $$
 #variable_conflict use_column
 declare
     v_quoted parley.message;
+    v_verdict text;
     v_from_seq bigint := quoted_json.viewer_from_seq;
     v_floor_id uuid := quoted_json.viewer_floor_id;
 begin
@@ -64,23 +65,11 @@ begin
             cross join lateral parley.tier_limit_of(t.name, 'retention_days') as l;
         end if;
     end if;
-    if v_quoted.seq < v_from_seq
-        or v_quoted.id < v_floor_id
-        or (
-            quoted_json.viewer_id is not null
-            and exists (
-                select from parley.message_hidden as h
-                where h.conversation_id = message.conversation_id
-                    and h.user_id = quoted_json.viewer_id
-                    and h.seq = v_quoted.seq
-            )
-        )
-    then
+    v_verdict := parley.message_verdict(v_quoted, quoted_json.viewer_id, v_from_seq, v_floor_id);
+    if v_verdict = 'absent' then
         return null;
-    end if;
-    if v_quoted.expires_at <= now() then
-        v_quoted.content := null;
-        v_quoted.deleted_at := v_quoted.expires_at;
+    elsif v_verdict = 'tombstone' then
+        v_quoted := parley.readable_part(v_quoted);
     end if;
     return parley.quote_json(
         v_quoted,

@@ -117,7 +117,7 @@ begin
         select t.conversation_id, t.block
         from unnest(search_blocks.tail_conversation_ids, search_blocks.tail_blocks) as t (conversation_id, block)
     )
-    select c.*
+    select c.conversation_id, c.block, c.history_from_seq, c.first_id, c.at_id
     from (
         select
             s.conversation_id,
@@ -214,24 +214,29 @@ begin
         select n as message
         from parley.message as n
         where n.conversation_id = b.conversation_id
-            and n.seq between greatest(32 * b.block + 1, b.history_from_seq) and 32 * b.block + 32
-            and n.id >= greatest(b.first_id, search_matches.floor_id)
+            and n.seq between 32 * b.block + 1 and 32 * b.block + 32
+            and n.id >= b.first_id
             and n.id < search_matches.as_of
-            and n.deleted_at is null
             and n.content is not null
             and n.type <> 'encrypted'
-            and (n.expires_at is null or n.expires_at > now())
             and (search_matches.sender_id is null or n.sender_id = search_matches.sender_id)
             and (search_matches.types is null or n.type = any (search_matches.types))
             and (search_matches.metadata is null or coalesce(n.metadata, '{}') @> search_matches.metadata)
+            -- verdict: readable
+            -- of message n viewer=search_matches.user_id from=b.history_from_seq floor=search_matches.floor_id each
+            and n.seq >= b.history_from_seq
+            and (n.expires_at is null or n.expires_at > now())
+            and n.id >= search_matches.floor_id
+            and n.deleted_at is null
             and not exists (
-                select from parley.message_hidden as g
-                where g.conversation_id = b.conversation_id
-                    and g.user_id = search_matches.user_id
-                    and g.seq = n.seq
-                -- one lookup by the whole key for each message, instead of all that the user has hidden there
+                select from parley.message_hidden as h
+                where
+                    h.conversation_id = n.conversation_id
+                    and h.user_id = search_matches.user_id
+                    and h.seq = n.seq
                 offset 0
             )
+            -- end verdict
         offset 0
     ) as m
     cross join lateral (

@@ -185,7 +185,13 @@ begin
             array_agg(f.message_id order by f.sort_key desc, f.message_id desc)
         into v_found, v_keys, v_ids
         from (
-            select m.*, row_number() over (order by m.sort_key desc, m.message_id desc) as n
+            select
+                m.message,
+                m.message_id,
+                m.history_from_seq,
+                m.sort_key,
+                m.text_rank,
+                row_number() over (order by m.sort_key desc, m.message_id desc) as n
             from parley.search_matches(
                 v_user_id, v_blocks.conversation_ids, v_blocks.blocks, v_blocks.history_from_seqs, v_blocks.first_ids,
                 v_language, v_query.wanted, v_query.runs, v_query.marks,

@@ -91,13 +91,19 @@ begin
             on b.conversation_id = e.conversation_id and e.event_seq >= b.first_unseen and e.event_seq < b.first_newer
         where
             e.xid <> v_own
+            -- verdict: readable, tombstone
+            -- of event e viewer=sync_event_ids.user_id from=b.history_from floor=v_message_floor each
             and (e.message_seq is null or e.message_seq >= b.history_from)
             and (e.message_id is null or e.message_id >= v_message_floor)
             and not exists (
-                select from parley.message_hidden h
-                where h.conversation_id = b.conversation_id and h.user_id = sync_event_ids.user_id and h.seq = e.message_seq
+                select from parley.message_hidden as h
+                where
+                    h.conversation_id = e.conversation_id
+                    and h.user_id = sync_event_ids.user_id
+                    and h.seq = e.message_seq
                 offset 0
             )
+            -- end verdict
         union all
         select e.id
         from parley.event e
@@ -125,13 +131,19 @@ begin
                     e.conversation_id = b.conversation_id
                     and e.event_seq >= b.first_newer
                     and e.xid <> v_own
+                    -- verdict: readable, tombstone
+                    -- of event e viewer=sync_event_ids.user_id from=b.history_from floor=v_message_floor each
                     and (e.message_seq is null or e.message_seq >= b.history_from)
                     and (e.message_id is null or e.message_id >= v_message_floor)
                     and not exists (
-                        select from parley.message_hidden h
-                        where h.conversation_id = b.conversation_id and h.user_id = sync_event_ids.user_id and h.seq = e.message_seq
+                        select from parley.message_hidden as h
+                        where
+                            h.conversation_id = e.conversation_id
+                            and h.user_id = sync_event_ids.user_id
+                            and h.seq = e.message_seq
                         offset 0
                     )
+                    -- end verdict
                 order by e.event_seq
                 limit v_depth
             ) e

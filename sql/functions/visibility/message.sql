@@ -1,4 +1,4 @@
--- What a viewer may see of a message.
+-- The message somebody asks for by its id.
 
 create or replace function parley.require_message(message_id uuid, user_id uuid, also_hidden boolean default false)
 returns parley.message
@@ -7,6 +7,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
+    v_hidden_from constant uuid := case when not require_message.also_hidden then require_message.user_id end;
     v_message parley.message;
 begin
     if require_message.message_id is null then
@@ -15,21 +16,23 @@ begin
     select m.* into v_message
     from parley.message as m
     inner join parley.participant as p on m.conversation_id = p.conversation_id
-    where m.id = require_message.message_id
-        and p.user_id = require_message.user_id
-        and p.left_at is null
-        and m.seq >= p.history_from_seq
-        and m.id >= parley.message_floor_of(require_message.user_id)
+    where
+        -- verdict: readable, tombstone unless expired
+        -- of message m viewer=v_hidden_from from=p.history_from_seq floor=parley.message_floor_of(require_message.user_id)
+        m.seq >= p.history_from_seq
         and (m.expires_at is null or m.expires_at > now())
-        and (
-            require_message.also_hidden
-            or not exists (
-                select from parley.message_hidden as h
-                where h.conversation_id = m.conversation_id
-                    and h.user_id = require_message.user_id
-                    and h.seq = m.seq
-            )
-        );
+        and m.id >= parley.message_floor_of(require_message.user_id)
+        and not exists (
+            select from parley.message_hidden as h
+            where
+                h.conversation_id = m.conversation_id
+                and h.user_id = v_hidden_from
+                and h.seq = m.seq
+        )
+        -- end verdict
+        and m.id = require_message.message_id
+        and p.user_id = require_message.user_id
+        and p.left_at is null;
     if not found then
         raise exception using
             errcode = 'PT404',
@@ -41,6 +44,20 @@ $$;
 comment on function parley.require_message is
 'A message the user may see (if asked, also one they have hidden), or PT404, which does not tell an unknown message from a foreign one.';
 
+create or replace function parley.require_readable(message parley.message)
+returns void
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if parley.message_verdict(message) <> 'readable' then
+        raise exception using errcode = 'PT409', message = 'The message was deleted.';
+    end if;
+end;
+$$;
+comment on function parley.require_readable is
+'Fails with PT409 if a message that the user may see, as require_message returned it, is only a tombstone.';
+
 create or replace function parley.may_answer(
     conversation_id uuid, sender_id uuid, message_id uuid, history_from_seq bigint
 )
@@ -49,21 +66,27 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
+declare
+    v_floor_id constant uuid := parley.message_floor_of(may_answer.sender_id);
 begin
     return exists (
         select from parley.message as m
         where m.id = may_answer.message_id
             and m.conversation_id is not distinct from may_answer.conversation_id
+            -- verdict: readable
+            -- of message m viewer=may_answer.sender_id from=may_answer.history_from_seq floor=v_floor_id
             and m.seq >= may_answer.history_from_seq
-            and m.id >= parley.message_floor_of(may_answer.sender_id)
-            and m.deleted_at is null
             and (m.expires_at is null or m.expires_at > now())
+            and m.id >= v_floor_id
+            and m.deleted_at is null
             and not exists (
                 select from parley.message_hidden as h
-                where h.conversation_id = m.conversation_id
+                where
+                    h.conversation_id = m.conversation_id
                     and h.user_id = may_answer.sender_id
                     and h.seq = m.seq
             )
+            -- end verdict
     );
 end;
 $$;
@@ -86,55 +109,6 @@ begin
 end;
 $$;
 comment on function parley.check_reply is 'Fails with PT404 unless the sender may answer the message.';
-
-create or replace function parley.unless_expired(message parley.message)
-returns parley.message
-language plpgsql stable security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_message parley.message := message;
-begin
-    -- what has expired is shown to nobody, as in the log: as if deleted
-    if v_message.expires_at <= now() then
-        v_message.content := null;
-        v_message.metadata := null;
-        v_message.mentions := null;
-        v_message.mentions_all := false;
-        v_message.deleted_at := coalesce(v_message.deleted_at, v_message.expires_at);
-    end if;
-    return v_message;
-end;
-$$;
-comment on function parley.unless_expired is
-'The message, or, once it has expired, what is left of it: its place, as of one that was deleted.';
-
-create or replace function parley.message_blocker(
-    message parley.message, participant parley.participant, account parley.account
-)
-returns text
-language plpgsql stable security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return case
-        when participant.left_at is not null then 'left'
-        when account.deleted_at is not null then 'account_deleted'
-        when account.suspended_at is not null then 'account_suspended'
-        when message.seq < participant.history_from_seq then 'before_history'
-        when message.expires_at <= now() then 'expired'
-        when message.id < parley.message_floor_of(participant.user_id) then 'beyond_tier'
-        when exists (
-            select from parley.message_hidden as h
-            where h.conversation_id = message.conversation_id
-                and h.user_id = participant.user_id
-                and h.seq = message.seq
-        ) then 'deleted_for_me'
-    end;
-end;
-$$;
-comment on function parley.message_blocker is
-'Why somebody who is or was in the conversation cannot see a message: the access rule, said as a reason. Null: they can.';
 
 create or replace function parley.lock_message(message_id uuid, user_id uuid, also_hidden boolean default false)
 returns parley.message

@@ -92,19 +92,23 @@ begin
         select count(*)
         from parley.message as m
         where m.conversation_id = participant.conversation_id
-            and m.seq >= expired_count.from_seq
-            and m.id >= expired_count.floor_id
             and m.id < parley.uuid_v7_floor(now() + interval '1 day')
-            and m.expires_at <= now()
-            and m.deleted_at is null
             and m.sender_id is distinct from participant.user_id
             and (m.sender_id is not null or m.metadata ->> 'actor_id' is distinct from participant.user_id::text)
+            -- verdict: not readable, and listed nowhere
+            -- of message m viewer=participant.user_id from=expired_count.from_seq floor=expired_count.floor_id
+            and m.expires_at <= now()
+            and m.seq >= expired_count.from_seq
+            and m.id >= expired_count.floor_id
+            and m.deleted_at is null
             and not exists (
                 select from parley.message_hidden as h
-                where h.conversation_id = participant.conversation_id
+                where
+                    h.conversation_id = m.conversation_id
                     and h.user_id = participant.user_id
                     and h.seq = m.seq
             )
+            -- end verdict
     );
 end;
 $$;
@@ -146,9 +150,13 @@ begin
     -- also one that was hidden or has expired since: a client pages on from what it has
     select m.seq into v_seq
     from parley.message as m
-    where m.id = seq_of_message.message_id
-        and m.conversation_id = participant.conversation_id
-        and m.seq >= participant.history_from_seq;
+    where
+        -- verdict: readable, tombstone
+        -- of message m from=participant.history_from_seq
+        m.seq >= participant.history_from_seq
+        -- end verdict
+        and m.id = seq_of_message.message_id
+        and m.conversation_id = participant.conversation_id;
     if not found then
         raise exception using
             errcode = 'PT404',
