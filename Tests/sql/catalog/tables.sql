@@ -51,7 +51,10 @@ create temp view badly_named as
 select k.conrelid::regclass::text as name, k.conname
 from pg_catalog.pg_constraint as k
 inner join own_table as t on k.conrelid = t.oid
-where k.conname !~ case k.contype when 'p' then '_pkey$' when 'u' then '_key$' when 'f' then '_fkey$' else '_check$' end;
+where
+    -- from PostgreSQL 18 on a not null is a constraint too, named by the server
+    k.contype <> 'n'
+    and k.conname !~ case k.contype when 'p' then '_pkey$' when 'u' then '_key$' when 'f' then '_fkey$' else '_check$' end;
 
 create temp view key_without_conversation as
 select t.name, i.indexrelid::regclass::text as index_name
