@@ -1,5 +1,5 @@
 # Parley. The two commands are `make demo` and `make test`.
-.PHONY: all build release setup setup-test demo test lint clean bench bench-send bench-fanout bench-idle bench-messages bench-history
+.PHONY: all build release setup setup-test demo test lint clean bench bench-send bench-fanout bench-idle bench-messages bench-history bench-load test-versions
 
 all: build
 
@@ -20,6 +20,11 @@ demo: build
 test: setup-test
 	@scripts/step.sh "building the worker" swift build -c release --product parley
 	@.venv/bin/python scripts/test.py $(SUITE)
+
+# The suites that meet the server, on PostgreSQL 15 to 18. Some of it: make test-versions VERSIONS="17 18" SUITE=sql
+test-versions: setup-test
+	@scripts/step.sh "building the worker" swift build -c release --product parley
+	@scripts/versions.sh $(VERSIONS) $(SUITE)
 
 lint: setup-test
 	@scripts/lint.sh

@@ -8,6 +8,8 @@
 # was there before comes back in the end.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# the extension goes to the server that cluster.sh starts
+if [ -n "${PARLEY_PG_BINDIR:-}" ]; then export PG_CONFIG=$PARLEY_PG_BINDIR/pg_config; fi
 
 passed=0 failed=0
 ok() { echo "ok - $1"; passed=$((passed + 1)); }
@@ -22,7 +24,7 @@ check() { # name command...
     if [ $status -eq 0 ]; then ok "$name"; else not_ok "$name"; printf '%s\n' "$output" | tail -20 | sed 's/^/# /'; fi
 }
 
-as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi; }
+as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n --preserve-env=PG_CONFIG "$@"; fi; }
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/parley-doors.XXXXXX")
 chmod 755 "$work"
