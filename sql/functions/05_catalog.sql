@@ -188,6 +188,17 @@ comment on function parley.catalog_fingerprint() is
 'The objects of both schemas and what API roles may do with them, one row each. Partitions have a row for what they must not have.';
 revoke all on function parley.catalog_fingerprint() from public;
 
+create or replace function parley.server_major()
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select (current_setting('server_version_num')::integer / 10000)::text;
+end;
+comment on function parley.server_major() is 'The major version of PostgreSQL that runs now.';
+revoke all on function parley.server_major() from public;
+
 create or replace function parley.catalog_differences()
 returns table (kind text, name text, state text, remedy text)
 language sql
@@ -227,6 +238,13 @@ begin atomic
         where c.relnamespace = to_regnamespace('parley')
     ),
 
+    -- another major version prints views, policies and expressions in other words: not comparable until recorded anew
+    other_server as (
+        select e.name
+        from parley.expected_object as e
+        where e.kind = 'server' and e.name <> parley.server_major()
+    ),
+
     difference as (
         select
             coalesce(e.kind, a.kind) as kind,
@@ -249,7 +267,8 @@ begin atomic
                     and (a.object in (select o.object from own as o) or a.name ~ ' to (public|anon)')
                 )
             )
-            or e.name is not null and a.definition is distinct from e.definition
+            or e.name is not null and a.name is null
+            or e.definition <> a.definition and (select count(*) = 0 from other_server)
     )
 
     select
@@ -287,7 +306,14 @@ begin atomic
             else ''
         end
     from difference as d
-    order by d.kind, d.name;
+    union all
+    select
+        'server',
+        'PostgreSQL ' || parley.server_major(),
+        format('installed on %s: definitions are not compared until Parley is installed again', o.name),
+        ''
+    from other_server as o
+    order by 1, 2;
 end;
 comment on function parley.catalog_differences() is
 'Where the database is not as the installation left it, and the statement that repairs it; none where only another installation does.';
@@ -300,7 +326,7 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_major text := current_setting('server_version_num')::integer / 10000;
+    v_major constant text := parley.server_major();
     v_tables boolean;
 begin
     -- Tables and their indexes are made once, by migrations: what is missing of them since must stay a difference.

@@ -143,12 +143,12 @@ begin
     elsif metadata is null and attachment_count = 0 then
         raise exception using errcode = 'PT400', message = 'A message needs content, metadata or an attachment.';
     end if;
-    if message_type.name = 'location' and not case
-        when jsonb_typeof(metadata -> 'latitude') = 'number' and jsonb_typeof(metadata -> 'longitude') = 'number'
-            then (metadata ->> 'latitude')::numeric between -90 and 90
-                and (metadata ->> 'longitude')::numeric between -180 and 180
-        else false
-    end then
+    if message_type.name = 'location' and not (
+        jsonb_typeof(metadata -> 'latitude') is not distinct from 'number'
+        and jsonb_typeof(metadata -> 'longitude') is not distinct from 'number'
+        and (metadata ->> 'latitude')::numeric between -90 and 90
+        and (metadata ->> 'longitude')::numeric between -180 and 180
+    ) then
         raise exception using
             errcode = 'PT400',
             message = 'A location needs metadata.latitude (-90 to 90) and metadata.longitude (-180 to 180).';
