@@ -36,6 +36,11 @@ bench-send bench-fanout bench-idle bench-messages: setup-test
 	@swift build -c release --product parley
 	@cd Benchmarks && PYTHONPATH=../Tests/support ../.venv/bin/python $(@:bench-%=%).py
 
+# The staged load of 100 users, 9 minutes; SCALE=0.05 makes it short.
+bench-load: setup-test
+	@swift build -c release --product parley
+	@cd Benchmarks && PYTHONPATH=../Tests/support ../.venv/bin/python load.py --scale $(or $(SCALE),1)
+
 # without a worker
 bench-history: setup-test
 	@cd Benchmarks && PYTHONPATH=../Tests/support ../.venv/bin/python history.py
