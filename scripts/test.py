@@ -100,15 +100,15 @@ def shell(*words: str) -> list[str]:
 
 SUITES = [
     Suite("lint", shell("bash", "scripts/lint.sh"), read_plain, 6),
-    Suite("sql-doors", shell("bash", "Tests/sql/doors.sh"), read_plain, 63),
+    Suite("sql-doors", shell("bash", "Tests/sql/doors.sh"), read_plain, 64),
     Suite("sql-lint", shell("bash", "Tests/sql/lint.sh"), read_plain, 5),
-    Suite("sql", shell("bash", "Tests/sql/tap.sh"), read_tap, 3550, cluster=True),
+    Suite("sql", shell("bash", "Tests/sql/tap.sh"), read_tap, 3551, cluster=True),
     Suite("sql-scans", shell("bash", "Tests/sql/scans.sh"), read_tap, 15),
     Suite("isolation", shell("bash", "Tests/sql/isolation.sh"), read_plain, 242),
     Suite("swift", shell("swift", "test", "--disable-xctest", "--no-parallel"), read_swift, 476, cluster=True),
     Suite("swift-thread-sanitizer", shell("bash", "scripts/sanitize.sh", "thread"), read_swift, 476, cluster=True),
     Suite("swift-address-sanitizer", shell("bash", "scripts/sanitize.sh", "address"), read_swift, 476, cluster=True),
-    Suite("conformance", shell(str(PYTHON), "-m", "pytest", "-rA", "-q", "Tests/conformance"), read_pytest, 516),
+    Suite("conformance", shell(str(PYTHON), "-m", "pytest", "-rA", "-q", "Tests/conformance"), read_pytest, 523),
     Suite("scenarios", shell(str(PYTHON), "-m", "pytest", "-rA", "-q", "Tests/scenarios"), read_pytest, 42),
     Suite("property", shell(str(PYTHON), "-m", "pytest", "-rA", "-q", "Tests/property"), read_pytest, 11),
     Suite("chaos", shell(str(PYTHON), "-m", "pytest", "-rA", "-q", "Tests/chaos"), read_pytest, 54),

@@ -282,6 +282,11 @@ says_current() { [ "$(ledger "$base/across1")" = "$(cat "$work/ledger.psql")" ];
 check "and the ledger is as before" says_current
 psql -d "$base/across2" -c "insert into parley.migration (version, name, sha256, breaking) values (9000, '9000_future', repeat('0', 64), false)"
 check "a database of a newer release is refused" says "installed by a newer Parley (migration 9000_future)" install "$base/across2"
+inherits_nothing() {
+    psql -d "$super/postgres" -c "create role member_of_owner login noinherit in role parley_owner"
+    says "schema parley belongs to parley_owner, install as that role" install "${base/parley_owner/member_of_owner}/across1"
+}
+check "a member of the owner that inherits nothing is refused" inherits_nothing
 database no_ledger
 psql -d "$base/no_ledger" -c "create schema parley" -c "create table parley.account (id int)"
 check "a schema of that name without a ledger is refused" says "no ledger" install "$base/no_ledger"

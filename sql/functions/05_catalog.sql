@@ -308,10 +308,10 @@ begin atomic
     from difference as d
     union all
     select
-        'server',
-        'PostgreSQL ' || parley.server_major(),
-        format('installed on %s: definitions are not compared until Parley is installed again', o.name),
-        ''
+        'server' as kind,
+        'PostgreSQL ' || parley.server_major() as name,
+        format('installed on %s: definitions are not compared until Parley is installed again', o.name) as state,
+        '' as remedy
     from other_server as o
     order by 1, 2;
 end;

@@ -19,7 +19,10 @@ create temp view writable as
 select t.name, r.name as role_name, p.name as privilege
 from own_table as t
 cross join api_role as r
-cross join unnest(array['insert', 'update', 'delete', 'truncate', 'references', 'trigger']) as p (name)
+cross join unnest(
+    array['insert', 'update', 'delete', 'truncate', 'references', 'trigger']
+    || case when current_setting('server_version_num')::integer >= 170000 then array['maintain'] end
+) as p (name)
 where
     has_table_privilege(r.name, t.oid, p.name)
     or (p.name in ('insert', 'update', 'references') and has_any_column_privilege(r.name, t.oid, p.name));
