@@ -135,7 +135,8 @@ members() {
     local kinds
     kinds=$(psql -At -d "$1" -c "
         select string_agg(d, ', ' order by d)
-        from (select pg_describe_object(classid, objid, 0) d from pg_depend where refobjid = (select oid from pg_extension where extname = 'parley') and deptype = 'e') m")
+        from (select pg_describe_object(classid, objid, 0) d from pg_depend where refobjid = (select oid from pg_extension where extname = 'parley') and deptype = 'e'
+                and classid <> 'pg_type'::regclass) m") # a table's types are members only from PostgreSQL 18 on
     echo "$kinds"
     [ "$kinds" = "function parley_ext.migrate(), table parley_ext.file" ]
 }
@@ -348,9 +349,10 @@ check "where the roles exist, the installing role needs no CREATEROLE" no_create
 
 advice() {
     local url=${base/parley_owner/plain_owner}/advice output
-    psql -d "$super/postgres" -c "create database advice owner plain_owner" -c "revoke service_role from parley_worker"
+    psql -d "$super/postgres" -c "create database advice owner plain_owner"
+    psql -d "$base/postgres" -c "revoke service_role from parley_worker" # as who granted it
     output=$(install "$url" 2>&1)
-    psql -d "$super/postgres" -c "grant service_role to parley_worker"
+    psql -d "$base/postgres" -c "grant service_role to parley_worker"
     grep -qF "Ask a DBA to run: grant service_role to parley_worker" <<<"$output"
 }
 check "a membership it may not grant becomes advice for the DBA" advice
