@@ -1,5 +1,5 @@
 # Parley. The two commands are `make demo` and `make test`.
-.PHONY: all build release setup setup-test demo test lint clean bench bench-send bench-fanout bench-idle bench-messages bench-history
+.PHONY: all build release setup setup-test demo test lint clean bench bench-send bench-fanout bench-idle bench-messages bench-history bench-load test-versions
 
 all: build
 
@@ -21,6 +21,11 @@ test: setup-test
 	@scripts/step.sh "building the worker" swift build -c release --product parley
 	@.venv/bin/python scripts/test.py $(SUITE)
 
+# The suites that meet the server, on PostgreSQL 15 to 18. Some of it: make test-versions VERSIONS="17 18" SUITE=sql
+test-versions: setup-test
+	@scripts/step.sh "building the worker" swift build -c release --product parley
+	@scripts/versions.sh $(VERSIONS) $(SUITE)
+
 lint: setup-test
 	@scripts/lint.sh
 
@@ -30,6 +35,11 @@ bench: bench-send bench-fanout bench-idle bench-messages bench-history
 bench-send bench-fanout bench-idle bench-messages: setup-test
 	@swift build -c release --product parley
 	@cd Benchmarks && PARLEY_WATCH=off PYTHONPATH=../Tests/support ../.venv/bin/python $(@:bench-%=%).py
+
+# The staged load of 100 users, 9 minutes; SCALE=0.05 makes it short.
+bench-load: setup-test
+	@swift build -c release --product parley
+	@cd Benchmarks && PYTHONPATH=../Tests/support ../.venv/bin/python load.py --scale $(or $(SCALE),1)
 
 # without a worker
 bench-history: setup-test

@@ -56,7 +56,8 @@ begin
     if v_owner is null then
         return;
     end if;
-    if not pg_has_role(current_user, v_owner, 'MEMBER') then
+    -- not MEMBER: from PostgreSQL 16 on, who creates a role is a member of it and inherits nothing
+    if not pg_has_role(current_user, v_owner, 'USAGE') then
         raise exception 'schema parley belongs to %, install as that role', v_owner;
     end if;
     if to_regclass('parley.migration') is null

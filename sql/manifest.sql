@@ -90,6 +90,7 @@
 \ir functions/catalog/differences.sql
 \ir functions/catalog/fingerprint.sql
 \ir functions/catalog/record.sql
+\ir functions/catalog/server.sql
 \ir functions/catalog/version.sql
 \ir functions/basics/hmac.sql
 \ir functions/basics/names.sql

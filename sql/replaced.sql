@@ -297,6 +297,7 @@ declare
     'parley.send_due_messages()',
     'parley.send_system_message(uuid, text, jsonb)',
     'parley.seq_of_message(parley.participant, uuid)',
+    'parley.server_major()',
     'parley.session_is_valid(uuid, bigint)',
     'parley.set_account_tier(uuid, text)',
     'parley.set_participant_role(uuid, uuid, text)',

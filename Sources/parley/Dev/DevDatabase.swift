@@ -33,8 +33,11 @@ struct DevDatabase: Sendable {
         defer { connection.close() }
         try self.makeRole(Self.worker, "login", self.secrets.worker, connection)
         try connection.execute(script: "grant parley_worker to \(Self.worker)")
-        // Making a role does not make its maker a member; plain SQL with the owner's URL acts as users do.
-        try connection.execute(script: "grant anon, authenticated, service_role to \(Self.owner)")
+        // Making a role does not make its maker a member; plain SQL with the owner's URL acts as users do. Granted by the
+        // owner itself: from PostgreSQL 16 on, a superuser's grant only repeats the maker's own, which gives no `set role`.
+        let owner = try self.connect(self.ownerURL)
+        defer { owner.close() }
+        try owner.execute(script: "grant anon, authenticated, service_role to \(Self.owner)")
     }
 
     /// The passwords are base64url: nothing in them needs quoting.

@@ -19,7 +19,10 @@ create temp view writable as
 select t.name, r.name as role_name, p.name as privilege
 from own_table as t
 cross join api_role as r
-cross join unnest(array['insert', 'update', 'delete', 'truncate', 'references', 'trigger']) as p (name)
+cross join unnest(
+    array['insert', 'update', 'delete', 'truncate', 'references', 'trigger']
+    || case when current_setting('server_version_num')::integer >= 170000 then array['maintain'] end
+) as p (name)
 where
     has_table_privilege(r.name, t.oid, p.name)
     or (p.name in ('insert', 'update', 'references') and has_any_column_privilege(r.name, t.oid, p.name));
@@ -51,7 +54,10 @@ create temp view badly_named as
 select k.conrelid::regclass::text as name, k.conname
 from pg_catalog.pg_constraint as k
 inner join own_table as t on k.conrelid = t.oid
-where k.conname !~ case k.contype when 'p' then '_pkey$' when 'u' then '_key$' when 'f' then '_fkey$' else '_check$' end;
+where
+    -- from PostgreSQL 18 on a not null is a constraint too, named by the server
+    k.contype <> 'n'
+    and k.conname !~ case k.contype when 'p' then '_pkey$' when 'u' then '_key$' when 'f' then '_fkey$' else '_check$' end;
 
 create temp view key_without_conversation as
 select t.name, i.indexrelid::regclass::text as index_name

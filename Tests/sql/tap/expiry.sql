@@ -12,13 +12,13 @@ create function t.texts() returns text language sql as $$
     from jsonb_array_elements(parley_api.get_conversation_messages(t.id('talk')) -> 'messages') m
 $$;
 
--- for all rows of all tables, whatever they are
-create function t.tables_with(pattern text) returns text language sql immutable as $$
-    select format(
-        $q$select c.oid::regclass from pg_catalog.pg_class c,
-           lateral query_to_xml(format('select * from %%s', c.oid::regclass), false, false, '') x
-           where c.relnamespace = 'parley'::regnamespace and c.relkind = 'r' and x::text ilike %L$q$, $1
+-- a query for the tables of which a row says it, whatever they are
+create function t.tables_with(pattern text) returns text language sql as $$
+    select string_agg(
+        format('select %L as table_name where exists (select from %s as r where r::text ilike %L)', c.oid::regclass, c.oid::regclass, $1),
+        ' union all '
     )
+    from pg_catalog.pg_class c where c.relnamespace = 'parley'::regnamespace and c.relkind = 'r'
 $$;
 
 select t.act('ann');
@@ -47,7 +47,9 @@ select t.refused('42501', 'select parley.expire_messages()', 'a user does not ru
 select t.host();
 update parley.event set xid = '3' where xid = pg_current_xact_id();
 select parley.index_messages() is null as indexed \gset
-select isnt_empty(t.tables_with('%zugzwang%') || $$ and c.relname like '%search%'$$, 'the index knows the words');
+select isnt_empty(
+    format($$select from (%s) t where table_name like '%%search%%'$$, t.tables_with('%zugzwang%')), 'the index knows the words'
+);
 select is(parley.expire_messages(), false, 'before its time');
 select is(t.events_since('talk', :event_seq), null, 'nothing happens');
 select t.expire('m2') is null, t.expire('m3') is null, t.expire('picture') is null \g /dev/null

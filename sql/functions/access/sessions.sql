@@ -44,10 +44,13 @@ returns uuid
 language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-    select t.id::uuid
+    -- a case, because the planner may evaluate a cast of constants before any where
+    select case
+        when
+            topic = prefix || t.id || suffix
+            and t.id ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
+            then t.id::uuid
+    end
     from (select substr(topic, length(prefix) + 1, 36) as id) t
-    where
-        topic = prefix || t.id || suffix
-        and t.id ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
 $$;
 comment on function parley.topic_uuid is 'The uuid in a topic like <prefix><uuid><suffix>, else null.';

@@ -38,6 +38,13 @@ as $$
         where c.relnamespace = to_regnamespace('parley')
     ),
 
+    -- another major version prints views, policies and expressions in other words: not comparable until recorded anew
+    other_server as (
+        select e.name
+        from parley.expected_object as e
+        where e.kind = 'server' and e.name <> parley.server_major()
+    ),
+
     difference as (
         select
             coalesce(e.kind, a.kind) as kind,
@@ -60,7 +67,8 @@ as $$
                     and (a.object in (select o.object from own as o) or a.name ~ ' to (public|anon)')
                 )
             )
-            or e.name is not null and a.definition is distinct from e.definition
+            or e.name is not null and a.name is null
+            or e.definition <> a.definition and (select count(*) = 0 from other_server)
     )
 
     select
@@ -98,7 +106,14 @@ as $$
             else ''
         end
     from difference as d
-    order by d.kind, d.name;
+    union all
+    select
+        'server' as kind,
+        'PostgreSQL ' || parley.server_major() as name,
+        format('installed on %s: definitions are not compared until Parley is installed again', o.name) as state,
+        '' as remedy
+    from other_server as o
+    order by 1, 2;
 $$;
 comment on function parley.catalog_differences is
 'Where the database is not as the installation left it, and the statement that repairs it; none where only another installation does.';

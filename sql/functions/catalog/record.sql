@@ -6,7 +6,7 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_major text := current_setting('server_version_num')::integer / 10000;
+    v_major constant text := parley.server_major();
     v_tables boolean;
 begin
     -- Tables and their indexes are made once, by migrations: what is missing of them since must stay a difference.
