@@ -1,7 +1,7 @@
 -- Attachments: declared, uploaded elsewhere, recorded, attached; limits and types by rows; who may see them; and what
 -- becomes of the files when a message goes.
 begin;
-select plan(159);
+select plan(160);
 \ir ../people.psql
 
 create function t.declare(kind text, content_type text, byte_size bigint, name text default 'a') returns text language plpgsql as $$
@@ -214,6 +214,10 @@ select t.keep('message', :'sent'::jsonb ->> 'id');
 select is(
     (select jsonb_agg(jsonb_build_array(a -> 'file_name', a -> 'state') order by n) from jsonb_array_elements(:'sent'::jsonb -> 'attachments') with ordinality x (a, n)),
     '[["pdf.bin", "attached"], ["pic.png", "attached"]]', 'a message has its files in the order of the call, and needs no text'
+);
+select is(
+    (select string_agg(m.has_attachments::text, ' ' order by m.seq desc) from parley_api.messages m where m.conversation_id = t.id('talk')),
+    'true false', 'which the view says in one word'
 );
 select is(t.events_since('talk', :event_seq), 'message:new', 'it is one event');
 select is(
