@@ -105,7 +105,7 @@ select is(
     'in an announcement only admins speak'
 );
 select t.host();
-insert into parley.account (id) select md5('one of many ' || n)::uuid from generate_series(1, 256) n;
+insert into parley.account (id, tier_name) select md5('one of many ' || n)::uuid, 'free' from generate_series(1, 256) n;
 select t.act('ann');
 select t.refused('PT400', $$select parley_api.start_conversation((select array_agg(md5('one of many ' || n)::uuid) from generate_series(1, 256) n), 'group')$$,
     'a new deployment has no groups of 257');
