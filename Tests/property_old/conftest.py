@@ -1,0 +1,33 @@
+"""One cluster for all runs; every run makes users of its own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "support")]
+
+from parley import Cluster, Worker  # noqa: E402
+from seeds import SEEDS  # noqa: E402
+from subject import HELPERS  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    with Cluster() as cluster:
+        # Rates have tests of their own; here they would end every run.
+        cluster.psql("update parley.tier_limit set amount = null, burst = null where period_seconds is not null")
+        cluster.psql(HELPERS, cluster.superuser_url)
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def worker(cluster):
+    with Worker(cluster, "--log-level", "warning") as worker:
+        yield worker
+
+
+def pytest_terminal_summary(terminalreporter):
+    terminalreporter.write_line(f"PARLEY_PROPERTY_SEEDS={','.join(map(str, SEEDS))} runs these again")

@@ -1,0 +1,35 @@
+"""Random operations by random users do to Parley what they do to the model.
+
+    PARLEY_PROPERTY_SEEDS=100:120,4711 PARLEY_PROPERTY_STEPS=5000 pytest Tests/property     more, or other, runs
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import pytest
+from play import explore, explore_gateway
+from seeds import SEEDS
+
+STEPS = int(os.environ.get("PARLEY_PROPERTY_STEPS", "1000"))
+
+
+# Named by its place, so that a test is called the same whatever its seed is.
+@pytest.fixture(params=range(len(SEEDS)), ids=lambda place: f"run {place + 1}")
+def seed(request):
+    print(f"PARLEY_PROPERTY_SEEDS={SEEDS[request.param]}")
+    return SEEDS[request.param]
+
+
+def test_random_operations_do_what_the_model_does(cluster, seed):
+    asyncio.run(explore(cluster.superuser_url, seed, STEPS))
+
+
+def test_operations_at_once_do_what_one_order_does(cluster, seed):
+    asyncio.run(explore(cluster.superuser_url, seed, STEPS // 5, at_once=True))
+
+
+def test_the_gateway_does_what_the_model_does(worker):
+    # The last one is new.
+    asyncio.run(explore_gateway(worker, SEEDS[-1], STEPS // 5))
