@@ -136,7 +136,7 @@ def test_recording(tree):
 @pytest.mark.parametrize("output, ending", [
     ("ok - one\n1 passed, 0 failed", "exit 1"), ("ok - three\nnot ok - one\n1 passed, 1 failed", ""),
     ("ok - of 3d6a14b2-8f90-473f-879a-813a17c82fd7\n1 passed, 0 failed", ""),
-])
+], ids=["exit code", "failure", "random name"])
 def test_a_run_that_did_not_pass_or_has_random_names_is_not_recorded(tree, output, ending):
     assert problems_of(output, ending=ending, check=names.record)[-1] == "not recorded in some.txt: the suite did not pass"
     assert (tree / "Tests/names/some.txt").read_text() == "one\ntwo\n"
