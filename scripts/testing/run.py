@@ -36,6 +36,8 @@ def end(process: subprocess.Popen) -> None:
 
 def end_all() -> None:
     ending.set()
+    # Whoever presses Ctrl-C twice would leave clusters behind.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     for process in list(running):
         end(process)
 
