@@ -64,6 +64,12 @@ def test_an_exit_code_fails():
     assert problems_of(PASSED, ending="exit 3") == ["exit code 3"]
 
 
+def test_a_suite_without_its_cluster_fails(monkeypatch):
+    monkeypatch.setattr(runner, "CLUSTER", "false")
+    suite = Suite("some", ["true"], read_plain, cluster=True)
+    assert any("'start'" in problem for problem in runner.run(suite, names.compare).problems)
+
+
 def test_a_suite_beyond_its_time_fails_and_nothing_of_it_is_left(tree):
     began = time.monotonic()
     script = "(sleep 4; touch left) & trap 'touch told; exit' TERM; sleep 60 & wait"

@@ -71,14 +71,17 @@ def run(suite: Suite, check: Callable[[Suite, Report], None], time_limit: float 
     suite.junit.unlink(missing_ok=True)
     began = time.monotonic()
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    if suite.cluster:
-        started = subprocess.run([CLUSTER, "start"], check=True, stdout=subprocess.PIPE, text=True).stdout
-        environment |= dict(re.findall(r"^export (\w+)='?([^'\n]*)'?$", started, re.M))
     try:
-        output, problems = execute(suite, environment, time_limit)
-    finally:
         if suite.cluster:
-            subprocess.run([CLUSTER, "stop"], env=environment, check=True)
+            started = subprocess.run([CLUSTER, "start"], check=True, stdout=subprocess.PIPE, text=True).stdout
+            environment |= dict(re.findall(r"^export (\w+)='?([^'\n]*)'?$", started, re.M))
+        try:
+            output, problems = execute(suite, environment, time_limit)
+        finally:
+            if suite.cluster:
+                subprocess.run([CLUSTER, "stop"], env=environment, check=True)
+    except subprocess.CalledProcessError as error:
+        output, problems = "", [str(error)]
     report = suite.read(output, suite.junit)
     report.problems += problems
     check(suite, report)

@@ -40,7 +40,7 @@ def shell(name: str, script: str, *arguments: str, read=read_plain, **rest) -> S
 
 
 def python(name: str, **rest) -> Suite:
-    options = ["-q", "-p", "no:cacheprovider", f"--junitxml={OUTPUT / name}.xml"]
+    options = ["-q", f"--junitxml={OUTPUT / name}.xml"]
     return Suite(name, [PYTHON, "-m", "pytest", *options, f"Tests/{name}"], read_pytest, **rest)
 
 
