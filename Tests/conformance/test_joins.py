@@ -31,7 +31,9 @@ async def test_a_participant_may_join_and_a_stranger_may_not(people):
                 assert refused.value.reason == DENIED + topic
 
 
-@pytest.mark.parametrize("topic", ["conversation:%s" % uuid.uuid4(), "room:1", "user:nobody", "conversation:", "tenant:x:moderation"])
+@pytest.mark.parametrize("topic", [
+    pytest.param(f"conversation:{uuid.uuid4()}", id="no conversation"), "room:1", "user:nobody", "conversation:", "tenant:x:moderation",
+])
 async def test_absent_and_unknown_topics_answer_like_forbidden_ones(people, topic):
     async with await Socket.open(people.worker) as socket:
         with pytest.raises(Refused) as refused:

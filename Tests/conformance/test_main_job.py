@@ -108,13 +108,16 @@ async def test_message_send_over_the_stock_channel(people):
     conversation = await alice.rpc("start_conversation", participant_ids=[bob.user])
     topic = f"conversation:{conversation['id']}"
     channel = await alice.join(topic)
-    await bob.join(topic)
+    bobs_channel = await bob.join(topic)
     key = str(uuid.uuid4())
     await channel.send_broadcast("message:send", {"content": "over the socket", "client_message_id": key})
     got = await bob.next("message:new", topic)
     assert (got["message"]["content"], got["message"]["client_message_id"]) == ("over the socket", key)
     assert got["message"]["sender_id"] == alice.user
-    await channel.send_broadcast("message:read", {"seq": got["message"]["seq"]})
+    await bobs_channel.send_broadcast("message:read", {"seq": got["message"]["seq"]})
+    read = await alice.next("message:read", topic)
+    assert (read["user_id"], read["last_read_seq"]) == (bob.user, got["message"]["seq"])
+    assert (await bob.rpc("get_unread_counts"))["total"] == 0
     await asyncio.gather(alice.close(), bob.close())
 
 

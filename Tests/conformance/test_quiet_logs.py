@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -78,5 +79,11 @@ def test_what_postgres_accepts_is_accepted(people):
     bob = people.id("Bob")
     for spelling in [conversation.upper(), "{" + conversation + "}", conversation.replace("-", "")]:
         message = people.rpc("Alice", "send_message", conversation_id=spelling, content="x", mentions=[bob])
-        people.rpc("Bob", "mark_as_read", conversation_id=spelling, seq=str(message["seq"]))
-    people.rpc("Alice", "send_message", conversation_id=conversation, content=r"\u0000 is \\u0000", expires_in="1 hour 5 mins")
+        assert (message["conversation_id"], message["mentions"]) == (conversation, [bob])
+        read = people.rpc("Bob", "mark_as_read", conversation_id=spelling, seq=str(message["seq"]))
+        assert read["last_read_seq"] == message["seq"]
+    text = r"\u0000 is \\u0000"
+    message = people.rpc("Alice", "send_message", conversation_id=conversation, content=text, expires_in="1 hour 5 mins")
+    assert message["content"] == text
+    lives = datetime.fromisoformat(message["expires_at"]) - datetime.fromisoformat(message["created_at"])
+    assert abs(lives - timedelta(hours=1, minutes=5)) < timedelta(minutes=1)

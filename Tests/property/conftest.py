@@ -10,6 +10,7 @@ import pytest
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "support")]
 
 from parley import Cluster, Worker  # noqa: E402
+from seeds import SEEDS  # noqa: E402
 from subject import HELPERS  # noqa: E402
 
 
@@ -26,3 +27,7 @@ def cluster():
 def worker(cluster):
     with Worker(cluster, "--log-level", "warning") as worker:
         yield worker
+
+
+def pytest_terminal_summary(terminalreporter):
+    terminalreporter.write_line(f"PARLEY_PROPERTY_SEEDS={','.join(map(str, SEEDS))} runs these again")

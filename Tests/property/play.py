@@ -305,13 +305,12 @@ class Play:
         self.compare_replay(user, c.name, 0, first | {"events": events})
 
     async def compare_receipts(self, user: str, c) -> None:
-        """Of some of the messages: who has them, and who has read them."""
+        """Of every message that the user sees: who has it, and who has read it."""
         names = self.subject.names
         labels = {place: label for label, place in self.world.places.items()}
-        seen = [m["seq"] for m in self.world.history(user, c.name) if (c.name, m["seq"]) in labels]
-        for seq in self.random.sample(seen, min(2, len(seen))):
-            label = labels[c.name, seq]
-            answer = await self.ask(user, "get_message_receipts", message_id=names.id(label))
+        seen = [labels[c.name, m["seq"]] for m in self.world.history(user, c.name) if (c.name, m["seq"]) in labels]
+        queries = [Call("get_message_receipts", message_id=names.id(label)) for label in seen]
+        for label, answer in zip(seen, (await self.look([user], queries))[user], strict=True):
             compare(f"{user}'s receipts of {label}", self.world.receipts_of(user, label), names.receipts(answer))
 
     async def compare_inbox_pages(self, user: str, page: dict) -> None:

@@ -251,14 +251,24 @@ inner join t.scanned s on s.oid = to_regclass('parley.' || quote_ident(n.relatio
 where pg_relation_size(s.oid) > 0;
 create view t.scanned_from_end_to_end as
 select distinct x.what, x.name, x.call, x.mode from t.scan x where x.node ~ 'Seq Scan';
--- Of the 10,000 messages of a conversation a page looks at few, and so does all else but what is asked for everything:
--- views without a limit, which row-level security keeps from stopping early, and what looks through the log of one
--- conversation on behalf of moderators.
-create view t.read_too_much as
-select x.what, x.name, x.call, x.mode, max(x.rows) as rows
+-- Of the 10,000 messages of a conversation a page looks at few, and so does all else: a view without a limit reads about what
+-- it shows. The exceptions look through the log of one conversation on behalf of moderators, or are the work at a time.
+create view t.shown as
+select n.call, n.mode, max((n.node ->> 'Actual Rows')::numeric) as rows from t.node n where n.path = '' group by n.call, n.mode;
+-- Known to read every message of the conversation: the planner expects so few of them behind the policies of the view that it
+-- sorts them all for a page, and joins the markers of a conversation with all of its messages.
+create table t.known (call text primary key);
+insert into t.known values
+('messages order by id desc limit 50'),
+('messages where conversation_id = {group} order by seq desc limit 50'),
+('message_receipts where conversation_id = {group}');
+create view t.reads_too_much as
+select x.what, x.name, x.call, x.mode, max(x.rows) as rows, max(s.rows) as shown
 from t.scan x
-where x.rows > 3000 and x.call !~ '^(messages|message_receipts|parley\.(?!authorize_join|replay)|conversation_as_of|trace_message)'
+inner join t.shown s using (call, mode)
+where x.rows > 3000 and x.rows > 3 * s.rows and x.call !~ '^(parley\.(?!authorize_join|replay)|conversation_as_of|trace_message)'
 group by x.what, x.name, x.call, x.mode;
+create view t.read_too_much as select r.* from t.reads_too_much r where r.call not in (select k.call from t.known k);
 -- A function in a condition of a view's query is evaluated for each row. Elsewhere a condition may call one for the one
 -- row it is about; if it were for many, there would be as many calls.
 create view t.evaluated_for_each_row as
@@ -288,6 +298,7 @@ select is_empty('select call, mode from t.explained where nodes = 0', 'and the p
 select cmp_ok((select count(distinct what) from t.node), '>', 100::bigint, 'those inside functions as well');
 select is_empty('select * from t.scanned_from_end_to_end', 'no query scans a table that grows');
 select is_empty('select * from t.read_too_much', 'or reads many times more than it shows');
+select is_empty('select call from t.known except select call from t.reads_too_much', 'besides what is known to');
 select is_empty('select * from t.evaluated_for_each_row', 'no policy evaluates a function for each row');
 select is_empty('select * from t.called_often', 'or calls one again and again');
 select isnt_empty(

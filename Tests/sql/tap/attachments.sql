@@ -228,6 +228,10 @@ select is(
     (select jsonb_agg(jsonb_build_array(a -> 'file_name', a -> 'state') order by n) from jsonb_array_elements(:'sent'::jsonb -> 'attachments') with ordinality x (a, n)),
     '[["pdf.bin", "attached"], ["pic.png", "attached"]]', 'a message has its files in the order of the call, and needs no text'
 );
+select is(
+    (select string_agg(m.has_attachments::text, ' ' order by m.seq desc) from parley_api.messages m where m.conversation_id = t.id('talk')),
+    'true false', 'which the view says in one word'
+);
 select is(t.events_since('talk', :event_seq), 'message:new', 'it is one event');
 select is(
     parley_api.send_message(t.id('talk'), null, 'file', client_message_id => t.id('none'), attachment_ids => array[t.id('pdf'), t.id('pic')]),

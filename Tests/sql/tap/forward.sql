@@ -61,8 +61,10 @@ select t.refused('PT403', $$select t.forward('m', 'c3', 'anns')$$, 'to all or to
 select is(t.last_seq('c3'), :seq::bigint, 'nothing was sent');
 select is(t.count('m'), '1', 'and nothing counted');
 select t.refused('PT400', $$select parley_api.forward_message(null, array[t.id('c1')])$$, 'a message is needed');
-select t.refused('PT400', format('select parley_api.forward_message(t.id(''m''), %L)', c), 'conversations are: ' || coalesce(c, 'nothing'))
-from unnest(array[null, '{}', '{null}', '{{null}}', format('{%s,null}', t.id('c1')), (select array_agg(gen_random_uuid())::text from generate_series(1, 21))]) c;
+select t.refused('PT400', format('select parley_api.forward_message(t.id(''m''), %L)', c), 'conversations are: ' || name)
+from (values (null, 'nothing'), ('{}', 'none'), ('{null}', 'a null'), ('{{null}}', 'a list of lists'),
+    (format('{%s,null}', t.id('c1')), 'one and a null'),
+    ((select array_agg(gen_random_uuid())::text from generate_series(1, 21)), 'more than 20')) as x (c, name);
 select t.look(format($$update parley.conversation_profile set status = 'locked' where conversation_id = %L returning type$$, t.id('c4'))) as locked \gset
 select t.refused('PT403', $$select t.forward('m', 'c4')$$, 'a locked conversation takes no copies');
 select t.look(format($$update parley.conversation_profile set status = 'active' where conversation_id = %L returning type$$, t.id('c4'))) as opened \gset

@@ -1,6 +1,6 @@
 -- Who is in a group: adding, removing, leaving, coming back, and who may.
 begin;
-select plan(63);
+select plan(65);
 \ir ../people.psql
 
 create function t.set_role(name text, role text) returns void language sql security definer as $$
@@ -73,6 +73,10 @@ select is(
     '1', 'and an event for themselves'
 );
 select is(t.roles(), 'ann:owner bob:member cid:member dan:member', 'as a member');
+select is(
+    (select (p.role, p.joined_at between now() and clock_timestamp())::text from parley_api.participants p where p.conversation_id = t.id('us') and p.user_id = t.id('dan')),
+    '(member,t)', 'since now'
+);
 select t.act('dan');
 select is(t.texts(), 'Bob added Dan.', 'who sees nothing of before');
 select is((select string_agg(m.content, '|') from parley_api.messages m), 'Bob added Dan.', 'in the view either');
@@ -130,6 +134,10 @@ select t.act('bob');
 select t.last_event_seq('us') as event_seq \gset
 select is(
     parley_api.leave_conversation(t.id('us')), jsonb_build_object('conversation_id', t.id('us'), 'user_id', t.id('bob')), 'a member leaves'
+);
+select is(
+    t.look(format('select (role, left_at between now() and clock_timestamp()) from parley.participant where conversation_id = %L and user_id = %L', t.id('us'), t.id('bob'))),
+    '(admin,t)', 'the row stays, with the moment'
 );
 select is(t.events_since('us', :event_seq), 'message:new participant:left', 'which is said');
 select t.refused('PT403', $$select parley_api.leave_conversation(t.id('us'))$$, 'once');

@@ -1,6 +1,6 @@
 -- Starting conversations: what is refused, one direct conversation per pair and context, groups, the first message.
 begin;
-select plan(60);
+select plan(62);
 \ir ../people.psql
 update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
 
@@ -103,6 +103,15 @@ select isnt(parley_api.start_conversation(array[t.id('bob'), t.id('cid')], 'grou
 select is(
     parley_api.start_conversation(array[t.id('bob')], 'announcement') -> 'settings' ->> 'who_can_send', 'admins_only',
     'in an announcement only admins speak'
+);
+select t.host();
+insert into parley.account (id, tier_name) select md5('one of many ' || n)::uuid, 'free' from generate_series(1, 256) n;
+select t.act('ann');
+select t.refused('PT400', $$select parley_api.start_conversation((select array_agg(md5('one of many ' || n)::uuid) from generate_series(1, 256) n), 'group')$$,
+    'a new deployment has no groups of 257');
+select is(
+    parley_api.start_conversation((select array_agg(md5('one of many ' || n)::uuid) from generate_series(1, 255) n), 'group') -> 'participant_count',
+    '256', 'but of 256'
 );
 select t.host();
 update parley.tier_limit set amount = 3 where name = 'max_group_size' and tier_name = 'privileged_plus';

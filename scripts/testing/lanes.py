@@ -1,0 +1,36 @@
+"""Runs suites beside each other, two at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
+from testing.reports import Report
+from testing.run import end_all
+from testing.suites import Suite
+
+LANES = 2
+
+
+def may_run_beside(suite: Suite, other: Suite) -> bool:
+    """A suite that builds, or that watches the clock, has the machine to itself but for suites of neither kind."""
+    return not (suite.kind and other.kind)
+
+
+def run_all(suites: list[Suite], run: Callable[[Suite], Report]) -> dict[str, Report]:
+    waiting, running, reports = list(suites), {}, {}
+    with ThreadPoolExecutor(LANES) as pool:
+        try:
+            while waiting or running:
+                for suite in list(waiting):
+                    if len(running) < LANES and all(may_run_beside(suite, other) for other in running.values()):
+                        waiting.remove(suite)
+                        running[pool.submit(run, suite)] = suite
+                ended: set[Future] = wait(running, return_when=FIRST_COMPLETED).done
+                for future in ended:
+                    reports[running.pop(future).name] = future.result()
+        finally:
+            # Something went wrong in the runner, or somebody pressed Ctrl-C.
+            if running:
+                end_all()
+    return reports
