@@ -37,13 +37,16 @@ extension Connection {
 
     private func readRequests(_ input: UnsafeRawBufferPointer) {
         guard let http, !input.isEmpty else { return }
-        if http.reader.isIdle { self.deadline = self.server.now + self.server.limits.header }
         var index = 0
         http.isReading = true
         defer { http.isReading = false }
         while self.phase == .http, index < input.count {
+            let wasIdle = http.reader.isIdle
             switch http.reader.read(input, &index) {
-            case .needsMore: return
+            case .needsMore:
+                // From its first byte a head has its time. Empty lines before it win none.
+                if wasIdle, !http.reader.isIdle { self.deadline = self.server.now + self.server.limits.header }
+                return
             case .awaitsBody(let head):
                 if head.asksForWebSocket { return self.refuse(HTTPFailure(400, "An upgrade must not have a body.")) }
                 if let failure = self.lackOfRoom(head) { return self.refuse(failure) }

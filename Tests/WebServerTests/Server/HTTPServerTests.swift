@@ -201,4 +201,29 @@ struct HTTPServerTests {
             #expect(idle.isAtEnd())
         }
     }
+
+    /// Each limit is one for the whole: bytes that trickle win no time.
+    @Test(arguments: [
+        "\r\n", "X: y\r\n", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 900\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5;",
+    ])
+    func tricklingClientsAreGivenUp(start: String) async throws {
+        try await TestServer.run {
+            $0.headerTimeout = .milliseconds(300)
+            $0.bodyTimeout = .milliseconds(300)
+        } _: { server, port in
+            let client = try TestClient(port: port)
+            var text = start == "X: y\r\n" ? "GET / HTTP/1.1\r\nHost: h\r\n" : ""
+            text += start
+            var sent = 0
+            while sent < 100, server.onLoop({ server.server.connectionCount }) > 0 || sent < 2 {
+                guard (try? client.send(text)) != nil else { break }
+                text = start.hasSuffix(";") || start.count > 10 ? "x" : start
+                usleep(20_000)
+                sent += 1
+            }
+            #expect(sent < 100)
+            if start != "\r\n" { #expect(try client.readResponse().status == 408) }
+        }
+    }
 }
