@@ -36,7 +36,7 @@ public final class Gateway: Sendable {
     /// Answers a request below the prefix, now or later. - Returns: false for any other path.
     public func handle(_ request: HTTPRequest, _ responder: HTTPResponder) -> Bool {
         guard self.owns(request) else { return false }
-        self.answer(request, verified: { responder.attribute(to: $0) }) { responder.respond($0) }
+        self.answer(request, verified: { responder.attribute(to: $0) }, { responder.respond($0) })
         return true
     }
 
