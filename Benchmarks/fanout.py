@@ -86,7 +86,7 @@ def request_file(head: str, body: str) -> str:
 
 def main() -> None:
     text = MARK + "x" * (200 - len(MARK))
-    with Cluster() as cluster, Worker(cluster, prefix=pinned(SERVER_CORE)) as worker, Nchan() as nchan:
+    with Cluster() as cluster, Worker(cluster, "--max-connections-per-address", "0", prefix=pinned(SERVER_CORE)) as worker, Nchan() as nchan:
         owner = cluster.account("Owner")
         conversation = worker.rpc(
             "start_conversation", worker.token(owner), participant_ids=[cluster.account("Reader")], type="group"

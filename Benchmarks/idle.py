@@ -45,7 +45,7 @@ def held(pid: int, spec: str) -> tuple[int, int]:
 
 
 def main() -> None:
-    with Cluster() as cluster, Worker(cluster) as worker, Nchan() as nchan:
+    with Cluster() as cluster, Worker(cluster, "--max-connections-per-address", "0") as worker, Nchan() as nchan:
         users = cluster.psql(
             "insert into parley.account (id, display_name, tier_name) "
             f"select gen_random_uuid(), 'user ' || n, 'privileged' from generate_series(1, {CONNECTIONS}) n returning id"

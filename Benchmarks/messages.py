@@ -78,7 +78,7 @@ def their_sockets() -> list:
 
 
 def main() -> None:
-    with Cluster("--fsync") as cluster, Worker(cluster, "--log-level", "warning", prefix=pinned(SERVER_CORE)) as worker:
+    with Cluster("--fsync") as cluster, Worker(cluster, "--log-level", "warning", "--max-connections-per-address", "0", prefix=pinned(SERVER_CORE)) as worker:
         with ChatApp(cluster.owner_url) as app:
             sides = {
                 "parley": spec_file(worker.port, our_sockets(cluster, worker)),

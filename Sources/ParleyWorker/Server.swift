@@ -18,6 +18,13 @@ public func runServer(
     let verifier = try await TokenVerifier.make(configuration, log: log)
     let front = FrontDoor()
     let server = try WebServer(configuration.server, handler: front, log: log.labelled("web"))
+    do {
+        // Before anything else runs, so that a start which cannot succeed leaves nothing behind.
+        try listen(server)
+    } catch {
+        await server.shutdown()
+        throw error
+    }
     let pool = PostgresPool(
         configuration.postgres("parley pool"), size: configuration.databasePoolSize,
         maxQueued: configuration.databaseQueueSize, log: log.labelled("pool"))
@@ -31,7 +38,13 @@ public func runServer(
     let health = HealthRoutes { readiness.isLive ? [] : ["the log of the database cannot be read"] }
     front.open(HTTPRouter([health.handle, gateway.handle, realtime.handleBroadcast]), realtime)
 
-    try listen(server)
+    do {
+        try server.start()
+    } catch {
+        await server.shutdown()
+        await pool.shutdown()
+        throw error
+    }
     realtime.start()
     let scheme = configuration.tlsCertificate == nil ? "http" : "https"
     let url = "\(scheme)://\(configuration.host):\(server.port)"
@@ -69,15 +82,18 @@ public func runServer(
     await pool.shutdown()
 }
 
-/// Binds the address; one that cannot be used is told as the setting it comes from.
+/// Takes the address and the certificate; one that cannot be used is told as the setting it comes from.
 private func listen(_ server: WebServer) throws {
     do {
-        try server.start()
+        try server.bind()
     } catch {
-        guard error.code == .addressUnusable else { throw error }
-        throw ConfigurationError(
-            .invalid, setting: "--host (PARLEY_HOST) and --port (PARLEY_PORT)",
-            "\(error.message); give an address of this machine")
+        let setting =
+            switch error.code {
+            case .addressUnusable: "--host (PARLEY_HOST) and --port (PARLEY_PORT)"
+            case .certificateUnusable: "--tls-cert (PARLEY_TLS_CERT) and --tls-key (PARLEY_TLS_KEY)"
+            default: throw error
+            }
+        throw ConfigurationError(.invalid, setting: setting, error.message)
     }
 }
 

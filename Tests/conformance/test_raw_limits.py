@@ -14,6 +14,7 @@ import pytest_asyncio
 from conftest import People
 from frames import VERSIONS, FrameSocket, Room
 from parley import Worker
+from raw import close_code, join, upgrade
 from sockets import Refused
 
 pytestmark = pytest.mark.asyncio
@@ -112,27 +113,32 @@ async def test_case_40_too_many_joins(small):
 
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_case_41_a_silent_client_is_closed(small, version):
-    """60 s by default, 5 s here. A heartbeat, or any other frame, keeps the connection."""
-    silent, alive, pinging = [await small.socket(version) for _ in range(3)]
-    began = time.monotonic()
-    while time.monotonic() - began < 7.5:
-        await alive.send("phoenix", "heartbeat", {}, "1")
-        await pinging.connection.ping()
-        await asyncio.sleep(0.5)
-        if silent.closed.done():
-            assert time.monotonic() - began > 4
-    assert silent.closed.done() and silent.closed.result() == 1000
-    assert not alive.closed.done() and not pinging.closed.done()
+    """90 s by default, 5 s here. Any frame keeps the connection, and so does the answer to the server's ping, which
+    libraries and browsers give by themselves: a hidden tab whose timers sleep stays."""
+    hidden, alive = await small.member("Bob", version), await small.socket(version)
+    with upgrade(small.people.worker) as vanished:
+        vanished.sendall(join(small.topic, small.people.token("Alice")))
+        began = time.monotonic()
+        ended = asyncio.create_task(asyncio.to_thread(close_code, vanished, 12))
+        while time.monotonic() - began < 7.5:
+            await alive.send("phoenix", "heartbeat", {}, "1")
+            await asyncio.sleep(0.5)
+            if not ended.done():
+                assert time.monotonic() - began < 7
+        assert await ended == 1001
+    assert not hidden.closed.done() and not alive.closed.done()
 
 
 async def test_case_41_what_the_server_sends_does_not_count(small):
     """A client that is gone without a word must not be kept alive by what is sent to it."""
-    silent, talking = await small.member("Bob"), await small.member()
-    began = time.monotonic()
-    while not silent.closed.done() and time.monotonic() - began < 12:
-        await talking.broadcast(small.topic, "hi", {})
-        await asyncio.sleep(0.5)
-    assert silent.closed.done() and silent.closed.result() == 1000
+    talking = await small.member()
+    with upgrade(small.people.worker) as vanished:
+        vanished.sendall(join(small.topic, small.people.token("Bob")))
+        ended = asyncio.create_task(asyncio.to_thread(close_code, vanished, 12))
+        while not ended.done():
+            await talking.broadcast(small.topic, "hi", {})
+            await asyncio.sleep(0.5)
+        assert await ended == 1001
 
 
 async def test_case_43_killed_between_commit_and_reply(cluster):

@@ -8,10 +8,18 @@ extension ServeConfiguration {
         var server = ServerConfiguration(host: self.host, port: self.port)
         // Some room for HTTP beside the sockets, whose own limit answers with words.
         server.maxConnections = self.maxConnections + 256
+        server.reservedConnections = server.maxConnections / 4
+        server.maxConnectionsPerAddress = self.maxConnectionsPerAddress
+        server.maxConnectionsPerUser = self.maxConnectionsPerUser
+        server.alwaysServed = HealthRoutes.paths
+        server.maxHeldBytes = self.maxHeldBytes
+        server.maxAnswerBytes = self.maxHeldBytes / 8
         server.maxMessageBytes = self.maxMessageBytes
         server.maxBodyBytes = self.maxMessageBytes
         server.maxQueuedBytes = self.maxQueueBytes
         server.idleTimeout = self.idleTimeout
+        server.pingInterval = min(self.pingInterval, self.idleTimeout / 3)
+        server.establishTimeout = self.joinTimeout
         if let certificate = self.tlsCertificate, let key = self.tlsKey {
             server.tls = .init(certificatePath: certificate, keyPath: key)
         }

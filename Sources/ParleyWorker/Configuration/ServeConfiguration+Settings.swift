@@ -106,7 +106,17 @@ extension ServeConfiguration {
             Setting(
                 "max-connections", environment: "PARLEY_MAX_CONNECTIONS", \.maxConnections,
                 .integer("n", 1...1_000_000),
-                defaults: defaults, help: "Open client connections; the next one is answered 503."),
+                defaults: defaults,
+                help: "Open sockets; the next one is answered 429. A quarter is kept for addresses of known users."),
+            Setting(
+                "max-connections-per-address", environment: "PARLEY_MAX_CONNECTIONS_PER_ADDRESS",
+                \.maxConnectionsPerAddress, .integer("n", 0...1_000_000), defaults: defaults,
+                help: "Connections of one address without a known user; the next one is answered 429. 0 for no limit, "
+                    + "behind a proxy that hides addresses."),
+            Setting(
+                "max-connections-per-user", environment: "PARLEY_MAX_CONNECTIONS_PER_USER", \.maxConnectionsPerUser,
+                .integer("n", 0...1_000_000), defaults: defaults,
+                help: "Connections of one user; the next socket is closed when it joins. 0 for no limit."),
             Setting(
                 "max-channels", environment: "PARLEY_MAX_CHANNELS", \.maxChannels, .integer("n", 1...10_000),
                 defaults: defaults, help: "Channels that one connection may join."),
@@ -119,9 +129,22 @@ extension ServeConfiguration {
                 .bytes(16 * 1024...1024 * 1024 * 1024), defaults: defaults,
                 help: "What may wait to be sent to one connection; a slower client is closed and catches up later."),
             Setting(
+                "max-held-bytes", environment: "PARLEY_MAX_HELD_BYTES", \.maxHeldBytes,
+                .bytes(16 * 1024 * 1024...64 * 1024 * 1024 * 1024), defaults: defaults,
+                help: "What all connections hold together, unread or unfinished. Beyond it slow ones are closed and "
+                    + "requests are answered 503."),
+            Setting(
+                "ping-interval", environment: "PARLEY_PING_INTERVAL", \.pingInterval,
+                .duration(.seconds(1) ... .seconds(3600)), defaults: defaults,
+                help: "How often a socket is sent a ping; at least three times within the idle timeout."),
+            Setting(
                 "idle-timeout", environment: "PARLEY_IDLE_TIMEOUT", \.idleTimeout,
                 .duration(.seconds(5) ... .seconds(3600)), defaults: defaults,
-                help: "A connection that sends nothing for so long is closed. Clients beat every 15 to 25 s."),
+                help: "A socket from which no frame came for so long is closed; the answer to a ping is one."),
+            Setting(
+                "join-timeout", environment: "PARLEY_JOIN_TIMEOUT", \.joinTimeout,
+                .duration(.seconds(1) ... .seconds(3600)), defaults: defaults,
+                help: "A socket that has joined no channel after this time is closed."),
             Setting(
                 "client-events-per-second", environment: "PARLEY_CLIENT_EVENTS_PER_SECOND", \.clientEventsPerSecond,
                 .integer("n", 1...100_000), defaults: defaults, help: "Messages one connection may send per second."),

@@ -33,13 +33,23 @@ public struct ServeConfiguration: Sendable {
     public var jwtAudience: String?
 
     // Limits
+    /// Sockets.
     public var maxConnections = 10_000
+    /// Connections of one address that no user is known of; 0 for no limit.
+    public var maxConnectionsPerAddress = 512
+    /// Connections of one user; 0 for no limit.
+    public var maxConnectionsPerUser = 100
     /// Per connection.
     public var maxChannels = 100
     public var maxMessageBytes = 1024 * 1024
     /// Per connection, of what waits to be sent.
     public var maxQueueBytes = 4 * 1024 * 1024
-    public var idleTimeout = Duration.seconds(60)
+    /// Of all connections together: unread answers and frames, unfinished requests.
+    public var maxHeldBytes = 256 * 1024 * 1024
+    public var pingInterval = Duration.seconds(30)
+    public var idleTimeout = Duration.seconds(90)
+    /// For a socket that has joined no channel yet.
+    public var joinTimeout = Duration.seconds(20)
     /// Per connection.
     public var clientEventsPerSecond = 100
     /// Per connection.

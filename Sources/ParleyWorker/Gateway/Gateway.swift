@@ -36,7 +36,7 @@ public final class Gateway: Sendable {
     /// Answers a request below the prefix, now or later. - Returns: false for any other path.
     public func handle(_ request: HTTPRequest, _ responder: HTTPResponder) -> Bool {
         guard self.owns(request) else { return false }
-        self.answer(request) { responder.respond($0) }
+        self.answer(request, verified: { responder.attribute(to: $0) }, { responder.respond($0) })
         return true
     }
 
@@ -46,7 +46,11 @@ public final class Gateway: Sendable {
     }
 
     /// Answers a request whose path is below the prefix; `done` is called once, on any thread.
-    func answer(_ request: HTTPRequest, _ done: @escaping @Sendable (HTTPResponse) -> Void) {
+    /// - Parameter verified: told the user of the request's token, before this returns.
+    func answer(
+        _ request: HTTPRequest, verified: (String) -> Void = { _ in },
+        _ done: @escaping @Sendable (HTTPResponse) -> Void
+    ) {
         if let preflight = CrossOrigin.preflight(request) { return done(preflight) }
         let finish: @Sendable (Result<GatewayResponse, GatewayError>) -> Void = { result in
             switch result {
@@ -62,7 +66,7 @@ public final class Gateway: Sendable {
         guard let segments = request.segments else { return finish(.failure(.undecodablePath)) }
         let caller: GatewayCaller
         do {
-            caller = try self.caller(request.headers)
+            caller = try self.caller(request.headers, verified)
         } catch {
             return finish(.failure(error))
         }
@@ -75,7 +79,9 @@ public final class Gateway: Sendable {
     }
 
     /// Who calls, by the token of the request.
-    private func caller(_ headers: [String: String]) throws(GatewayError) -> GatewayCaller {
+    private func caller(
+        _ headers: [String: String], _ named: (String) -> Void
+    ) throws(GatewayError) -> GatewayCaller {
         guard let token = try GatewayCaller.token(headers) else {
             return GatewayCaller.anonymous(self.configuration)
         }
@@ -86,6 +92,7 @@ public final class Gateway: Sendable {
             throw GatewayError(error)
         }
         guard self.configuration.roles.contains(verified.role) else { throw .role(verified.role) }
+        if let subject = verified.subject { named(subject.lowercased()) }
         return GatewayCaller(verified, anonymousRole: self.configuration.anonymousRole)
     }
 

@@ -3,6 +3,9 @@ public import WebServer
 
 /// `/health/live` and `/health/ready`.
 public struct HealthRoutes: Sendable {
+    /// What the server answers even when it has room for nothing else.
+    static let paths: Set<String> = ["/health/live", "/health/ready"]
+
     private let problems: @Sendable () -> [String]
 
     /// - Parameter problems: why the worker cannot serve at this moment, one constant phrase each, for example
@@ -11,7 +14,7 @@ public struct HealthRoutes: Sendable {
 
     /// Answers a request for a health path. - Returns: false for any other path.
     public func handle(_ request: HTTPRequest, _ responder: HTTPResponder) -> Bool {
-        guard request.path == "/health/live" || request.path == "/health/ready" else { return false }
+        guard Self.paths.contains(request.path) else { return false }
         guard request.method == "GET" || request.method == "HEAD" else {
             responder.respond(
                 HTTPResponse(status: 405, headers: [("Allow", "GET, HEAD")], body: []))

@@ -63,7 +63,10 @@ extension RealtimeService {
 
     /// Presence state, replay, what was missed, then live: in this order on the wire.
     func goLive(_ id: ChannelID, _ plan: LivePlan, _ connection: SocketConnection) {
-        guard let channel = connection.session.channel(id) else { return }
+        guard let channel = connection.session.channel(id), self.attribute(connection, to: channel.token) else {
+            return
+        }
+        connection.socket.establish()
         if channel.presenceEnabled { self.sendPresenceState(channel, connection) }
         self.replay(plan.replay, to: channel, connection)
         let effects = self.index.subscribe(
@@ -75,6 +78,15 @@ extension RealtimeService {
         }
         self.expiry.insert(id, at: channel.expiresAt)
         for closed in effects.closed { self.revoke(closed) }
+    }
+
+    /// Tells the server whose socket it is; closes the one that a user has too many.
+    private func attribute(_ connection: SocketConnection, to token: SessionToken) -> Bool {
+        // Each socket of the application's own servers is a user of its own.
+        let key = token.isService ? "service \(connection.socket.id)" : token.subject?.lowercaseText
+        guard let key, !connection.socket.attribute(to: key) else { return true }
+        connection.socket.close(code: 1008, reason: "too many connections of this user")
+        return false
     }
 
     private func replay(_ events: [LogEvent], to channel: Channel, _ connection: SocketConnection) {

@@ -36,8 +36,8 @@ enum UpgradeCheck {
         case .version: HTTPResponse(status: 403)
         case .noKey: Self.error(401, ProtocolText.Handshake.missingKey)
         case .token(let refusal): Self.error(401, refusal.upgradeText)
-        case .tooManyConnections: Self.error(429, ProtocolText.Handshake.tooManyUsers)
-        case .tooManyUpgrades: Self.error(429, ProtocolText.Handshake.tooManyJoins)
+        case .tooManyConnections: Self.error(429, ProtocolText.Handshake.tooManyUsers, retryAfter: 5)
+        case .tooManyUpgrades: Self.error(429, ProtocolText.Handshake.tooManyJoins, retryAfter: 1)
         case .starting: Self.error(503, "Realtime is starting, please try again", retryAfter: 1)
         case .restarting: Self.error(503, "Realtime is restarting, please standby", retryAfter: 1)
         }

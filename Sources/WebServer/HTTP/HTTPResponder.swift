@@ -8,12 +8,25 @@ public final class HTTPResponder: Sendable {
     private let loop: EventLoop
     private let answered = Atomic<Bool>(false)
     private let answer: @Sendable (HTTPResponse) -> Void
+    private let prove: @Sendable (String) -> Bool
 
-    /// - Parameter answer: called at most once, on the loop's thread.
-    init(loop: EventLoop, answer: @escaping @Sendable (HTTPResponse) -> Void) {
+    /// - Parameters:
+    ///   - answer: called at most once, on the loop's thread.
+    ///   - attribute: called on the loop's thread.
+    init(
+        loop: EventLoop, answer: @escaping @Sendable (HTTPResponse) -> Void,
+        attribute: @escaping @Sendable (String) -> Bool
+    ) {
         self.loop = loop
         self.answer = answer
+        self.prove = attribute
     }
+
+    /// Names the user behind the connection that the request came on: it no longer counts against its address, which is
+    /// known from now on. To be called once the user is verified; the last one named counts. Loop thread only.
+    /// - Returns: false when this user has as many connections as are allowed; then nothing changes.
+    @discardableResult
+    public func attribute(to key: String) -> Bool { self.prove(key) }
 
     /// Sends the response. Any thread; only the first call counts.
     public func respond(_ response: HTTPResponse) {

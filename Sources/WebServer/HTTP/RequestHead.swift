@@ -2,10 +2,19 @@
 struct HTTPFailure: Error, Equatable {
     var status: Int
     var message: String
+    /// Seconds after which the client may try again.
+    var retryAfter: Int?
 
-    init(_ status: Int, _ message: String) {
+    init(_ status: Int, _ message: String, retryAfter: Int? = nil) {
         self.status = status
         self.message = message
+        self.retryAfter = retryAfter
+    }
+
+    var response: HTTPResponse {
+        var response = ResponseEncoder.failure(self.status, self.message)
+        if let retryAfter { response.headers.append(("retry-after", "\(retryAfter)")) }
+        return response
     }
 }
 

@@ -28,6 +28,9 @@ struct RequestReader {
         self.maxBodyBytes = maxBodyBytes
     }
 
+    /// Bytes of the unfinished request.
+    var heldBytes: Int { self.buffer.count }
+
     /// True between requests: not a byte of the next one has come.
     var isIdle: Bool {
         if case .head = self.state { return self.buffer.isEmpty }

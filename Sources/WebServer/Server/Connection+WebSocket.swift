@@ -11,9 +11,13 @@ extension Connection {
         self.http = nil
         self.decoder = FrameDecoder(
             maxMessageBytes: configuration.maxMessageBytes, maxFragments: configuration.maxFragments)
+        let limits = self.server.limits
+        self.life = SocketLife(
+            idle: limits.idle, ping: limits.ping, establish: limits.establish, now: self.server.now)
+        self.budget = FrameBudget(now: self.server.now)
         let socket = self.server.makeSocket(self, context: context)
         self.socket = socket
-        self.touch()
+        self.expireSocket()
         self.server.handler?.opened(socket)
         self.receiveFrames(rest, 0)
     }
@@ -22,6 +26,7 @@ extension Connection {
         var index = start
         self.progress += input.count - start
         if self.progress >= Self.progressStep { self.touch() }
+        let before = self.decoder?.overhead ?? 0
         while self.phase == .webSocket, let event = self.decoder?.read(input, &index) {
             self.touch()
             switch event {
@@ -35,6 +40,10 @@ extension Connection {
                 self.beginClosing()
             case .failure(let failure): self.closeSocket(code: failure.code, reason: failure.reason)
             }
+        }
+        guard let overhead = self.decoder?.overhead, overhead > before else { return }
+        if self.budget?.take(overhead - before, now: self.server.now) == false {
+            self.closeSocket(code: 1008, reason: "too many control frames or fragments")
         }
     }
 
@@ -54,6 +63,19 @@ extension Connection {
 
     private func touch() {
         self.progress = 0
-        self.deadline = self.server.now + self.server.limits.idle
+        self.life?.heard(self.server.now)
+    }
+
+    /// The socket's deadline has come, or is to be set.
+    func expireSocket() {
+        switch self.life?.due(self.server.now) {
+        case .wait(let until): self.deadline = until
+        case .ping(let until):
+            self.deadline = until
+            self.send(Frame(opcode: .ping, payload: []))
+        case .silent: self.closeSocket(code: 1001, reason: "no frame came for too long")
+        case .unestablished: self.closeSocket(code: 1008, reason: "nothing was joined in time")
+        case nil: break
+        }
     }
 }

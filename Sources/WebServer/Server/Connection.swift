@@ -26,9 +26,23 @@ final class Connection {
     /// Milliseconds of the loop's clock when ``expire()`` is due.
     var deadline: Int64
 
+    /// Its place by ``Admission``; nil in the annex, and once the connection has ended.
+    var pass: Admission.Pass?
+    /// What every request is answered that asks for no path always served: the connection is in the annex.
+    var refusal: HTTPFailure?
+    /// What limits count as its address.
+    var group: String { self.pass?.address ?? "" }
+    /// When it came, in milliseconds of the loop's clock.
+    let birth: Int64
+
     private(set) var queue = SendQueue()
     /// Bytes handed to lws that the kernel has not taken. lws takes nothing more until they have left.
     private var inFlight = 0
+    /// What the server's ``HeldBytes`` knows of `inFlight` and of unfinished input.
+    private var counted = 0
+    /// When the kernel last took bytes, or there were none, and when bytes last came.
+    private var sentAt: Int64
+    private var receivedAt: Int64
     private var isDirty = false
     /// Closing after an HTTP response, not after a close frame.
     private(set) var isLastResponse = false
@@ -41,11 +55,16 @@ final class Connection {
     /// The WebSocket side; nil before an upgrade.
     var decoder: FrameDecoder?
     var socket: WebSocket?
-    /// Payload bytes since the idle clock was last set.
+    /// Payload bytes since the last sign of life.
     var progress = 0
+    var life: SocketLife?
+    var budget: FrameBudget?
 
     init(server: ServerCore, peer: String) {
         self.server = server
+        self.birth = server.now
+        self.sentAt = server.now
+        self.receivedAt = server.now
         self.http = HTTPExchange(
             reader: RequestReader(
                 maxHeaderBytes: server.configuration.maxHeaderBytes, maxBodyBytes: server.configuration.maxBodyBytes),
@@ -71,6 +90,37 @@ final class Connection {
         case .webSocket: self.receiveFrames(input, 0)
         case .closing, .draining, .dead: break
         }
+        self.receivedAt = self.server.now
+        self.count()
+    }
+
+    // MARK: - Memory
+
+    /// Bytes of what has not come completely, or is being answered.
+    private var inputBytes: Int {
+        (self.http.map { $0.reader.heldBytes + $0.early.count + $0.bodyBytes } ?? 0) + (self.decoder?.heldBytes ?? 0)
+    }
+
+    /// What closing it would free, shared frames included.
+    var heldBytes: Int { self.queuedBytes + self.inputBytes }
+
+    /// Its peer moves nothing of what it holds.
+    var isStalled: Bool {
+        let since = self.queuedBytes >= self.inputBytes ? self.sentAt : self.receivedAt
+        return self.server.now - since >= self.server.limits.stall
+    }
+
+    /// Tells the server's account what has changed. Called after whatever changes input or output.
+    func count() {
+        let held = self.inFlight + self.inputBytes
+        self.server.held.add(self.queue.settle() + held - self.counted)
+        self.counted = held
+    }
+
+    /// Closes for the sake of others: a socket with a close frame, if that frees it, and else at once.
+    func makeWay() {
+        if self.phase == .webSocket { self.closeSlowConsumer() }
+        if self.phase != .closing || self.heldBytes >= HeldBytes.worthClosing { self.kill() }
     }
 
     /// Tells the loop what to wait for. Reading stops while a request waits for its answer and more came, and while lws
@@ -89,7 +139,9 @@ final class Connection {
     // MARK: - Output
 
     func enqueue(_ frame: Frame) {
+        if self.queuedBytes == 0 { self.sentAt = self.server.now }
         self.queue.append(frame)
+        self.count()
         self.markDirty()
     }
 
@@ -111,8 +163,9 @@ final class Connection {
     func becameWritable(_ scratch: UnsafeMutableRawBufferPointer) {
         guard self.wsi != nil, self.phase != .dead else { return }
         self.inFlight = 0
+        self.sentAt = self.server.now
         // A slow reader of a long response is not idle.
-        if self.isSendingResponse { self.deadline = self.server.now + self.server.limits.idle }
+        if self.isSendingResponse { self.deadline = self.server.now + self.server.limits.keepAlive }
         self.writeQueue(scratch)
         self.afterWriting()
     }
@@ -125,6 +178,7 @@ final class Connection {
             let count = self.queue.fill(scratch)
             guard count > 0 else { return }
             guard cws_write(wsi, scratch.baseAddress, count) >= 0 else { return self.kill() }
+            self.sentAt = self.server.now
             if lws_partial_buffered(wsi) != 0 {
                 self.inFlight = count
                 return
@@ -137,6 +191,7 @@ final class Connection {
 
     private func afterWriting() {
         guard self.phase != .dead else { return }
+        self.count()
         if self.inFlight == 0, self.queue.isEmpty {
             if self.phase == .closing { self.finishSending() }
             if self.phase == .http { self.queueDrained() }
@@ -159,11 +214,12 @@ final class Connection {
         guard self.phase == .http || self.phase == .webSocket else { return }
         self.isLastResponse = self.phase == .http
         self.deadline =
-            self.server.now + (self.isLastResponse ? self.server.limits.idle : self.server.limits.close)
+            self.server.now + (self.isLastResponse ? self.server.limits.keepAlive : self.server.limits.close)
         self.phase = .closing
         self.http = nil
         self.decoder = nil
         self.detachSocket()
+        self.count()
         self.markDirty()
     }
 
@@ -187,6 +243,8 @@ final class Connection {
         self.inFlight = 0
         self.http = nil
         self.decoder = nil
+        self.count()
+        self.server.vacate(self)
         self.detachSocket()
     }
 
@@ -208,7 +266,7 @@ final class Connection {
     func expire() {
         switch self.phase {
         case .http: self.expireHTTP()
-        case .webSocket: self.closeSocket(code: 1000, reason: "idle")
+        case .webSocket: self.expireSocket()
         case .closing, .draining: self.kill()
         case .dead: break
         }

@@ -6,6 +6,8 @@ final class HTTPExchange {
         var serial: UInt64
         var isHead: Bool
         var keepsAlive: Bool
+        /// Bytes of the body that the handler holds.
+        var bodyBytes: Int
     }
 
     var reader: RequestReader
@@ -23,12 +25,15 @@ final class HTTPExchange {
         self.peer = peer
     }
 
+    var bodyBytes: Int { self.pending?.bodyBytes ?? 0 }
+
     var isHoldingInput: Bool { !self.early.isEmpty }
 
     /// - Returns: the serial number of the request that is to be answered now.
-    func begin(_ head: RequestHead) -> UInt64 {
+    func begin(_ head: RequestHead, bodyBytes: Int) -> UInt64 {
         self.lastSerial += 1
-        self.pending = Pending(serial: self.lastSerial, isHead: head.method == "HEAD", keepsAlive: head.keepsAlive)
+        self.pending = Pending(
+            serial: self.lastSerial, isHead: head.method == "HEAD", keepsAlive: head.keepsAlive, bodyBytes: bodyBytes)
         return self.lastSerial
     }
 }

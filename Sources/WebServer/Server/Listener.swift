@@ -8,6 +8,8 @@ final class Listener {
     let descriptor: Int32
     let port: Int
     private var wsi: OpaquePointer?
+    /// lws has the descriptor, and closes it.
+    private var isAdopted = false
     private unowned let server: ServerCore
 
     /// Connections taken per turn, so that a storm leaves time for those that are open.
@@ -17,6 +19,8 @@ final class Listener {
         (self.descriptor, self.port) = try Self.bind(host, port)
         self.server = server
     }
+
+    deinit { if !self.isAdopted { Glibc.close(self.descriptor) } }
 
     /// Accepts what waits. Called by lws when the socket is readable.
     func acceptWaiting() {
@@ -29,11 +33,7 @@ final class Listener {
                 }
             }
             if accepted >= 0 {
-                if self.server.isFull {
-                    self.turnAway(accepted)
-                } else {
-                    self.server.admit(accepted, peer: numericHost(&address, length))
-                }
+                self.server.admit(accepted, peer: PeerAddress(&address, length))
                 continue
             }
             switch errno {
@@ -61,22 +61,13 @@ final class Listener {
     /// lws has taken the socket over.
     func adopted(_ wsi: OpaquePointer) {
         self.wsi = wsi
+        self.isAdopted = true
         self.server.loop.context.watch(self.descriptor, [.readable], isNew: true)
     }
 
-    /// Over the limit: say so if the socket takes it, and close.
-    private func turnAway(_ accepted: Int32) {
-        if !self.server.usesTLS {
-            let response = ResponseEncoder.failure(503, "The server has no room for another connection.")
-            let bytes = ResponseEncoder.head(response, keepsAlive: false, date: self.server.date) + response.body
-            _ = Glibc.send(accepted, bytes, bytes.count, Int32(MSG_NOSIGNAL))
-            shutdown(accepted, Int32(SHUT_WR))
-        }
-        Glibc.close(accepted)
-    }
-
-    /// Stops listening. Must not be called from within ``acceptWaiting()``.
-    func close() { if let wsi { cws_close_now(wsi) } else { Glibc.close(self.descriptor) } }
+    /// Stops listening. Must not be called from within ``acceptWaiting()``. One that was never adopted closes with its
+    /// last reference.
+    func close() { if let wsi { cws_close_now(wsi) } }
 
     /// lws has taken the socket out of its table and is about to close it.
     func gone() { self.wsi = nil }
@@ -96,11 +87,15 @@ final class Listener {
         let found = all.first { $0.pointee.ai_family == AF_INET } ?? first
         let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
         let descriptor = socket(found.pointee.ai_family, type, 0)
-        guard descriptor >= 0 else { throw WebServerError(.addressUnusable, "no socket for \(place): \(reason())") }
-        // Accepted sockets inherit both: small frames must not wait, and a dead peer must be found some day.
+        guard descriptor >= 0 else {
+            throw WebServerError(.addressUnusable, "no socket for \(place): \(reason(errno))")
+        }
+        // Accepted sockets inherit these: small frames must not wait, and a vanished peer must be found within 90
+        // seconds, whether the connection is idle (probes) or has bytes that nobody acknowledges (the user timeout).
         let tcp = Int32(IPPROTO_TCP)
         for (level, option, value) in [
             (SOL_SOCKET, SO_REUSEADDR, 1), (tcp, TCP_NODELAY, 1), (SOL_SOCKET, SO_KEEPALIVE, 1),
+            (tcp, TCP_KEEPIDLE, 60), (tcp, TCP_KEEPINTVL, 10), (tcp, TCP_KEEPCNT, 3), (tcp, TCP_USER_TIMEOUT, 90_000),
         ] as [(Int32, Int32, Int32)] {
             var value = value
             setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
@@ -108,7 +103,7 @@ final class Listener {
         guard Glibc.bind(descriptor, found.pointee.ai_addr, found.pointee.ai_addrlen) == 0,
             Glibc.listen(descriptor, 4096) == 0
         else {
-            let text = reason()
+            let text = reason(errno)
             Glibc.close(descriptor)
             throw WebServerError(.addressUnusable, "cannot listen on \(place): \(text)")
         }
@@ -122,17 +117,13 @@ final class Listener {
         return (descriptor, bound)
     }
 
-    private static func reason() -> String { String(cString: strerror(errno)) }
-}
-
-/// The address of a peer without its port.
-private func numericHost(_ address: inout sockaddr_storage, _ length: socklen_t) -> String {
-    var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
-    let result = withUnsafePointer(to: &address) { pointer in
-        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-            getnameinfo($0, length, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST)
+    /// What went wrong, and what to do about it.
+    private static func reason(_ code: Int32) -> String {
+        switch code {
+        case EADDRINUSE: "another program listens there; stop it or choose another port"
+        case EADDRNOTAVAIL: "this machine has no such address"
+        case EACCES: "a port below 1024 needs the right to bind it (CAP_NET_BIND_SERVICE); choose a higher one"
+        default: String(cString: strerror(code))
         }
     }
-    guard result == 0 else { return "" }
-    return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }

@@ -11,6 +11,10 @@ final class ServerCore {
         let body: Int64
         let response: Int64
         let close: Int64
+        let ping: Int64
+        let establish: Int64
+        let keepAlive: Int64
+        let stall: Int64
 
         init(_ configuration: ServerConfiguration) {
             func milliseconds(_ duration: Duration) -> Int64 {
@@ -22,11 +26,19 @@ final class ServerCore {
             self.body = milliseconds(configuration.bodyTimeout)
             self.response = milliseconds(configuration.responseTimeout)
             self.close = milliseconds(configuration.closeTimeout)
+            self.ping = milliseconds(configuration.pingInterval)
+            self.establish = milliseconds(configuration.establishTimeout)
+            self.keepAlive = milliseconds(configuration.keepAliveTimeout)
+            self.stall = milliseconds(configuration.stallTimeout)
         }
 
         /// How often deadlines are looked at: a second, or finer when a limit is short.
         var sweep: Duration {
-            let shortest = [self.idle, self.header, self.body, self.response, self.close].min() ?? 1000
+            let shortest =
+                [
+                    self.idle, self.header, self.body, self.response, self.close, self.ping, self.establish,
+                    self.keepAlive,
+                ].min() ?? 1000
             return .milliseconds(max(5, min(1000, shortest / 4)))
         }
     }
@@ -44,13 +56,21 @@ final class ServerCore {
     private(set) var date = ""
     private var dateSecond: time_t = 0
 
-    private var connections: ContiguousArray<Connection> = []
+    var connections: ContiguousArray<Connection> = []
+    var admission: Admission
+    /// Connections beyond the limits, the oldest first: they are read to see whether they ask for a path always served.
+    var annex: [Connection] = []
+    var held: HeldBytes
+    /// Milliseconds of the last relief, and what was closed or refused since the last line of the log about it.
+    var relievedAt: Int64 = 0
+    var refusals = RefusalCounts()
     private(set) var isStopping = false
     private var nextSocketID: UInt64 = 1
     private var emptied: [() -> Void] = []
     private let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: LoopLimits.writeBytes, alignment: 16)
     private var vhost: VirtualHost?
     private var listener: Listener?
+    private var isServing = false
 
     // What is due at the end of the turn.
     var dirty: ContiguousArray<Connection> = []
@@ -64,6 +84,11 @@ final class ServerCore {
         self.handler = handler
         self.loop = loop
         self.log = log
+        self.admission = Admission(
+            .init(
+                connections: configuration.maxConnections, reserved: configuration.reservedConnections,
+                perAddress: configuration.maxConnectionsPerAddress, perKey: configuration.maxConnectionsPerUser))
+        self.held = HeldBytes(ceiling: configuration.maxHeldBytes)
         self.readClock()
     }
 
@@ -71,33 +96,42 @@ final class ServerCore {
 
     // MARK: - Start
 
-    /// Listens. - Returns: the port.
-    func start() throws(WebServerError) -> Int {
-        guard self.listener == nil, !self.isStopping, let context = self.loop.context.pointer else {
+    /// Takes the address and makes the virtual host. - Returns: the port.
+    func bind() throws(WebServerError) -> Int {
+        guard self.vhost == nil, !self.isStopping, let context = self.loop.context.pointer else {
             throw WebServerError(.alreadyStarted, "the server was started or shut down before")
         }
-        let vhost = try VirtualHost(in: context, tls: self.configuration.tls)
         let listener = try Listener(host: self.configuration.host, port: self.configuration.port, server: self)
-        guard vhost.adopt(listener) else {
+        let vhost = VirtualHost(tls: self.configuration.tls)
+        self.vhost = vhost
+        // The loop's context keeps the server from now until the context is destroyed, even if what follows fails: lws
+        // holds pointers into it.
+        self.loop.context.atTurnEnd { self.endTurn() }
+        try vhost.open(in: context)
+        self.listener = listener
+        return listener.port
+    }
+
+    /// Accepts connections.
+    func start() throws(WebServerError) {
+        guard let listener, !self.isServing else {
+            throw WebServerError(.alreadyStarted, "the server was started or shut down before")
+        }
+        guard self.vhost?.adopt(listener) == true else {
             throw WebServerError(.loopFailed, "the event loop has no room for a listening socket")
         }
-        self.vhost = vhost
-        self.listener = listener
-        // The loop's context keeps the server from now until the context is destroyed: lws holds pointers into it.
-        self.loop.context.atTurnEnd { self.endTurn() }
-        return listener.port
+        self.isServing = true
     }
 
     // MARK: - Connections
 
-    var isFull: Bool { self.connections.count >= self.configuration.maxConnections }
     var connectionCount: Int { self.connections.count }
-    var usesTLS: Bool { self.configuration.tls != nil }
 
-    /// Takes over an accepted descriptor.
-    func admit(_ descriptor: Int32, peer: String) {
+    /// Takes over an accepted descriptor, as a guest or to be turned away.
+    func admit(_ descriptor: Int32, peer: PeerAddress) {
         self.readClock()
-        let connection = Connection(server: self, peer: peer)
+        let connection = Connection(server: self, peer: peer.text)
+        self.seat(connection, peer.group)
         connection.slot = self.connections.count
         self.connections.append(connection)
         // On failure lws has closed the descriptor, and may or may not have called back.
@@ -148,7 +182,7 @@ final class ServerCore {
                 self.flushDirty()
             } else if !self.doomed.isEmpty {
                 for connection in take(&self.doomed) { if let wsi = connection.wsi { cws_close_now(wsi) } }
-            } else {
+            } else if !self.relieveWhenDue() {
                 return
             }
         }
@@ -165,13 +199,14 @@ final class ServerCore {
     /// Looks at every deadline. Called by a timer.
     func sweep() {
         self.readClock()
+        self.reportRefusals()
         // Backwards: an expired connection may be removed, which moves the last one into its place.
         for index in self.connections.indices.reversed() where self.connections[index].deadline <= self.now {
             self.connections[index].expire()
         }
     }
 
-    private func readClock() {
+    func readClock() {
         self.now = monotonicMilliseconds()
         let second = time(nil)
         guard second != self.dateSecond else { return }

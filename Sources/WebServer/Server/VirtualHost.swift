@@ -14,50 +14,52 @@ final class VirtualHost {
     private let protocols: UnsafeMutablePointer<lws_protocols>
     private let name: UnsafeMutablePointer<CChar>
     private var strings: [UnsafeMutablePointer<CChar>] = []
-    private let pointer: OpaquePointer
-    private let usesTLS: Bool
+    /// Nil until it is open.
+    private var pointer: OpaquePointer?
+    private let tls: ServerConfiguration.TLS?
 
-    init(in context: OpaquePointer, tls: ServerConfiguration.TLS?) throws(WebServerError) {
-        self.usesTLS = tls != nil
+    init(tls: ServerConfiguration.TLS?) {
+        self.tls = tls
         self.name = strdup("parley")
         self.protocols = .allocate(capacity: 2)
         self.protocols.initialize(repeating: lws_protocols(), count: 2)
         self.protocols[0].name = UnsafePointer(self.name)
         self.protocols[0].callback = connectionThunk
         self.protocols[0].tx_packet_size = LoopLimits.writeBytes
+    }
 
+    /// Makes it in the context. Whether or not that works, this object must outlive the context.
+    func open(in context: OpaquePointer) throws(WebServerError) {
+        let tls = self.tls
+        for path in [tls?.certificatePath, tls?.keyPath].compactMap({ $0 }) where access(path, R_OK) != 0 {
+            throw WebServerError(.certificateUnusable, "cannot read \(path)")
+        }
         var info = lws_context_creation_info()
         info.protocols = UnsafePointer(self.protocols)
         info.vhost_name = UnsafePointer(self.name)
         info.port = Int32(CWS_NO_LISTEN)
-        var kept: [UnsafeMutablePointer<CChar>] = []
-        func keep(_ text: String) -> UnsafePointer<CChar> {
-            let copy: UnsafeMutablePointer<CChar> = strdup(text)
-            kept.append(copy)
-            return UnsafePointer(copy)
-        }
         info.options = cws_context_options(tls == nil ? 0 : 1)
         if let tls {
             info.port = Int32(CWS_NO_LISTEN_TLS)
-            info.ssl_cert_filepath = keep(tls.certificatePath)
-            info.ssl_private_key_filepath = keep(tls.keyPath)
+            info.ssl_cert_filepath = self.keep(tls.certificatePath)
+            info.ssl_private_key_filepath = self.keep(tls.keyPath)
             // lws would offer HTTP/2 by default, and clients would take it.
-            info.alpn = keep("http/1.1")
+            info.alpn = self.keep("http/1.1")
         }
-        self.strings = kept
-        let unreadable = [tls?.certificatePath, tls?.keyPath].compactMap { $0 }.first { access($0, R_OK) != 0 }
-        let made = unreadable == nil ? lws_create_vhost(context, &info) : nil
-        guard let made else {
-            self.protocols.deallocate()
-            free(self.name)
-            for string in kept { free(string) }
-            if let unreadable { throw WebServerError(.certificateUnusable, "cannot read \(unreadable)") }
+        guard let made = lws_create_vhost(context, &info) else {
             if tls != nil {
                 throw WebServerError(.certificateUnusable, "the certificate and key are not valid or not a pair")
             }
             throw WebServerError(.loopFailed, "libwebsockets could not make a virtual host")
         }
         self.pointer = made
+    }
+
+    /// A copy that lives as long as this object.
+    private func keep(_ text: String) -> UnsafePointer<CChar> {
+        let copy: UnsafeMutablePointer<CChar> = strdup(text)
+        self.strings.append(copy)
+        return UnsafePointer(copy)
     }
 
     deinit {
@@ -73,13 +75,14 @@ final class VirtualHost {
 
     /// Hands an accepted socket to lws. The connection must live until its close callback.
     func adopt(_ connection: Connection, descriptor: Int32) -> Bool {
-        let type = LWS_ADOPT_SOCKET.rawValue | (self.usesTLS ? LWS_ADOPT_ALLOW_SSL.rawValue : 0)
+        let type = LWS_ADOPT_SOCKET.rawValue | (self.tls != nil ? LWS_ADOPT_ALLOW_SSL.rawValue : 0)
         return self.adopt(connection, descriptor: descriptor, type: lws_adoption_type(rawValue: type))
     }
 
     private func adopt(_ owner: AnyObject, descriptor: Int32, type: lws_adoption_type) -> Bool {
+        guard let pointer = self.pointer else { return false }
         var info = lws_adopt_desc_t()
-        info.vh = self.pointer
+        info.vh = pointer
         info.type = type
         info.fd = cws_descriptor(descriptor)
         info.vh_prot_name = UnsafePointer(self.name)

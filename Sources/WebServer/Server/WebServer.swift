@@ -20,22 +20,40 @@ public final class WebServer: Sendable {
         self.core = LoopBound(core, thread: self.loop.thread)
     }
 
-    /// Listens and serves. Returns when connections are accepted.
-    /// - Throws: ``WebServerError`` when the address or certificate cannot be used, or on a second call.
+    /// Takes the address and reads the certificate; connections wait until ``start()``. Once it has thrown, the server is
+    /// good for ``shutdown()`` only.
+    /// - Throws: ``WebServerError`` when the address or certificate cannot be used.
+    public func bind() throws(WebServerError) {
+        let port = try self.onLoop { core throws(WebServerError) in try core.bind() }
+        self.boundPort.withLock { $0 = port }
+    }
+
+    /// Serves, after ``bind()`` if that was not called before. Returns when connections are accepted.
+    /// - Throws: ``WebServerError`` as ``bind()``, or on a second call.
     public func start() throws(WebServerError) {
+        if self.port == 0 { try self.bind() }
+        try self.onLoop { core throws(WebServerError) in try core.start() }
         let core = self.core
-        let result = self.loop.wait { () -> Result<Int, WebServerError> in
-            do throws(WebServerError) { return .success(try core.onLoop.start()) } catch { return .failure(error) }
-        }
-        self.boundPort.withLock { [port = try result.get()] in $0 = port }
         self.loop.schedule(every: self.sweep) { core.onLoop.sweep() }
     }
 
-    /// The port that is listened on; 0 before ``start()``.
+    private func onLoop<Value: Sendable>(
+        _ work: @escaping @Sendable (ServerCore) throws(WebServerError) -> Value
+    ) throws(WebServerError) -> Value {
+        let core = self.core
+        return try self.loop.wait { () -> Result<Value, WebServerError> in
+            do throws(WebServerError) { return .success(try work(core.onLoop)) } catch { return .failure(error) }
+        }.get()
+    }
+
+    /// The port that is listened on; 0 before ``bind()``.
     public var port: Int { self.boundPort.withLock { $0 } }
 
     /// Open connections, of either protocol. Loop thread only.
     public var connectionCount: Int { self.core.onLoop.connectionCount }
+
+    /// What answers, sockets and unfinished requests hold. Loop thread only.
+    public var heldBytes: Int { self.core.onLoop.held.total }
 
     /// Closes the listening socket and idle connections. Open sockets stay; new upgrades are refused with 503.
     public func stopAccepting() {

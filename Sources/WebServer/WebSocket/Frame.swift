@@ -1,8 +1,20 @@
+internal import Synchronization
+
 /// A finished WebSocket frame, encoded once and shared by every socket it is sent to.
 ///
 /// A server's frames are not masked (RFC 6455, 5.1), so the same bytes serve all receivers.
+///
+/// All its sockets must be of one server, which counts its bytes once while it waits for any of them.
 public final class Frame: Sendable {
+    /// Memory of a frame beside its bytes.
+    static let overhead = 64
+
     let bytes: [UInt8]
+    /// Queues that it waits in. Changed on the loop only.
+    let waiting = Atomic<Int>(0)
+
+    /// What it holds while it waits.
+    var cost: Int { self.bytes.count + Self.overhead }
 
     /// A text message in one frame. `text` must be valid UTF-8; the client fails the connection otherwise.
     public convenience init(text: [UInt8]) { self.init(opcode: .text, payload: text) }

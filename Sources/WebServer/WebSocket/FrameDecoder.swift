@@ -43,6 +43,11 @@ struct FrameDecoder {
     private var message: [UInt8] = []
     private var control: [UInt8] = []
 
+    /// Bytes of the unfinished message.
+    var heldBytes: Int { self.message.count + self.control.count }
+    /// Frames so far that brought no message: control frames, and continuations.
+    private(set) var overhead = 0
+
     init(maxMessageBytes: Int, maxFragments: Int) {
         self.maxMessageBytes = maxMessageBytes
         self.maxFragments = maxFragments
@@ -88,6 +93,7 @@ struct FrameDecoder {
     private mutating func checkStart() throws(Failure) {
         let first = self.headerByte(0)
         let second = self.headerByte(1)
+        if first & 0x0f == 0 || first & 0x08 != 0 { self.overhead += 1 }
         guard first & 0x70 == 0 else { throw Failure(1002, "reserved bits are set") }
         guard let opcode = FrameOpcode(rawValue: first & 0x0f) else { throw Failure(1002, "unknown opcode") }
         guard second & 0x80 != 0 else { throw Failure(1002, "client frames must be masked") }

@@ -1,4 +1,9 @@
+internal import Synchronization
+
 /// Frames that wait for one connection, in order. It holds references, not copies. No I/O.
+///
+/// It has no bound of its own: ``Connection/send(_:)`` closes a socket before more than `maxQueuedBytes` wait, and an
+/// answer is bounded by `maxAnswerBytes`, with at most one of them and `Connection.pipelineBytes` before it.
 struct SendQueue {
     private var frames: ContiguousArray<Frame> = []
     /// The first frame that is not sent completely.
@@ -7,12 +12,25 @@ struct SendQueue {
     private var offset = 0
     /// Bytes that wait.
     private(set) var bytes = 0
+    /// Memory that this queue took or let go since ``settle()``; a frame counts for its first and last queue only.
+    private var change = 0
+
+    /// What has changed in the server's memory since the last call.
+    mutating func settle() -> Int {
+        defer { self.change = 0 }
+        return self.change
+    }
+
+    private mutating func release(_ frame: Frame) {
+        if frame.waiting.subtract(1, ordering: .relaxed).newValue == 0 { self.change -= frame.cost }
+    }
 
     var isEmpty: Bool { self.bytes == 0 }
 
     mutating func append(_ frame: Frame) {
         self.frames.append(frame)
         self.bytes += frame.bytes.count
+        if frame.waiting.add(1, ordering: .relaxed).newValue == 1 { self.change += frame.cost }
     }
 
     /// Moves bytes from the front into `buffer` until it is full or the queue is empty.
@@ -20,16 +38,18 @@ struct SendQueue {
     mutating func fill(_ buffer: UnsafeMutableRawBufferPointer) -> Int {
         var filled = 0
         while self.head < self.frames.count, filled < buffer.count {
-            let count = self.frames[self.head].bytes.withUnsafeBytes { bytes in
+            let frame = self.frames[self.head]
+            let count = frame.bytes.withUnsafeBytes { bytes in
                 let count = min(bytes.count - self.offset, buffer.count - filled)
                 let source = UnsafeRawBufferPointer(rebasing: bytes[self.offset..<self.offset + count])
                 UnsafeMutableRawBufferPointer(rebasing: buffer[filled..<filled + count]).copyMemory(from: source)
-                self.offset += count
-                if self.offset == bytes.count {
-                    self.offset = 0
-                    self.head += 1
-                }
                 return count
+            }
+            self.offset += count
+            if self.offset == frame.bytes.count {
+                self.offset = 0
+                self.head += 1
+                self.release(frame)
             }
             filled += count
         }
@@ -41,6 +61,7 @@ struct SendQueue {
     /// Drops every frame that has not begun to leave; the rest of one that has must follow, or the stream breaks.
     mutating func dropUnstarted() {
         let started = self.offset > 0 ? self.frames[self.head] : nil
+        for frame in self.frames[(self.head + (started == nil ? 0 : 1))...] { self.release(frame) }
         self.frames = []
         self.head = 0
         if let started {
@@ -51,7 +72,12 @@ struct SendQueue {
         }
     }
 
-    mutating func dropAll() { self = SendQueue() }
+    mutating func dropAll() {
+        for frame in self.frames[self.head...] { self.release(frame) }
+        let change = self.change
+        self = SendQueue()
+        self.change = change
+    }
 
     private mutating func compact() {
         if self.head == self.frames.count {

@@ -40,6 +40,20 @@ public final class WebSocket: @unchecked Sendable {
         return self.connection?.queuedBytes ?? 0
     }
 
+    /// Names the user behind the socket: it no longer counts against its address, which is known from now on, but against
+    /// the user. To be called once the user is verified; the last one named counts.
+    /// - Returns: false when this user has as many connections as are allowed; then nothing changes.
+    public func attribute(to key: String) -> Bool {
+        self.thread.check()
+        return self.connection?.attribute(to: key) ?? false
+    }
+
+    /// The socket is of use, for example a channel was joined: until then the server allows it `establishTimeout`.
+    public func establish() {
+        self.thread.check()
+        self.connection?.life?.established()
+    }
+
     /// Sends a frame after those before it; all that is sent in one turn of the loop leaves in one write.
     ///
     /// When more than `maxQueuedBytes` would wait, the socket is closed with 1013 instead, and what waited is dropped

@@ -88,6 +88,26 @@ struct LifecycleTests {
         await second.shutdown()
     }
 
+    /// What cannot start ends cleanly, each time: the loop's thread destroys its context while others go on.
+    @Test(arguments: [true, false])
+    func failsToStartAHundredTimes(shutsDown: Bool) async throws {
+        let log = Log(label: "test", threshold: .error)
+        let first = try WebServer(ServerConfiguration(), handler: Nobody(), log: log)
+        try first.start()
+        var taken = ServerConfiguration(port: first.port)
+        // The files are there, and are no certificate.
+        taken.tls = .init(certificatePath: "/etc/passwd", keyPath: "/etc/passwd")
+        for configuration in [ServerConfiguration(port: first.port), taken] {
+            for _ in 0..<100 {
+                let server = try WebServer(configuration, handler: Nobody(), log: log)
+                #expect(throws: WebServerError.self) { try server.start() }
+                // Without it the loop ends by itself, after its last owner.
+                if shutsDown { await server.shutdown() }
+            }
+        }
+        await first.shutdown()
+    }
+
     @Test func listensOnIPv6() async throws {
         try await TestServer.run {
             $0.host = "::"

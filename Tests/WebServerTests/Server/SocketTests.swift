@@ -151,34 +151,6 @@ struct SocketTests {
         }
     }
 
-    @Test func idleAndHalfOpenSocketsAreClosed() async throws {
-        try await TestServer.run {
-            $0.idleTimeout = .milliseconds(150)
-        } _: { server, port in
-            let silent = try TestClient.socket(port: port)
-            let half = try TestClient.socket(port: port)
-            try half.send([0x81])
-            let lively = try TestClient.socket(port: port)
-            for _ in 0..<12 {
-                // Blocking: a busy task pool must not stretch it.
-                usleep(100_000)
-                // A pong nobody asked for is a sign of life like any frame.
-                try lively.send(TestClient.frame(10, []))
-            }
-            #expect(try silent.readFrame().closeCode == 1000)
-            #expect(try half.readFrame().closeCode == 1000)
-            #expect(silent.isAtEnd())
-            try lively.send(TestClient.frame(1, [65]))
-            #expect(try lively.readFrame().text == "A")
-            // Neither peer answers the close: the server lets go of them by itself.
-            #expect(await server.eventually { $0.closed == 2 })
-            for _ in 0..<200 where server.onLoop({ server.server.connectionCount }) > 1 {
-                try await Task.sleep(for: .milliseconds(10))
-            }
-            #expect(server.onLoop { server.server.connectionCount } == 1)
-        }
-    }
-
     @Test func resetsAreNoticed() async throws {
         try await TestServer.run { server, port in
             for _ in 0..<20 { try TestClient.socket(port: port).reset() }

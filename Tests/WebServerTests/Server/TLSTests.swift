@@ -54,5 +54,16 @@ struct TLSTests {
             try plain.send(TestClient.get("/"))
             #expect(plain.isAtEnd())
         }
+        // A handshake has the time of a request's head.
+        try await TestServer.run {
+            $0.tls = .init(certificatePath: "\(folder)/cert.pem", keyPath: "\(folder)/key.pem")
+            $0.headerTimeout = .milliseconds(100)
+        } _: { _, port in
+            let silent = try TestClient(port: port)
+            let begun = try TestClient(port: port)
+            try begun.send([0x16, 3, 1, 2, 0])
+            #expect(silent.isAtEnd())
+            #expect(begun.isAtEnd())
+        }
     }
 }

@@ -63,9 +63,22 @@ final class TestClient {
         shutdown(self.descriptor, Int32(SHUT_RDWR))
     }
 
-    /// Finds the server's end of this connection, which is in this process, and fixes its send buffer to a few
-    /// kilobytes, so that it fills at once.
+    /// Fixes the send buffer of the server's end to a few kilobytes, so that it fills at once.
     func shrinkServerBuffer() throws {
+        var size: Int32 = 4096
+        setsockopt(try self.serverEnd(), SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+    }
+
+    /// A socket option of the server's end.
+    func serverOption(_ level: Int32, _ option: Int32) throws -> Int32 {
+        var value: Int32 = -1
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        getsockopt(try self.serverEnd(), level, option, &value, &length)
+        return value
+    }
+
+    /// The server's end of this connection, which is in this process.
+    private func serverEnd() throws -> Int32 {
         var own = sockaddr_in()
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         _ = withUnsafeMutablePointer(to: &own) { pointer in
@@ -77,10 +90,7 @@ final class TestClient {
             let result = withUnsafeMutablePointer(to: &peer) { pointer in
                 pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getpeername(candidate, $0, &length) }
             }
-            guard result == 0, peer.sin_port == own.sin_port else { continue }
-            var size: Int32 = 4096
-            setsockopt(candidate, SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<Int32>.size))
-            return
+            if result == 0, peer.sin_port == own.sin_port { return candidate }
         }
         throw ClientError(description: "the server's end was not found")
     }

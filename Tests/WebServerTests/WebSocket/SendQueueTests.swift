@@ -41,6 +41,32 @@ struct SendQueueTests {
         #expect(self.drain(&queue, 100) == [])
     }
 
+    /// A frame counts from its first queue to its last, however its sockets end.
+    @Test func sharedFramesCountOnce() {
+        let frame = Frame(verbatim: [UInt8](repeating: 1, count: 1000))
+        let other = Frame(verbatim: [2])
+        var queues = (0..<4).map { _ in SendQueue() }
+        for index in queues.indices {
+            queues[index].append(frame)
+            queues[index].append(other)
+        }
+        var held = queues.indices.reduce(0) { $0 + queues[$1].settle() }
+        #expect(held == frame.cost + other.cost)
+        _ = self.drain(&queues[0], 5000)
+        queues[1].dropAll()
+        queues[2].dropUnstarted()
+        held += queues.indices.reduce(0) { $0 + queues[$1].settle() }
+        #expect(held == frame.cost + other.cost)
+        _ = self.drain(&queues[3], 10)
+        // Begun: it stays, and what follows goes.
+        queues[3].dropUnstarted()
+        held += queues[3].settle()
+        #expect(held == frame.cost)
+        _ = self.drain(&queues[3], 5000)
+        held += queues[3].settle()
+        #expect(held == 0)
+    }
+
     @Test func encodesFrames() {
         #expect(Frame(text: Array("Hello".utf8)).bytes == [0x81, 5] + Array("Hello".utf8))
         #expect(Frame(binary: []).bytes == [0x82, 0])

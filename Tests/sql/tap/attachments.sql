@@ -1,7 +1,7 @@
 -- Attachments: declared, uploaded elsewhere, recorded, attached; limits and types by rows; who may see them; and what
 -- becomes of the files when a message goes.
 begin;
-select plan(163);
+select plan(164);
 \ir ../people.psql
 
 create function t.declare(kind text, content_type text, byte_size bigint, name text default 'a') returns text language plpgsql as $$
