@@ -35,7 +35,8 @@ let package = Package(
 
         .target(name: "Support", swiftSettings: settings),
         .target(name: "ParleyCore", swiftSettings: settings + [.strictMemorySafety()]),
-        .target(name: "PostgresClient", dependencies: ["CPostgres", "CLinux", "Support"], swiftSettings: settings),
+        .target(
+            name: "PostgresClient", dependencies: ["CPostgres", "CLinux", "Support", "Crypto"], swiftSettings: settings),
         .target(name: "WebServer", dependencies: ["CWebSockets", "CLinux", "Support"], swiftSettings: settings),
         .target(name: "HTTPClient", dependencies: ["CCurl", "Support"], swiftSettings: settings),
         .target(name: "Crypto", dependencies: ["COpenSSL", "ParleyCore"], swiftSettings: settings),
