@@ -50,7 +50,7 @@ let package = Package(
 
         // What tests against Postgres share: addresses of the test cluster, clusters to crash.
         .target(
-            name: "PostgresTestKit", dependencies: ["PostgresClient"], path: "Tests/PostgresTestKit",
+            name: "PostgresTestKit", dependencies: ["PostgresClient", "CLinux"], path: "Tests/PostgresTestKit",
             swiftSettings: settings),
 
         tests(for: "Support"),

@@ -10,7 +10,7 @@ import Testing
             "tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count", "tcp_user_timeout",
             "client_connection_check_interval", "idle_in_transaction_session_timeout",
         ]
-        let expected = ["5", "2", "2", "10s", "5s", "20s"]
+        let expected = ["5", "2", "2", "10000", "5s", "20s"]
         try await withPool(size: 1) { (pool, _, _) async throws in
             let results = try await pool.run(Transaction(names.map { Statement("show \($0)") }))
             #expect(results.map { $0.rows[0].string(0) } == expected)

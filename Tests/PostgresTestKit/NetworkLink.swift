@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 /// A network of two ends that can be cut: this machine's, and one that code runs in. Needs root. Call `remove` when done.
@@ -42,9 +43,9 @@ public struct NetworkLink: Sendable {
                 close(here)
                 close(there)
             }
-            guard setns(there, CLONE_NEWNET) == 0 else { throw Failure(description: "setns failed: \(errno)") }
+            guard clinux_enter_network(there) == 0 else { throw Failure(description: "setns failed: \(errno)") }
             // The thread belongs to a queue and will do other things.
-            defer { precondition(setns(here, CLONE_NEWNET) == 0, "there is no way back") }
+            defer { precondition(clinux_enter_network(here) == 0, "there is no way back") }
             return try body()
         }
     }
