@@ -72,6 +72,7 @@ extension Connection {
         guard head.asksForWebSocket else {
             let bound = LoopBound(self, thread: self.server.loop.thread)
             let responder = HTTPResponder(loop: self.server.loop) { bound.onLoop.respond(serial, $0) }
+            http.pending?.responder = responder
             return handler.handle(request, responder)
         }
         do throws(HTTPFailure) {

@@ -6,6 +6,8 @@ final class HTTPExchange {
         var serial: UInt64
         var isHead: Bool
         var keepsAlive: Bool
+        /// Told when the client leaves.
+        weak var responder: HTTPResponder?
     }
 
     var reader: RequestReader
