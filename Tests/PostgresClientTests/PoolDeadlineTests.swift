@@ -9,7 +9,7 @@ import Testing
     private static let slack = Duration.milliseconds(500)
 
     /// Backends that stand still, more than the pool has: what runs, what was sent behind it and what waits.
-    @Test(.timeLimit(.minutes(1))) func aFrozenServerIsToldInTime() async throws {
+    @Test(.timeLimit(.minutes(2))) func aFrozenServerIsToldInTime() async throws {
         let cluster = try await ThrowawayCluster.start()
         var configuration = PostgresConfiguration(url: try cluster.url("PARLEY_TEST_DATABASE_URL"))
         configuration.pipelineWindow = .seconds(60)
@@ -45,7 +45,7 @@ import Testing
     }
 
     /// A standby that does not answer: a commit that nobody confirmed is never told as done, whoever ends its wait.
-    @Test(.timeLimit(.minutes(1)), arguments: [true, false])
+    @Test(.timeLimit(.minutes(2)), arguments: [true, false])
     func anUnconfirmedCommitIsNoSuccess(byDeadline: Bool) async throws {
         let cluster = try await ThrowawayCluster.start()
         let url = try cluster.url("PARLEY_TEST_DATABASE_URL")

@@ -1,7 +1,8 @@
-@testable import PostgresClient
 import PostgresTestKit
 import Support
 import Testing
+
+@testable import PostgresClient
 
 /// Behind PgBouncer in transaction mode: the next transaction runs on whatever session is free.
 @Suite struct PoolPoolerTests {
@@ -19,7 +20,9 @@ import Testing
                 for value in 0..<40 {
                     let pool = pools[(round + value) % 2]
                     // The same text comes again, so that it would be prepared.
-                    group.addTask { try await pool.run("select \(value), $1::int", ["7"]).rows[0].int64(0) != Int64(value) }
+                    group.addTask {
+                        try await pool.run("select \(value), $1::int", ["7"]).rows[0].int64(0) != Int64(value)
+                    }
                 }
             }
             return try await group.reduce(0) { $0 + ($1 ? 1 : 0) }

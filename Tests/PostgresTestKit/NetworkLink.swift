@@ -28,7 +28,7 @@ public struct NetworkLink: Sendable {
             try await link.run(["-n", name, "addr", "add", "\(net).2/24", "dev", "far"])
             try await link.run(["-n", name, "link", "set", "far", "up"])
         } catch {
-            try? await link.remove()
+            link.remove()
             throw error
         }
         return link
@@ -53,7 +53,10 @@ public struct NetworkLink: Sendable {
     /// From now on what is sent at either end is lost, and nobody is told.
     public func cut() async throws { try await self.run(["-n", self.name, "link", "set", "far", "down"]) }
 
-    public func remove() async throws { try await self.run(["netns", "del", self.name]) }
+    /// Takes it away, and its devices with it; sockets that are still open at the other end keep the rest of it.
+    public func remove() {
+        if let child = try? ChildProcess(["ip", "netns", "del", self.name]) { _ = child.wait() }
+    }
 
     private func run(_ arguments: [String]) async throws {
         try await blocking {
