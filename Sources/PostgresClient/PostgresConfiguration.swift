@@ -34,7 +34,8 @@ public struct PostgresConfiguration: Sendable {
     public init(
         url: String, applicationName: String = "parley", connectTimeout: Duration = .seconds(5),
         preparedStatements: Bool = true, statementCacheSize: Int = 256, statementCacheBytes: Int = 512 << 10,
-        longestStatement: Int = 64 << 10, pipelineDepth: Int = 4, pipelineWindow: Duration = .milliseconds(2), connectionWait: Duration = .seconds(5),
+        longestStatement: Int = 64 << 10, pipelineDepth: Int = 4, pipelineWindow: Duration = .milliseconds(2),
+        connectionWait: Duration = .seconds(5),
         reconnectDelay: ClosedRange<Duration> = .milliseconds(50)...(.seconds(5)),
         deadLinkTimeout: Duration = .seconds(10)
     ) {

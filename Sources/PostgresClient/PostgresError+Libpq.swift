@@ -53,7 +53,8 @@ extension PostgresError {
     static func refusal(of statement: Statement, longest: Int = .max) -> PostgresError? {
         if statement.sql.utf8.count > longest {
             return PostgresError(
-                .server, sqlState: "54000", message: "a statement may have \(longest) bytes of text without its parameters")
+                .server, sqlState: "54000",
+                message: "a statement may have \(longest) bytes of text beside its parameters")
         }
         if statement.sql.utf8.contains(0) || statement.parameters.contains(where: { $0?.utf8.contains(0) ?? false }) {
             // What the server answers where the bytes reach it.
