@@ -36,7 +36,8 @@ let package = Package(
 
         .target(name: "Support", swiftSettings: settings),
         .target(name: "ParleyCore", swiftSettings: settings + [.strictMemorySafety()]),
-        .target(name: "PostgresClient", dependencies: ["CPostgres", "CLinux", "Support"], swiftSettings: settings),
+        .target(
+            name: "PostgresClient", dependencies: ["CPostgres", "CLinux", "Support", "Crypto"], swiftSettings: settings),
         .target(name: "WebServer", dependencies: ["CWebSockets", "CLinux", "Support"], swiftSettings: settings),
         .target(name: "HTTPClient", dependencies: ["CCurl", "Support"], swiftSettings: settings),
         .target(name: "Crypto", dependencies: ["COpenSSL", "ParleyCore"], swiftSettings: settings),
@@ -50,7 +51,7 @@ let package = Package(
 
         // What tests against Postgres share: addresses of the test cluster, clusters to crash.
         .target(
-            name: "PostgresTestKit", dependencies: ["PostgresClient"], path: "Tests/PostgresTestKit",
+            name: "PostgresTestKit", dependencies: ["PostgresClient", "CLinux"], path: "Tests/PostgresTestKit",
             swiftSettings: settings),
 
         tests(for: "Support"),

@@ -14,3 +14,9 @@ extern int accept4(int, struct sockaddr *restrict, socklen_t *restrict, int);
 static inline int clinux_accept(int listener, struct sockaddr *address, socklen_t *length) {
     return accept4(listener, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
+
+// Moves the calling thread into the network of a descriptor (setns with CLONE_NEWNET). Declared only under _GNU_SOURCE.
+extern int setns(int, int);
+static inline int clinux_enter_network(int network) {
+    return setns(network, 0x40000000);
+}

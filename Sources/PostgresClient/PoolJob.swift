@@ -2,6 +2,9 @@
 struct Submission: Sendable {
     let transaction: Transaction
     let submittedAt: ContinuousClock.Instant
+    /// What it takes of the queue.
+    let share: PoolAdmission.Share
+    let cancellation: PoolCancellation?
     let completion: @Sendable (Result<[ResultSet], PostgresError>) -> Void
 }
 
@@ -15,9 +18,16 @@ final class PoolJob {
         case statement
     }
 
-    /// Nil for the `rollback` that the pool sends itself.
+    /// How long the server may take to say that it has cancelled, at most.
+    private static let longestGrace = Duration.seconds(1)
+
+    /// Nil for the `rollback` and `deallocate` that the pool sends itself.
     let submission: Submission?
+    let lane: Transaction.Lane
+    /// When the caller is answered at the latest.
     let deadline: ContinuousClock.Instant
+    /// How long before the deadline it is given up: not sent any more, or cancelled on the server.
+    let grace: Duration
 
     /// The first statement's time to start again after a lost race.
     var notBefore: ContinuousClock.Instant?
@@ -27,6 +37,10 @@ final class PoolJob {
 
     /// It waits for others of its contention, and is not one of those that run.
     var isHeld = false
+    /// `PoolQueue` counts it as in flight.
+    var isRunning = false
+    /// It no longer counts as waiting.
+    var isAdmitted = false
 
     /// The caller was told. It may still be in flight: out of time behind another transaction.
     private(set) var isComplete = false
@@ -39,19 +53,31 @@ final class PoolJob {
     /// Everything up to the end of the transaction went to libpq: from here on it may be committed.
     var wasSentWhole = false
     var timedOut = false
+    /// The commit was cut short before the synchronous standby had it: it stands here, and may be lost with this server.
+    var isUnconfirmed = false
     /// A cancel request went out while it was in flight; it may hit a transaction it was not meant for.
     var wasHitByCancel = false
 
     init(_ submission: Submission) {
         self.submission = submission
-        self.deadline = submission.submittedAt + submission.transaction.timeout
+        self.lane = submission.transaction.lane
+        let timeout = submission.transaction.timeout
+        self.deadline = submission.submittedAt + timeout
+        self.grace = min(Self.longestGrace, timeout / 2)
     }
 
-    /// The pool's own `rollback`.
-    init(rollbackBefore deadline: ContinuousClock.Instant) {
+    /// The pool's own `rollback` or `deallocate`.
+    init(ownBefore deadline: ContinuousClock.Instant, lane: Transaction.Lane) {
         self.submission = nil
+        self.lane = lane
         self.deadline = deadline
+        self.grace = Self.longestGrace
     }
+
+    var owner: String? { self.submission?.transaction.owner }
+    var contention: String? { self.submission?.transaction.contention }
+    var givesUpAt: ContinuousClock.Instant { self.deadline - self.grace }
+    var isCancelled: Bool { self.submission?.cancellation?.isCancelled ?? false }
 
     /// `begin` and `commit` are spelled out, so an error leaves the session in a failed transaction.
     var isExplicit: Bool { self.submission?.transaction.mode == .repeatableReadOnly }
@@ -69,6 +95,7 @@ final class PoolJob {
         self.error = nil
         self.wasSentWhole = false
         self.timedOut = false
+        self.isUnconfirmed = false
         self.wasHitByCancel = false
     }
 

@@ -9,6 +9,9 @@ internal import Glibc
 /// behind it. Only an isolation level cannot be had this way: a `repeatableReadOnly` transaction spells out `begin`
 /// and `commit`, runs alone on its connection, and is followed by `rollback` when it failed.
 final class PoolLink {
+    /// For what the pool sends on its own behalf.
+    private static let ownTime = Duration.seconds(5)
+
     private let connection: OpaquePointer
     let descriptor: Int32
     private(set) var inFlight: [PoolJob] = []
@@ -28,14 +31,22 @@ final class PoolLink {
 
     private var cache: StatementCache
 
-    init?(_ handle: LibpqHandle, cacheSize: Int) {
+    init?(_ handle: LibpqHandle, cache: StatementCache) {
         self.connection = handle.pointer
         self.descriptor = PQsocket(handle.pointer)
-        self.cache = StatementCache(capacity: cacheSize)
+        self.cache = cache
         guard PQsetnonblocking(handle.pointer, 1) == 0, PQenterPipelineMode(handle.pointer) == 1 else {
-            PQfinish(handle.pointer)
+            // deinit closes it.
             return nil
         }
+        // Thunk. Thread: the pool's, within a call of ours into libpq. The argument is this link, which outlives the
+        // connection. Without a receiver libpq would print notices, which may quote user content.
+        PQsetNoticeReceiver(
+            handle.pointer,
+            { link, notice in
+                guard let link, let notice else { return }
+                Unmanaged<PoolLink>.fromOpaque(link).takeUnretainedValue().notice(notice)
+            }, Unmanaged.passUnretained(self).toOpaque())
     }
 
     deinit { PQfinish(self.connection) }
@@ -45,9 +56,13 @@ final class PoolLink {
         if self.isRetiring || self.isLost { return false }
         guard let head = self.inFlight.first else { return true }
         // With `alone` set only on the job that comes last, looking at the first and the last is enough.
-        return self.inFlight.count < depth && !job.isAlone && !head.isAlone && self.inFlight.last?.isAlone == false
+        return self.inFlight.count < depth && job.lane == head.lane && !job.isAlone && !head.isAlone
+            && self.inFlight.last?.isAlone == false
             && self.cancelledAt == nil && now - self.headSince < window
     }
+
+    /// The lane of what is in flight; nil if nothing is.
+    var lane: Transaction.Lane? { self.inFlight.first?.lane }
 
     /// True if the server closed the link, or spoke, while nothing was asked of it. Asked before sending on an idle
     /// connection, it turns most "outcome unknown" of a restarted server into a plain retry.
@@ -61,30 +76,37 @@ final class PoolLink {
 
     func send(_ job: PoolJob, worthPreparing: (String) -> Bool, now: ContinuousClock.Instant) {
         job.forgetAttempt()
+        guard let transaction = job.submission?.transaction else { return }
         if self.inFlight.isEmpty { self.headSince = now }
+        let plan = self.cache.plan(transaction.statements.map(\.sql), worthPreparing: worthPreparing)
+        // In a segment of its own: before `begin` it would open the transaction, and an error would skip it.
+        if !plan.evicted.isEmpty {
+            let own = PoolJob(ownBefore: now + Self.ownTime, lane: job.lane)
+            self.inFlight.append(own)
+            for name in plan.evicted where !self.sendControl("deallocate \(name)", own) { self.lose() }
+            if PQpipelineSync(self.connection) != 1 { self.lose() }
+        }
         self.inFlight.append(job)
-        guard self.sendStatements(of: job, worthPreparing: worthPreparing) else { return self.lose() }
+        guard !self.isLost, self.sendStatements(of: job, transaction, plan.uses) else { return self.lose() }
         job.wasSentWhole = true
         if job.isExplicit, !self.sendControl("commit", job) { return self.lose() }
         guard PQpipelineSync(self.connection) == 1 else { return self.lose() }
         self.flush()
     }
 
+    /// From now on nothing is prepared, and what is prepared is not used.
+    func stopPreparing() { self.cache = .off }
+
     /// Ends a failed explicit transaction.
-    func sendRollback(_ job: PoolJob, now: ContinuousClock.Instant) {
+    func sendRollback(lane: Transaction.Lane, now: ContinuousClock.Instant) {
+        let own = PoolJob(ownBefore: now + Self.ownTime, lane: lane)
         self.headSince = now
-        self.inFlight.append(job)
-        guard self.sendControl("rollback", job), PQpipelineSync(self.connection) == 1 else { return self.lose() }
+        self.inFlight.append(own)
+        guard self.sendControl("rollback", own), PQpipelineSync(self.connection) == 1 else { return self.lose() }
         self.flush()
     }
 
-    private func sendStatements(of job: PoolJob, worthPreparing: (String) -> Bool) -> Bool {
-        guard let transaction = job.submission?.transaction else { return true }
-        let uses = transaction.statements.map { self.cache.use($0.sql, worthPreparing: worthPreparing($0.sql)) }
-        // First of all, where no earlier error can skip it.
-        for case .prepare(_, let evicted?) in uses where !self.sendControl("deallocate \(evicted)", job) {
-            return false
-        }
+    private func sendStatements(of job: PoolJob, _ transaction: Transaction, _ uses: [StatementCache.Use]) -> Bool {
         switch transaction.mode {
         case .readWrite: break
         case .readOnly:
@@ -104,7 +126,7 @@ final class PoolLink {
     }
 
     private func send(_ statement: Statement, _ use: StatementCache.Use, _ job: PoolJob) -> Bool {
-        if case .prepare(let name, _) = use {
+        if case .prepare(let name) = use {
             job.items.append(.prepare(sql: statement.sql))
             guard PQsendPrepare(self.connection, name, statement.sql, 0, nil) == 1 else { return false }
         }
@@ -112,7 +134,7 @@ final class PoolLink {
         let count = Int32(statement.parameters.count)
         return Libpq.withCStrings(statement.parameters) { values in
             switch use {
-            case .prepared(let name), .prepare(let name, _):
+            case .prepared(let name), .prepare(let name):
                 PQsendQueryPrepared(self.connection, name, count, values, nil, nil, 0) == 1
             case .unprepared:
                 PQsendQueryParams(self.connection, statement.sql, count, nil, values, nil, nil, 0) == 1
@@ -187,6 +209,11 @@ final class PoolLink {
         }
     }
 
+    /// A notice comes before the answer of the transaction that it is about.
+    private func notice(_ notice: OpaquePointer) {
+        if PostgresError.isUnconfirmedCommit(notice) { self.inFlight.first?.isUnconfirmed = true }
+    }
+
     /// The server's view after a sync: true if a statement left a transaction open, or failed and not ended.
     var isInTransaction: Bool {
         switch PQtransactionStatus(self.connection) {
@@ -199,9 +226,10 @@ final class PoolLink {
 
     // MARK: Ending
 
-    /// Asks the server to cancel what it runs. Blocks on a connection of its own, so on a thread of its own.
+    /// Asks the server to cancel what it runs, for the first in `inFlight`. Blocks on a connection of its own, so on a thread of its own.
     func requestCancel(now: ContinuousClock.Instant) {
         self.cancelledAt = now
+        for job in self.inFlight { job.wasHitByCancel = true }
         // The request may arrive after the answer, and would then hit whatever runs next. Even "cancelled" is no sign that
         // it has arrived: the server's own time limit says the same.
         self.isRetiring = true

@@ -3,7 +3,7 @@ internal import Support
 /// What callers and the connectors hand to the pool's thread.
 final class PoolShared: Sendable {
     enum Arrival: Sendable {
-        case connected(slot: Int, LibpqHandle)
+        case connected(slot: Int, Libpq.Session)
         case connectFailed(slot: Int, PostgresError)
     }
 
@@ -16,6 +16,7 @@ final class PoolShared: Sendable {
 
     private struct State {
         var inbox = Inbox()
+        var admission: PoolAdmission
         /// The thread waits in `poll`, so the next arrival must wake it.
         var isParked = false
         var isFinished = false
@@ -26,7 +27,9 @@ final class PoolShared: Sendable {
     let wake = WakeHandle()
     /// Breaks off connection attempts when the pool ends.
     let abandon = WakeHandle()
-    private let state = Locked(State())
+    private let state: Locked<State>
+
+    init(_ limits: PoolLimits) { self.state = Locked(State(admission: PoolAdmission(limits))) }
 
     var statistics: PoolStatistics {
         self.state.withLock { state in
@@ -38,14 +41,14 @@ final class PoolShared: Sendable {
 
     // MARK: Any thread
 
-    func submit(_ submission: Submission, maxQueued: Int) -> PostgresError? {
+    func submit(_ submission: Submission) -> PostgresError? {
         let (refusal, wakes) = self.state.withLock { state -> (PostgresError?, Bool) in
             if state.inbox.isClosing || state.isFinished {
                 return (PostgresError(.shutdown, message: "the pool is shut down"), false)
             }
-            if state.statistics.queued + state.inbox.submissions.count >= maxQueued {
+            if let refusal = state.admission.admit(submission.share) {
                 state.statistics.refusedQueueFull += 1
-                return (PostgresError(.queueFull, message: "too many transactions are waiting"), false)
+                return (refusal, false)
             }
             state.inbox.submissions.append(submission)
             defer { state.isParked = false }
@@ -84,15 +87,16 @@ final class PoolShared: Sendable {
             let inbox = state.inbox
             state.inbox.submissions = []
             state.inbox.arrivals = []
-            // Counted as queued until the thread says otherwise, so that the bound holds meanwhile.
-            state.statistics.queued += inbox.submissions.count
             return inbox
         }
     }
 
     /// Publishes the counts and allows the thread to wait. False: something arrived, do not wait.
-    func park(_ statistics: PoolStatistics, closing: Bool) -> Bool {
+    ///
+    /// - Parameter released: what waits no longer.
+    func park(_ statistics: PoolStatistics, released: [PoolAdmission.Share], closing: Bool) -> Bool {
         self.state.withLock { state in
+            for share in released { state.admission.release(share) }
             let refused = state.statistics.refusedQueueFull
             state.statistics = statistics
             state.statistics.refusedQueueFull = refused

@@ -27,9 +27,12 @@ public final class PostgresConnection {
 
     private let interrupter: Interrupter
     private let queryTimeout: Duration
-    private var preparesStatements: Bool
+    /// A pooler is in between: the session may be another one with every transaction, so there is no LISTEN and no lock of
+    /// the session, and nothing is prepared. A pooler in session mode, where all would work, is not told apart.
+    public let isPooled: Bool
     private let cacheSize: Int
     private var connection: OpaquePointer?
+    /// Names by text.
     private var prepared: [String: String] = [:]
 
     /// Connects; blocks up to `configuration.connectTimeout` (name resolution not counted).
@@ -44,10 +47,11 @@ public final class PostgresConnection {
     ) throws(PostgresError) {
         self.interrupter = interrupter
         self.queryTimeout = queryTimeout
-        self.preparesStatements = configuration.preparedStatements
-        self.cacheSize = configuration.statementCacheSize
-        let connection = try Libpq.connect(configuration, interrupt: interrupter.wake).pointer
+        let session = try Libpq.openSession(configuration, interrupt: interrupter.wake)
+        let connection = session.handle.pointer
         self.connection = connection
+        self.isPooled = session.isShared
+        self.cacheSize = configuration.preparedStatements && !session.isShared ? configuration.statementCacheSize : 0
         // So that sending waits in our poll, which has a limit, and not in libpq's.
         PQsetnonblocking(connection, 1)
     }
@@ -92,20 +96,6 @@ public final class PostgresConnection {
         _ = try self.answer(sent: PQsendQuery(connection, script) == 1, deadline: deadline)
     }
 
-    /// Finds out whether a pooler is in between, and stops preparing statements if so.
-    ///
-    /// A pooler makes up the key for cancelling; the server's names its process. A pooler in session mode, where all
-    /// would work, is not told apart.
-    public func detectPooler() throws(PostgresError) -> Bool {
-        let preparing = self.preparesStatements
-        self.preparesStatements = false
-        let row = try self.query("select pg_backend_pid()").rows.first
-        let connection = try self.open()
-        let isPooled = row?.int64(0) != Int64(PQbackendPID(connection))
-        self.preparesStatements = preparing && !isPooled
-        return isPooled
-    }
-
     /// Subscribes to a channel's notifications.
     public func listen(_ channel: String) throws(PostgresError) {
         let quoted = channel.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"")
@@ -147,11 +137,10 @@ public final class PostgresConnection {
     }
 
     private func prepare(_ sql: String, deadline: ContinuousClock.Instant) throws(PostgresError) -> String? {
-        guard self.preparesStatements else { return nil }
         if let name = self.prepared[sql] { return name }
         // A full cache stays as it is: who uses one connection has few statements.
         guard self.prepared.count < self.cacheSize else { return nil }
-        let name = "parley_\(self.prepared.count)"
+        let name = StatementCache.name(of: sql)
         let connection = try self.open()
         _ = try self.answer(sent: PQsendPrepare(connection, name, sql, 0, nil) == 1, deadline: deadline)
         self.prepared[sql] = name

@@ -13,6 +13,12 @@ public struct PostgresError: Error, Sendable, Equatable {
         public static let timeout = Code("timeout")
         /// More is waiting than the pool was told to hold; nothing was sent.
         public static let queueFull = Code("queueFull")
+        /// More of this owner is waiting than the pool was told to hold for one; nothing was sent.
+        public static let ownerQueueFull = Code("ownerQueueFull")
+        /// Its caller took it back (`PoolCancellation`).
+        public static let cancelled = Code("cancelled")
+        /// The commit was cut short while it waited for a synchronous standby: it may survive a failover or not.
+        public static let unconfirmed = Code("unconfirmed")
         /// No connection could be made in time; nothing was sent.
         public static let connectFailed = Code("connectFailed")
         /// The server or the caller broke the rules of the protocol, for example a statement that left a
@@ -31,6 +37,8 @@ public struct PostgresError: Error, Sendable, Equatable {
     public var hint: String?
     /// Name of the violated constraint, if that was the reason.
     public var constraint: String?
+    /// The table whose row was locked by somebody else, for 55P03 (lock not available); nil if it was another lock.
+    public var lockedTable: String?
     /// Which statement of the transaction the server refused, counted from 0; nil if that is not known.
     public var statement: Int?
     /// True: the transaction may have been committed. False: it certainly was not.
@@ -53,7 +61,7 @@ public struct PostgresError: Error, Sendable, Equatable {
     public var isRetriable: Bool {
         if self.outcomeUnknown { return false }
         switch self.code {
-        case .connectionLost, .connectFailed, .queueFull: return true
+        case .connectionLost, .connectFailed, .queueFull, .ownerQueueFull: return true
         case .server:
             guard let sqlState else { return false }
             return self.isConflict || Self.passingStates.contains(sqlState) || sqlState.hasPrefix("08")

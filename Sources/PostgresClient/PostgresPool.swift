@@ -9,46 +9,60 @@ public import Support
 /// - A broken connection is replaced by itself, with backoff. What was not sent waits; what was sent and not answered
 ///   fails with `outcomeUnknown`, except that reads are run again.
 /// - A transaction out of time is cancelled on the server. If the server does not even answer that, its connection is
-///   closed.
+///   closed. Its caller is answered in time whatever the server does.
+/// - Lanes and owners (`Transaction.lane`, `Transaction.owner`) share the connections fairly: see `PoolLimits`.
 public final class PostgresPool: Sendable {
     private let shared: PoolShared
-    private let maxQueued: Int
+    private let longestStatement: Int
 
     /// Starts connecting at once, and returns at once.
     ///
     /// - Parameters:
     ///   - size: connections, at least 1.
-    ///   - maxQueued: transactions that may wait for a connection; one more is refused with `.queueFull`.
-    public init(_ configuration: PostgresConfiguration, size: Int, maxQueued: Int, log: Log) {
-        precondition(size > 0 && maxQueued > 0, "a pool needs a connection and a queue")
-        self.maxQueued = maxQueued
-        let shared = PoolShared()
+    ///   - limits: of what may wait for a connection, and of what one owner may have.
+    public init(_ configuration: PostgresConfiguration, size: Int, limits: PoolLimits, log: Log) {
+        precondition(size > 0 && limits.queued > 0, "a pool needs a connection and a queue")
+        self.longestStatement = configuration.longestStatement
+        let shared = PoolShared(limits)
         self.shared = shared
         let started = PosixThread.spawn(name: "pg-pool") {
-            let loop = PoolLoop(configuration, size: size, shared: shared, log: log)
+            let loop = PoolLoop(configuration, size: size, limits: limits, shared: shared, log: log)
             loop.run()
         }
         precondition(started, "the system has no thread for the Postgres pool")
+    }
+
+    /// The same with all limits at their defaults but one.
+    public convenience init(_ configuration: PostgresConfiguration, size: Int, maxQueued: Int, log: Log) {
+        self.init(configuration, size: size, limits: PoolLimits(queued: maxQueued), log: log)
     }
 
     deinit { self.shared.close(nil) }
 
     /// Queues a transaction.
     ///
-    /// - Parameter completion: called once: on the pool's thread, or, when the transaction is refused (`.queueFull`,
-    ///   `.shutdown`, a value that no statement can carry), on the caller's before `submit` returns. It must not
-    ///   block. On success there is one result per statement, in order.
+    /// - Parameters:
+    ///   - cancellation: takes it back; for who may leave before the answer.
+    ///   - completion: called once: on the pool's thread, or, when the transaction is refused (`.queueFull`,
+    ///     `.ownerQueueFull`, `.shutdown`, a value that no statement can carry), on the caller's before `submit` returns.
+    ///     It must not block. On success there is one result per statement, in order.
     public func submit(
-        _ transaction: Transaction, completion: @escaping @Sendable (Result<[ResultSet], PostgresError>) -> Void
+        _ transaction: Transaction, cancellation: PoolCancellation? = nil,
+        completion: @escaping @Sendable (Result<[ResultSet], PostgresError>) -> Void
     ) {
         for statement in transaction.statements {
-            if let refusal = PostgresError.refusal(of: statement) { return completion(.failure(refusal)) }
+            if let refusal = PostgresError.refusal(of: statement, longest: self.longestStatement) {
+                return completion(.failure(refusal))
+            }
         }
-        let submission = Submission(transaction: transaction, submittedAt: .now, completion: completion)
-        if let refusal = self.shared.submit(submission, maxQueued: self.maxQueued) { completion(.failure(refusal)) }
+        let submission = Submission(
+            transaction: transaction, submittedAt: .now,
+            share: PoolAdmission.Share(owner: transaction.owner, bytes: transaction.bytes),
+            cancellation: cancellation, completion: completion)
+        if let refusal = self.shared.submit(submission) { completion(.failure(refusal)) }
     }
 
-    /// Runs a transaction and waits for its outcome, at most about the transaction's timeout and one second.
+    /// Runs a transaction and waits for its outcome, at most the transaction's timeout.
     ///
     /// Cancelling the task does not cut it short: a transaction that was sent has an outcome, and that is returned.
     public func run(_ transaction: Transaction) async throws(PostgresError) -> [ResultSet] {

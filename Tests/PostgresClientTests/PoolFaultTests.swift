@@ -50,7 +50,7 @@ import Testing
             let error = await pool.failure(
                 of: Transaction(
                     [Statement("insert into \(schema).t values (1)"), Statement("select pg_sleep(30)")],
-                    timeout: .milliseconds(300)))
+                    timeout: .seconds(2)))
             #expect(error?.code == .timeout)
             // The server said that it cancelled, so it is known that nothing happened.
             #expect(error?.outcomeUnknown == false)
@@ -276,7 +276,8 @@ import Testing
                         timeout: .milliseconds(10)))
                 async let next = pool.failure(of: Transaction([Statement("select pg_sleep(0.004)")]))
                 let errors = await (slow, next)
-                #expect(errors.0 == nil || errors.0?.code == .timeout)
+                // Answered just as the cancel request went out: whether the commit was cut short is not to be told.
+                #expect(errors.0 == nil || errors.0?.code == .timeout || errors.0?.code == .unconfirmed)
                 #expect(errors.1 == nil, "round \(round)")
             }
         }

@@ -72,4 +72,49 @@ import Testing
             #expect(try await self.prepared(pool) == 0)
         }
     }
+
+    /// A full cache makes room before a transaction, never inside it: `begin isolation level` must come first.
+    @Test(arguments: [Transaction.Mode.readWrite, .readOnly, .repeatableReadOnly])
+    func aFullCacheBreaksNoTransaction(mode: Transaction.Mode) async throws {
+        try await withPool(size: 1) {
+            $0.statementCacheSize = 3
+        } _: { (pool, _, _) async throws in
+            for round in 0..<2 {
+                for value in 0..<20 {
+                    let statement = Statement("select \(value)")
+                    for _ in 0..<2 {
+                        let results = try await pool.run(Transaction([statement, statement], mode: mode))
+                        #expect(results.map { $0.rows[0].int64(0) } == [Int64(value), Int64(value)], "\(round)")
+                    }
+                }
+            }
+            #expect(try await self.prepared(pool) == 3)
+            #expect(pool.statistics.connects == 1 && pool.statistics.failures == 0)
+        }
+    }
+
+    @Test func theCacheIsBoundedInBytes() async throws {
+        try await withPool(size: 1) {
+            $0.statementCacheBytes = 10_000
+        } _: { (pool, _, _) async throws in
+            for value in 0..<30 {
+                let text = "select \(value) /* \(String(repeating: "x", count: 1000)) */"
+                for _ in 0..<2 { #expect(try await pool.int(text) == Int64(value)) }
+            }
+            let sum = try await pool.int("select sum(length(statement)) from pg_prepared_statements")
+            #expect(try #require(sum) <= 10_000)
+            #expect(try #require(sum) > 5_000)
+        }
+    }
+
+    @Test func aStatementHasALongestText() async throws {
+        try await withPool(size: 1) {
+            $0.longestStatement = 1000
+        } _: { (pool, _, _) async throws in
+            let text = String(repeating: "x", count: 1000)
+            let error = await pool.failure(of: Transaction([Statement("select 1 -- \(text)")]))
+            #expect(error?.code == .server && error?.sqlState == "54000")
+            #expect(try await pool.run("select $1::text", [text + text]).rows[0].string(0) == text + text)
+        }
+    }
 }

@@ -208,7 +208,7 @@ import Testing
     @Test(.timeLimit(.minutes(1))) func transactionsPassAPooler() async throws {
         let pooler = try await ThrowawayPooler.start(server: TestDatabase.ownerURL())
         let pool = PostgresPool(
-            PostgresConfiguration(url: pooler.url, preparedStatements: false), size: 8, maxQueued: 1000,
+            PostgresConfiguration(url: pooler.url), size: 8, maxQueued: 1000,
             log: Log(label: "test", sink: { _ in }))
         let outcomes = try await withThrowingTaskGroup(of: Bool.self) { group in
             for value in 0..<400 {

@@ -1,4 +1,5 @@
 internal import Dispatch
+internal import Glibc
 
 /// Runs code that blocks away from the cooperative threads, of which there are as few as cores. A serial queue has a
 /// thread of its own; the global queues share theirs with Swift's tasks.
@@ -19,3 +20,6 @@ public func eventually(
     }
     return true
 }
+
+/// Between two looks of code that blocks.
+public func blockingPause() { usleep(5_000) }

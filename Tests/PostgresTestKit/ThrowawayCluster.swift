@@ -49,6 +49,21 @@ public struct ThrowawayCluster: Sendable {
         }
     }
 
+    /// Lets everybody in from a range of addresses.
+    public func trust(_ range: String) async throws {
+        let path = try self.url("PARLEY_TEST_PGDATA") + "/pg_hba.conf"
+        let configuration = PostgresConfiguration(url: try self.url("PARLEY_SUPERUSER_URL"))
+        try await blocking {
+            let line = "host all all \(range) trust\n"
+            let file = open(path, O_WRONLY | O_APPEND)
+            guard file >= 0, write(file, line, line.utf8.count) == line.utf8.count else {
+                throw Failure(description: "cannot write \(path)")
+            }
+            close(file)
+            _ = try PostgresConnection(configuration).query("select pg_reload_conf()")
+        }
+    }
+
     /// Stops one process of the cluster in its tracks, as a hanging machine would.
     public static func freeze(_ process: Int64) throws {
         guard kill(pid_t(process), SIGSTOP) == 0 else { throw Failure(description: "SIGSTOP failed") }

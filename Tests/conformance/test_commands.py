@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import socket
 import subprocess
-import tempfile
-import time
 import uuid
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-from parley import ROOT, Cluster, free_port, run_binary
+from parley import ROOT, Cluster, run_binary
+from pooler import transaction_pooler
 
 
 @pytest.fixture(scope="module")
@@ -361,43 +357,15 @@ def test_doctor_on_an_empty_database(empty_database):
 
 @pytest.fixture
 def pooler(cluster):
-    """PgBouncer in transaction mode in front of the cluster; yields the owner's URL through it."""
-    parts = urlsplit(cluster.owner_url)
-    port = free_port()
-    with tempfile.TemporaryDirectory(prefix="parley-pooler-") as name:
-        folder = Path(name)
-        (folder / "users.txt").write_text(f'"{parts.username}" ""\n')
-        (folder / "pooler.ini").write_text(
-            f"[databases]\n* = host={parts.hostname} port={parts.port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
-            f"listen_port = {port}\nauth_type = trust\nauth_file = {folder}/users.txt\npool_mode = transaction\n"
-            "ignore_startup_parameters = extra_float_digits\n"
-        )
-        folder.chmod(0o755)
-        command = ["pgbouncer", "-q", str(folder / "pooler.ini")]
-        if os.geteuid() == 0:
-            command[1:1] = ["-u", "postgres"]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            wait_for_port(port)
-            yield urlunsplit(parts._replace(netloc=f"{parts.username}@127.0.0.1:{port}"))
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def wait_for_port(port: int) -> None:
-    limit = time.monotonic() + 10
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            return
-        except OSError:
-            assert time.monotonic() < limit, "the pooler does not listen"
-            time.sleep(0.05)
+    """The owner's URL through PgBouncer in transaction mode."""
+    with transaction_pooler(cluster.owner_url) as url:
+        yield url
 
 
 def test_doctor_notices_a_pooler(cluster, pooler):
     assert findings(pooler)[1]["LISTEN through this URL"] == "warn"
+    output = run_binary("doctor", "--database-url", pooler).stdout
+    assert "All is well" not in output and "--listen-database-url" in output
     assert findings(cluster.owner_url)[1]["LISTEN through this URL"] == "ok"
 
 

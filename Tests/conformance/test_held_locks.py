@@ -58,7 +58,11 @@ async def test_a_held_conversation_stops_only_its_senders(cluster, size):
             first = await asyncio.wait_for(asyncio.shield(sends[0]), 30)
             status, headers, body = first
             assert (status, headers.get("Retry-After"), body["code"]) == (503, "1", "55P03")
-            assert body["message"] == "The conversation is being changed by another transaction that takes long; try again."
+            # Of two who wait for one row Postgres tells only the first what he waits for.
+            assert body["message"] in (
+                "The conversation is being changed by another transaction that takes long; try again.",
+                "Another transaction that takes long holds a lock that is needed; try again.",
+            )
             # All of them learn it in about the time that one waits.
             answers = [answer[0] for answer in await asyncio.gather(*sends)]
             assert answers == [503] * len(ids) and time.monotonic() - began < 3 * LOCK_TIMEOUT

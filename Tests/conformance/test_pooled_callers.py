@@ -6,6 +6,7 @@ A statement is planned once per connection, and some of what a role may do is de
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 import uuid
@@ -14,14 +15,22 @@ import pytest
 from conftest import People
 from frames import FrameSocket
 from parley import RpcError, Worker
+from pooler import transaction_pooler
 from sockets import Refused
 
 pytestmark = pytest.mark.asyncio
 
 
-@pytest.fixture(scope="module", params=["1", "2"])
+@pytest.fixture(scope="module", params=["1", "2", "pooler"])
 def narrow(cluster, request):
-    with Worker(cluster, "--log-level", "error", "--db-pool-size", request.param, "--client-events-per-second", "1000") as worker:
+    """A worker with one connection, with two, and with nothing but a pooler that gives each transaction another session."""
+    with contextlib.ExitStack() as stack:
+        pooled = request.param == "pooler"
+        url = stack.enter_context(transaction_pooler(cluster.worker_url)) if pooled else None
+        size = "8" if pooled else request.param
+        flags = ("--log-level", "warning", "--db-pool-size", size, "--client-events-per-second", "1000")
+        worker = stack.enter_context(Worker(cluster, *flags, database_url=url))
+        assert ("--listen-database-url" in worker.output()) == pooled
         yield worker
 
 

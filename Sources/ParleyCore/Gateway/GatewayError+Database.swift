@@ -4,12 +4,17 @@ public struct DatabaseFailure: Sendable, Equatable {
     public var message: String
     public var detail: String?
     public var hint: String?
+    /// For 55P03: the table whose row somebody else holds, if it was a row and is known.
+    public var lockedTable: String?
 
-    public init(sqlState: String, message: String, detail: String? = nil, hint: String? = nil) {
+    public init(
+        sqlState: String, message: String, detail: String? = nil, hint: String? = nil, lockedTable: String? = nil
+    ) {
         self.sqlState = sqlState
         self.message = message
         self.detail = detail
         self.hint = hint
+        self.lockedTable = lockedTable
     }
 }
 
@@ -30,7 +35,10 @@ extension GatewayError {
             self.hint = nil
         }
         if failure.sqlState == "55P03" {
-            self.message = "The conversation is being changed by another transaction that takes long; try again."
+            self.message =
+                failure.lockedTable == "conversation"
+                ? "The conversation is being changed by another transaction that takes long; try again."
+                : "Another transaction that takes long holds a lock that is needed; try again."
             self.details = nil
             self.hint = "With the same client_message_id a message is stored once, however often it is sent."
         }

@@ -25,7 +25,11 @@ public final class SessionToken: Sendable, Equatable {
 
     /// The user whose rights bind a channel; nil for the service role, which is above membership.
     public var boundUser: UUID? { self.isService ? nil : self.subject }
-    public var isService: Bool { self.role == "service_role" }
+    public var isService: Bool { self.role == Self.serviceRole }
+    /// The role of the application's own server.
+    public static let serviceRole = "service_role"
+    /// Whose share of the database a transaction takes; the service has no share of its own.
+    public var owner: String? { self.isService ? nil : self.subject?.lowercaseText ?? self.role }
 
     /// A keyed hash of a token's text; the key changes with every start of the process.
     public static func fingerprint(of token: String) -> Int {

@@ -54,8 +54,8 @@ extension ServeConfiguration {
         // Half of what closes the socket: the other half is for the log.
         realtime.maxReplayQueue = self.maxQueueBytes / 2
         realtime.maxEphemeralQueue = self.maxQueueBytes / 2
-        realtime.joinTimeout = self.statementTimeout
-        realtime.callTimeout = self.statementTimeout
+        realtime.joinTimeout = min(self.statementTimeout, RealtimeConfiguration.longestAnswer)
+        realtime.callTimeout = realtime.joinTimeout
         realtime.lockTimeout = self.lockTimeout
         return realtime
     }

@@ -35,7 +35,7 @@ final class LogReader {
     ) throws(PostgresError) {
         self.connection = try PostgresConnection(
             configuration, queryTimeout: answerTime, interrupter: interrupter)
-        self.isPooled = try self.connection.detectPooler()
+        self.isPooled = self.connection.isPooled
         if !pollOnly, !self.isPooled { try self.connection.listen("parley") }
         try Self.check(self.connection)
         let worker = try Self.row(

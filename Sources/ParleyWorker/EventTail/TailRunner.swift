@@ -123,7 +123,9 @@ actor TailRunner {
         if reader.isPooled, !self.isPollOnly {
             self.isPollOnly = true
             self.machine = TailMachine(policy: self.settings.policy, pollOnly: true)
-            self.settings.log.warning("a pooler is in between: no LISTEN, the log is polled")
+            self.settings.log.warning(
+                "the database URL leads through a pooler: no LISTEN, the log is polled",
+                [("advice", "give a direct connection with --listen-database-url, or say --poll-only")])
         }
         self.reader = reader
         self.lastBeat = .now

@@ -36,7 +36,9 @@ public final class Gateway: Sendable {
     /// Answers a request below the prefix, now or later. - Returns: false for any other path.
     public func handle(_ request: HTTPRequest, _ responder: HTTPResponder) -> Bool {
         guard self.owns(request) else { return false }
-        self.answer(request, verified: { responder.attribute(to: $0) }, { responder.respond($0) })
+        let cancellation = PoolCancellation()
+        responder.whenAbandoned { cancellation.cancel() }
+        self.answer(request, cancellation, verified: { responder.attribute(to: $0) }, { responder.respond($0) })
         return true
     }
 
@@ -46,9 +48,13 @@ public final class Gateway: Sendable {
     }
 
     /// Answers a request whose path is below the prefix; `done` is called once, on any thread.
-    /// - Parameter verified: told the user of the request's token, before this returns.
+    ///
+    /// - Parameters:
+    ///   - cancellation: of a request whose client may leave; only reads are taken back.
+    ///   - verified: told the user of the request's token, before this returns.
     func answer(
-        _ request: HTTPRequest, verified: (String) -> Void = { _ in },
+        _ request: HTTPRequest, _ cancellation: PoolCancellation? = nil,
+        verified: (String) -> Void = { _ in },
         _ done: @escaping @Sendable (HTTPResponse) -> Void
     ) {
         if let preflight = CrossOrigin.preflight(request) { return done(preflight) }
@@ -66,7 +72,7 @@ public final class Gateway: Sendable {
         guard let segments = request.segments else { return finish(.failure(.undecodablePath)) }
         let caller: GatewayCaller
         do {
-            caller = try self.caller(request.headers, verified)
+            caller = try self.caller(request.headers, peer: request.peer, verified)
         } catch {
             return finish(.failure(error))
         }
@@ -75,15 +81,15 @@ public final class Gateway: Sendable {
             method: request.method, segments: Array(segments.dropFirst(prefixLength)),
             query: request.query.map { GatewayRequest.Parameter($0.name, $0.value) }, headers: request.headers,
             body: request.body)
-        self.run(call, caller, finish)
+        self.run(call, caller, cancellation, finish)
     }
 
     /// Who calls, by the token of the request.
     private func caller(
-        _ headers: [String: String], _ named: (String) -> Void
+        _ headers: [String: String], peer: String, _ named: (String) -> Void
     ) throws(GatewayError) -> GatewayCaller {
         guard let token = try GatewayCaller.token(headers) else {
-            return GatewayCaller.anonymous(self.configuration)
+            return GatewayCaller.anonymous(self.configuration, peer: peer)
         }
         let verified: VerifiedToken
         do {
@@ -93,26 +99,29 @@ public final class Gateway: Sendable {
         }
         guard self.configuration.roles.contains(verified.role) else { throw .role(verified.role) }
         if let subject = verified.subject { named(subject.lowercased()) }
-        return GatewayCaller(verified, anonymousRole: self.configuration.anonymousRole)
+        return GatewayCaller(verified, anonymousRole: self.configuration.anonymousRole, peer: peer)
     }
 
     // MARK: - One request
 
     private typealias Finish = @Sendable (Result<GatewayResponse, GatewayError>) -> Void
 
-    private func run(_ request: GatewayRequest, _ caller: GatewayCaller, _ finish: @escaping Finish) {
+    private func run(
+        _ request: GatewayRequest, _ caller: GatewayCaller, _ cancellation: PoolCancellation?,
+        _ finish: @escaping Finish
+    ) {
         guard let cache = self.store.current else {
             return self.store.refresh { cache in
                 guard let cache else { return finish(.failure(.noSchemaCache)) }
-                self.run(request, caller, cache, mayReload: false, finish)
+                self.run(request, caller, cancellation, cache, mayReload: false, finish)
             }
         }
-        self.run(request, caller, cache, mayReload: true, finish)
+        self.run(request, caller, cancellation, cache, mayReload: true, finish)
     }
 
     private func run(
-        _ request: GatewayRequest, _ caller: GatewayCaller, _ cache: SchemaCache, mayReload: Bool,
-        _ finish: @escaping Finish
+        _ request: GatewayRequest, _ caller: GatewayCaller, _ cancellation: PoolCancellation?, _ cache: SchemaCache,
+        mayReload: Bool, _ finish: @escaping Finish
     ) {
         let planner = GatewayPlanner(cache: cache, maxRows: self.configuration.maxRows)
         do {
@@ -120,18 +129,19 @@ public final class Gateway: Sendable {
                 let allow = HeaderField("Allow", try planner.allowedMethods(request))
                 return finish(.success(GatewayResponse(status: 200, headers: [allow], body: [])))
             }
-            self.execute(try planner.plan(request), request, caller, finish)
+            self.execute(try planner.plan(request), request, caller, cancellation, finish)
         } catch {
             guard mayReload, Self.mayBeStale(error) else { return finish(.failure(error)) }
             self.store.refresh { fresh in
                 guard let fresh else { return finish(.failure(.noSchemaCache)) }
-                self.run(request, caller, fresh, mayReload: false, finish)
+                self.run(request, caller, cancellation, fresh, mayReload: false, finish)
             }
         }
     }
 
     private func execute(
-        _ plan: GatewayPlan, _ request: GatewayRequest, _ caller: GatewayCaller, _ finish: @escaping Finish
+        _ plan: GatewayPlan, _ request: GatewayRequest, _ caller: GatewayCaller, _ cancellation: PoolCancellation?,
+        _ finish: @escaping Finish
     ) {
         let transaction = Transaction(
             [
@@ -140,8 +150,10 @@ public final class Gateway: Sendable {
             ],
             mode: plan.isReadOnly ? .readOnly : .readWrite,
             // The server gives up first, and says so better than a lost connection would.
-            timeout: self.configuration.statementTimeout + .seconds(5), contention: plan.conversation)
-        self.pool.submit(transaction) { result in
+            timeout: self.configuration.statementTimeout + .seconds(5), contention: plan.conversation,
+            contentionTable: "conversation", lane: plan.isReadOnly ? .reading : .prompt, owner: caller.owner)
+        // A change that was asked for is made, whether somebody still listens or not.
+        self.pool.submit(transaction, cancellation: plan.isReadOnly ? cancellation : nil) { result in
             switch result {
             case .failure(let error):
                 // Something the cache lists may have been dropped or replaced.

@@ -8,6 +8,8 @@ struct GatewayCaller: Sendable, Equatable {
     var claims: String
     /// Whether a token vouches for more than the anonymous role.
     var isAuthenticated: Bool
+    /// Whose share of the database the request takes: the user, else the address it comes from; nil for the service.
+    var owner: String?
 
     /// The token a request carries: that of `Authorization: Bearer`, else the `apikey` header. Nil when it has neither.
     static func token(_ headers: [String: String]) throws(GatewayError) -> String? {
@@ -23,10 +25,10 @@ struct GatewayCaller: Sendable, Equatable {
     }
 
     /// A request without a token.
-    static func anonymous(_ configuration: GatewayConfiguration) -> GatewayCaller {
+    static func anonymous(_ configuration: GatewayConfiguration, peer: String) -> GatewayCaller {
         let claims: JSONValue = ["role": .string(configuration.anonymousRole)]
         return GatewayCaller(
             role: configuration.anonymousRole, claims: String(decoding: claims.serialized(), as: UTF8.self),
-            isAuthenticated: false)
+            isAuthenticated: false, owner: peer)
     }
 }

@@ -17,10 +17,15 @@ extension GatewayError {
             self.init(DatabaseFailure(error), authenticated: caller.isAuthenticated)
         case .queueFull:
             self = .unavailable("PGRST003", "Timed out acquiring connection from connection pool.")
+        case .ownerQueueFull:
+            self = .unavailable("PT429", "Too many of your requests are waiting; send fewer at a time.", status: 429)
         case .timeout:
             self = .unavailable("PGRST003", "Timed out waiting for the database.", details: unknown, status: 504)
+        case .unconfirmed:
+            self = .unavailable(
+                "PGRST003", "The database did not confirm the change in time.", details: unknown, status: 504)
         case .connectFailed, .shutdown: self = .unavailable("PGRST000", "Database connection error.")
-        case .connectionLost:
+        case .connectionLost, .cancelled:
             self = .unavailable(
                 "PGRST001", "Database client error. Retrying the connection.", details: unknown)
         default: self = .internalError
@@ -45,15 +50,18 @@ extension DatabaseFailure {
     /// What the server said; to be used for errors of the server only.
     init(_ error: PostgresError) {
         self.init(
-            sqlState: error.sqlState ?? "XX000", message: error.message, detail: error.detail, hint: error.hint)
+            sqlState: error.sqlState ?? "XX000", message: error.message, detail: error.detail, hint: error.hint,
+            lockedTable: error.lockedTable)
     }
 }
 
 extension GatewayCaller {
     /// The caller a verified token names. Its claims hold the role, without which no token is verified.
-    init(_ token: VerifiedToken, anonymousRole: String) {
+    init(_ token: VerifiedToken, anonymousRole: String, peer: String) {
         self.init(
             role: token.role, claims: String(decoding: token.claimsJSON, as: UTF8.self),
             isAuthenticated: token.role != anonymousRole)
+        // The service is the application itself: its requests are those of many.
+        self.owner = token.role == SessionToken.serviceRole ? nil : token.subject?.lowercased() ?? peer
     }
 }

@@ -85,7 +85,7 @@ extension SchemaCacheStore {
                     Statement(SchemaCache.CatalogQuery.preparation),
                     Statement(SchemaCache.CatalogQuery.relations, [schema]),
                     Statement(SchemaCache.CatalogQuery.functions, [schema]),
-                ], mode: .repeatableReadOnly)
+                ], mode: .repeatableReadOnly, lane: .upkeep)
             pool.submit(transaction) { result in
                 switch result {
                 case .success(let sets):

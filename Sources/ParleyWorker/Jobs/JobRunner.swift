@@ -68,7 +68,7 @@ struct JobRunner: Service {
             let results = try await self.pool.run(
                 Transaction(
                     [Statement("select name, wait_ms, failures, last_error_code from parley.due_jobs()")],
-                    mode: .readOnly, timeout: .seconds(10)))
+                    mode: .readOnly, timeout: .seconds(10), lane: .upkeep))
             return .listed(
                 results[0].rows.map { row in
                     JobMachine.Job(
@@ -86,7 +86,7 @@ struct JobRunner: Service {
             let results = try await self.pool.run(
                 Transaction(
                     [Statement("select parley.run_job($1)", [job])], retriesOnConflict: 0, timeout: .seconds(30),
-                    alone: true))
+                    alone: true, lane: .upkeep))
             return .ran(job, more: results[0].rows.first?.bool(0) ?? false)
         } catch {
             self.complain("a job has no known end", error, [("job", job)])

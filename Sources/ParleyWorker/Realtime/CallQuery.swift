@@ -7,7 +7,8 @@ enum CallQuery {
     static func transaction(_ call: DatabaseCall, timeout: Duration, lockTimeout: Duration) -> Transaction {
         Transaction(
             [Self.limits(timeout: timeout, lockTimeout: lockTimeout)] + Self.statements(call),
-            timeout: timeout, contention: call.conversation.lowercaseText)
+            timeout: timeout, contention: call.conversation.lowercaseText, contentionTable: "conversation",
+            owner: call.token.owner)
     }
 
     /// Several calls that are committed together or not at all, each as its own user. The results come in the order of
@@ -61,7 +62,7 @@ enum CallQuery {
         writer.raw("{\"reason\":")
         writer.string(refusal?.message ?? Self.reason(error))
         writer.raw(",\"code\":")
-        writer.string(error.sqlState ?? "PT503")
+        writer.string(error.sqlState ?? (error.code == .ownerQueueFull ? "PT429" : "PT503"))
         if let detail = refusal?.details {
             writer.raw(",\"detail\":")
             writer.string(detail)
@@ -81,6 +82,8 @@ enum CallQuery {
     private static func reason(_ error: PostgresError) -> String {
         switch error.code {
         case .queueFull: "The database has too much to do, please try again"
+        case .ownerQueueFull: "Too many of your calls are waiting, please send fewer at a time"
+        case .unconfirmed: "The database did not confirm the change in time, please try again"
         case .timeout: "The database did not answer in time, please try again"
         default: "The database could not be reached, please try again"
         }

@@ -46,7 +46,7 @@ enum JoinQuery {
                     """,
                     [role, user, question.topic.subTopic, after, since, String(min(asked, maxReplayRows))]))
         }
-        return Transaction(statements, mode: .repeatableReadOnly, timeout: timeout)
+        return Transaction(statements, mode: .repeatableReadOnly, timeout: timeout, owner: question.token.owner)
     }
 
     /// - Throws: `JoinRefusal` when the answer does not have the shape of the contract.
@@ -94,7 +94,7 @@ extension JoinRefusal {
     /// What a client is told when the database could not decide.
     init(_ error: PostgresError) {
         switch error.code {
-        case .queueFull: self = .poolExhausted
+        case .queueFull, .ownerQueueFull: self = .poolExhausted
         case .timeout: self = .timedOut
         case .connectFailed, .connectionLost, .shutdown: self = .unavailable
         default:
@@ -115,6 +115,6 @@ extension JoinQuery {
                 "select allowed from parley.authorize_join($1, $2::uuid, $3::bigint, $4)",
                 [token.role, token.subject?.lowercaseText, token.issuedAt.map(String.init), topic.subTopic])
         }
-        return Transaction(statements, mode: .readOnly, timeout: timeout)
+        return Transaction(statements, mode: .readOnly, timeout: timeout, owner: token.owner)
     }
 }

@@ -9,10 +9,12 @@ public struct RealtimeConfiguration: Sendable {
     /// Upgrades per second over all clients, and how many may come at once.
     public var upgradesPerSecond = 2_000.0
     public var upgradeBurst = 5_000
+    /// Stock clients give up after 10 s: every answer is there well before, whatever the database does.
+    public static let longestAnswer = Duration.milliseconds(7_500)
     /// How long the database may take to decide a join.
-    public var joinTimeout: Duration = .seconds(8)
-    /// How long a call made through a socket may take, waiting included; also its `statement_timeout`.
-    public var callTimeout: Duration = .seconds(8)
+    public var joinTimeout = longestAnswer
+    /// How long a call made through a socket may take, all waiting included.
+    public var callTimeout = longestAnswer
     /// How long a call may wait for a lock that another transaction holds; then it may be sent again.
     public var lockTimeout: Duration = .seconds(2)
     /// The same for a transaction that several calls share: short, because then each of them waits by itself.

@@ -17,15 +17,15 @@ extension RealtimeService {
         }
         let key = CallKey(socket: connection.socket.id, slot: connection.slot, conversation: call.conversation)
         self.metrics.calls += 1
-        if self.waitingCalls[key]?.append(call) == nil {
+        let socketCall = SocketCall(call: call, key: key, deadline: .now + self.configuration.callTimeout)
+        if self.waitingCalls[key]?.append(socketCall) == nil {
             self.waitingCalls[key] = []
-            self.submit(call, key)
+            self.submit(socketCall)
         }
     }
 
-    private func submit(_ call: DatabaseCall, _ key: CallKey) {
-        let entry = CallEntry(
-            SocketCall(call: call, key: key), conversation: call.conversation, user: call.token.subject)
+    private func submit(_ call: SocketCall) {
+        let entry = CallEntry(call, conversation: call.call.conversation, user: call.call.token.subject)
         self.run(self.batcher.add(entry, now: Self.steady()))
     }
 
@@ -40,7 +40,7 @@ extension RealtimeService {
 
     private func runAlone(_ entry: CallEntry) {
         let transaction = CallQuery.transaction(
-            entry.call.call, timeout: self.configuration.callTimeout, lockTimeout: self.configuration.lockTimeout)
+            entry.call.call, timeout: entry.call.timeLeft, lockTimeout: self.configuration.lockTimeout)
         self.pool.submit(transaction) { result in
             self.onLoop { service in
                 service.batcher.finishedAlone(entry, Self.outcome(result), now: Self.steady())
@@ -51,7 +51,7 @@ extension RealtimeService {
 
     private func runTogether(_ entries: [CallEntry]) {
         let transaction = CallQuery.transaction(
-            entries.map(\.call.call), timeout: self.configuration.callTimeout,
+            entries.map(\.call.call), timeout: entries.map(\.call.timeLeft).min() ?? self.configuration.callTimeout,
             lockTimeout: self.configuration.sharedLockTimeout)
         self.pool.submit(transaction) { result in
             self.onLoop { $0.finishedTogether(entries, result) }
@@ -114,7 +114,7 @@ extension RealtimeService {
             return
         }
         self.waitingCalls[key]?.removeFirst()
-        self.submit(next, key)
+        self.submit(next)
     }
 }
 
@@ -124,6 +124,11 @@ typealias CallEntry = CallBatcher<SocketCall>.Entry
 struct SocketCall: Sendable {
     var call: DatabaseCall
     var key: CallKey
+    /// When it is answered at the latest, counted from when it came.
+    var deadline: ContinuousClock.Instant
+
+    /// A statement's time limit of 0 would be none.
+    var timeLeft: Duration { max(.milliseconds(1), self.deadline - .now) }
 }
 
 /// The calls of one socket for one conversation run one after the other.

@@ -17,7 +17,7 @@ extension RealtimeService {
         let ticket = question.isRefresh ? nil : self.gate.openTicket()
         let transaction = JoinQuery.transaction(
             question, maxReplayRows: self.configuration.maxReplayRows, timeout: self.configuration.joinTimeout)
-        self.pool.submit(transaction) { result in
+        self.pool.submit(transaction, cancellation: connection.joins) { result in
             self.onLoop { $0.authorized(question, ticket, result) }
         }
     }

@@ -128,7 +128,9 @@ extension RealtimeService {
     }
 
     private func refusal(_ error: PostgresError) -> HTTPRefusal {
-        if error.code == .queueFull { return HTTPRefusal(429, "message", "Too many requests") }
+        if error.code == .queueFull || error.code == .ownerQueueFull {
+            return HTTPRefusal(429, "message", "Too many requests")
+        }
         let status =
             error.code == .server ? GatewayError.status(of: DatabaseFailure(error), authenticated: true) : 503
         return HTTPRefusal(status: status, json: String(decoding: CallQuery.response(error), as: UTF8.self))

@@ -1,4 +1,5 @@
 internal import ParleyCore
+internal import PostgresClient
 public import WebServer
 
 /// The socket half of `ServerHandler`: every call comes on the loop's thread.
@@ -83,6 +84,7 @@ extension RealtimeService {
     private func close(_ socket: WebSocket) {
         guard let connection = socket.context as? SocketConnection else { return }
         self.connections.remove(connection)
+        connection.joins.cancel()
         for channel in connection.session.channels { self.drop(channel.id) }
     }
 

@@ -36,7 +36,7 @@ public actor RealtimeService {
     /// Who was announced to type and has not stopped since; bounded.
     var startedTyping: Set<TypingKey> = []
     /// Calls that wait behind a running one of the same socket and conversation; an entry exists while one runs.
-    var waitingCalls: [CallKey: [DatabaseCall]] = [:]
+    var waitingCalls: [CallKey: [SocketCall]] = [:]
     var batcher = CallBatcher<SocketCall>()
     var upgrades: TokenBucket
     var keys = SharedTokens()

@@ -1,4 +1,5 @@
 internal import ParleyCore
+internal import PostgresClient
 internal import WebServer
 
 /// What an accepted upgrade leaves for the socket that it becomes.
@@ -17,6 +18,8 @@ final class SocketConnection {
     let socket: WebSocket
     let slot: UInt32
     var session: SocketSession
+    /// Takes back the joins that the database has not decided when the socket closes.
+    let joins = PoolCancellation()
 
     init(socket: WebSocket, slot: UInt32, session: SocketSession) {
         self.socket = socket

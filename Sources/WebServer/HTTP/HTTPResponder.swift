@@ -1,3 +1,4 @@
+internal import Support
 internal import Synchronization
 
 /// Answers one request, once, from any thread, now or later.
@@ -9,6 +10,12 @@ public final class HTTPResponder: Sendable {
     private let answered = Atomic<Bool>(false)
     private let answer: @Sendable (HTTPResponse) -> Void
     private let prove: @Sendable (String) -> Bool
+
+    private enum Client {
+        case waits((@Sendable () -> Void)?)
+        case left
+    }
+    private let client = Locked(Client.waits(nil))
 
     /// - Parameters:
     ///   - answer: called at most once, on the loop's thread.
@@ -37,6 +44,27 @@ public final class HTTPResponder: Sendable {
             let answer = self.answer
             self.loop.execute { answer(response) }
         }
+    }
+
+    /// Calls `body` once if the client leaves before the answer: at once if it has left, else on the loop. The last body
+    /// counts.
+    public func whenAbandoned(_ body: @escaping @Sendable () -> Void) {
+        let hasLeft = self.client.withLock { client in
+            if case .left = client { return true }
+            client = .waits(body)
+            return false
+        }
+        if hasLeft { body() }
+    }
+
+    /// The client has left.
+    func abandon() {
+        let body = self.client.withLock { client -> (@Sendable () -> Void)? in
+            defer { client = .left }
+            if case .waits(let body) = client { return body }
+            return nil
+        }
+        if !self.answered.load(ordering: .relaxed) { body?() }
     }
 
     deinit {

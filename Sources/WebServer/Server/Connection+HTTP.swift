@@ -80,6 +80,7 @@ extension Connection {
             let responder = HTTPResponder(
                 loop: self.server.loop, answer: { bound.onLoop.respond(serial, $0) },
                 attribute: { bound.onLoop.attribute(to: $0) })
+            http.pending?.responder = responder
             return handler.handle(request, responder)
         }
         do throws(HTTPFailure) {

@@ -241,6 +241,7 @@ final class Connection {
         self.phase = .dead
         self.queue.dropAll()
         self.inFlight = 0
+        self.http?.pending?.responder?.abandon()
         self.http = nil
         self.decoder = nil
         self.count()

@@ -8,6 +8,8 @@ final class HTTPExchange {
         var keepsAlive: Bool
         /// Bytes of the body that the handler holds.
         var bodyBytes: Int
+        /// Told when the client leaves.
+        weak var responder: HTTPResponder?
     }
 
     var reader: RequestReader

@@ -37,7 +37,8 @@ enum DoctorCommand {
                 ).run()
                 Terminal.print(Finding.table(findings))
                 let failures = findings.count { $0.level == .failure }
-                Terminal.print(failures == 0 ? "\nAll is well." : "\n\(failures) to repair.")
+                let warnings = findings.count { $0.level == .warning }
+                Terminal.print("\n" + Finding.verdict(failures: failures, warnings: warnings))
                 return failures == 0 ? 0 : 1
             })
     }

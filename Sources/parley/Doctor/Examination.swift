@@ -135,6 +135,12 @@ struct Examination {
     /// A pooler in transaction mode takes the server connection away between transactions, and the notification with it.
     /// Another connection rings, because a session always hears what it says itself.
     private func hearsOthers() throws(PostgresError) -> Finding {
+        if self.connection.isPooled {
+            return .warning(
+                "LISTEN through this URL", "a pooler is in between",
+                "Unless it is in session mode, give parley serve a direct connection with --listen-database-url, or "
+                    + "--poll-only.")
+        }
         let other = try self.connect()
         defer { other.close() }
         let channel = "parley_doctor_\(try self.value("select pg_backend_pid()"))"

@@ -26,6 +26,16 @@ struct Finding: Sendable, Equatable {
         Finding(level: .failure, subject: subject, state: state, advice: advice)
     }
 
+    /// The last line of a report.
+    static func verdict(failures: Int, warnings: Int) -> String {
+        switch (failures, warnings) {
+        case (0, 0): "All is well."
+        case (0, _): "It works; \(warnings) to look at."
+        case (_, 0): "\(failures) to repair."
+        default: "\(failures) to repair, \(warnings) to look at."
+        }
+    }
+
     /// All findings as a table, with what to do below each that needs something.
     static func table(_ findings: [Finding]) -> String {
         let width = findings.map(\.subject.count).max() ?? 0

@@ -47,6 +47,14 @@ import Testing
         #expect(error.headers.first { $0.name == "Retry-After" }?.value == expected)
     }
 
+    /// Who waits for another lock is not told of the conversation's.
+    @Test(arguments: [("conversation", true), ("rate_bucket", false), (nil, false)] as [(String?, Bool)])
+    func tellsOfTheLockThatWasWaitedFor(table: String?, isConversation: Bool) {
+        let failure = DatabaseFailure(sqlState: "55P03", message: "canceling statement", lockedTable: table)
+        let error = GatewayError(failure, authenticated: true)
+        #expect(error.status == 503 && error.message.contains("The conversation is being changed") == isConversation)
+    }
+
     @Test func keepsWhatPostgresSaid() {
         let error = GatewayError(
             DatabaseFailure(sqlState: "PT409", message: "Say \"no\".\n", detail: "d", hint: nil), authenticated: true)
