@@ -1,4 +1,5 @@
 // swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
 // The target graph is the rule of design: ParleyCore has no C dependency, so it cannot do I/O;
 // each C library is imported by exactly one wrapper target.
 import PackageDescription
@@ -24,7 +25,10 @@ let package = Package(
         // C libraries: a module map and a shim each, nothing else.
         // libpq is the reference Postgres client; its pipeline mode sends a whole transaction in one round trip.
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
-        // libwebsockets: maintained HTTP/1.1 and WebSocket server with TLS and timers on one event loop.
+        // libwebsockets carries bytes: it accepts and polls raw sockets, does TLS, and turns the event loop with its timers.
+        // HTTP/1.1 and the frames of RFC 6455 are read and written by WebServer, because the library's HTTP role decodes
+        // %2F before the path is split and accepts two Content-Length headers, its WebSocket role accepts frames that are
+        // not masked, and its default poll(2) loop makes every idle socket cost time at each event.
         .systemLibrary(name: "CWebSockets", pkgConfig: "libwebsockets", providers: [.apt(["libwebsockets-dev"])]),
         // libcurl fetches key sets (JWKS); it will carry HTTP/2 push.
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),

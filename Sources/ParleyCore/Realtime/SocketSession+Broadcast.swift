@@ -15,18 +15,16 @@ extension SocketSession {
             return self.acknowledge(message, channel, error: error)
         }
         switch intent {
-        case .call(let function, let conversation, let names, let arguments):
+        case .command(let command):
             guard !self.isFinishing else { return self.acknowledge(message, channel, error: .restarting) }
-            guard self.pendingCalls < context.limits.maxPendingCalls else {
+            guard self.pendingCommands < context.limits.maxPendingCommands else {
                 return self.acknowledge(message, channel, error: .tooMany)
             }
-            self.pendingCalls += 1
-            let reply = DatabaseCall.Reply(joinRef: message.joinRef, ref: message.ref, topic: message.topic)
+            self.pendingCommands += 1
+            let reply = SocketCommand.Reply(joinRef: message.joinRef, ref: message.ref, topic: message.topic)
             return [
-                .call(
-                    DatabaseCall(
-                        function: function, conversation: conversation, names: names, arguments: arguments,
-                        token: channel.token, reply: channel.ack ? reply : nil))
+                .command(
+                    SocketCommand(command: command, token: channel.token, reply: channel.ack ? reply : nil))
             ]
         case .typing(let user, let conversation, let isTyping):
             let typing = Typing(

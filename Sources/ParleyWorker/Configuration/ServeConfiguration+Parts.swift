@@ -47,7 +47,7 @@ extension ServeConfiguration {
         realtime.maxReplayQueue = self.maxQueueBytes / 2
         realtime.maxEphemeralQueue = self.maxQueueBytes / 2
         realtime.joinTimeout = self.statementTimeout
-        realtime.callTimeout = self.statementTimeout
+        realtime.commandTimeout = self.statementTimeout
         realtime.lockTimeout = self.lockTimeout
         return realtime
     }

@@ -45,8 +45,9 @@ struct SessionHarness {
             if text == "expired" { return .failure(.expired(secondsAgo: 5)) }
             return .failure(
                 TokenRefusal(
-                    upgradeText: ProtocolText.Handshake.malformed, systemText: ProtocolText.System.malformedToken,
-                    joinReason: ProtocolText.Join.malformedToken))
+                    upgradeText: "The token provided is not a valid JWT",
+                    systemText: "The token provided is not a valid JWT",
+                    joinReason: "MalformedJWT: The token provided is not a valid JWT"))
         }
     }
 

@@ -184,7 +184,7 @@ import WebServer
         }
     }
 
-    @Test func failedCallsSayWhy() async throws {
+    @Test func failedCommandsSayWhy() async throws {
         try await ServiceHarness.run { harness in
             let client = try harness.member()
             try client.broadcast("message:send", #"{"content":"conflict"}"#)
@@ -382,9 +382,9 @@ import WebServer
         }
     }
 
-    @Test func noMoreCallsWaitThanAllowed() async throws {
+    @Test func noMoreCommandsWaitThanAllowed() async throws {
         var configuration = RealtimeConfiguration()
-        configuration.maxCalls = 3
+        configuration.maxCommands = 3
         try await ServiceHarness.run(configuration) { harness in
             let client = try harness.member()
             for n in 1...50 { try client.broadcast("message:send", #"{"content":"\#(n)"}"#, ref: "\(100 + n)") }
@@ -392,7 +392,7 @@ import WebServer
             for _ in 1...50 { answers.append(try client.nextText()) }
             let refused = answers.count { $0.contains("The database has too much to do") }
             #expect(refused > 0 && refused < 50)
-            #expect(await harness.service.currentMetrics().calls == 0)
+            #expect(await harness.service.currentMetrics().commands == 0)
             try client.broadcast("message:send", #"{"content":"after"}"#)
             #expect(try client.nextText().contains(#""status":"ok""#))
         }

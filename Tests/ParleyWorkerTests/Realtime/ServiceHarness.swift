@@ -84,7 +84,8 @@ final class ServiceHarness: ServerHandler {
         let verifier = TokenVerifier(
             secret: JWTKey(hs256: Self.secret), policy: JWTPolicy(leeway: 0), load: nil, log: log)
         let service = RealtimeService(
-            loop: server.loop, pool: self.pool, configuration: configuration, verify: verifier.sessionToken, log: log)
+            loop: server.loop, pool: self.pool, schema: SchemaCacheStore(pool: self.pool, interval: .zero, log: log),
+            configuration: configuration, verify: verifier.sessionToken, log: log)
         self.running.withLock { $0 = (server, service) }
         try server.start()
         service.start()
