@@ -25,10 +25,9 @@ let package = Package(
         // C libraries: a module map and a shim each, nothing else.
         // libpq is the reference Postgres client; its pipeline mode sends a whole transaction in one round trip.
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
-        // libwebsockets carries bytes: it accepts and polls raw sockets, does TLS, and turns the event loop with its timers.
-        // HTTP/1.1 and the frames of RFC 6455 are read and written by WebServer, because the library's HTTP role decodes
-        // %2F before the path is split and accepts two Content-Length headers, its WebSocket role accepts frames that are
-        // not masked, and its default poll(2) loop makes every idle socket cost time at each event.
+        // libwebsockets carries bytes: raw sockets, TLS, the event loop. HTTP/1.1 and the frames of RFC 6455 are WebServer's
+        // own, because the library's HTTP role loses %2F in paths and accepts two Content-Length headers, and its WebSocket
+        // role accepts frames that are not masked. epoll waits in place of its poll(2), with which idle sockets cost time.
         .systemLibrary(name: "CWebSockets", pkgConfig: "libwebsockets", providers: [.apt(["libwebsockets-dev"])]),
         // libcurl fetches key sets (JWKS); it will carry HTTP/2 push.
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),

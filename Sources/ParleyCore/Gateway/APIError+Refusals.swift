@@ -76,9 +76,12 @@ extension APIError {
     public static let path = APIError(
         status: 404, code: Code("PGRST125"), message: "Invalid path specified in request URL")
 
-    /// PGRST126: the root, where PostgREST would describe the API.
-    public static let root = APIError(
-        status: 404, code: Code("PGRST126"), message: "Root endpoint metadata is disabled")
+    /// PGRST117: a verb the root does not answer to.
+    public static func methodOnRoot(_ method: String) -> APIError {
+        APIError(
+            status: 405, code: Code("PGRST117"), message: "Unsupported HTTP method: \(method)",
+            headers: [HeaderField("Allow", "OPTIONS,GET,HEAD")])
+    }
 
     /// 42703: a column the relation does not have, as Postgres words it.
     public static func column(_ column: String, of relation: String) -> APIError {

@@ -19,14 +19,28 @@ public struct GatewayPlanner: Sendable {
             throw .unsupported("A query of more than \(Self.maxParameters) parameters is")
         }
         switch try request.target() {
+        case .description: throw .path
         case .relation(let name): return try self.read(name, request)
         case .function(let name): return try self.command(name, request)
         }
     }
 
+    /// The answer to a request for the root. - Parameter text: of the `OpenAPIDescription`.
+    public func description(_ request: GatewayRequest, _ text: @autoclosure () -> [UInt8]) throws(APIError)
+        -> GatewayResponse
+    {
+        guard request.isRead else { throw .methodOnRoot(request.method) }
+        let profiled = try request.checkProfile(self.cache.schema)
+        try OpenAPIDescription.checkAccept(request.headers["accept"])
+        var headers = [HeaderField("Content-Type", OpenAPIDescription.contentType)]
+        if profiled { headers.append(HeaderField("Content-Profile", self.cache.schema)) }
+        return GatewayResponse(status: 200, headers: headers, body: request.isHead ? [] : text())
+    }
+
     /// The verbs a path answers to, for `OPTIONS`.
     public func allowedMethods(_ request: GatewayRequest) throws(APIError) -> String {
         switch try request.target() {
+        case .description: return "OPTIONS,GET,HEAD"
         case .relation(let name):
             _ = try self.relation(name)
             return "OPTIONS,GET,HEAD"

@@ -12,6 +12,8 @@ public struct GatewayRequest: Sendable, Equatable {
 
     /// What a path below the gateway's prefix names.
     public enum Target: Sendable, Equatable {
+        /// The root, which describes the API.
+        case description
         case relation(String)
         case function(String)
     }
@@ -42,8 +44,8 @@ public struct GatewayRequest: Sendable, Equatable {
     public func target() throws(APIError) -> Target {
         let segments = self.segments
         switch segments.count {
-        case 0: throw .root
-        case 1 where segments[0].isEmpty: throw .root
+        case 0: return .description
+        case 1 where segments[0].isEmpty: return .description
         case 1 where segments[0] != "rpc": return .relation(segments[0])
         case 2 where segments[0] == "rpc" && !segments[1].isEmpty: return .function(segments[1])
         default: throw .path

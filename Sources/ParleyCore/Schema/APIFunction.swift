@@ -7,12 +7,18 @@ public struct APIFunction: Sendable, Equatable {
         public var type: String
         public var hasDefault: Bool
         public var isVariadic: Bool
+        /// The expression of the default, as Postgres writes it.
+        public var defaultText: String?
 
-        public init(_ name: String, _ type: String, hasDefault: Bool = false, isVariadic: Bool = false) {
+        public init(
+            _ name: String, _ type: String, hasDefault: Bool = false, isVariadic: Bool = false,
+            defaultText: String? = nil
+        ) {
             self.name = name
             self.type = type
             self.hasDefault = hasDefault
             self.isVariadic = isVariadic
+            self.defaultText = defaultText
         }
     }
 
@@ -41,11 +47,17 @@ public struct APIFunction: Sendable, Equatable {
     public var result: Result
     /// STABLE or IMMUTABLE: it runs in a read-only transaction, and answers GET.
     public var isReadOnly: Bool
+    /// Its comment in the database.
+    public var comment: String?
 
-    public init(_ name: String, _ parameters: [Parameter] = [], result: Result, isReadOnly: Bool = false) {
+    public init(
+        _ name: String, _ parameters: [Parameter] = [], result: Result, isReadOnly: Bool = false,
+        comment: String? = nil
+    ) {
         self.name = name
         self.parameters = parameters
         self.result = result
         self.isReadOnly = isReadOnly
+        self.comment = comment
     }
 }

@@ -1,14 +1,18 @@
 extension SchemaCache {
-    /// The statements that read the catalog; the name of the schema is parameter `$1` of the second and third. They
+    /// The statements that read the catalog; the name of the schema is parameter `$1` of all but the first. They
     /// must run in one transaction, in this order: the first makes `format_type` qualify every type outside
     /// `pg_catalog`, and keeps the planner, whose estimates for the catalog are far too high, from compiling code.
     public enum CatalogQuery {
         public static let preparation = "select set_config('search_path', '', true), set_config('jit', 'off', true)"
 
-        /// name, column, type; ordered by name and position.
+        /// The comment of the schema.
+        public static let schema = "select obj_description(oid, 'pg_namespace') from pg_namespace where nspname = $1"
+
+        /// name, column, type, comment of the relation, comment of the column; ordered by name and position.
         public static let relations = """
             with recursive \(base)
-            select c.relname, a.attname, format_type(base.base, -1)
+            select c.relname, a.attname, format_type(base.base, -1), obj_description(c.oid, 'pg_class'),
+                col_description(c.oid, a.attnum)
             from pg_class c
             join pg_namespace n on n.oid = c.relnamespace
             join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
@@ -18,7 +22,8 @@ extension SchemaCache {
             """
 
         /// oid, name, volatility, returns set, kind of result (void, value, json, row), then one argument or result
-        /// column per row: mode, name, type, has a default. Ordered by function and position.
+        /// column per row: mode, name, type, has a default, its expression; and the comment of the function. Ordered by
+        /// function and position.
         public static let functions = """
             with recursive \(base)
             select p.oid::text, p.proname, p.provolatile::text, p.proretset::text,
@@ -28,7 +33,9 @@ extension SchemaCache {
                     when r.oid in ('json'::regtype, 'jsonb'::regtype) then 'json'
                     else 'value'
                 end,
-                a.mode, a.name, a.type, a.has_default::text
+                a.mode, a.name, a.type, a.has_default::text,
+                case when a.has_default then pg_get_function_arg_default(p.oid, a.position::integer) end,
+                obj_description(p.oid, 'pg_proc')
             from pg_proc p
             join pg_namespace n on n.oid = p.pronamespace
             join base rb on rb.oid = p.prorettype
@@ -63,13 +70,13 @@ extension SchemaCache {
             """
     }
 
-    /// Builds the cache from the rows of `CatalogQuery.relations` and `.functions`.
-    public init(schema: String, relationRows: [[String?]], functionRows: [[String?]]) {
+    /// Builds the cache from the rows of `CatalogQuery.schema`, `.relations` and `.functions`.
+    public init(schema: String, comment: String? = nil, relationRows: [[String?]], functionRows: [[String?]]) {
         var relations: [APIRelation] = []
         for row in relationRows {
-            guard row.count == 3, let name = row[0], let column = row[1], let type = row[2] else { continue }
-            if relations.last?.name != name { relations.append(APIRelation(name, columns: [])) }
-            relations[relations.count - 1].columns.append(APIColumn(column, type))
+            guard row.count == 5, let name = row[0], let column = row[1], let type = row[2] else { continue }
+            if relations.last?.name != name { relations.append(APIRelation(name, columns: [], comment: row[3])) }
+            relations[relations.count - 1].columns.append(APIColumn(column, type, comment: row[4]))
         }
         var functions: [APIFunction] = []
         var start = functionRows.startIndex
@@ -79,19 +86,19 @@ extension SchemaCache {
             if let function = Self.function(functionRows[start..<end]) { functions.append(function) }
             start = end
         }
-        self.init(schema: schema, relations: relations, functions: functions)
+        self.init(schema: schema, comment: comment, relations: relations, functions: functions)
     }
 
     private static func function(_ rows: ArraySlice<[String?]>) -> APIFunction? {
-        guard let first = rows.first, first.count == 9, let name = first[1], let kind = first[4] else { return nil }
+        guard let first = rows.first, first.count == 11, let name = first[1], let kind = first[4] else { return nil }
         var parameters: [APIFunction.Parameter] = []
         var columns: [APIColumn] = []
         for row in rows {
-            guard row.count == 9, let mode = row[5], let name = row[6], let type = row[7] else { continue }
+            guard row.count == 11, let mode = row[5], let name = row[6], let type = row[7] else { continue }
             if ["i", "b", "v"].contains(mode) {
                 parameters.append(
                     APIFunction.Parameter(
-                        name, type, hasDefault: row[8] == "true", isVariadic: mode == "v"))
+                        name, type, hasDefault: row[8] == "true", isVariadic: mode == "v", defaultText: row[9]))
             }
             if ["o", "b", "t", "c"].contains(mode) { columns.append(APIColumn(name, type)) }
         }
@@ -102,6 +109,6 @@ extension SchemaCache {
             case "row": isSet ? .rows(columns) : .row(columns)
             default: isSet ? .values : .value(isJSON: kind == "json")
             }
-        return APIFunction(name, parameters, result: result, isReadOnly: first[2] != "v")
+        return APIFunction(name, parameters, result: result, isReadOnly: first[2] != "v", comment: first[10])
     }
 }

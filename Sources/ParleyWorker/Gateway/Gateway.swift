@@ -4,7 +4,8 @@ internal import PostgresClient
 internal import Support
 public import WebServer
 
-/// One schema over HTTP, as PostgREST serves it: `/rest/v1/<view>` and `/rest/v1/rpc/<function>`.
+/// One schema over HTTP, as PostgREST serves it: `/rest/v1/<view>`, `/rest/v1/rpc/<function>`, and at `/rest/v1/` its
+/// description.
 ///
 /// What a request means is decided by `GatewayPlanner`, without I/O. This type finds out who asks, runs the planned
 /// statement as the caller in one transaction and one round trip, and words the answer. It queues nothing: the pool's
@@ -18,6 +19,12 @@ public final class Gateway: Sendable {
     private let schema: SchemaCacheStore
     private let authenticate: Authenticate
     private let log: Log
+    private let described = Locked<Description?>(nil)
+
+    private struct Description: Sendable {
+        var generation: Int
+        var bytes: [UInt8]
+    }
 
     init(
         _ configuration: GatewayConfiguration, pool: PostgresPool, schema: SchemaCacheStore,
@@ -99,9 +106,14 @@ public final class Gateway: Sendable {
     private func run(_ request: GatewayRequest, _ caller: GatewayCaller, _ finish: @escaping Finish) {
         let make: SchemaCacheStore.Make<Step> = { cache throws(APIError) in
             let planner = GatewayPlanner(cache: cache, maxRows: self.configuration.maxRows)
-            guard request.method == "OPTIONS" else { return .query(try planner.plan(request)) }
-            let allow = HeaderField("Allow", try planner.allowedMethods(request))
-            return .response(GatewayResponse(status: 200, headers: [allow], body: []))
+            if request.method == "OPTIONS" {
+                let allow = HeaderField("Allow", try planner.allowedMethods(request))
+                return .response(GatewayResponse(status: 200, headers: [allow], body: []))
+            }
+            if case .description = try request.target() {
+                return .response(try planner.description(request, self.description(of: cache)))
+            }
+            return .query(try planner.plan(request))
         }
         let proceed: @Sendable (Result<Step, APIError>) -> Void = { result in
             switch result {
@@ -112,6 +124,19 @@ public final class Gateway: Sendable {
         }
         if let known = self.schema.plan(make) { return proceed(known) }
         self.schema.planAfresh(make, proceed)
+    }
+
+    /// The text for the root, made once for each load of the schema: it is long.
+    private func description(of cache: SchemaCache) -> [UInt8] {
+        let generation = self.schema.generation
+        return self.described.withLock { described in
+            if let described, described.generation == generation { return described.bytes }
+            let description = OpenAPIDescription(
+                cache, basePath: self.configuration.prefix, version: Version.current)
+            let bytes = description.bytes
+            described = Description(generation: generation, bytes: bytes)
+            return bytes
+        }
     }
 
     private func execute(

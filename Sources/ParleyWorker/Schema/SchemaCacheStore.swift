@@ -11,6 +11,7 @@ public final class SchemaCacheStore: Sendable {
 
     private struct State {
         var cache: SchemaCache?
+        var generation = 0
         /// When the last load began.
         var begun: ContinuousClock.Instant?
         var isLoading = false
@@ -44,6 +45,9 @@ public final class SchemaCacheStore: Sendable {
 
     /// Nil until a load has succeeded.
     var current: SchemaCache? { self.state.withLock { $0.cache } }
+
+    /// The number of the cache: another one may have other content.
+    var generation: Int { self.state.withLock { $0.generation } }
 
     /// Loads again unless that was done within the interval (or at once if `force`), then calls `body` with the cache,
     /// which is nil when none was ever loaded. `body` may be called before this returns.
@@ -99,7 +103,10 @@ public final class SchemaCacheStore: Sendable {
         let (cache, waiters) = self.state.withLock { state in
             state.isLoading = false
             // A failed load leaves the cache there was: what it lists is most likely still there.
-            if let loaded { state.cache = loaded }
+            if let loaded {
+                state.cache = loaded
+                state.generation += 1
+            }
             defer { state.waiters = [] }
             return (state.cache, state.waiters)
         }
@@ -116,6 +123,7 @@ extension SchemaCacheStore {
             let transaction = Transaction(
                 [
                     Statement(SchemaCache.CatalogQuery.preparation),
+                    Statement(SchemaCache.CatalogQuery.schema, [schema]),
                     Statement(SchemaCache.CatalogQuery.relations, [schema]),
                     Statement(SchemaCache.CatalogQuery.functions, [schema]),
                 ], mode: .repeatableReadOnly)
@@ -123,7 +131,8 @@ extension SchemaCacheStore {
                 switch result {
                 case .success(let sets):
                     let rows = sets.dropFirst().map { set in set.rows.map(Self.values) }
-                    let cache = SchemaCache(schema: schema, relationRows: rows[0], functionRows: rows[1])
+                    let cache = SchemaCache(
+                        schema: schema, comment: rows[0].first?[0], relationRows: rows[1], functionRows: rows[2])
                     log.info(
                         "schema cache loaded",
                         [("relations", String(cache.relations.count)), ("functions", String(cache.functions.count))])

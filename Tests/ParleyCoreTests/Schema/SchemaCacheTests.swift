@@ -6,10 +6,15 @@ import Testing
     @Test func readsRelations() {
         let cache = SchemaCache(
             schema: "door",
-            relationRows: [["a", "id", "integer"], ["a", "name", "text"], ["b", "id", "uuid"]], functionRows: [])
+            relationRows: [
+                ["a", "id", "integer", "All.", nil], ["a", "name", "text", "All.", "A name."],
+                ["b", "id", "uuid", nil, nil],
+            ], functionRows: [])
         #expect(
             cache.relations == [
-                "a": APIRelation("a", columns: [APIColumn("id", "integer"), APIColumn("name", "text")]),
+                "a": APIRelation(
+                    "a", columns: [APIColumn("id", "integer"), APIColumn("name", "text", comment: "A name.")],
+                    comment: "All."),
                 "b": APIRelation("b", columns: [APIColumn("id", "uuid")]),
             ])
     }
@@ -18,21 +23,22 @@ import Testing
         let cache = SchemaCache(
             schema: "door", relationRows: [],
             functionRows: [
-                ["1", "echo", "s", "false", "json", "i", "a", "integer", "false"],
-                ["1", "echo", "s", "false", "json", "i", "b", "text", "true"],
-                ["2", "echo", "v", "false", "void", nil, nil, nil, nil],
-                ["3", "rows", "i", "true", "row", "i", "n", "integer", "false"],
-                ["3", "rows", "i", "true", "row", "t", "x", "bigint", "false"],
-                ["4", "letters", "v", "true", "value", "v", "w", "text[]", "false"],
-                ["5", "both", "s", "false", "row", "b", "io", "text", "false"],
+                ["1", "echo", "s", "false", "json", "i", "a", "integer", "false", nil, nil],
+                ["1", "echo", "s", "false", "json", "i", "b", "text", "true", "NULL::text", nil],
+                ["2", "echo", "v", "false", "void", nil, nil, nil, nil, nil, "Echoes."],
+                ["3", "rows", "i", "true", "row", "i", "n", "integer", "false", nil, nil],
+                ["3", "rows", "i", "true", "row", "t", "x", "bigint", "false", nil, nil],
+                ["4", "letters", "v", "true", "value", "v", "w", "text[]", "false", nil, nil],
+                ["5", "both", "s", "false", "row", "b", "io", "text", "false", nil, nil],
             ])
         #expect(
             cache.functions == [
                 "echo": [
                     APIFunction(
-                        "echo", [.init("a", "integer"), .init("b", "text", hasDefault: true)],
+                        "echo",
+                        [.init("a", "integer"), .init("b", "text", hasDefault: true, defaultText: "NULL::text")],
                         result: .value(isJSON: true), isReadOnly: true),
-                    APIFunction("echo", result: .void),
+                    APIFunction("echo", result: .void, comment: "Echoes."),
                 ],
                 "rows": [
                     APIFunction(
