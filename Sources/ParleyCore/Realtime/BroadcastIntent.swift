@@ -12,9 +12,11 @@ public enum BroadcastIntent: Sendable, Equatable {
     /// Accepted for the sake of older clients; the join has done it already.
     case nothing
 
-    /// - Parameter limit: bytes of the payload above which it is refused.
+    /// - Parameters:
+    ///   - reserved: the names of the server's events; nil when they are not known yet.
+    ///   - limit: bytes of the payload above which it is refused.
     public init(
-        _ broadcast: ClientBroadcast, topic: Topic, token: SessionToken, limit: Int
+        _ broadcast: ClientBroadcast, topic: Topic, token: SessionToken, reserved: ReservedEvents?, limit: Int
     ) throws(BroadcastRefusal) {
         guard !broadcast.event.isEmpty else { throw .malformed }
         let size =
@@ -36,7 +38,7 @@ public enum BroadcastIntent: Sendable, Equatable {
             self = .command(command)
             return
         }
-        guard !Self.isReserved(broadcast.event) else { throw .reserved }
+        try Self.checkName(broadcast.event, reserved)
         // Inboxes and the moderators' topic carry what the log says, and nothing of clients.
         if case .conversation = topic {} else if !token.isService { throw .notHere }
         self = .forward
@@ -103,14 +105,18 @@ public enum BroadcastIntent: Sendable, Equatable {
         "reply_to_id", "type",
     ]
 
-    /// Whether a name belongs to the server. Clients compare names without regard to case, so this does too.
-    public static func isReserved(_ event: String) -> Bool {
-        let name = event.lowercased()
-        return Self.reservedPrefixes.contains { name.hasPrefix($0) }
-    }
+    /// Names with a meaning of their own, on this topic or another, in whatever case: forwarded they would seem done.
+    private static let commands = ReservedEvents([
+        "message:send", "message:read", "message:read:update", "message:delivered", "typing:start", "typing:stop",
+        "user:typing", "join:conversation", "call:start", "call:accept", "call:decline", "call:cancel", "call:end",
+        "call:offer", "call:answer", "call:ice", "call:renegotiate",
+    ])
 
-    private static let reservedPrefixes = [
-        "message:", "conversation:", "participant:", "request:", "poll:", "call:", "typing:", "user:", "replay:",
-        "session:", "scheduled:",
-    ]
+    /// Refuses a name that clients may not give to a broadcast of their own.
+    private static func checkName(_ event: String, _ reserved: ReservedEvents?) throws(BroadcastRefusal) {
+        guard let reserved else { throw .namesUnknown }
+        let isCommand =
+            Self.commands.contains(event) || ReservedEvents.fold(event).starts(with: Self.commandPrefix.utf8)
+        guard !isCommand, !reserved.contains(event) else { throw .reserved }
+    }
 }

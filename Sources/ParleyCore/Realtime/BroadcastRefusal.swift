@@ -34,6 +34,9 @@ public struct BroadcastRefusal: Error, Sendable, Equatable {
         reason: ProtocolText.Reply.payloadTooLarge, code: "PT413")
     /// Names that the server gives to what really happened.
     public static let reserved = BroadcastRefusal(reason: "This event name is reserved for the server")
+    /// The catalogue of events was not read yet.
+    static let namesUnknown = BroadcastRefusal(
+        reason: "The names of events are not known yet, please try again", code: "PT503", isRetriable: true)
     public static let notHere = BroadcastRefusal(reason: "Clients may not broadcast on this topic", code: "PT403")
     static let noUser = BroadcastRefusal(reason: "This token has no user to act for", code: "PT403")
 

@@ -8,16 +8,20 @@ public struct SessionContext: Sendable {
     public var steady: Int64
     public var limits: SessionLimits
     public var database: Database
+    /// The names of the server's events; nil until they are known, and then no client may name one.
+    public var reserved: ReservedEvents?
     /// The worker is going down: no new joins.
     public var draining: Bool
 
     public init(
-        now: Int64, steady: Int64, limits: SessionLimits, database: Database = .ready, draining: Bool = false
+        now: Int64, steady: Int64, limits: SessionLimits, database: Database = .ready, reserved: ReservedEvents?,
+        draining: Bool = false
     ) {
         self.now = now
         self.steady = steady
         self.limits = limits
         self.database = database
+        self.reserved = reserved
         self.draining = draining
     }
 

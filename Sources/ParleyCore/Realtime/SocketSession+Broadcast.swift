@@ -10,8 +10,11 @@ extension SocketSession {
         let intent: BroadcastIntent
         do {
             intent = try BroadcastIntent(
-                broadcast, topic: channel.topic, token: channel.token, limit: context.limits.maxBroadcastBytes)
+                broadcast, topic: channel.topic, token: channel.token, reserved: context.reserved,
+                limit: context.limits.maxBroadcastBytes)
         } catch {
+            // A name of the server's: whoever can tell the answer from others gets it, asked for or not.
+            if error == .reserved, message.ref != nil { return [self.reply(to: message, refusal: error)] }
             return self.acknowledge(message, channel, error: error)
         }
         switch intent {

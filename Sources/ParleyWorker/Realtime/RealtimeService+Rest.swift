@@ -61,7 +61,7 @@ extension RealtimeService {
         for message in try BroadcastRequest.messages(request, route) {
             do {
                 let intent = try BroadcastIntent(
-                    message.broadcast, topic: message.topic, token: token,
+                    message.broadcast, topic: message.topic, token: token, reserved: self.schema.reserved,
                     limit: self.configuration.limits.maxBroadcastBytes)
                 steps.append(RestStep(topic: message.topic, broadcast: message.broadcast, intent: intent))
             } catch {

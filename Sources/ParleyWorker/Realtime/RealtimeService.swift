@@ -96,7 +96,7 @@ public actor RealtimeService {
     func context() -> SessionContext {
         SessionContext(
             now: self.clock(), steady: Clock.steadyNanoseconds(), limits: self.configuration.limits,
-            database: self.tailIsLive ? .ready : .unreachable,
+            database: self.tailIsLive ? .ready : .unreachable, reserved: self.schema.reserved,
             draining: self.draining)
     }
 

@@ -2,15 +2,16 @@ internal import ParleyCore
 internal import PostgresClient
 internal import Support
 
-/// The schema cache, shared by requests and sockets, and when to load it again.
+/// The schema cache and the names of the server's events, shared by requests and sockets, and when to load them again.
 ///
 /// The cache is replaced as a whole. Loads never overlap, and those that requests cause by asking for something unknown
 /// begin at least `interval` apart, so that guessing names costs the database nothing.
 public final class SchemaCacheStore: Sendable {
-    typealias Load = @Sendable (@escaping @Sendable (SchemaCache?) -> Void) -> Void
+    typealias Load = @Sendable (@escaping @Sendable (LoadedSchema?) -> Void) -> Void
 
     private struct State {
-        var cache: SchemaCache?
+        var loaded: LoadedSchema?
+        var cache: SchemaCache? { self.loaded?.cache }
         var generation = 0
         /// When the last load began.
         var begun: ContinuousClock.Instant?
@@ -45,6 +46,9 @@ public final class SchemaCacheStore: Sendable {
 
     /// Nil until a load has succeeded.
     var current: SchemaCache? { self.state.withLock { $0.cache } }
+
+    /// The names of the server's events; nil until a load has succeeded.
+    var reserved: ReservedEvents? { self.state.withLock { $0.loaded?.reserved } }
 
     /// The number of the cache: another one may have other content.
     var generation: Int { self.state.withLock { $0.generation } }
@@ -99,12 +103,12 @@ public final class SchemaCacheStore: Sendable {
         }
     }
 
-    private func finish(_ loaded: SchemaCache?) {
+    private func finish(_ loaded: LoadedSchema?) {
         let (cache, waiters) = self.state.withLock { state in
             state.isLoading = false
             // A failed load leaves the cache there was: what it lists is most likely still there.
             if let loaded {
-                state.cache = loaded
+                state.loaded = loaded
                 state.generation += 1
             }
             defer { state.waiters = [] }
@@ -126,6 +130,7 @@ extension SchemaCacheStore {
                     Statement(SchemaCache.CatalogQuery.schema, [schema]),
                     Statement(SchemaCache.CatalogQuery.relations, [schema]),
                     Statement(SchemaCache.CatalogQuery.functions, [schema]),
+                    Statement("select name from parley.event_kinds()"),
                 ], mode: .repeatableReadOnly)
             pool.submit(transaction) { result in
                 switch result {
@@ -137,7 +142,8 @@ extension SchemaCacheStore {
                         "schema cache loaded",
                         [("relations", String(cache.relations.count)), ("functions", String(cache.functions.count))])
                     // A schema without anything in it is one that was not migrated yet.
-                    done(cache.isEmpty ? nil : cache)
+                    let reserved = ReservedEvents(rows[3].compactMap { $0[0] })
+                    done(cache.isEmpty ? nil : LoadedSchema(cache: cache, reserved: reserved))
                 case .failure(let error):
                     log.warning(
                         "schema cache not loaded", [("error", "\(error.code)"), ("sqlstate", error.sqlState ?? "")])

@@ -90,7 +90,7 @@ private let roomID = SessionHarness.room.lowercaseText
             ("call:ice", #"{"call_id":"\#(callID)","to_user_id":"\#(roomID)"}"#, "payload is required"),
             ("call:end", "[]", "payload must be an object"),
             ("call:ended", "{}", "This event name is reserved for the server"),
-            ("call:ring", "{}", "This event name is reserved for the server"),
+            ("call:ring", "{}", "Clients may not broadcast on this topic"),
             ("Call:Accept", "{}", "This event name is reserved for the server"),
         ])
     func badCommands(event: String, payload: String, expected: String) throws {

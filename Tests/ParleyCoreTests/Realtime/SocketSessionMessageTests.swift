@@ -52,9 +52,8 @@ private let someID = "d1d1d1d1-0000-4000-8000-000000000001"
 
     @Test(
         arguments: [
-            "message:new", "Message:New", "MESSAGE:SEND", "participant:left", "typing:pause", "replay:gap",
-            "user:online",
-            "conversation:new",
+            "message:new", "Message:New", "MESSAGE:SEND", "participant:left", "partİcİpant:left", "replay:gap",
+            "user:online", "conversation:new", "account:updated", "Typing:Start", "RPC:leave",
         ])
     func namesOfTheServerCannotBeForged(event: String) throws {
         var harness = SessionHarness()
@@ -62,7 +61,31 @@ private let someID = "d1d1d1d1-0000-4000-8000-000000000001"
         #expect(try reason(try harness.broadcast(event)) == "This event name is reserved for the server")
         var silent = SessionHarness()
         try silent.join(#"{"private":true}"#)
-        #expect(try silent.broadcast(event).isEmpty)
+        // Never dropped without a word: only a frame that cannot be answered is not.
+        #expect(try reason(try silent.broadcast(event)) == "This event name is reserved for the server")
+        let unanswerable = try silent.send("broadcast", #"{"event":"\#(event)","payload":{}}"#, ref: nil)
+        #expect(unanswerable.isEmpty)
+    }
+
+    @Test(arguments: ["call:me", "call:ring", "message:", "typing:pause", "user:joined"])
+    func otherNamesAreTheClients(event: String) throws {
+        var harness = SessionHarness()
+        try harness.join()
+        guard case .publish(let publication) = try harness.broadcast(event).first else {
+            Issue.record("not forwarded: \(event)")
+            return
+        }
+        #expect(publication.broadcast.event == event)
+    }
+
+    @Test func nothingIsForwardedUntilTheNamesAreKnown() throws {
+        var harness = SessionHarness()
+        try harness.join()
+        harness.context.reserved = nil
+        let actions = try harness.broadcast("hi")
+        #expect(try reason(actions) == "The names of events are not known yet, please try again")
+        #expect(frames(actions)[0].contains(#""retriable":true"#))
+        _ = try self.command(try harness.broadcast("message:send", #"{"content":"x"}"#))
     }
 
     @Test func nobodyBroadcastsIntoAnInbox() throws {

@@ -200,6 +200,34 @@ import WebServer
         }
     }
 
+    @Test func anyFunctionRunsByItsName() async throws {
+        try await ServiceHarness.run { harness in
+            let client = try harness.member()
+            try client.broadcast("rpc:send_message", #"{"content":"by name"}"#)
+            #expect(try client.nextText().contains(#""response":{"content": "by name"}"#))
+            try client.broadcast("rpc:sned_message", #"{"content":"x"}"#)
+            #expect(try client.nextText().contains(#""code":"PGRST202""#))
+            // One that is made while the worker runs.
+            let script = """
+                create function parley_api.whoami() returns text language sql stable
+                as $$ select current_user || ' ' || current_setting('transaction_read_only') $$
+                """
+            _ = try await harness.database.run(Transaction([Statement(script)]))
+            try client.broadcast("rpc:whoami")
+            #expect(try client.nextText().contains(#""response":{"result":"authenticated on"}"#))
+        }
+    }
+
+    @Test func namesOfTheCatalogueAreTheServers() async throws {
+        try await ServiceHarness.run { harness in
+            let client = try harness.member()
+            try client.broadcast("Message:New")
+            #expect(try client.nextText().contains("This event name is reserved for the server"))
+            try client.broadcast("message:old")
+            #expect(try client.nextText().contains(self.ok))
+        }
+    }
+
     @Test func broadcastsReachTheOthersInTheirVersion() async throws {
         try await ServiceHarness.run { harness in
             let sender = try harness.member()
