@@ -25,7 +25,9 @@ let package = Package(
         // C libraries: a module map and a shim each, nothing else.
         // libpq is the reference Postgres client; its pipeline mode sends a whole transaction in one round trip.
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
-        // libwebsockets: maintained HTTP/1.1 and WebSocket server with TLS and timers on one event loop.
+        // libwebsockets carries bytes: raw sockets, TLS, the event loop. HTTP/1.1 and the frames of RFC 6455 are WebServer's
+        // own, because the library's HTTP role loses %2F in paths and accepts two Content-Length headers, and its WebSocket
+        // role accepts frames that are not masked. epoll waits in place of its poll(2), with which idle sockets cost time.
         .systemLibrary(name: "CWebSockets", pkgConfig: "libwebsockets", providers: [.apt(["libwebsockets-dev"])]),
         // libcurl fetches key sets (JWKS); it will carry HTTP/2 push.
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),

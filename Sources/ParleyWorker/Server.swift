@@ -1,5 +1,4 @@
 internal import Crypto
-internal import FoundationEssentials
 internal import ParleyCore
 internal import PostgresClient
 public import Support
@@ -16,8 +15,8 @@ public func runServer(
     ready: @escaping @Sendable (_ url: String) -> Void = { _ in }
 ) async throws {
     let verifier = try await TokenVerifier.make(configuration, log: log)
-    let front = FrontDoor()
-    let server = try WebServer(configuration.server, handler: front, log: log.labelled("web"))
+    let handler = WorkerHandler()
+    let server = try WebServer(configuration.server, handler: handler, log: log.labelled("web"))
     do {
         // Before anything else runs, so that a start which cannot succeed leaves nothing behind.
         try listen(server)
@@ -28,15 +27,16 @@ public func runServer(
     let pool = PostgresPool(
         configuration.postgres("parley pool"), size: configuration.databasePoolSize,
         maxQueued: configuration.databaseQueueSize, log: log.labelled("pool"))
+    let schema = SchemaCacheStore(pool: pool, log: log.labelled("schema"))
     let realtime = RealtimeService(
-        loop: server.loop, pool: pool, configuration: configuration.realtime, verify: verifier.sessionToken,
-        log: log.labelled("realtime"))
+        loop: server.loop, pool: pool, schema: schema, configuration: configuration.realtime,
+        verify: verifier.sessionToken, log: log.labelled("realtime"))
     let gateway = Gateway(
-        configuration.gateway, pool: pool,
+        configuration.gateway, pool: pool, schema: schema,
         authenticate: { token throws(JWTError) in try verifier.verify(token) }, log: log.labelled("gateway"))
     let readiness = Readiness()
     let health = HealthRoutes { readiness.isLive ? [] : ["the log of the database cannot be read"] }
-    front.open(HTTPRouter([health.handle, gateway.handle, realtime.handleBroadcast]), realtime)
+    handler.connect(HTTPRouter([health.handle, gateway.handle, realtime.handleBroadcast]), realtime)
 
     do {
         try server.start()
@@ -59,7 +59,7 @@ public func runServer(
         state: { state in
             let change = readiness.set(state.isLive)
             guard change != .none else { return }
-            if state.isLive { gateway.reloadSchema() }
+            if state.isLive { schema.reload() }
             realtime.onLoop { realtime in
                 realtime.tailChanged(isLive: state.isLive)
                 if change == .firstLive { ready(url) }
@@ -68,7 +68,7 @@ public func runServer(
     let group = ServiceGroup(
         [
             verifier, reader, JobRunner(pool: pool, log: log.labelled("jobs")),
-            Front(server: server, realtime: realtime, drainTime: configuration.drainTime),
+            WebService(server: server, realtime: realtime, drainTime: configuration.drainTime),
         ],
         drainTime: configuration.drainTime + .seconds(5), log: log)
     do {
@@ -94,65 +94,5 @@ private func listen(_ server: WebServer) throws {
             default: throw error
             }
         throw ConfigurationError(.invalid, setting: setting, error.message)
-    }
-}
-
-/// Whether the log is being read, as the health endpoint tells.
-private final class Readiness: Sendable {
-    private struct State {
-        var isLive = false
-        var wasLive = false
-    }
-    private let state = Locked(State())
-
-    var isLive: Bool { self.state.withLock { $0.isLive } }
-
-    enum Change { case none, live, firstLive, lost }
-
-    func set(_ isLive: Bool) -> Change {
-        self.state.withLock { state in
-            guard state.isLive != isLive else { return .none }
-            state.isLive = isLive
-            defer { state.wasLive = state.wasLive || isLive }
-            return isLive ? (state.wasLive ? .live : .firstLive) : .lost
-        }
-    }
-}
-
-/// The sockets as a service: serving needs no task of its own, draining closes them evenly.
-private struct Front: Service {
-    let name = "front"
-    let server: WebServer
-    let realtime: RealtimeService
-    let drainTime: Duration
-
-    func run() async throws {
-        // Ends when cancelled: what serves is the event loop.
-        while true { try await Task.sleep(for: .seconds(3600)) }
-    }
-
-    func drain() async {
-        self.server.stopAccepting()
-        await self.realtime.drain(over: self.drainTime / 2, atMost: self.drainTime)
-    }
-}
-
-extension TokenVerifier {
-    /// Verification in the shape the realtime service takes, its refusals in the words of the protocol.
-    var sessionToken: RealtimeService.Verify {
-        { token, now in
-            do throws(JWTError) {
-                let verified = try self.verify(token, now: now)
-                return .success(
-                    SessionToken(
-                        subject: verified.subject.flatMap(UUID.init(uuidString:)), role: verified.role,
-                        expiresAt: verified.expiresAt, issuedAt: verified.issuedAt, claims: verified.claimsJSON,
-                        fingerprint: SessionToken.fingerprint(of: token)))
-            } catch {
-                return .failure(
-                    TokenRefusal(
-                        upgradeText: error.handshakeText, systemText: error.message, joinReason: error.joinReason))
-            }
-        }
     }
 }

@@ -28,7 +28,7 @@ public struct GatewayPlan: Sendable, Equatable {
     /// The answer to the statement's row.
     ///
     /// - Parameter columns: the values of the row in text format; nil for null.
-    public func response(_ columns: [[UInt8]?]) throws(GatewayError) -> GatewayResponse {
+    public func response(_ columns: [[UInt8]?]) throws(APIError) -> GatewayResponse {
         if self.shape == .void {
             return GatewayResponse(
                 status: 204, headers: [HeaderField("Content-Range", "0-0/*")], body: [])

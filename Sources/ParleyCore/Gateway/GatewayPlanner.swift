@@ -12,33 +12,47 @@ public struct GatewayPlanner: Sendable {
     /// Most query parameters of one request.
     static let maxParameters = 200
 
-    /// Plans a read of a view or a call of a function.
-    public func plan(_ request: GatewayRequest) throws(GatewayError) -> GatewayPlan {
+    /// Plans a read of a view or a run of a function.
+    public func plan(_ request: GatewayRequest) throws(APIError) -> GatewayPlan {
         try request.checkZeroBytes()
         guard request.query.count <= Self.maxParameters else {
             throw .unsupported("A query of more than \(Self.maxParameters) parameters is")
         }
         switch try request.target() {
+        case .description: throw .path
         case .relation(let name): return try self.read(name, request)
-        case .function(let name): return try self.call(name, request)
+        case .function(let name): return try self.command(name, request)
         }
     }
 
+    /// The answer to a request for the root. - Parameter text: of the `OpenAPIDescription`.
+    public func description(_ request: GatewayRequest, _ text: @autoclosure () -> [UInt8]) throws(APIError)
+        -> GatewayResponse
+    {
+        guard request.isRead else { throw .methodOnRoot(request.method) }
+        let profiled = try request.checkProfile(self.cache.schema)
+        try OpenAPIDescription.checkAccept(request.headers["accept"])
+        var headers = [HeaderField("Content-Type", OpenAPIDescription.contentType)]
+        if profiled { headers.append(HeaderField("Content-Profile", self.cache.schema)) }
+        return GatewayResponse(status: 200, headers: headers, body: request.isHead ? [] : text())
+    }
+
     /// The verbs a path answers to, for `OPTIONS`.
-    public func allowedMethods(_ request: GatewayRequest) throws(GatewayError) -> String {
+    public func allowedMethods(_ request: GatewayRequest) throws(APIError) -> String {
         switch try request.target() {
+        case .description: return "OPTIONS,GET,HEAD"
         case .relation(let name):
             _ = try self.relation(name)
             return "OPTIONS,GET,HEAD"
         case .function(let name):
             guard let overloads = self.cache.functions[name] else {
-                return try self.cache.function(name, arguments: [], form: .query).function.name
+                return try self.cache.function(name, arguments: [], form: .texts).function.name
             }
             return overloads.contains(where: \.isReadOnly) ? "OPTIONS,GET,HEAD,POST" : "OPTIONS,POST"
         }
     }
 
-    func relation(_ name: String) throws(GatewayError) -> APIRelation {
+    func relation(_ name: String) throws(APIError) -> APIRelation {
         guard let relation = self.cache.relations[name] else {
             let closest = Similarity.closest(to: name, among: self.cache.relations.keys)
             throw .relation(name, schema: self.cache.schema, closest: closest)
@@ -46,7 +60,7 @@ public struct GatewayPlanner: Sendable {
         return relation
     }
 
-    private func read(_ name: String, _ request: GatewayRequest) throws(GatewayError) -> GatewayPlan {
+    private func read(_ name: String, _ request: GatewayRequest) throws(APIError) -> GatewayPlan {
         guard request.isRead else { throw .method(request.method, onRelation: name) }
         let profiled = try request.checkProfile(self.cache.schema)
         let mediaType = try MediaType.negotiate(request.headers["accept"])

@@ -12,6 +12,8 @@ public struct GatewayRequest: Sendable, Equatable {
 
     /// What a path below the gateway's prefix names.
     public enum Target: Sendable, Equatable {
+        /// The root, which describes the API.
+        case description
         case relation(String)
         case function(String)
     }
@@ -39,11 +41,11 @@ public struct GatewayRequest: Sendable, Equatable {
     var isRead: Bool { self.method == "GET" || self.method == "HEAD" }
 
     /// The view or function the path names.
-    public func target() throws(GatewayError) -> Target {
+    public func target() throws(APIError) -> Target {
         let segments = self.segments
         switch segments.count {
-        case 0: throw .root
-        case 1 where segments[0].isEmpty: throw .root
+        case 0: return .description
+        case 1 where segments[0].isEmpty: return .description
         case 1 where segments[0] != "rpc": return .relation(segments[0])
         case 2 where segments[0] == "rpc" && !segments[1].isEmpty: return .function(segments[1])
         default: throw .path
@@ -52,14 +54,14 @@ public struct GatewayRequest: Sendable, Equatable {
 
     /// Refuses a profile header that names another schema. Answers whether one was given, so that the response names
     /// it too.
-    func checkProfile(_ schema: String) throws(GatewayError) -> Bool {
+    func checkProfile(_ schema: String) throws(APIError) -> Bool {
         guard let profile = self.headers[self.isRead ? "accept-profile" : "content-profile"] else { return false }
         guard profile == schema else { throw .schema(profile, exposed: schema) }
         return true
     }
 
     /// Refuses a zero byte wherever the request could carry it into SQL.
-    func checkZeroBytes() throws(GatewayError) {
+    func checkZeroBytes() throws(APIError) {
         let texts = self.segments + self.query.flatMap { [$0.name, $0.value] }
         guard !texts.contains(where: { $0.utf8.contains(0) }) else { throw .zeroByte }
     }

@@ -21,7 +21,7 @@ public enum MediaType: Sendable, Equatable {
 
     /// Chooses by an `Accept` header (RFC 9110 section 12.5.1): the type on offer with the highest weight, the first
     /// of equals; JSON when there is no header.
-    public static func negotiate(_ accept: String?) throws(GatewayError) -> MediaType {
+    public static func negotiate(_ accept: String?) throws(APIError) -> MediaType {
         guard let accept, accept.contains(where: { !$0.isWhitespace }) else { return .json }
         var best: (weight: Double, type: MediaType)?
         var names: [String] = []

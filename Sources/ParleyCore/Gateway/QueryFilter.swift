@@ -47,7 +47,7 @@ public struct QueryFilter: Sendable, Equatable {
     }
 
     /// Reads one query parameter as a condition.
-    public init(name: String, value: String) throws(GatewayError) {
+    public init(name: String, value: String) throws(APIError) {
         self.column = try Self.column(name)
         var scanner = QueryScanner(value)
         self.negated = scanner.skip("not.")
@@ -70,7 +70,7 @@ public struct QueryFilter: Sendable, Equatable {
         "nxr", "nxl", "adj",
     ]
 
-    private static func column(_ name: String) throws(GatewayError) -> String {
+    private static func column(_ name: String) throws(APIError) -> String {
         var scanner = QueryScanner(name)
         guard let column = scanner.takeName() else {
             throw .unreadable(
@@ -86,7 +86,7 @@ public struct QueryFilter: Sendable, Equatable {
         return column
     }
 
-    private static func test(_ scanner: inout QueryScanner, whole: String) throws(GatewayError) -> Test {
+    private static func test(_ scanner: inout QueryScanner, whole: String) throws(APIError) -> Test {
         let start = scanner.offset
         let name = scanner.take { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }
         if self.unsupported.contains(name), scanner.comes(".") || scanner.comes("(") {
@@ -113,7 +113,7 @@ public struct QueryFilter: Sendable, Equatable {
     }
 
     /// `(a,"b,c")`; `()` is the empty list.
-    private static func list(_ scanner: inout QueryScanner, whole: String) throws(GatewayError) -> [String] {
+    private static func list(_ scanner: inout QueryScanner, whole: String) throws(APIError) -> [String] {
         scanner.skipBlanks()
         guard scanner.skip("(") else {
             throw .unreadable("filter", whole, at: scanner.offset, "unexpected \(scanner.found) expecting \"(\"")

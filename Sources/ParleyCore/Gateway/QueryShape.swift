@@ -4,7 +4,7 @@ public enum SelectItem: Sendable, Equatable {
     case column(String, alias: String?)
 
     /// Reads `a,alias:b,*`. An empty text selects nothing, so that rows are empty objects.
-    public static func parse(_ text: String) throws(GatewayError) -> [SelectItem] {
+    public static func parse(_ text: String) throws(APIError) -> [SelectItem] {
         var scanner = QueryScanner(text)
         if text.isEmpty { return [] }
         var items: [SelectItem] = []
@@ -19,7 +19,7 @@ public enum SelectItem: Sendable, Equatable {
         return items
     }
 
-    private static func item(_ scanner: inout QueryScanner, whole: String) throws(GatewayError) -> SelectItem {
+    private static func item(_ scanner: inout QueryScanner, whole: String) throws(APIError) -> SelectItem {
         scanner.skipBlanks()
         if scanner.comes("...") { throw .unsupported("Spreading embedded resources is") }
         if scanner.skip("*") {
@@ -43,7 +43,7 @@ public enum SelectItem: Sendable, Equatable {
         return .column(name, alias: alias)
     }
 
-    private static func name(_ scanner: inout QueryScanner, whole: String) throws(GatewayError) -> String {
+    private static func name(_ scanner: inout QueryScanner, whole: String) throws(APIError) -> String {
         guard let name = scanner.takeName() else {
             throw .unreadable(
                 "select parameter", whole, at: scanner.offset,
@@ -67,7 +67,7 @@ public struct OrderTerm: Sendable, Equatable {
     }
 
     /// Reads `a.desc.nullslast,b`.
-    public static func parse(_ text: String) throws(GatewayError) -> [OrderTerm] {
+    public static func parse(_ text: String) throws(APIError) -> [OrderTerm] {
         var scanner = QueryScanner(text)
         var terms: [OrderTerm] = []
         repeat {

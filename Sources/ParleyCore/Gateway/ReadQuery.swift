@@ -16,7 +16,7 @@ public struct ReadQuery: Sendable, Equatable {
     }
 
     /// Reads the parameters; `rangeHeader` is the value of `Range` where it counts (GET only).
-    public init(_ parameters: [GatewayRequest.Parameter], rangeHeader: String?) throws(GatewayError) {
+    public init(_ parameters: [GatewayRequest.Parameter], rangeHeader: String?) throws(APIError) {
         var single: [String: String] = [:]
         var filters: [QueryFilter] = []
         for parameter in parameters {
@@ -38,11 +38,11 @@ public struct ReadQuery: Sendable, Equatable {
         }
         self.select = try SelectItem.parse(single["select"] ?? "*")
         self.filters = filters
-        self.order = try single["order"].map { text throws(GatewayError) in try OrderTerm.parse(text) } ?? []
+        self.order = try single["order"].map { text throws(APIError) in try OrderTerm.parse(text) } ?? []
         self.range = try RowRange(limit: single["limit"], offset: single["offset"], header: rangeHeader)
     }
 
-    /// Names the query gives a meaning of their own; a GET call cannot pass arguments of these names.
+    /// Names the query gives a meaning of their own; a GET of a function cannot pass arguments of these names.
     static func isReserved(_ name: String) -> Bool {
         switch name {
         case "select", "order", "limit", "offset", "columns", "on_conflict", "and", "or", "not.and", "not.or": true
@@ -50,7 +50,7 @@ public struct ReadQuery: Sendable, Equatable {
         }
     }
 
-    /// Nothing but `select=*`: all that a call without rows may be asked.
+    /// Nothing but `select=*`: all that a function without rows may be asked.
     var isPlain: Bool { self == ReadQuery() }
 
     /// `where`, `order by`, and the list of `select`, against a relation called `t`.
@@ -60,9 +60,9 @@ public struct ReadQuery: Sendable, Equatable {
         var order: String
     }
 
-    func clauses(_ relation: String, columns: [APIColumn], _ writer: inout SQLWriter) throws(GatewayError) -> Clauses {
+    func clauses(_ relation: String, columns: [APIColumn], _ writer: inout SQLWriter) throws(APIError) -> Clauses {
         let types = Dictionary(columns.map { ($0.name, $0.type) }, uniquingKeysWith: { first, _ in first })
-        func reference(_ column: String) throws(GatewayError) -> String {
+        func reference(_ column: String) throws(APIError) -> String {
             guard types[column] != nil else { throw .column(column, of: relation) }
             return "t." + SQLWriter.identifier(column)
         }
@@ -93,7 +93,7 @@ public struct ReadQuery: Sendable, Equatable {
 
     private static func test(
         _ test: QueryFilter.Test, _ column: String, type: String, _ writer: inout SQLWriter
-    ) throws(GatewayError) -> String {
+    ) throws(APIError) -> String {
         let values: [String] =
             switch test {
             case .compare(_, let value): [value]

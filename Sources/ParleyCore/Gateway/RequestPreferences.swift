@@ -11,7 +11,7 @@ public struct RequestPreferences: Sendable, Equatable {
     }
 
     /// Reads the header. Unknown preferences are ignored, unless `handling=strict` forbids that.
-    public init(_ header: String?) throws(GatewayError) {
+    public init(_ header: String?) throws(APIError) {
         var preferences = RequestPreferences()
         var invalid: [String] = []
         for part in (header ?? "").split(separator: ",") {

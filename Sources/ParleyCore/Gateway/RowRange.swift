@@ -14,7 +14,7 @@ public struct RowRange: Sendable, Equatable {
     ///
     /// - Parameter header: the value of `Range`, for example `0-14`; one in another unit is ignored, as RFC 9110
     ///   section 14.2 asks.
-    public init(limit: String?, offset: String?, header: String?) throws(GatewayError) {
+    public init(limit: String?, offset: String?, header: String?) throws(APIError) {
         var range = RowRange()
         if let offset {
             guard let number = Self.number(offset) else {
@@ -49,7 +49,7 @@ public struct RowRange: Sendable, Equatable {
     }
 
     /// Status and `Content-Range` of an answer with `rows` rows out of `total`, where that was counted.
-    public func answer(rows: Int, total: Int?) throws(GatewayError) -> (status: Int, contentRange: String) {
+    public func answer(rows: Int, total: Int?) throws(APIError) -> (status: Int, contentRange: String) {
         if let total, self.offset > total {
             throw .range("An offset of \(self.offset) was requested, but there are only \(total) rows.", total: total)
         }

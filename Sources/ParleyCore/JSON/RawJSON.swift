@@ -33,6 +33,15 @@ public struct RawJSON: Sendable {
         self.init(storage: bytes, range: start..<end)
     }
 
+    /// A string that needs no escapes.
+    init(plain text: String) {
+        let bytes = [UInt8]("\"\(text)\"".utf8)
+        self.init(storage: bytes, range: bytes.indices)
+    }
+
+    /// Bytes of the text.
+    var count: Int { self.range.count }
+
     /// The text of the value, without white space around it.
     public var bytes: [UInt8] {
         self.range == self.storage.indices ? self.storage : Array(self.storage[self.range])

@@ -50,18 +50,16 @@ public struct BroadcastTemplate: Sendable {
         self.text = writer.bytes
     }
 
-    /// The frame for one topic (with its `realtime:` prefix); nil if `version` cannot carry it.
-    ///
-    /// A frame shared by several subscribers has no `joinRef`.
-    public func encode(_ version: SerializerVersion, topic: String, joinRef: String? = nil) -> WirePayload? {
+    /// The frame for one topic (with its `realtime:` prefix), the same for all subscribers; nil if `version` cannot carry it.
+    public func encode(_ version: SerializerVersion, topic: String) -> WirePayload? {
         switch self.body {
         case .json(let json):
-            if version == .v2, !self.isDurable, joinRef == nil, json.first == UInt8(ascii: "{"),
+            if version == .v2, !self.isDurable, json.first == UInt8(ascii: "{"),
                 let frame = self.binaryFrame(topic, RealtimeCodec.BinaryEncoding.json, json)
             {
                 return frame
             }
-            return self.text.map { RealtimeCodec.forward(version, joinRef: joinRef, topic: topic, payload: $0) }
+            return self.text.map { RealtimeCodec.forward(version, topic: topic, payload: $0) }
         case .binary(let bytes):
             guard version == .v2 else { return nil }
             return self.binaryFrame(topic, RealtimeCodec.BinaryEncoding.bytes, bytes)

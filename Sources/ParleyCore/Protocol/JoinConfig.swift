@@ -1,8 +1,6 @@
 /// The payload of a `phx_join`, read as leniently as upstream reads it: what has the wrong shape counts as absent, is
 /// named in `problems`, and the join goes on.
 public struct JoinConfig: Sendable, Equatable {
-    /// `config` is present; without it a client speaks the legacy API.
-    public var hasConfig = false
     /// Answer broadcasts with a `phx_reply`.
     public var acknowledges = false
     /// Send broadcasts back to their sender.
@@ -14,8 +12,6 @@ public struct JoinConfig: Sendable, Equatable {
     public var isPrivate = false
     /// What the client wants of tables; Parley echoes it and serves none.
     public var postgresChanges: [PostgresChangesRequest] = []
-    /// The client wants to be told once replication runs.
-    public var wantsReplicationReady = false
     /// Nil: use the token of the handshake (absent, null, or an opaque `sb_` key). An empty token stays, and is invalid.
     public var accessToken: String?
     /// Members with a wrong shape, by path, for the log. Never their content.
@@ -34,11 +30,9 @@ public struct JoinConfig: Sendable, Equatable {
             self.accessToken = AccessToken.effective(self.string(root[2], "user_token"))
         }
         guard let config = self.members(of: root[0], "config", Self.configKeys) else { return }
-        self.hasConfig = true
         if let broadcast = self.members(of: config[0], "config.broadcast", Self.broadcastKeys) {
             self.acknowledges = self.flag(broadcast[0], "config.broadcast.ack")
             self.receivesOwn = self.flag(broadcast[1], "config.broadcast.self")
-            self.wantsReplicationReady = self.flag(broadcast[3], "config.broadcast.replication_ready")
             self.replay = ReplayRequest(broadcast[2])
         }
         if let presence = self.members(of: config[1], "config.presence", Self.presenceKeys) {
@@ -51,7 +45,7 @@ public struct JoinConfig: Sendable, Equatable {
 
     private static let rootKeys: RawJSON.Keys = ["config", "access_token", "user_token"]
     private static let configKeys: RawJSON.Keys = ["broadcast", "presence", "private", "postgres_changes"]
-    private static let broadcastKeys: RawJSON.Keys = ["ack", "self", "replay", "replication_ready"]
+    private static let broadcastKeys: RawJSON.Keys = ["ack", "self", "replay"]
     private static let presenceKeys: RawJSON.Keys = ["key", "enabled"]
 
     /// Members of an object; nil, and a problem unless the value is absent or null, for anything else.

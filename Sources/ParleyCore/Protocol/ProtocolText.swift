@@ -6,24 +6,10 @@ public enum ProtocolText {
         public static let missingKey = "API key is missing"
         /// 401
         public static let expired = "Token has expired"
-        /// 401
-        public static let missingClaims = "Fields `role` and `exp` are required in JWT"
-        /// 401
-        public static let malformed = "The token provided is not a valid JWT"
-        /// 401
-        public static let badSignature = "Failed to validate JWT signature"
-        /// 401
-        public static let noSigner = "Failed to generate JWT signer, check your JWT secret or JWKS configuration"
-        /// 403
-        public static let disabled = "Realtime was disabled for this tenant"
-        /// 404
-        public static let noTenant = "Tenant not found"
         /// 429
         public static let tooManyUsers = "Too many connected users"
         /// 429
         public static let tooManyJoins = "Too many joins per second"
-        /// 500
-        public static let failed = "Error connecting to Realtime"
     }
 
     /// Reasons in an error reply to `phx_join`.
@@ -31,42 +17,20 @@ public enum ProtocolText {
         public static func expired(secondsAgo: Int64) -> String {
             "InvalidJWTToken: Token has expired \(secondsAgo) seconds ago"
         }
-        public static let missingClaims = "InvalidJWTToken: Fields `role` and `exp` are required in JWT"
-        public static let invalidExpiry = "InvalidJWTToken: Token expiration time is invalid"
-        public static let malformedToken = "MalformedJWT: The token provided is not a valid JWT"
-        public static let badSignature = "JwtSignatureError: Failed to validate JWT signature"
-        public static let noSigner =
-            "JwtSignerError: Failed to generate JWT signer, check your JWT secret or JWKS configuration"
         public static func unauthorized(subTopic: String) -> String {
             "Unauthorized: You do not have permissions to read from this Channel topic: \(subTopic)"
         }
         public static let privateOnly = "PrivateOnly: This project only allows private channels"
         /// The Python client waits 30 s after this and the other `...RateLimitReached` reasons.
         public static let tooManyChannels = "ChannelRateLimitReached: Too many channels"
-        public static let tooManyUsers = "ConnectionRateLimitReached: Too many connected users"
         /// The socket is closed with 1001 afterwards.
         public static let tooManyJoins = "ClientJoinRateLimitReached: Too many joins per second"
         public static let poolExhausted = "IncreaseConnectionPool: Please increase your connection pool size"
-        public static let databaseFull =
-            "DatabaseLackOfConnections: Database can't accept more connections, Realtime won't connect"
-        public static let databaseRateLimit =
-            "DatabaseConnectionRateLimitReached: Too many database connections attempts per second"
         public static let databaseUnreachable =
             "UnableToConnectToProject: Realtime was unable to connect to the project database"
         public static func queryCanceled(_ detail: String) -> String { "QueryCanceled: \(detail)" }
-        public static let missingPartition =
-            "MissingPartition: Realtime was unable to find the expected messages partition"
-        public static let initializing =
-            "InitializingProjectConnection: Realtime is initializing the project connection"
-        public static let connecting = "InitializingProjectConnection: Connecting to the project database"
-        public static let rpcTimeout = "TimeoutOnRpcCall: Node request timeout"
-        public static func rpcError(_ detail: String) -> String { "ErrorOnRpcCall: RPC call error: \(detail)" }
-        public static let noTenant = "TenantNotFound: Tenant with the given ID does not exist"
-        public static let disabled = "RealtimeDisabledForTenant: Realtime disabled for this tenant"
         public static let restarting = "RealtimeRestarting: Realtime is restarting, please standby"
         public static let invalidReplay = "UnableToReplayMessages: Replay params are not valid"
-        public static let replayNotAllowed = "UnableToReplayMessages: Replay is not allowed for public channels"
-        public static let replayFailed = "UnableToReplayMessages: Realtime was unable to replay messages"
         public static let topicRequired = "TopicNameRequired: You must provide a topic name"
         public static let unknown = "Unknown Error on Channel"
         public static func unknown(_ detail: String) -> String { "UnknownErrorOnChannel: \(detail)" }
@@ -83,15 +47,7 @@ public enum ProtocolText {
 
     /// Messages of `system` events. Those with status error are followed by `phx_close`, unless noted.
     public enum System {
-        public static let subscribedToPostgres = "Subscribed to PostgreSQL"
-        /// Status ok.
-        public static let replicationReady = "Replication connection established"
-        public static let replicationLate = "Replication connection was not established in time"
-        /// Status ok, before a close with 1012.
-        public static let disconnectRequested = "Server requested disconnect"
         public static func expired(secondsAgo: Int64) -> String { "Token has expired \(secondsAgo) seconds ago" }
-        public static let malformedToken = Handshake.malformed
-        public static let missingClaims = Handshake.missingClaims
         public static func noPermission(subTopic: String) -> String {
             "You do not have permissions to read from this Channel topic: \(subTopic)"
         }
@@ -99,7 +55,6 @@ public enum ProtocolText {
             "You no longer have permission to read from this Channel topic: \(subTopic)"
         }
         public static let tooManyMessages = "Too many messages per second"
-        public static let tooManyPresenceMessages = "Too many presence messages per second"
         public static let presenceRateLimit = "Client presence rate limit exceeded"
         public static let presenceTooLarge = "Track message size exceeded"
         /// No close follows. `parameters` describe the subscription: see ``PostgresChangesRequest/summary``.
@@ -111,7 +66,6 @@ public enum ProtocolText {
 
     /// Names in the `extension` member of `system` events.
     public enum Extension {
-        public static let system = "system"
         public static let postgresChanges = "postgres_changes"
     }
 }

@@ -76,12 +76,6 @@ extension RealtimeCodec {
             version, joinRef: joinRef, topic: topic, event: "phx_close", payload: Self.emptyObject, ref: joinRef)
     }
 
-    /// The channel failed; clients join again after a while.
-    public static func channelError(_ version: SerializerVersion, joinRef: String?, topic: String) -> WirePayload {
-        Self.push(
-            version, joinRef: joinRef, topic: topic, event: "phx_error", payload: Self.emptyObject, ref: joinRef)
-    }
-
     /// A `system` message. `topic` has the `realtime:` prefix; the payload's `channel` is the same without it.
     public static func system(
         _ version: SerializerVersion, joinRef: String? = nil, topic: String, extension name: String = "system",
@@ -109,19 +103,8 @@ extension RealtimeCodec {
 
     /// A text broadcast as the client sent it: `payload` is its whole payload, forwarded verbatim.
     public static func forward(
-        _ version: SerializerVersion, joinRef: String? = nil, topic: String, payload: [UInt8]
+        _ version: SerializerVersion, topic: String, payload: [UInt8]
     ) -> WirePayload {
-        Self.push(version, joinRef: joinRef, topic: topic, event: "broadcast", payload: payload)
-    }
-
-    /// One broadcast for one topic; for several topics or versions build a ``BroadcastTemplate`` once.
-    ///
-    /// Nil for a binary body that `version` cannot carry.
-    public static func broadcast(
-        _ version: SerializerVersion, joinRef: String? = nil, topic: String, event: String, body: BroadcastBody,
-        metaID: String? = nil, replayed: Bool = false
-    ) -> WirePayload? {
-        BroadcastTemplate(event: event, body: body, metaID: metaID, replayed: replayed)
-            .encode(version, topic: topic, joinRef: joinRef)
+        Self.push(version, topic: topic, event: "broadcast", payload: payload)
     }
 }

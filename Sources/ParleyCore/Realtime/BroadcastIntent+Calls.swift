@@ -15,7 +15,7 @@ extension BroadcastIntent {
     /// `conversation_id` may be left out.
     static func callCommand(
         _ broadcast: ClientBroadcast, _ topic: Topic
-    ) throws(BroadcastRefusal) -> BroadcastIntent? {
+    ) throws(BroadcastRefusal) -> DatabaseCommand? {
         let conversation: UUID?
         switch topic {
         case .conversation(let id): conversation = id
@@ -23,50 +23,57 @@ extension BroadcastIntent {
         case .moderation, .other: return nil
         }
         guard let command = CallCommand(broadcast.event) else { return nil }
-        var arguments = try CommandArguments(broadcast, conversation: conversation, known: command.known)
-        guard command.function != .startCall else {
-            guard let about = arguments.conversation else { throw .missing("conversation_id") }
-            arguments.addConversation()
-            return .call(.startCall, conversation: about, names: arguments.names, arguments: arguments.json)
+        var fields = try BroadcastFields(broadcast, conversation: conversation, known: command.known)
+        let subject: UUID
+        if command.needsConversation {
+            guard let about = fields.conversation else { throw .missing("conversation_id") }
+            fields.addConversation()
+            subject = about
+        } else {
+            for name in command.required where fields[name] == nil { throw .missing(name) }
+            guard let call = fields["call_id"]?.string.flatMap(UUID.init(uuidString:)) else {
+                throw .argument("call_id", "a uuid")
+            }
+            if let signal = command.signal { fields.add("kind", signal) }
+            subject = conversation ?? call
         }
-        for name in command.required where arguments[name] == nil { throw .missing(name) }
-        guard let call = arguments["call_id"]?.string.flatMap(UUID.init(uuidString:)) else {
-            throw .argument("call_id", "a uuid")
-        }
-        if let signal = command.signal { arguments.add("kind", signal) }
-        return .call(
-            command.function, conversation: conversation ?? call, names: arguments.names, arguments: arguments.json)
+        return DatabaseCommand(
+            function: command.function, arguments: try fields.arguments(), subject: subject,
+            answerName: command.signal == nil ? "call" : nil)
     }
 }
 
 /// A command of `BroadcastIntent.callCommand`: the function it runs and the fields it takes.
 private struct CallCommand {
-    var function: DatabaseCall.Function
+    var function: String
     var required = ["call_id"]
     var optional: [String] = []
     /// The kind of signal, where it is one.
     var signal: String?
+
+    /// It is about a conversation, not about a call there is.
+    var needsConversation: Bool { self.required.isEmpty }
 
     var known: [String] { self.required + self.optional }
 
     init?(_ event: String) {
         switch event {
         case "call:start":
-            self.function = .startCall
+            self.function = "start_call"
             self.required = []
             self.optional = ["kind", "device_id", "invite_ids", "client_call_id"]
         case "call:accept":
-            self.function = .acceptCall
+            self.function = "accept_call"
             self.required.append("device_id")
         case "call:decline":
-            self.function = .declineCall
+            self.function = "decline_call"
             self.optional = ["busy"]
-        case "call:cancel": self.function = .cancelCall
+        case "call:cancel": self.function = "cancel_call"
         case "call:end":
-            self.function = .endCall
+            self.function = "end_call"
             self.optional = ["device_id", "failed"]
         case "call:offer", "call:answer", "call:ice", "call:renegotiate":
-            self.function = .signalCall
+            self.function = "signal_call"
             self.required += ["to_user_id", "payload"]
             self.optional = ["to_device_id", "device_id"]
             self.signal = String(event.dropFirst("call:".count))

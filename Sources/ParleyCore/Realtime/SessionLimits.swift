@@ -15,8 +15,8 @@ public struct SessionLimits: Sendable, Equatable {
     public var maxBroadcastBytes = 256 << 10
     /// Messages kept for a channel whose join is not decided yet.
     public var maxDeferred = 32
-    /// Calls to the database that may wait for one socket.
-    public var maxPendingCalls = 256
+    /// Commands that may wait for one socket.
+    public var maxPendingCommands = 256
     /// Seconds after which a socket without any channel is closed.
     public var secondsWithoutChannel: Int64 = 600
 

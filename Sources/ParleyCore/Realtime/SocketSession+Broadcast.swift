@@ -10,23 +10,24 @@ extension SocketSession {
         let intent: BroadcastIntent
         do {
             intent = try BroadcastIntent(
-                broadcast, topic: channel.topic, token: channel.token, limit: context.limits.maxBroadcastBytes)
+                broadcast, topic: channel.topic, token: channel.token, reserved: context.reserved,
+                limit: context.limits.maxBroadcastBytes)
         } catch {
+            // A name of the server's: whoever can tell the answer from others gets it, asked for or not.
+            if error == .reserved, message.ref != nil { return [self.reply(to: message, refusal: error)] }
             return self.acknowledge(message, channel, error: error)
         }
         switch intent {
-        case .call(let function, let conversation, let names, let arguments):
+        case .command(let command):
             guard !self.isFinishing else { return self.acknowledge(message, channel, error: .restarting) }
-            guard self.pendingCalls < context.limits.maxPendingCalls else {
+            guard self.pendingCommands < context.limits.maxPendingCommands else {
                 return self.acknowledge(message, channel, error: .tooMany)
             }
-            self.pendingCalls += 1
-            let reply = DatabaseCall.Reply(joinRef: message.joinRef, ref: message.ref, topic: message.topic)
+            self.pendingCommands += 1
+            let reply = SocketCommand.Reply(joinRef: message.joinRef, ref: message.ref, topic: message.topic)
             return [
-                .call(
-                    DatabaseCall(
-                        function: function, conversation: conversation, names: names, arguments: arguments,
-                        token: channel.token, reply: channel.ack ? reply : nil))
+                .command(
+                    SocketCommand(command: command, token: channel.token, reply: channel.ack ? reply : nil))
             ]
         case .typing(let user, let conversation, let isTyping):
             let typing = Typing(

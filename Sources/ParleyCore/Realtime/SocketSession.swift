@@ -14,7 +14,7 @@ public struct SocketSession: Sendable {
     let slot: UInt32
     var events: TokenBucket
     var joins: TokenBucket
-    var pendingCalls = 0
+    var pendingCommands = 0
     /// True from `finish` on.
     private(set) var isFinishing = false
 
@@ -110,16 +110,16 @@ public struct SocketSession: Sendable {
         }
     }
 
-    /// A `call` is over.
+    /// A `command` is over.
     ///
     /// - Parameters:
-    ///   - reply: where the answer goes, from the call.
+    ///   - reply: where the answer goes, from the command.
     ///   - isError: whether `response` describes a failure.
     ///   - response: one JSON object.
-    public mutating func callFinished(
-        _ reply: DatabaseCall.Reply?, isError: Bool, response: [UInt8]
+    public mutating func commandFinished(
+        _ reply: SocketCommand.Reply?, isError: Bool, response: [UInt8]
     ) -> [SessionAction] {
-        self.pendingCalls -= 1
+        self.pendingCommands -= 1
         var actions: [SessionAction] = []
         if let reply {
             actions.append(
@@ -131,15 +131,15 @@ public struct SocketSession: Sendable {
         return actions + self.closeIfFinished()
     }
 
-    /// The worker goes down: the socket closes, with the code that brings clients back elsewhere, once every call that
-    /// was taken has been answered. No more are taken.
+    /// The worker goes down: the socket closes, with the code that brings clients back elsewhere, once every
+    /// command that was taken has been answered. No more are taken.
     public mutating func finish() -> [SessionAction] {
         self.isFinishing = true
         return self.closeIfFinished()
     }
 
     private func closeIfFinished() -> [SessionAction] {
-        self.isFinishing && self.pendingCalls == 0 ? [.close(code: 1012, reason: "service restart")] : []
+        self.isFinishing && self.pendingCommands == 0 ? [.close(code: 1012, reason: "service restart")] : []
     }
 
     /// The right to read a channel ended in the log.

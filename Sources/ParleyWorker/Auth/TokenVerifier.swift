@@ -1,5 +1,4 @@
 public import Crypto
-internal import Glibc
 public import Support
 
 /// Verifies the tokens of requests and sockets, and keeps the key set current in the background.
@@ -54,7 +53,8 @@ public final class TokenVerifier: Service {
     ///   - load: reads the key set; the first time when ``run()`` begins, unless `reload` was called.
     ///   - clock: steady seconds.
     init(
-        secret: JWTKey?, policy: JWTPolicy, load: Load?, clock: @escaping @Sendable () -> Int64 = Time.steady, log: Log
+        secret: JWTKey?, policy: JWTPolicy, load: Load?, clock: @escaping @Sendable () -> Int64 = Clock.steadySeconds,
+        log: Log
     ) {
         self.secret = secret
         self.policy = policy
@@ -69,7 +69,7 @@ public final class TokenVerifier: Service {
     /// What the token says, if it is good now. Any thread.
     ///
     /// - Parameter now: seconds since 1970.
-    public func verify(_ token: String, now: Int64 = Time.unix()) throws(JWTError) -> VerifiedToken {
+    public func verify(_ token: String, now: Int64 = Clock.unixSeconds()) throws(JWTError) -> VerifiedToken {
         let verifier = self.current.withLock { $0 }
         do throws(JWTError) {
             return try verifier.verify(token, now: now)
@@ -121,20 +121,5 @@ public final class TokenVerifier: Service {
             self.refresh.withLock { $0.fetched(now: self.clock(), succeeded: false) }
             return error
         }
-    }
-}
-
-/// Clocks in whole seconds.
-public enum Time {
-    /// Seconds since 1970, by the system's clock.
-    public static func unix() -> Int64 { Self.read(CLOCK_REALTIME) }
-
-    /// Seconds of a clock that nobody sets.
-    public static func steady() -> Int64 { Self.read(CLOCK_MONOTONIC) }
-
-    private static func read(_ clock: clockid_t) -> Int64 {
-        var time = timespec()
-        clock_gettime(clock, &time)
-        return Int64(time.tv_sec)
     }
 }

@@ -55,7 +55,7 @@ extension ServeConfiguration {
         realtime.maxReplayQueue = self.maxQueueBytes / 2
         realtime.maxEphemeralQueue = self.maxQueueBytes / 2
         realtime.joinTimeout = min(self.statementTimeout, RealtimeConfiguration.longestAnswer)
-        realtime.callTimeout = realtime.joinTimeout
+        realtime.commandTimeout = realtime.joinTimeout
         realtime.lockTimeout = self.lockTimeout
         return realtime
     }

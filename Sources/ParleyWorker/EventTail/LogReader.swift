@@ -1,4 +1,3 @@
-internal import FoundationEssentials
 internal import ParleyCore
 internal import PostgresClient
 
@@ -45,7 +44,7 @@ final class LogReader {
             self.connection.query("select snapshot::text, max_id, epoch from parley.log_position()"))
         guard let id = worker.string(0), let key = worker.string(1),
             let snapshot = end.string(0).flatMap(PgSnapshot.init), let maxID = end.int64(1), let epoch = end.string(2)
-        else { throw Self.unexpected }
+        else { throw PostgresError.unexpectedShape }
         self.workerID = id
         self.lockKey = key
         self.position = Position(cursor: LogCursor(snapshot: snapshot, maxID: maxID), epoch: epoch)
@@ -64,7 +63,7 @@ final class LogReader {
             left join parley.read_log($1::pg_snapshot, $2::bigint, $3::integer) e on true
             """,
             [cursor.snapshot.description, String(cursor.maxID), String(self.batch)], timeout: time)
-        guard let snapshot = result.rows.first?.string(0).flatMap(PgSnapshot.init) else { throw Self.unexpected }
+        guard let snapshot = result.rows.first?.string(0).flatMap(PgSnapshot.init) else { throw .unexpectedShape }
         var events: [LogEvent] = []
         var next = LogCursor(snapshot: snapshot, maxID: cursor.maxID)
         var fresh = 0
@@ -73,7 +72,7 @@ final class LogReader {
         if !result.rows[0].isNull(1) {
             events.reserveCapacity(result.rows.count)
             for row in result.rows {
-                let event = try Self.event(row)
+                let event = try LogEvent(row, from: 1, hasRevoked: true)
                 fresh += event.id > cursor.maxID ? 1 : 0
                 bytes += event.payload.count
                 next.maxID = max(next.maxID, event.id)
@@ -98,7 +97,7 @@ final class LogReader {
     func unlock() throws(PostgresError) {
         let row = try Self.row(self.connection.query("select pg_advisory_unlock($1::bigint)", [self.lockKey]))
         // Not ours to give back: then the session is not what we think it is.
-        guard row.bool(0) == true else { throw Self.unexpected }
+        guard row.bool(0) == true else { throw PostgresError.unexpectedShape }
     }
 
     func wait(upTo limit: Duration) throws(PostgresError) -> PostgresConnection.Waking {
@@ -120,34 +119,13 @@ final class LogReader {
 
     // MARK: -
 
-    private static let unexpected = PostgresError(
-        .protocolViolation, message: "the database's answer does not have the expected shape")
-
     /// The database may be upgraded while the worker runs.
     private static func check(_ connection: PostgresConnection) throws(PostgresError) {
         _ = try connection.query("select parley.check_worker($1)", [String(Version.newestMigration)])
     }
 
     private static func row(_ result: ResultSet) throws(PostgresError) -> Row {
-        guard let row = result.rows.first else { throw Self.unexpected }
+        guard let row = result.rows.first else { throw PostgresError.unexpectedShape }
         return row
-    }
-
-    /// A `uuid[]` as Postgres writes it; null is nobody.
-    private static func users(_ text: String?) throws(PostgresError) -> [UUID] {
-        guard let text else { return [] }
-        let names = text.dropFirst().dropLast().split(separator: ",")
-        let users = names.compactMap { UUID(uuidString: String($0)) }
-        guard users.count == names.count else { throw Self.unexpected }
-        return users
-    }
-
-    private static func event(_ row: Row) throws(PostgresError) -> LogEvent {
-        guard let id = row.int64(1), let transactionID = row.uint64(2), let kind = row.string(6), let payload = row[11]
-        else { throw Self.unexpected }
-        return LogEvent(
-            id: id, transactionID: transactionID, conversationID: row.uuid(3), eventSeq: row.int64(4),
-            userID: row.uuid(5), kind: kind, actorID: row.uuid(7), messageID: row.uuid(8), messageSeq: row.int64(9),
-            historyFromSeq: row.int64(10), revoked: try Self.users(row.string(12)), payload: payload)
     }
 }

@@ -1,37 +1,41 @@
 public import Crypto
 internal import ParleyCore
-public import PostgresClient
-public import Support
+internal import PostgresClient
+internal import Support
 public import WebServer
 
-/// The PostgREST-compatible door onto one schema: `/rest/v1/<view>` and `/rest/v1/rpc/<function>`.
+/// One schema over HTTP, as PostgREST serves it: `/rest/v1/<view>`, `/rest/v1/rpc/<function>`, and at `/rest/v1/` its
+/// description.
 ///
-/// What a request means is decided by `GatewayPlanner`, without I/O. This type finds out who calls, keeps the schema
-/// cache, runs the planned statement as the caller in one transaction and one round trip, and words the answer. It
-/// queues nothing: the pool's queue is the only one, and it is bounded.
+/// What a request means is decided by `GatewayPlanner`, without I/O. This type finds out who asks, runs the planned
+/// statement as the caller in one transaction and one round trip, and words the answer. It queues nothing: the pool's
+/// queue is the only one, and it is bounded.
 public final class Gateway: Sendable {
     /// Verifies a token; called on the server's loop, so it must not wait. `TokenVerifier.verify` is one.
     public typealias Authenticate = @Sendable (_ token: String) throws(JWTError) -> VerifiedToken
 
     private let configuration: GatewayConfiguration
     private let pool: PostgresPool
-    private let store: SchemaCacheStore
+    private let schema: SchemaCacheStore
     private let authenticate: Authenticate
     private let log: Log
+    private let described = Locked<Description?>(nil)
 
-    public init(
-        _ configuration: GatewayConfiguration, pool: PostgresPool, authenticate: @escaping Authenticate, log: Log
+    private struct Description: Sendable {
+        var generation: Int
+        var bytes: [UInt8]
+    }
+
+    init(
+        _ configuration: GatewayConfiguration, pool: PostgresPool, schema: SchemaCacheStore,
+        authenticate: @escaping Authenticate, log: Log
     ) {
         self.configuration = configuration
         self.pool = pool
-        self.store = SchemaCacheStore(pool: pool, configuration: configuration, log: log)
+        self.schema = schema
         self.authenticate = authenticate
         self.log = log
     }
-
-    /// Reads the schema again: at start, and whenever the database is back after it was away, since it may have been
-    /// upgraded meanwhile. Returns at once.
-    public func reloadSchema() { self.store.refresh(force: true) { _ in } }
 
     /// Answers a request below the prefix, now or later. - Returns: false for any other path.
     public func handle(_ request: HTTPRequest, _ responder: HTTPResponder) -> Bool {
@@ -58,7 +62,7 @@ public final class Gateway: Sendable {
         _ done: @escaping @Sendable (HTTPResponse) -> Void
     ) {
         if let preflight = CrossOrigin.preflight(request) { return done(preflight) }
-        let finish: @Sendable (Result<GatewayResponse, GatewayError>) -> Void = { result in
+        let finish: @Sendable (Result<GatewayResponse, APIError>) -> Void = { result in
             switch result {
             case .success(let response): done(Self.http(response))
             case .failure(let error):
@@ -77,65 +81,77 @@ public final class Gateway: Sendable {
             return finish(.failure(error))
         }
         let prefixLength = self.configuration.prefix.split(separator: "/").count
-        let call = GatewayRequest(
+        let asked = GatewayRequest(
             method: request.method, segments: Array(segments.dropFirst(prefixLength)),
             query: request.query.map { GatewayRequest.Parameter($0.name, $0.value) }, headers: request.headers,
             body: request.body)
-        self.run(call, caller, cancellation, finish)
+        self.run(asked, caller, cancellation, finish)
     }
 
     /// Who calls, by the token of the request.
     private func caller(
         _ headers: [String: String], peer: String, _ named: (String) -> Void
-    ) throws(GatewayError) -> GatewayCaller {
+    ) throws(APIError) -> GatewayCaller {
         guard let token = try GatewayCaller.token(headers) else {
-            return GatewayCaller.anonymous(self.configuration, peer: peer)
+            return GatewayCaller.anonymous(peer: peer)
         }
         let verified: VerifiedToken
         do {
             verified = try self.authenticate(token)
         } catch {
-            throw GatewayError(error)
+            throw APIError(error)
         }
-        guard self.configuration.roles.contains(verified.role) else { throw .role(verified.role) }
+        guard APIRoles.all.contains(verified.role) else { throw .role(verified.role) }
         if let subject = verified.subject { named(subject.lowercased()) }
-        return GatewayCaller(verified, anonymousRole: self.configuration.anonymousRole, peer: peer)
+        return GatewayCaller(verified, peer: peer)
     }
 
     // MARK: - One request
 
-    private typealias Finish = @Sendable (Result<GatewayResponse, GatewayError>) -> Void
+    private typealias Finish = @Sendable (Result<GatewayResponse, APIError>) -> Void
+
+    /// What a request is answered with.
+    private enum Step: Sendable {
+        case query(GatewayPlan)
+        case response(GatewayResponse)
+    }
 
     private func run(
         _ request: GatewayRequest, _ caller: GatewayCaller, _ cancellation: PoolCancellation?,
         _ finish: @escaping Finish
     ) {
-        guard let cache = self.store.current else {
-            return self.store.refresh { cache in
-                guard let cache else { return finish(.failure(.noSchemaCache)) }
-                self.run(request, caller, cancellation, cache, mayReload: false, finish)
-            }
-        }
-        self.run(request, caller, cancellation, cache, mayReload: true, finish)
-    }
-
-    private func run(
-        _ request: GatewayRequest, _ caller: GatewayCaller, _ cancellation: PoolCancellation?, _ cache: SchemaCache,
-        mayReload: Bool, _ finish: @escaping Finish
-    ) {
-        let planner = GatewayPlanner(cache: cache, maxRows: self.configuration.maxRows)
-        do {
+        let make: SchemaCacheStore.Make<Step> = { cache throws(APIError) in
+            let planner = GatewayPlanner(cache: cache, maxRows: self.configuration.maxRows)
             if request.method == "OPTIONS" {
                 let allow = HeaderField("Allow", try planner.allowedMethods(request))
-                return finish(.success(GatewayResponse(status: 200, headers: [allow], body: [])))
+                return .response(GatewayResponse(status: 200, headers: [allow], body: []))
             }
-            self.execute(try planner.plan(request), request, caller, cancellation, finish)
-        } catch {
-            guard mayReload, Self.mayBeStale(error) else { return finish(.failure(error)) }
-            self.store.refresh { fresh in
-                guard let fresh else { return finish(.failure(.noSchemaCache)) }
-                self.run(request, caller, cancellation, fresh, mayReload: false, finish)
+            if case .description = try request.target() {
+                return .response(try planner.description(request, self.description(of: cache)))
             }
+            return .query(try planner.plan(request))
+        }
+        let proceed: @Sendable (Result<Step, APIError>) -> Void = { result in
+            switch result {
+            case .success(.query(let plan)): self.execute(plan, request, caller, cancellation, finish)
+            case .success(.response(let response)): finish(.success(response))
+            case .failure(let error): finish(.failure(error))
+            }
+        }
+        if let known = self.schema.plan(make) { return proceed(known) }
+        self.schema.planAfresh(make, proceed)
+    }
+
+    /// The text for the root, made once for each load of the schema: it is long.
+    private func description(of cache: SchemaCache) -> [UInt8] {
+        let generation = self.schema.generation
+        return self.described.withLock { described in
+            if let described, described.generation == generation { return described.bytes }
+            let description = OpenAPIDescription(
+                cache, basePath: self.configuration.prefix, version: Version.current)
+            let bytes = description.bytes
+            described = Description(generation: generation, bytes: bytes)
+            return bytes
         }
     }
 
@@ -145,8 +161,8 @@ public final class Gateway: Sendable {
     ) {
         let transaction = Transaction(
             [
-                GatewayStatements.settings(request, caller, self.configuration),
-                GatewayStatements.call(plan, caller),
+                GatewayStatements.settings(request, caller, schema: self.schema.name, self.configuration),
+                GatewayStatements.query(plan, caller),
             ],
             mode: plan.isReadOnly ? .readOnly : .readWrite,
             // The server gives up first, and says so better than a lost connection would.
@@ -156,24 +172,18 @@ public final class Gateway: Sendable {
         self.pool.submit(transaction, cancellation: plan.isReadOnly ? cancellation : nil) { result in
             switch result {
             case .failure(let error):
-                // Something the cache lists may have been dropped or replaced.
-                if ["42883", "42P01", "42703"].contains(error.sqlState) { self.store.refresh { _ in } }
-                finish(.failure(GatewayError(error, caller: caller)))
+                if error.hintsAtStaleSchema { self.schema.refresh { _ in } }
+                finish(.failure(APIError(error, caller: caller)))
             case .success(let results):
-                guard let row = results.last?.rows.first else { return finish(.failure(.internalError)) }
+                guard let row = results.last?.rows.first else { return finish(.failure(.unexpected)) }
                 let columns = (0..<row.count).map { row[$0] }
-                do throws(GatewayError) {
+                do throws(APIError) {
                     finish(.success(try plan.response(columns)))
                 } catch {
                     finish(.failure(error))
                 }
             }
         }
-    }
-
-    /// Whether a newer schema cache could answer otherwise.
-    private static func mayBeStale(_ error: GatewayError) -> Bool {
-        ["PGRST202", "PGRST203", "PGRST205", "42703"].contains(error.code.rawValue)
     }
 
     // MARK: - HTTP

@@ -1,3 +1,4 @@
+internal import Crypto
 internal import ParleyCore
 
 /// On whose behalf a request runs.
@@ -12,23 +13,32 @@ struct GatewayCaller: Sendable, Equatable {
     var owner: String?
 
     /// The token a request carries: that of `Authorization: Bearer`, else the `apikey` header. Nil when it has neither.
-    static func token(_ headers: [String: String]) throws(GatewayError) -> String? {
-        if let header = headers["authorization"] {
-            let parts = header.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: true)
-            if parts.first?.lowercased() == "bearer" {
-                guard parts.count == 2 else { throw .token("Empty JWT is sent in Authorization header") }
-                return String(parts[1].drop { $0 == " " })
-            }
+    static func token(_ headers: [String: String]) throws(APIError) -> String? {
+        switch BearerToken(headers) {
+        case .token(let token): return token
+        case .empty: throw .token("Empty JWT is sent in Authorization header")
+        case .none: break
         }
         guard let key = headers["apikey"], !key.isEmpty else { return nil }
         return key
     }
 
     /// A request without a token.
-    static func anonymous(_ configuration: GatewayConfiguration, peer: String) -> GatewayCaller {
-        let claims: JSONValue = ["role": .string(configuration.anonymousRole)]
+    static func anonymous(peer: String) -> GatewayCaller {
+        let claims: JSONValue = ["role": .string(APIRoles.anonymous)]
         return GatewayCaller(
-            role: configuration.anonymousRole, claims: String(decoding: claims.serialized(), as: UTF8.self),
+            role: APIRoles.anonymous, claims: String(decoding: claims.serialized(), as: UTF8.self),
             isAuthenticated: false, owner: peer)
+    }
+}
+
+extension GatewayCaller {
+    /// The caller a verified token names. Its claims hold the role, without which no token is verified.
+    init(_ token: VerifiedToken, peer: String) {
+        self.init(
+            role: token.role, claims: String(decoding: token.claimsJSON, as: UTF8.self),
+            isAuthenticated: token.role != APIRoles.anonymous)
+        // The service is the application itself: its requests are those of many.
+        self.owner = token.role == SessionToken.serviceRole ? nil : token.subject?.lowercased() ?? peer
     }
 }

@@ -12,7 +12,7 @@ enum GatewayStatements {
 
     /// Sets, until the transaction ends, what PostgREST sets: the path, the role, and the facts of the request.
     static func settings(
-        _ request: GatewayRequest, _ caller: GatewayCaller, _ configuration: GatewayConfiguration
+        _ request: GatewayRequest, _ caller: GatewayCaller, schema: String, _ configuration: GatewayConfiguration
     ) -> Statement {
         return Statement(
             """
@@ -22,7 +22,7 @@ enum GatewayStatements {
             set_config('statement_timeout', $7, true), set_config('lock_timeout', $8, true)
             """,
             [
-                configuration.schema, caller.role, caller.claims, request.method,
+                schema, caller.role, caller.claims, request.method,
                 "/" + request.segments.joined(separator: "/"), self.headers(request.headers),
                 String(Int(configuration.statementTimeout / .milliseconds(1))),
                 String(Int(configuration.lockTimeout / .milliseconds(1))),
@@ -30,16 +30,8 @@ enum GatewayStatements {
     }
 
     /// The planned statement, marked with the caller's role.
-    static func call(_ plan: GatewayPlan, _ caller: GatewayCaller) -> Statement {
-        Statement(self.mark(caller.role) + plan.sql, plan.parameters)
-    }
-
-    /// A comment that keeps statements of different roles apart.
-    ///
-    /// Connections keep statements prepared by their text, and so plans. Postgres checks the right to execute a function
-    /// that it inlines when it makes the plan and never again, so roles must not share a plan.
-    static func mark(_ role: String) -> String {
-        "/* \(String(role.unicodeScalars.filter { $0 != "*" && $0 != "/" })) */ "
+    static func query(_ plan: GatewayPlan, _ caller: GatewayCaller) -> Statement {
+        Statement(RoleMark.text(caller.role) + plan.sql, plan.parameters)
     }
 
     private static func headers(_ headers: [String: String]) -> String {

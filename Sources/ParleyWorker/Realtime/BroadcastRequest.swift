@@ -42,10 +42,7 @@ enum BroadcastRequest {
 
     /// The token: that of `Authorization: Bearer`, else `apikey`. Old clients send an empty `Authorization`.
     static func token(_ request: HTTPRequest) -> String? {
-        if let header = request.headers["authorization"] {
-            let parts = header.split(separator: " ", maxSplits: 1)
-            if parts.count == 2, parts[0].lowercased() == "bearer" { return String(parts[1]) }
-        }
+        if case .token(let token) = BearerToken(request.headers) { return token }
         return UpgradeCheck.key(request)
     }
 
@@ -104,33 +101,5 @@ enum BroadcastRequest {
             throw HTTPRefusal(status: 422, json: #"{"errors":{"messages":[\#(faults.joined(separator: ","))]}}"#)
         }
         return messages
-    }
-}
-
-/// An error answer over HTTP.
-struct HTTPRefusal: Error {
-    var status: Int
-    /// One JSON object.
-    var json: [UInt8]
-
-    init(status: Int, json: String) {
-        self.status = status
-        self.json = [UInt8](json.utf8)
-    }
-
-    /// `{"<name>": "<text>"}`; clients read `error` first, then `message`.
-    init(_ status: Int, _ name: String, _ text: String) {
-        self.status = status
-        let object: JSONObject = [name: .string(text)]
-        self.json = object.serialized()
-    }
-
-    static let unauthorized = HTTPRefusal(401, "message", "Unauthorized")
-    static let forbidden = HTTPRefusal(403, "message", "Unauthorized")
-
-    var response: HTTPResponse {
-        HTTPResponse(
-            status: self.status,
-            headers: [("Content-Type", "application/json; charset=utf-8")] + CrossOrigin.headers, body: self.json)
     }
 }

@@ -70,23 +70,21 @@ enum JoinQuery {
             conversations = [JoinGrant.Conversation(id: id, historyFrom: 0)]
         }
         let cursor = LogCursor(snapshot: snapshot, maxID: maxID)
-        return Answer(
-            grant: JoinGrant(position: cursor, conversations: conversations),
-            replay: results.count > 1 ? results[1].rows.compactMap(Self.event) : [])
+        var replay: [LogEvent] = []
+        do throws(PostgresError) {
+            for row in results.count > 1 ? results[1].rows : [] {
+                replay.append(try LogEvent(row, from: 0, hasRevoked: false))
+            }
+        } catch {
+            throw .internalError
+        }
+        return Answer(grant: JoinGrant(position: cursor, conversations: conversations), replay: replay)
     }
 
     /// The elements of an array of uuids or numbers in Postgres' text format: none needs quotes.
     private static func elements(_ text: String?) -> [Substring] {
         guard let text, text.hasPrefix("{"), text.hasSuffix("}") else { return [] }
         return text.dropFirst().dropLast().split(separator: ",")
-    }
-
-    private static func event(_ row: Row) -> LogEvent? {
-        guard let id = row.int64(0), let kind = row.string(5), let payload = row[10] else { return nil }
-        return LogEvent(
-            id: id, transactionID: row.uint64(1) ?? 0, conversationID: row.uuid(2), eventSeq: row.int64(3),
-            userID: row.uuid(4), kind: kind, actorID: row.uuid(6), messageID: row.uuid(7), messageSeq: row.int64(8),
-            historyFromSeq: row.int64(9), payload: payload)
     }
 }
 

@@ -13,15 +13,15 @@ public struct RealtimeConfiguration: Sendable {
     public static let longestAnswer = Duration.milliseconds(7_500)
     /// How long the database may take to decide a join.
     public var joinTimeout = longestAnswer
-    /// How long a call made through a socket may take, all waiting included.
-    public var callTimeout = longestAnswer
-    /// How long a call may wait for a lock that another transaction holds; then it may be sent again.
+    /// How long a command may take, all waiting included; also its `statement_timeout`.
+    public var commandTimeout = longestAnswer
+    /// How long a command may wait for a lock that another transaction holds; then it may be sent again.
     public var lockTimeout: Duration = .seconds(2)
-    /// The same for a transaction that several calls share: short, because then each of them waits by itself.
+    /// The same for a transaction that several commands share: short, because then each of them waits by itself.
     public var sharedLockTimeout: Duration = .milliseconds(50)
-    /// Calls made through sockets that run or wait, of all sockets together; one more is answered as an overload. Those
-    /// of a socket that has closed count until they are done.
-    public var maxCalls = 16_384
+    /// Commands that run or wait, of all sockets together; one more is answered as an overload. Those of a socket that has
+    /// closed count until they are done.
+    public var maxCommands = 16_384
     /// Rows of a replay when the client names no limit, and the most it may ask for.
     public var maxReplayRows = 1_000
     /// Payload bytes of one replay; the rest is announced as a gap.
@@ -32,8 +32,6 @@ public struct RealtimeConfiguration: Sendable {
     /// Bytes that may wait in a socket's queue before broadcasts of clients and typing pass it by: these are hints, and no
     /// client is to fill the queues of others until they are closed as too slow.
     public var maxEphemeralQueue = 2 << 20
-    /// The roles a token may act with.
-    public var roles = GatewayConfiguration().roles
     /// Deliveries after which the loop serves its sockets before it goes on with the log.
     public var deliveriesPerTurn = 20_000
 

@@ -21,17 +21,15 @@ extension RealtimeService {
     /// seems to type forever.
     func publish(_ typing: Typing) {
         let key = TypingKey(user: typing.user, conversation: typing.conversation)
-        let now = Self.steady()
+        let now = Clock.steadyNanoseconds()
         if typing.isTyping {
             guard self.typing.allows(key, now: now) else {
-                self.metrics.typingThrottled += 1
                 return
             }
             self.startedTyping.insert(key)
         } else {
             let ends = self.startedTyping.remove(key) != nil
             guard ends || self.typing.allows(key, now: now) else {
-                self.metrics.typingThrottled += 1
                 return
             }
         }
@@ -103,23 +101,8 @@ extension RealtimeService {
                 self.metrics.ephemeralDropped += 1
                 return
             }
-            if self.deliver(delivery, &frames) { self.metrics.ephemeralDeliveries += 1 }
+            _ = self.deliver(delivery, &frames)
         }
-    }
-
-    /// Hands a frame to the socket of a channel; false when there is none to hand over.
-    func deliver(_ delivery: MembershipIndex.Delivery, _ frames: inout TopicFrames) -> Bool {
-        guard let connection = self.connections[delivery.channel.slot] else { return false }
-        let frame: Frame?
-        if delivery.isCanonical {
-            frame = frames.frame(delivery.topic, delivery.version)
-        } else {
-            let name = connection.session.channel(delivery.channel)?.name
-            frame = name.flatMap { frames.frame(delivery.version, $0) }
-        }
-        guard let frame else { return false }
-        connection.socket.send(frame)
-        return true
     }
 
     static var maxStartedTyping: Int { 65_536 }

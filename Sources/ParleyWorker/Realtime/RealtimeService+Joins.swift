@@ -49,9 +49,7 @@ extension RealtimeService {
         } catch {
             preconditionFailure("the answer of a join throws nothing else")
         }
-        if !question.isRefresh {
-            if plan == nil { self.metrics.joinsRefused += 1 } else { self.metrics.joinsAccepted += 1 }
-        }
+        if plan == nil, !question.isRefresh { self.metrics.joinsRefused += 1 }
         let context = self.context()
         let actions = connection.session.authorized(question, answer, context: context, verify: self.check(context))
         self.perform(actions, for: connection, live: plan)

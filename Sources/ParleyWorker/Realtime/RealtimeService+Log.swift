@@ -11,9 +11,7 @@ extension RealtimeService {
     public func apply(_ events: [LogEvent], cursor: LogCursor) async {
         var turn = 0
         for event in events {
-            let before = self.metrics.deliveries
-            self.apply(event)
-            turn += self.metrics.deliveries - before
+            turn += self.apply(event)
             if turn >= self.configuration.deliveriesPerTurn {
                 turn = 0
                 await Task.yield()
@@ -22,14 +20,32 @@ extension RealtimeService {
         self.index.advance(to: cursor)
     }
 
-    private func apply(_ event: LogEvent) {
-        self.metrics.logEvents += 1
+    /// - Returns: the frames handed to sockets.
+    private func apply(_ event: LogEvent) -> Int {
         var frames = TopicFrames(event)
+        var delivered = 0
         let effects = self.index.apply(event) { _, delivery in
-            if self.deliver(delivery, &frames) { self.metrics.deliveries += 1 }
+            if self.deliver(delivery, &frames) { delivered += 1 }
         }
+        self.metrics.deliveries += delivered
         self.gate.record(event)
         for id in effects.closed { self.revoke(id) }
+        return delivered
+    }
+
+    /// Hands a frame to the socket of a channel; false when there is none to hand over.
+    func deliver(_ delivery: MembershipIndex.Delivery, _ frames: inout TopicFrames) -> Bool {
+        guard let connection = self.connections[delivery.channel.slot] else { return false }
+        let frame: Frame?
+        if delivery.isCanonical {
+            frame = frames.frame(delivery.topic, delivery.version)
+        } else {
+            let name = connection.session.channel(delivery.channel)?.name
+            frame = name.flatMap { frames.frame(delivery.version, $0) }
+        }
+        guard let frame else { return false }
+        connection.socket.send(frame)
+        return true
     }
 
     /// The tail reads the log, or it cannot: without it no join can be live, but who is live stays.
@@ -48,8 +64,8 @@ extension RealtimeService {
     }
 
     /// Refuses new sockets and joins, and closes the open sockets evenly over a time, with the code that brings clients
-    /// back elsewhere. A socket whose turn comes while calls of it are under way takes no more of them, and closes when
-    /// they are answered.
+    /// back elsewhere. A socket whose turn comes while commands of it are under way takes no more of them, and
+    /// closes when they are answered.
     ///
     /// - Parameter limit: when sockets are closed whatever they wait for, counted from now.
     public func drain(over time: Duration, atMost limit: Duration) async {

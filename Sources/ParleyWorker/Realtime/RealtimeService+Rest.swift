@@ -8,9 +8,12 @@ private struct RestStep: Sendable {
     var broadcast: ClientBroadcast
     var intent: BroadcastIntent
 
-    /// A call is left to the function it calls.
+    /// The statement of a command.
+    var planned: PlannedCommand?
+
+    /// A command is left to the function it runs.
     var needsPermission: Bool {
-        if case .call = self.intent { return false }
+        if case .command = self.intent { return false }
         return true
     }
 }
@@ -52,13 +55,13 @@ extension RealtimeService {
         guard let text = BroadcastRequest.token(request),
             case .success(let token) = self.verify(text, self.clock() / 1000)
         else { throw .unauthorized }
-        guard self.configuration.roles.contains(token.role) else { throw .forbidden }
+        guard APIRoles.all.contains(token.role) else { throw .forbidden }
         let isBatch = route == .batch
         var steps: [RestStep] = []
         for message in try BroadcastRequest.messages(request, route) {
             do {
                 let intent = try BroadcastIntent(
-                    message.broadcast, topic: message.topic, token: token,
+                    message.broadcast, topic: message.topic, token: token, reserved: self.schema.reserved,
                     limit: self.configuration.limits.maxBroadcastBytes)
                 steps.append(RestStep(topic: message.topic, broadcast: message.broadcast, intent: intent))
             } catch {
@@ -67,9 +70,38 @@ extension RealtimeService {
             }
         }
         let plan = RestPlan(token: token, isBatch: isBatch, responder: responder)
+        let make = Self.commands(of: steps, token)
+        if let known = self.schema.plan(make) { return self.proceed(known, plan) }
+        self.schema.planAfresh(make) { result in
+            self.onLoop { $0.proceed(result, plan) }
+        }
+    }
+
+    /// Plans the commands among the steps, before any step is carried out.
+    private static func commands(of steps: [RestStep], _ token: SessionToken) -> SchemaCacheStore.Make<[RestStep]> {
+        { cache throws(APIError) in
+            var planned = steps
+            for (place, step) in steps.enumerated() {
+                guard case .command(let command) = step.intent else { continue }
+                planned[place].planned = PlannedCommand(
+                    request: SocketCommand(command: command, token: token, reply: nil),
+                    plan: try CommandPlanner(cache: cache).plan(command))
+            }
+            return planned
+        }
+    }
+
+    private func proceed(_ planned: Result<[RestStep], APIError>, _ plan: RestPlan) {
+        let steps: [RestStep]
+        do throws(APIError) {
+            steps = try planned.get()
+        } catch {
+            let refusal = HTTPRefusal(error.status == 503 ? 503 : 422, "error", error.message)
+            return plan.responder.respond(refusal.response)
+        }
         var topics: [Topic] = []
         for step in steps where step.needsPermission && !topics.contains(step.topic) { topics.append(step.topic) }
-        if token.isService || topics.isEmpty {
+        if plan.token.isService || topics.isEmpty {
             self.run(steps[...], plan)
         } else {
             self.authorize(steps, topics, plan)
@@ -108,13 +140,9 @@ extension RealtimeService {
             self.publish(Publication(sender: nil, topic: step.topic, broadcast: step.broadcast))
         case .typing(let user, let conversation, let isTyping):
             self.publish(Typing(sender: nil, conversation: conversation, user: user, isTyping: isTyping))
-        case .call(let function, let conversation, let names, let arguments):
-            let call = DatabaseCall(
-                function: function, conversation: conversation, names: names, arguments: arguments, token: plan.token,
-                reply: nil)
-            let transaction = CallQuery.transaction(
-                call, timeout: self.configuration.callTimeout, lockTimeout: self.configuration.lockTimeout)
-            self.pool.submit(transaction) { result in
+        case .command:
+            guard let command = step.planned else { preconditionFailure("every command was planned") }
+            self.pool.submit(self.transactions.alone(command, within: self.configuration.commandTimeout)) { result in
                 self.onLoop { service in
                     switch result {
                     case .success: service.run(steps.dropFirst(), plan)
@@ -132,7 +160,7 @@ extension RealtimeService {
             return HTTPRefusal(429, "message", "Too many requests")
         }
         let status =
-            error.code == .server ? GatewayError.status(of: DatabaseFailure(error), authenticated: true) : 503
-        return HTTPRefusal(status: status, json: String(decoding: CallQuery.response(error), as: UTF8.self))
+            error.code == .server ? APIError.status(of: DatabaseFailure(error), authenticated: true) : 503
+        return HTTPRefusal(status: status, json: String(decoding: CommandResponse.failure(error), as: UTF8.self))
     }
 }

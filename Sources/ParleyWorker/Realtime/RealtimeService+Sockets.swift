@@ -20,8 +20,7 @@ extension RealtimeService {
 
     private func admit(_ request: HTTPRequest) -> UpgradeDecision {
         func refuse(_ refusal: UpgradeCheck.Refusal) -> UpgradeDecision {
-            self.metrics.upgradesRefused += 1
-            return .refuse(UpgradeCheck.response(refusal))
+            .refuse(UpgradeCheck.response(refusal))
         }
         guard UpgradeCheck.paths.contains(request.path) else { return refuse(.notFound) }
         guard let version = UpgradeCheck.version(request) else { return refuse(.version) }
@@ -31,7 +30,7 @@ extension RealtimeService {
         guard !self.draining else { return refuse(.restarting) }
         // Load is shed here, before the socket exists: one stock client comes back at once after any close.
         guard self.connections.count < self.configuration.maxConnections else { return refuse(.tooManyConnections) }
-        guard self.upgrades.take(now: Self.steady()) else { return refuse(.tooManyUpgrades) }
+        guard self.upgrades.take(now: Clock.steadyNanoseconds()) else { return refuse(.tooManyUpgrades) }
         switch self.verify(key, self.clock() / 1000) {
         case .failure(let refusal): return refuse(.token(refusal))
         case .success(let token):
@@ -53,7 +52,6 @@ extension RealtimeService {
                     context: context))
         }
         socket.context = connection
-        self.metrics.connectionsOpened += 1
         self.expiry.insert(
             ChannelID(slot: connection.slot, serial: 0),
             at: context.now / 1000 + context.limits.secondsWithoutChannel)
@@ -61,7 +59,6 @@ extension RealtimeService {
 
     private func receive(_ socket: WebSocket, _ message: SocketMessage) {
         guard let connection = socket.context as? SocketConnection else { return }
-        self.metrics.framesReceived += 1
         let context = self.context()
         let version = connection.session.version
         let decoded: ClientMessage
@@ -71,7 +68,6 @@ extension RealtimeService {
             case .binary(let bytes): decoded = try RealtimeCodec.decode(binary: bytes, version: version)
             }
         } catch {
-            self.metrics.framesMalformed += 1
             connection.session.receiveMalformed(context: context)
             return
         }
@@ -112,7 +108,7 @@ extension RealtimeService {
             case .untrack(let id): self.untrack(id)
             case .publish(let publication): self.publish(publication)
             case .typing(let indicator): self.publish(indicator)
-            case .call(let call): self.call(call, for: connection)
+            case .command(let command): self.run(command, for: connection)
             case .close(let code, let reason): connection.socket.close(code: code, reason: reason)
             }
         }
@@ -127,7 +123,6 @@ extension RealtimeService {
     func revoke(_ id: ChannelID) {
         guard let connection = self.connections[id.slot] else { return }
         let context = self.context()
-        self.metrics.revocations += 1
         self.perform(connection.session.revoked(id, context: context), for: connection)
         self.watchForAbandonment(connection, hadChannels: true, context)
     }

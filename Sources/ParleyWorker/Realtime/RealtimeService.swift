@@ -1,9 +1,8 @@
 internal import FoundationEssentials
-internal import Glibc
 public import ParleyCore
-public import PostgresClient
-public import Support
-public import WebServer
+internal import PostgresClient
+internal import Support
+internal import WebServer
 
 /// The WebSocket service: every socket of this worker, its channels, and the fan-out of the log.
 ///
@@ -19,6 +18,8 @@ public actor RealtimeService {
 
     let configuration: RealtimeConfiguration
     let pool: PostgresPool
+    let schema: SchemaCacheStore
+    let transactions: CommandTransaction
     let verify: Verify
     let log: Log
     /// Milliseconds since 1970.
@@ -35,9 +36,11 @@ public actor RealtimeService {
     var typing = Throttle<TypingKey>()
     /// Who was announced to type and has not stopped since; bounded.
     var startedTyping: Set<TypingKey> = []
-    /// Calls that wait behind a running one of the same socket and conversation; an entry exists while one runs.
-    var waitingCalls: [CallKey: [SocketCall]] = [:]
-    var batcher = CallBatcher<SocketCall>()
+    /// Commands that wait behind a running one of the same socket and subject; an entry exists while one runs.
+    var waitingCommands: [CommandKey: [WaitingCommand]] = [:]
+    /// Commands that run or wait, of all sockets.
+    var acceptedCommands = 0
+    var batcher = CommandBatcher<SocketTurn>()
     var upgrades: TokenBucket
     var keys = SharedTokens()
     var tailIsLive = false
@@ -48,15 +51,20 @@ public actor RealtimeService {
 
     /// - Parameters:
     ///   - loop: of the web server whose sockets these are.
-    ///   - pool: for joins and calls; its user may call the worker functions and take the API roles.
+    ///   - pool: for joins and commands; its user may run the worker's functions and take the API roles.
+    ///   - schema: by which commands are planned.
     ///   - verify: checks tokens without I/O.
     ///   - clock: milliseconds since 1970.
-    public init(
-        loop: EventLoop, pool: PostgresPool, configuration: RealtimeConfiguration, verify: @escaping Verify, log: Log,
-        clock: @escaping @Sendable () -> Int64 = RealtimeService.systemClock
+    init(
+        loop: EventLoop, pool: PostgresPool, schema: SchemaCacheStore, configuration: RealtimeConfiguration,
+        verify: @escaping Verify, log: Log, clock: @escaping @Sendable () -> Int64 = Clock.unixMilliseconds
     ) {
         self.loop = loop
         self.pool = pool
+        self.schema = schema
+        self.transactions = CommandTransaction(
+            schema: schema.name, lockTimeout: configuration.lockTimeout,
+            sharedLockTimeout: configuration.sharedLockTimeout)
         self.configuration = configuration
         self.verify = verify
         self.log = log
@@ -65,16 +73,6 @@ public actor RealtimeService {
         self.expiry = ExpiryWheel(now: now / 1000)
         self.presenceRefs = PresenceRefs(seed: .random(in: 0 ... .max))
         self.upgrades = TokenBucket(rate: configuration.upgradesPerSecond, burst: configuration.upgradeBurst)
-    }
-
-    /// The time of day in milliseconds since 1970.
-    public static let systemClock: @Sendable () -> Int64 = { Int64(Date.now.timeIntervalSince1970 * 1000) }
-
-    /// Nanoseconds of a clock that nobody sets.
-    static func steady() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 
     /// Starts the one timer of the service. To be called once, when the server starts.
@@ -88,8 +86,8 @@ public actor RealtimeService {
     /// A copy of the counters.
     public func currentMetrics() -> RealtimeMetrics {
         var metrics = self.metrics
-        metrics.connections = self.connections.count
         metrics.channels = self.index.count
+        metrics.commands = self.acceptedCommands
         return metrics
     }
 
@@ -97,8 +95,8 @@ public actor RealtimeService {
 
     func context() -> SessionContext {
         SessionContext(
-            now: self.clock(), steady: Self.steady(), limits: self.configuration.limits,
-            database: self.tailIsLive ? .ready : .unreachable,
+            now: self.clock(), steady: Clock.steadyNanoseconds(), limits: self.configuration.limits,
+            database: self.tailIsLive ? .ready : .unreachable, reserved: self.schema.reserved,
             draining: self.draining)
     }
 

@@ -33,7 +33,7 @@ enum DoctorCommand {
                 let findings = Examination(
                     connection: connection,
                     connect: { () throws(PostgresError) in try PostgresConnection(configuration) },
-                    manifest: manifest, now: { Time.unix() }
+                    manifest: manifest, now: { Clock.unixSeconds() }
                 ).run()
                 Terminal.print(Finding.table(findings))
                 let failures = findings.count { $0.level == .failure }

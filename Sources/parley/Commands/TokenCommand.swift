@@ -90,7 +90,7 @@ enum TokenCommand {
                 .missing, setting: "--jwt-secret (PARLEY_JWT_SECRET)", "is needed to sign a token")
         }
         var claims = JSONObject()
-        let now = Time.unix()
+        let now = Clock.unixSeconds()
         claims["role"] = .string(options.role)
         if let subject = options.subject { claims["sub"] = .string(subject) }
         claims["iat"] = .int(now)

@@ -18,7 +18,7 @@ enum DevFile {
         guard let signer = JWTSigner.hs256(Array(database.secrets.jwt.utf8)) else {
             preconditionFailure("the secrets of a project are long enough")
         }
-        let now = Time.unix()
+        let now = Clock.unixSeconds()
         func token(_ role: String, _ seconds: Int64, subject: String? = nil) -> JSONValue {
             var claims: JSONObject = ["role": .string(role), "iat": .int(now), "exp": .int(now + seconds)]
             if let subject { claims["sub"] = .string(subject) }

@@ -63,7 +63,7 @@ private func post(_ path: String, _ body: String, _ headers: [String: String] = 
     GatewayRequest(method: "POST", segments: segments(path), headers: headers, body: Array(body.utf8))
 }
 
-private func refusal(_ request: GatewayRequest) -> GatewayError? {
+private func refusal(_ request: GatewayRequest) -> APIError? {
     do {
         _ = try planner.plan(request)
         return nil
@@ -112,7 +112,7 @@ private func refusal(_ request: GatewayRequest) -> GatewayError? {
     }
 
     @Test(arguments: [
-        (get("/thing"), 404, "PGRST205"), (get("/"), 404, "PGRST126"), (get(""), 404, "PGRST126"),
+        (get("/thing"), 404, "PGRST205"), (get("/a/b/c"), 404, "PGRST125"),
         (get("/things/1"), 404, "PGRST125"), (get("/rpc"), 404, "PGRST125"), (get("/rpc/"), 404, "PGRST125"),
         (get("/rpc/echo/x"), 404, "PGRST125"),
         (get("/things", method: "POST"), 405, "PGRST117"), (get("/things", method: "PATCH"), 405, "PGRST117"),
@@ -140,14 +140,14 @@ private func refusal(_ request: GatewayRequest) -> GatewayError? {
     @Test func wordsRefusalsAsPostgRESTDoes() {
         #expect(
             refusal(get("/thing"))
-                == GatewayError(
-                    status: 404, code: GatewayError.Code("PGRST205"),
+                == APIError(
+                    status: 404, code: APIError.Code("PGRST205"),
                     message: "Could not find the table 'door.thing' in the schema cache",
                     hint: "Perhaps you meant the table 'door.things'"))
         #expect(
             refusal(get("/things", [], ["accept-profile": "public"]))
-                == GatewayError(
-                    status: 406, code: GatewayError.Code("PGRST106"), message: "Invalid schema: public",
+                == APIError(
+                    status: 406, code: APIError.Code("PGRST106"), message: "Invalid schema: public",
                     hint: "Only the following schemas are exposed: door"))
     }
 
@@ -210,16 +210,16 @@ private let twoIDs = "{00000000-0000-4000-8000-0000000000d1,00000000-0000-4000-8
                 ["prefer": "count=exact"]))
         #expect(
             plan.sql
-                == #"with call as materialized (select t.* from "door"."numbers"("up_to" => $1::integer) t), "#
-                + #"page as (select t.* from call t where t."n" > $2::integer order by t."n" desc limit $3::bigint) "#
+                == #"with result as materialized (select t.* from "door"."numbers"("up_to" => $1::integer) t), "#
+                + #"page as (select t.* from result t where t."n" > $2::integer order by t."n" desc limit $3::bigint) "#
                 + "select coalesce(json_agg(s.*), '[]')::text, count(*), "
-                + #"(select count(*) from call t where t."n" > $2::integer) from page s"#)
+                + #"(select count(*) from result t where t."n" > $2::integer) from page s"#)
         #expect(plan.parameters == ["9", "3", "2"])
         let letters = try planner.plan(post("/rpc/letters", "{}"))
         #expect(
             letters.sql
-                == #"with call as materialized (select "door"."letters"() as value), "#
-                + "page as (select t.* from call t limit $1::bigint) "
+                == #"with result as materialized (select "door"."letters"() as value), "#
+                + "page as (select t.* from result t limit $1::bigint) "
                 + "select coalesce(json_agg(s.value), '[]')::text, count(*), null::bigint from page s")
         #expect(
             try planner.plan(post("/rpc/one", #"{"id":1}"#)).sql
@@ -266,8 +266,8 @@ private let twoIDs = "{00000000-0000-4000-8000-0000000000d1,00000000-0000-4000-8
     @Test func wordsAnUnknownFunctionAsPostgRESTDoes() {
         #expect(
             refusal(post("/rpc/ecko", #"{"b":1,"a":2}"#))
-                == GatewayError(
-                    status: 404, code: GatewayError.Code("PGRST202"),
+                == APIError(
+                    status: 404, code: APIError.Code("PGRST202"),
                     message: "Could not find the function door.ecko(a, b) in the schema cache",
                     details:
                         "Searched for the function door.ecko with parameters a, b or with a single unnamed json/jsonb "
@@ -275,8 +275,8 @@ private let twoIDs = "{00000000-0000-4000-8000-0000000000d1,00000000-0000-4000-8
                     hint: "Perhaps you meant to call the function door.echo"))
         #expect(
             refusal(get("/rpc/echo"))
-                == GatewayError(
-                    status: 404, code: GatewayError.Code("PGRST202"),
+                == APIError(
+                    status: 404, code: APIError.Code("PGRST202"),
                     message: "Could not find the function door.echo without parameters in the schema cache",
                     details:
                         "Searched for the function door.echo without parameters, but no matches were found in the schema "
@@ -292,8 +292,8 @@ private let twoIDs = "{00000000-0000-4000-8000-0000000000d1,00000000-0000-4000-8
         #expect(try planner.allowedMethods(get("/things")) == "OPTIONS,GET,HEAD")
         #expect(try planner.allowedMethods(get("/rpc/echo")) == "OPTIONS,GET,HEAD,POST")
         #expect(try planner.allowedMethods(get("/rpc/bump")) == "OPTIONS,POST")
-        #expect(throws: GatewayError.self) { try planner.allowedMethods(get("/rpc/nope")) }
-        #expect(throws: GatewayError.self) { try planner.allowedMethods(get("/nope")) }
+        #expect(throws: APIError.self) { try planner.allowedMethods(get("/rpc/nope")) }
+        #expect(throws: APIError.self) { try planner.allowedMethods(get("/nope")) }
     }
 }
 
@@ -332,7 +332,7 @@ private let twoIDs = "{00000000-0000-4000-8000-0000000000d1,00000000-0000-4000-8
     @Test(arguments: ["0", "2"])
     func refusesToMakeOneObjectOfSeveralRows(rows: String) throws {
         let plan = try planner.plan(get("/things", [], ["accept": "application/vnd.pgrst.object+json"]))
-        #expect(throws: GatewayError.singular(rows: Int(rows) ?? -1)) {
+        #expect(throws: APIError.singular(rows: Int(rows) ?? -1)) {
             try plan.response(self.columns("{}", rows, nil))
         }
         #expect(try plan.response(self.columns("{}", "1", nil)).body == Array("{}".utf8))

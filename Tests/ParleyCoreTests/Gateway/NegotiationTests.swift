@@ -29,8 +29,8 @@ import Testing
     ])
     func refusesOtherTypes(accept: String, named: String) {
         #expect(
-            throws: GatewayError(
-                status: 406, code: GatewayError.Code("PGRST107"),
+            throws: APIError(
+                status: 406, code: APIError.Code("PGRST107"),
                 message: "None of these media types are available: \(named)")
         ) { try MediaType.negotiate(accept) }
     }
@@ -53,7 +53,7 @@ import Testing
     }
 
     @Test func refusesUnknownPreferencesWhenStrict() {
-        #expect(throws: GatewayError.preferences(["max-affected=1", "tx=rollback"])) {
+        #expect(throws: APIError.preferences(["max-affected=1", "tx=rollback"])) {
             try RequestPreferences("handling=strict, max-affected=1, tx=rollback")
         }
     }

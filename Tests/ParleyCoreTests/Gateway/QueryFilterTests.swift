@@ -36,7 +36,7 @@ import Testing
         ("id", "in.("), ("", "eq.1"), (" ", "eq.1"), ("id)", "eq.1"), ("\"id", "eq.1"), ("id;", "eq.1"),
     ])
     func refusesWhatCannotBeRead(name: String, value: String) {
-        #expect(throws: GatewayError.self) { try QueryFilter(name: name, value: value) }
+        #expect(throws: APIError.self) { try QueryFilter(name: name, value: value) }
         do {
             _ = try QueryFilter(name: name, value: value)
         } catch {
@@ -67,8 +67,8 @@ import Testing
 
     @Test func wordsAParseErrorAsPostgRESTDoes() {
         #expect(
-            throws: GatewayError(
-                status: 400, code: GatewayError.Code("PGRST100"),
+            throws: APIError(
+                status: 400, code: APIError.Code("PGRST100"),
                 message: "\"failed to parse filter (noop.0)\" (line 1, column 1)",
                 details: "unexpected \"n\" expecting \"not\" or operator (eq, gt, ...)")
         ) { try QueryFilter(name: "b", value: "noop.0") }

@@ -60,8 +60,8 @@ import Testing
 
     @Test func refusesAnOffsetBeyondTheEnd() {
         #expect(
-            throws: GatewayError(
-                status: 416, code: GatewayError.Code("PGRST103"), message: "Requested range not satisfiable",
+            throws: APIError(
+                status: 416, code: APIError.Code("PGRST103"), message: "Requested range not satisfiable",
                 details: "An offset of 9 was requested, but there are only 3 rows.",
                 headers: [HeaderField("Content-Range", "*/3")])
         ) { try RowRange(offset: 9).answer(rows: 0, total: 3) }

@@ -12,10 +12,8 @@ internal import Testing
                     + #""replication_ready":true},"presence":{"key":"me","enabled":true},"private":true,"#
                     + #""postgres_changes":[]},"access_token":"a.b.c","version":"js/2"}"#))
         var expected = JoinConfig()
-        expected.hasConfig = true
         expected.acknowledges = true
         expected.receivesOwn = true
-        expected.wantsReplicationReady = true
         expected.replay = .since(milliseconds: 1_700_000_000_000, limit: 10)
         expected.presenceKey = "me"
         expected.presenceEnabled = true

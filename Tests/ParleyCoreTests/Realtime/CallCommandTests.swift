@@ -15,69 +15,69 @@ private let roomID = SessionHarness.room.lowercaseText
         return harness
     }
 
-    private func call(_ event: String, _ payload: String, topic: String) throws -> DatabaseCall {
+    private func command(_ event: String, _ payload: String, topic: String) throws -> SocketCommand {
         var harness = try self.joined(topic)
         let actions = try harness.broadcast(event, payload, topic: topic)
-        guard case .call(let call) = try #require(actions.first) else {
-            Issue.record("no call: \(actions)")
+        guard case .command(let command) = try #require(actions.first) else {
+            Issue.record("no command: \(actions)")
             throw CancellationError()
         }
         #expect(actions.count == 1)
-        #expect(call.reply?.topic == topic)
-        return call
+        #expect(command.reply?.topic == topic)
+        return command
     }
 
     @Test(
         arguments: [
             (
                 "call:accept", #"{"call_id":"\#(callID)","device_id":"a","kind":"x"}"#,
-                DatabaseCall.Function.acceptCall,
+                "accept_call",
                 #"{"call_id":"\#(callID)","device_id":"a"}"#
             ),
             (
-                "call:decline", #"{"callId":"\#(callID)","busy":true}"#, .declineCall,
+                "call:decline", #"{"callId":"\#(callID)","busy":true}"#, "decline_call",
                 #"{"busy":true,"call_id":"\#(callID)"}"#
             ),
-            ("call:cancel", #"{"call_id":"\#(callID)","busy":null}"#, .cancelCall, #"{"call_id":"\#(callID)"}"#),
+            ("call:cancel", #"{"call_id":"\#(callID)","busy":null}"#, "cancel_call", #"{"call_id":"\#(callID)"}"#),
             (
-                "call:end", #"{"call_id":"\#(callID)","failed":false,"deviceId":"a"}"#, .endCall,
+                "call:end", #"{"call_id":"\#(callID)","failed":false,"deviceId":"a"}"#, "end_call",
                 #"{"call_id":"\#(callID)","device_id":"a","failed":false}"#
             ),
             (
                 "call:offer", #"{"call_id":"\#(callID)","to_user_id":"\#(roomID)","payload":{"b": 1},"kind":"ice"}"#,
-                .signalCall,
+                "signal_call",
                 #"{"call_id":"\#(callID)","kind":"offer","payload":{"b": 1},"to_user_id":"\#(roomID)"}"#
             ),
             (
                 "call:ice", #"{"call_id":"\#(callID)","to_user_id":"\#(roomID)","to_device_id":"b","payload":{}}"#,
-                .signalCall,
+                "signal_call",
                 #"{"call_id":"\#(callID)","kind":"ice","payload":{},"to_device_id":"b","to_user_id":"\#(roomID)"}"#
             ),
         ])
     func theFunctionOfTheSameName(
-        event: String, payload: String, function: DatabaseCall.Function, arguments: String
+        event: String, payload: String, function: String, arguments: String
     ) throws {
         for topic in [SessionHarness.topic, SessionHarness.inbox] {
-            let call = try self.call(event, payload, topic: topic)
-            #expect(call.function == function)
-            #expect(String(decoding: call.arguments, as: UTF8.self) == arguments)
+            let command = try self.command(event, payload, topic: topic)
+            #expect(command.command.function == function)
+            #expect(String(decoding: command.command.arguments.json, as: UTF8.self) == arguments)
         }
         // In order with what else is about the same thing.
-        let there = try self.call(event, payload, topic: SessionHarness.topic)
-        #expect(there.conversation == SessionHarness.room)
-        let here = try self.call(event, payload, topic: SessionHarness.inbox)
-        #expect(here.conversation == UUID(uuidString: callID))
+        let there = try self.command(event, payload, topic: SessionHarness.topic)
+        #expect(there.command.subject == SessionHarness.room)
+        let here = try self.command(event, payload, topic: SessionHarness.inbox)
+        #expect(here.command.subject == UUID(uuidString: callID))
     }
 
     @Test func startNamesItsConversation() throws {
         let start = #"{"kind":"voice","device_id":"a"}"#
         let full = #"{"conversation_id":"\#(roomID)","device_id":"a","kind":"voice"}"#
-        let there = try self.call("call:start", start, topic: SessionHarness.topic)
-        #expect(String(decoding: there.arguments, as: UTF8.self) == full)
-        let here = try self.call("call:start", full, topic: SessionHarness.inbox)
-        #expect(here.arguments == there.arguments)
-        #expect(here.conversation == SessionHarness.room)
-        #expect(here.names == ["conversation_id", "device_id", "kind"])
+        let there = try self.command("call:start", start, topic: SessionHarness.topic)
+        #expect(String(decoding: there.command.arguments.json, as: UTF8.self) == full)
+        let here = try self.command("call:start", full, topic: SessionHarness.inbox)
+        #expect(here.command.arguments == there.command.arguments)
+        #expect(here.command.subject == SessionHarness.room)
+        #expect(here.command.arguments.names == ["conversation_id", "device_id", "kind"])
     }
 
     @Test(
@@ -90,7 +90,7 @@ private let roomID = SessionHarness.room.lowercaseText
             ("call:ice", #"{"call_id":"\#(callID)","to_user_id":"\#(roomID)"}"#, "payload is required"),
             ("call:end", "[]", "payload must be an object"),
             ("call:ended", "{}", "This event name is reserved for the server"),
-            ("call:ring", "{}", "This event name is reserved for the server"),
+            ("call:ring", "{}", "Clients may not broadcast on this topic"),
             ("Call:Accept", "{}", "This event name is reserved for the server"),
         ])
     func badCommands(event: String, payload: String, expected: String) throws {

@@ -10,6 +10,11 @@ struct SessionHarness {
     static let room = UUID(uuidString: "00000000-0000-4000-8000-0000000000c1")!
     static var topic: String { "realtime:conversation:\(Self.room.lowercaseText)" }
     static var inbox: String { "realtime:user:\(Self.alice.lowercaseText)" }
+    /// Some events of the server.
+    static let kinds = [
+        "message:new", "participant:left", "conversation:new", "user:online", "replay:gap", "call:ended",
+        "call:answered_elsewhere", "account:updated",
+    ]
     static let start: Int64 = 1_000_000_000_000
 
     let version: SerializerVersion
@@ -20,7 +25,8 @@ struct SessionHarness {
 
     init(_ version: SerializerVersion = .v2, limits: SessionLimits = SessionLimits()) {
         self.version = version
-        self.context = SessionContext(now: Self.start, steady: 0, limits: limits)
+        self.context = SessionContext(
+            now: Self.start, steady: 0, limits: limits, reserved: ReservedEvents(Self.kinds))
         self.session = SocketSession(
             slot: 7, lastSerial: 0, version: version, apiToken: Self.token(Self.alice, text: "key"),
             context: self.context)
@@ -45,8 +51,9 @@ struct SessionHarness {
             if text == "expired" { return .failure(.expired(secondsAgo: 5)) }
             return .failure(
                 TokenRefusal(
-                    upgradeText: ProtocolText.Handshake.malformed, systemText: ProtocolText.System.malformedToken,
-                    joinReason: ProtocolText.Join.malformedToken))
+                    upgradeText: "The token provided is not a valid JWT",
+                    systemText: "The token provided is not a valid JWT",
+                    joinReason: "MalformedJWT: The token provided is not a valid JWT"))
         }
     }
 

@@ -6,13 +6,13 @@ import Testing
 private let someID = "d1d1d1d1-0000-4000-8000-000000000001"
 
 @Suite struct SocketSessionMessageTests {
-    private func call(_ actions: [SessionAction]) throws -> DatabaseCall {
+    private func command(_ actions: [SessionAction]) throws -> SocketCommand {
         #expect(actions.count == 1)
-        guard case .call(let call) = try #require(actions.first) else {
-            Issue.record("no call: \(actions)")
+        guard case .command(let command) = try #require(actions.first) else {
+            Issue.record("no command: \(actions)")
             throw CancellationError()
         }
-        return call
+        return command
     }
 
     // MARK: Broadcast
@@ -52,9 +52,8 @@ private let someID = "d1d1d1d1-0000-4000-8000-000000000001"
 
     @Test(
         arguments: [
-            "message:new", "Message:New", "MESSAGE:SEND", "participant:left", "typing:pause", "replay:gap",
-            "user:online",
-            "conversation:new",
+            "message:new", "Message:New", "MESSAGE:SEND", "participant:left", "partİcİpant:left", "replay:gap",
+            "user:online", "conversation:new", "account:updated", "Typing:Start", "RPC:leave",
         ])
     func namesOfTheServerCannotBeForged(event: String) throws {
         var harness = SessionHarness()
@@ -62,7 +61,31 @@ private let someID = "d1d1d1d1-0000-4000-8000-000000000001"
         #expect(try reason(try harness.broadcast(event)) == "This event name is reserved for the server")
         var silent = SessionHarness()
         try silent.join(#"{"private":true}"#)
-        #expect(try silent.broadcast(event).isEmpty)
+        // Never dropped without a word: only a frame that cannot be answered is not.
+        #expect(try reason(try silent.broadcast(event)) == "This event name is reserved for the server")
+        let unanswerable = try silent.send("broadcast", #"{"event":"\#(event)","payload":{}}"#, ref: nil)
+        #expect(unanswerable.isEmpty)
+    }
+
+    @Test(arguments: ["call:me", "call:ring", "message:", "typing:pause", "user:joined"])
+    func otherNamesAreTheClients(event: String) throws {
+        var harness = SessionHarness()
+        try harness.join()
+        guard case .publish(let publication) = try harness.broadcast(event).first else {
+            Issue.record("not forwarded: \(event)")
+            return
+        }
+        #expect(publication.broadcast.event == event)
+    }
+
+    @Test func nothingIsForwardedUntilTheNamesAreKnown() throws {
+        var harness = SessionHarness()
+        try harness.join()
+        harness.context.reserved = nil
+        let actions = try harness.broadcast("hi")
+        #expect(try reason(actions) == "The names of events are not known yet, please try again")
+        #expect(frames(actions)[0].contains(#""retriable":true"#))
+        _ = try self.command(try harness.broadcast("message:send", #"{"content":"x"}"#))
     }
 
     @Test func nobodyBroadcastsIntoAnInbox() throws {
@@ -99,24 +122,24 @@ private let someID = "d1d1d1d1-0000-4000-8000-000000000001"
         #expect(publication.broadcast.body == .binary([0, 255]))
     }
 
-    // MARK: Calls
+    // MARK: Commands
 
-    @Test func sendBecomesACallAsTheHolder() throws {
+    @Test func sendBecomesACommandOfTheHolder() throws {
         var harness = SessionHarness()
         try harness.join()
-        let call = try self.call(
+        let command = try self.command(
             try harness.broadcast(
                 "message:send", #"{"content":"h\u00e9","type":null,"clientMessageId":"\#(someID)","local":1}"#))
-        #expect(call.function == .sendMessage)
-        #expect(call.names == ["client_message_id", "content", "conversation_id"])
+        #expect(command.command.function == "send_message")
+        #expect(command.command.arguments.names == ["client_message_id", "content", "conversation_id"])
         #expect(
-            String(decoding: call.arguments, as: UTF8.self)
+            String(decoding: command.command.arguments.json, as: UTF8.self)
                 == #"{"client_message_id":"\#(someID)","content":"h\u00e9","conversation_id":"#
                 + #""\#(SessionHarness.room.lowercaseText)"}"#
         )
-        #expect(call.token.subject == SessionHarness.alice)
-        let reply = harness.session.callFinished(
-            call.reply, isError: false, response: [UInt8](#"{"message":{}}"#.utf8))
+        #expect(command.token.subject == SessionHarness.alice)
+        let reply = harness.session.commandFinished(
+            command.reply, isError: false, response: [UInt8](#"{"message":{}}"#.utf8))
         #expect(
             frames(reply) == [
                 #"["1","9","\#(SessionHarness.topic)","phx_reply",{"status":"ok","response":{"message":{}}}]"#
@@ -150,30 +173,30 @@ private let someID = "d1d1d1d1-0000-4000-8000-000000000001"
 
     @Test(
         arguments: [
-            ("message:read", #"{"seq":4}"#, DatabaseCall.Function.markAsRead, ["conversation_id", "seq"]),
-            ("message:read:update", #"{"seq":4}"#, .markAsRead, ["conversation_id", "seq"]),
-            ("message:read", #"{"messageId":"\#(someID)"}"#, .markMessageAsRead, ["message_id"]),
-            ("message:delivered", #"{"seq":4}"#, .markAsDelivered, ["conversation_id", "seq"]),
+            ("message:read", #"{"seq":4}"#, "mark_as_read", ["conversation_id", "seq"]),
+            ("message:read:update", #"{"seq":4}"#, "mark_as_read", ["conversation_id", "seq"]),
+            ("message:read", #"{"messageId":"\#(someID)"}"#, "mark_message_as_read", ["message_id"]),
+            ("message:delivered", #"{"seq":4}"#, "mark_as_delivered", ["conversation_id", "seq"]),
         ])
-    func horizons(event: String, payload: String, function: DatabaseCall.Function, names: [String]) throws {
+    func horizons(event: String, payload: String, function: String, names: [String]) throws {
         var harness = SessionHarness()
         try harness.join()
-        let call = try self.call(try harness.broadcast(event, payload))
-        #expect(call.function == function)
-        #expect(call.names == names)
+        let command = try self.command(try harness.broadcast(event, payload))
+        #expect(command.command.function == function)
+        #expect(command.command.arguments.names == Set(names))
     }
 
-    @Test func callsAreBounded() throws {
+    @Test func commandsAreBounded() throws {
         var limits = SessionLimits()
-        limits.maxPendingCalls = 2
+        limits.maxPendingCommands = 2
         var harness = SessionHarness(limits: limits)
         try harness.join()
-        let first = try self.call(try harness.broadcast("message:send", #"{"content":"1"}"#))
-        _ = try self.call(try harness.broadcast("message:send", #"{"content":"2"}"#))
+        let first = try self.command(try harness.broadcast("message:send", #"{"content":"1"}"#))
+        _ = try self.command(try harness.broadcast("message:send", #"{"content":"2"}"#))
         #expect(
             try reason(try harness.broadcast("message:send", #"{"content":"3"}"#)) == "Too many messages per second")
-        _ = harness.session.callFinished(first.reply, isError: false, response: RealtimeCodec.emptyObject)
-        _ = try self.call(try harness.broadcast("message:send", #"{"content":"4"}"#))
+        _ = harness.session.commandFinished(first.reply, isError: false, response: RealtimeCodec.emptyObject)
+        _ = try self.command(try harness.broadcast("message:send", #"{"content":"4"}"#))
     }
 
     @Test func finishingAnswersWhatWasTakenAndTakesNoMore() throws {
@@ -183,26 +206,26 @@ private let someID = "d1d1d1d1-0000-4000-8000-000000000001"
 
         var harness = SessionHarness()
         try harness.join()
-        let first = try self.call(try harness.broadcast("message:send", #"{"content":"1"}"#))
-        let second = try self.call(try harness.broadcast("message:send", #"{"content":"2"}"#))
+        let first = try self.command(try harness.broadcast("message:send", #"{"content":"1"}"#))
+        let second = try self.command(try harness.broadcast("message:send", #"{"content":"2"}"#))
         #expect(harness.session.finish().isEmpty)
         let refused = try harness.broadcast("message:send", #"{"content":"3"}"#)
         #expect(refused.count == 1)
         #expect(try reason(refused) == "Realtime is restarting, please standby")
         #expect(
-            harness.session.callFinished(first.reply, isError: true, response: RealtimeCodec.emptyObject).count == 1)
-        let last = harness.session.callFinished(second.reply, isError: false, response: RealtimeCodec.emptyObject)
+            harness.session.commandFinished(first.reply, isError: true, response: RealtimeCodec.emptyObject).count == 1)
+        let last = harness.session.commandFinished(second.reply, isError: false, response: RealtimeCodec.emptyObject)
         #expect(frames(last).count == 1 && last.last == close)
     }
 
-    @Test func finishingWaitsForCallsThatNobodyAskedAbout() throws {
+    @Test func finishingWaitsForCommandsThatNobodyAskedAbout() throws {
         var harness = SessionHarness()
         try harness.join(#"{"private":true}"#)
-        let call = try self.call(try harness.broadcast("message:send", #"{"content":"1"}"#))
+        let command = try self.command(try harness.broadcast("message:send", #"{"content":"1"}"#))
         #expect(harness.session.finish().isEmpty)
         #expect(try harness.broadcast("message:send", #"{"content":"2"}"#).isEmpty)
         #expect(
-            harness.session.callFinished(call.reply, isError: false, response: RealtimeCodec.emptyObject)
+            harness.session.commandFinished(command.reply, isError: false, response: RealtimeCodec.emptyObject)
                 == [.close(code: 1012, reason: "service restart")])
     }
 

@@ -114,16 +114,15 @@ import WebServer
         let live = try await LiveGateway.shared.value
         let lines = LiveGateway.Lines()
         let log = Log(label: "test", threshold: .debug) { lines.append($0) }
-        let slow = LiveGateway(pool: live.pool, lines: lines, log: log) { $0.reloadInterval = .seconds(600) }
+        let slow = LiveGateway(pool: live.pool, lines: lines, log: log, reloadInterval: .seconds(600))
         for index in 0..<50 { #expect(await slow.ask("POST", "/rpc/guess_\(index)").status == 404) }
         #expect(lines.all.count { $0.contains("schema cache loaded") } == 1)
     }
 
     @Test func saysThatTheSchemaIsNotThere() async throws {
         let live = try await LiveGateway.shared.value
-        let other = LiveGateway(pool: live.pool, lines: live.log, log: Log(label: "test") { _ in }) {
-            $0.schema = "no_such_schema"
-        }
+        let other = LiveGateway(
+            pool: live.pool, lines: live.log, log: Log(label: "test") { _ in }, schema: "no_such_schema")
         let answer = await other.ask("POST", "/rpc/truth")
         #expect(answer.status == 503)
         #expect(answer.headers["retry-after"] == "1")

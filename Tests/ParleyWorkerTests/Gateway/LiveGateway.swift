@@ -42,18 +42,18 @@ struct LiveGateway: Sendable {
         self.init(pool: pool, lines: lines, log: log)
     }
 
-    init(pool: PostgresPool, lines: Lines, log: Log, configure: (inout GatewayConfiguration) -> Void = { _ in }) {
+    init(
+        pool: PostgresPool, lines: Lines, log: Log, schema: String = "door", reloadInterval: Duration = .zero
+    ) {
         var configuration = GatewayConfiguration()
-        configuration.schema = "door"
         configuration.statementTimeout = .milliseconds(500)
-        configuration.reloadInterval = .zero
-        configure(&configuration)
         self.pool = pool
         self.log = lines
         let key = JWTKey(hs256: Self.secret)
         let verifier = JWTVerifier(keys: JWTKeySet(secret: key), policy: JWTPolicy())
         self.gateway = Gateway(
             configuration, pool: pool,
+            schema: SchemaCacheStore(pool: pool, name: schema, interval: reloadInterval, log: log),
             authenticate: { token throws(JWTError) in
                 try verifier.verify(token, now: Int64(Date.now.timeIntervalSince1970))
             }, log: log)

@@ -22,6 +22,11 @@ enum Contract {
         );
         create table parley.sent (n bigint generated always as identity, conversation_id uuid, content text, role text, claims text);
 
+        create table parley.event_kind (name text primary key);
+        insert into parley.event_kind values ('message:new'), ('participant:left');
+        create function parley.event_kinds() returns setof parley.event_kind
+        language sql stable as $$ select * from parley.event_kind $$;
+
         create function parley.authorize_join(role text, user_id uuid, issued_at bigint, topic text)
         returns table (
             allowed boolean, snapshot pg_snapshot, max_id bigint, last_event_seq bigint, conversation_ids uuid[],

@@ -184,7 +184,7 @@ import WebServer
         }
     }
 
-    @Test func failedCallsSayWhy() async throws {
+    @Test func failedCommandsSayWhy() async throws {
         try await ServiceHarness.run { harness in
             let client = try harness.member()
             try client.broadcast("message:send", #"{"content":"conflict"}"#)
@@ -196,6 +196,34 @@ import WebServer
             try client.broadcast("message:send", #"{"content":"x","client_message_id":"no uuid"}"#)
             #expect(try client.nextText().contains(#""code":"22P02""#))
             try client.broadcast("message:read", #"{"seq":3}"#)
+            #expect(try client.nextText().contains(self.ok))
+        }
+    }
+
+    @Test func anyFunctionRunsByItsName() async throws {
+        try await ServiceHarness.run { harness in
+            let client = try harness.member()
+            try client.broadcast("rpc:send_message", #"{"content":"by name"}"#)
+            #expect(try client.nextText().contains(#""response":{"content": "by name"}"#))
+            try client.broadcast("rpc:sned_message", #"{"content":"x"}"#)
+            #expect(try client.nextText().contains(#""code":"PGRST202""#))
+            // One that is made while the worker runs.
+            let script = """
+                create function parley_api.whoami() returns text language sql stable
+                as $$ select current_user || ' ' || current_setting('transaction_read_only') $$
+                """
+            _ = try await harness.database.run(Transaction([Statement(script)]))
+            try client.broadcast("rpc:whoami")
+            #expect(try client.nextText().contains(#""response":{"result":"authenticated on"}"#))
+        }
+    }
+
+    @Test func namesOfTheCatalogueAreTheServers() async throws {
+        try await ServiceHarness.run { harness in
+            let client = try harness.member()
+            try client.broadcast("Message:New")
+            #expect(try client.nextText().contains("This event name is reserved for the server"))
+            try client.broadcast("message:old")
             #expect(try client.nextText().contains(self.ok))
         }
     }
@@ -382,9 +410,9 @@ import WebServer
         }
     }
 
-    @Test func noMoreCallsWaitThanAllowed() async throws {
+    @Test func noMoreCommandsWaitThanAllowed() async throws {
         var configuration = RealtimeConfiguration()
-        configuration.maxCalls = 3
+        configuration.maxCommands = 3
         try await ServiceHarness.run(configuration) { harness in
             let client = try harness.member()
             for n in 1...50 { try client.broadcast("message:send", #"{"content":"\#(n)"}"#, ref: "\(100 + n)") }
@@ -392,7 +420,7 @@ import WebServer
             for _ in 1...50 { answers.append(try client.nextText()) }
             let refused = answers.count { $0.contains("The database has too much to do") }
             #expect(refused > 0 && refused < 50)
-            #expect(await harness.service.currentMetrics().calls == 0)
+            #expect(await harness.service.currentMetrics().commands == 0)
             try client.broadcast("message:send", #"{"content":"after"}"#)
             #expect(try client.nextText().contains(#""status":"ok""#))
         }

@@ -83,8 +83,11 @@ final class ServiceHarness: ServerHandler {
         let server = try WebServer(ServerConfiguration(), handler: self, log: log)
         let verifier = TokenVerifier(
             secret: JWTKey(hs256: Self.secret), policy: JWTPolicy(leeway: 0), load: nil, log: log)
+        let schema = SchemaCacheStore(pool: self.pool, interval: .zero, log: log)
+        await withCheckedContinuation { loaded in schema.refresh { _ in loaded.resume() } }
         let service = RealtimeService(
-            loop: server.loop, pool: self.pool, configuration: configuration, verify: verifier.sessionToken, log: log)
+            loop: server.loop, pool: self.pool, schema: schema,
+            configuration: configuration, verify: verifier.sessionToken, log: log)
         self.running.withLock { $0 = (server, service) }
         try server.start()
         service.start()

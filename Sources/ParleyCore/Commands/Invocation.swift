@@ -1,0 +1,67 @@
+/// A function of the API with its arguments, as SQL.
+struct Invocation {
+    let function: APIFunction
+    /// The function with its arguments.
+    let expression: String
+    /// ` from ...` with the arguments, or nothing.
+    let from: String
+    /// ` from ...` with the function's rows as `t`.
+    let rows: String
+
+    /// - Parameter arguments: checked for `choice`.
+    init(_ choice: SchemaCache.Choice, _ arguments: ArgumentList, schema: String, _ writer: inout SQLWriter) {
+        let function = choice.function
+        var from = ""
+        var given: [String] = []
+        switch arguments {
+        case .object(let object) where choice.takesWholeObject:
+            given = [writer.parameter(Self.text(object), as: function.parameters[0].type)]
+        case .object(let object):
+            let parameters = function.parameters.filter { object[$0.name] != nil }
+            let definitions = parameters.map { SQLWriter.identifier($0.name) + " " + $0.type }
+            if !parameters.isEmpty {
+                from =
+                    " from json_to_record(\(writer.parameter(Self.text(object), as: "json"))) a("
+                    + definitions.joined(separator: ", ") + ")"
+            }
+            given = parameters.map { Self.argument($0, "a." + SQLWriter.identifier($0.name)) }
+        case .texts(let texts):
+            for parameter in function.parameters {
+                guard let text = texts.first(where: { $0.name == parameter.name })?.text else { continue }
+                given.append(Self.argument(parameter, writer.parameter(text, as: parameter.type)))
+            }
+        }
+        let name = SQLWriter.identifier(schema) + "." + SQLWriter.identifier(function.name)
+        self.function = function
+        self.expression = "\(name)(\(given.joined(separator: ", ")))"
+        self.from = from
+        self.rows = from.isEmpty ? " from \(self.expression) t" : "\(from) cross join lateral \(self.expression) t"
+    }
+
+    /// The statement for a function that returns no set: one row, whose one column is the JSON text of the result (of
+    /// nothing for a function without one).
+    func single(stripsNulls: Bool) -> String {
+        let strip = { (json: String) in stripsNulls ? "json_strip_nulls(\(json))" : json }
+        switch self.function.result {
+        case .void: return "select \(self.expression)\(self.from)"
+        case .value(isJSON: true) where !stripsNulls: return "select (\(self.expression))::text\(self.from)"
+        case .value: return "select (\(strip("to_json(\(self.expression))")))::text\(self.from)"
+        case .row, .values, .rows:
+            return "select \(strip("row_to_json(s.*)"))::text from (select t.*\(self.rows)) s"
+        }
+    }
+
+    /// The rows of a set as a query, and the name of one of them: `s.*`, since a column may be called `s` too.
+    var set: (query: String, item: String) {
+        if case .rows = self.function.result { return ("select t.*\(self.rows)", "s.*") }
+        return ("select \(self.expression) as value\(self.from)", "s.value")
+    }
+
+    private static func text(_ arguments: CommandArguments) -> String {
+        String(decoding: arguments.json, as: UTF8.self)
+    }
+
+    private static func argument(_ parameter: APIFunction.Parameter, _ value: String) -> String {
+        (parameter.isVariadic ? "variadic " : "") + SQLWriter.identifier(parameter.name) + " => " + value
+    }
+}

@@ -1,0 +1,47 @@
+/// Why a broadcast of a client is refused.
+public struct BroadcastRefusal: Error, Sendable, Equatable {
+    public var reason: String
+    /// As of a command that the database refused: a SQLSTATE.
+    public var code = "PT400"
+    /// Whether the same broadcast may be accepted later.
+    public var isRetriable = false
+
+    init(reason: String, code: String = "PT400", isRetriable: Bool = false) {
+        self.reason = reason
+        self.code = code
+        self.isRetriable = isRetriable
+    }
+
+    /// What Postgres would say to the value of an argument.
+    init(_ error: APIError) { self.init(reason: error.message, code: error.code.rawValue) }
+
+    /// `{"reason","code","retriable"}`, the members of a failed command's answer.
+    var response: [UInt8] {
+        let object: JSONObject = [
+            "reason": .string(self.reason), "code": .string(self.code), "retriable": .bool(self.isRetriable),
+        ]
+        return object.serialized()
+    }
+
+    /// More than the connection may send, or than may wait.
+    static let tooMany = BroadcastRefusal(
+        reason: ProtocolText.System.tooManyMessages, code: "PT429", isRetriable: true)
+    /// The worker goes down; the next one takes it.
+    static let restarting = BroadcastRefusal(
+        reason: ProtocolText.Reply.restarting, code: "PT503", isRetriable: true)
+    static let malformed = BroadcastRefusal(reason: "A broadcast needs an event name")
+    public static let tooLarge = BroadcastRefusal(
+        reason: ProtocolText.Reply.payloadTooLarge, code: "PT413")
+    /// Names that the server gives to what really happened.
+    public static let reserved = BroadcastRefusal(reason: "This event name is reserved for the server")
+    /// The catalogue of events was not read yet.
+    static let namesUnknown = BroadcastRefusal(
+        reason: "The names of events are not known yet, please try again", code: "PT503", isRetriable: true)
+    public static let notHere = BroadcastRefusal(reason: "Clients may not broadcast on this topic", code: "PT403")
+    static let noUser = BroadcastRefusal(reason: "This token has no user to act for", code: "PT403")
+
+    static func argument(_ name: String, _ wanted: String) -> BroadcastRefusal {
+        BroadcastRefusal(reason: "\(name) must be \(wanted)")
+    }
+    static func missing(_ name: String) -> BroadcastRefusal { BroadcastRefusal(reason: "\(name) is required") }
+}

@@ -1,0 +1,2 @@
+/// What became of a `PresenceTrack`.
+public enum PresenceOutcome: Sendable, Equatable { case done, tooLarge, refused }

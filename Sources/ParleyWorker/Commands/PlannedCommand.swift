@@ -1,0 +1,7 @@
+internal import ParleyCore
+
+/// A command with its statement.
+struct PlannedCommand: Sendable {
+    let request: SocketCommand
+    let plan: CommandPlan
+}

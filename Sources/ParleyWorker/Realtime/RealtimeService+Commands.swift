@@ -1,0 +1,166 @@
+internal import FoundationEssentials
+internal import ParleyCore
+internal import PostgresClient
+internal import Support
+internal import WebServer
+
+extension RealtimeService {
+    /// Runs a command when those before it, of the same socket and about the same thing, are done: so messages sent rapidly
+    /// get their numbers in the order they were sent. What waits is bounded by the session.
+    func run(_ command: SocketCommand, for connection: SocketConnection) {
+        guard self.acceptedCommands < self.configuration.maxCommands else {
+            let overload = PostgresError(.queueFull, message: "too many commands are waiting")
+            let actions = connection.session.commandFinished(
+                command.reply, isError: true, response: CommandResponse.failure(overload))
+            return self.perform(actions, for: connection)
+        }
+        let key = CommandKey(socket: connection.socket.id, slot: connection.slot, subject: command.command.subject)
+        self.acceptedCommands += 1
+        let waiting = WaitingCommand(command: command, deadline: .now + self.configuration.commandTimeout)
+        if self.waitingCommands[key]?.append(waiting) == nil {
+            self.waitingCommands[key] = []
+            self.plan(waiting, key)
+        }
+    }
+
+    private func plan(_ waiting: WaitingCommand, _ key: CommandKey) {
+        let command = waiting.command
+        let make: SchemaCacheStore.Make<PlannedCommand> = { cache throws(APIError) in
+            PlannedCommand(request: command, plan: try CommandPlanner(cache: cache).plan(command.command))
+        }
+        if let known = self.schema.plan(make) { return self.submit(known, waiting, key) }
+        self.schema.planAfresh(make) { result in
+            self.onLoop { $0.submit(result, waiting, key) }
+        }
+    }
+
+    private func submit(_ planned: Result<PlannedCommand, APIError>, _ waiting: WaitingCommand, _ key: CommandKey) {
+        switch planned {
+        case .success(let planned):
+            self.submit(SocketTurn(command: planned, key: key, deadline: waiting.deadline))
+        case .failure(let refusal):
+            self.finished(waiting.command.reply, key, isError: true, response: CommandResponse.failure(refusal))
+        }
+    }
+
+    private func submit(_ turn: SocketTurn) {
+        let command = turn.command.request.command
+        guard command.mayShare else {
+            return self.pool.submit(self.transactions.alone(turn.command, within: turn.timeLeft)) { result in
+                self.onLoop { $0.finished(turn, result.map(\.last)) }
+            }
+        }
+        let entry = CommandEntry(turn, conversation: command.subject, user: turn.command.request.token.subject)
+        self.carryOut(self.batcher.add(entry, now: Clock.steadyNanoseconds()))
+    }
+
+    private func carryOut(_ actions: [CommandBatcher<SocketTurn>.Action]) {
+        for action in actions {
+            switch action {
+            case .together(let entries): self.runTogether(entries)
+            case .alone(let entry): self.runAlone(entry)
+            }
+        }
+    }
+
+    private func runAlone(_ entry: CommandEntry) {
+        self.pool.submit(self.transactions.alone(entry.command.command, within: entry.command.timeLeft)) { result in
+            self.onLoop { service in
+                service.batcher.finishedAlone(entry, Self.outcome(result), now: Clock.steadyNanoseconds())
+                service.finished(entry.command, result.map(\.last))
+            }
+        }
+    }
+
+    private func runTogether(_ entries: [CommandEntry]) {
+        let timeLeft = entries.map(\.command.timeLeft).min() ?? self.configuration.commandTimeout
+        let transaction = self.transactions.together(entries.map(\.command.command), within: timeLeft)
+        self.pool.submit(transaction) { result in
+            self.onLoop { $0.finishedTogether(entries, result) }
+        }
+    }
+
+    private func finishedTogether(_ entries: [CommandEntry], _ result: Result<[ResultSet], PostgresError>) {
+        var outcome = Self.outcome(result)
+        // By itself it would fail in the same way; only a lock would then be waited for.
+        if entries.count == 1, outcome == .refused { outcome = .answered }
+        var culprit: Int?
+        if case .failure(let error) = result, let statement = error.statement {
+            // the settings, and then so many statements of each
+            culprit = (statement - 1) / CommandTransaction.statementsPerCommand
+        }
+        self.carryOut(self.batcher.finished(entries, outcome, culprit: culprit, now: Clock.steadyNanoseconds()))
+        guard outcome == .answered else { return }
+        for (index, entry) in entries.enumerated() {
+            self.finished(
+                entry.command,
+                result.map { results in
+                    // the settings, and then the identity and the answer of each
+                    let position = (index + 1) * CommandTransaction.statementsPerCommand
+                    return position < results.count ? results[position] : nil
+                })
+        }
+    }
+
+    /// Only what the server said about a statement rolls back for certain, and may be run again.
+    private static func outcome(_ result: Result<[ResultSet], PostgresError>) -> CommandBatcher<SocketTurn>.Outcome {
+        guard case .failure(let error) = result, error.code == .server, !error.outcomeUnknown else { return .answered }
+        return ["55P03", "40P01", "40001"].contains(error.sqlState) ? .locked : .refused
+    }
+
+    private func finished(_ turn: SocketTurn, _ result: Result<ResultSet?, PostgresError>) {
+        let reply = turn.command.request.reply
+        switch result {
+        case .success(let answer):
+            let response = CommandResponse.success(answer, of: turn.command)
+            self.finished(reply, turn.key, isError: false, response: response)
+        case .failure(let error):
+            if error.code != .server {
+                self.log.warning("a command of a socket failed", [("code", "\(error.code)")])
+            }
+            if error.hintsAtStaleSchema { self.schema.refresh { _ in } }
+            self.finished(reply, turn.key, isError: true, response: CommandResponse.failure(error))
+        }
+    }
+
+    private func finished(_ reply: SocketCommand.Reply?, _ key: CommandKey, isError: Bool, response: [UInt8]) {
+        self.acceptedCommands -= 1
+        // A socket that closed leaves its accepted commands to be finished; nobody is told.
+        if let connection = self.connections[key.slot], connection.socket.id == key.socket {
+            self.perform(
+                connection.session.commandFinished(reply, isError: isError, response: response), for: connection)
+        }
+        guard let waiting = self.waitingCommands[key], let next = waiting.first else {
+            self.waitingCommands[key] = nil
+            return
+        }
+        self.waitingCommands[key]?.removeFirst()
+        self.plan(next, key)
+    }
+}
+
+typealias CommandEntry = CommandBatcher<SocketTurn>.Entry
+
+/// A command, and the place of its answer in the order of its socket.
+struct SocketTurn: Sendable {
+    var command: PlannedCommand
+    var key: CommandKey
+    /// When it is answered at the latest, counted from when it came.
+    var deadline: ContinuousClock.Instant
+
+    /// A statement's time limit of 0 would be none.
+    var timeLeft: Duration { max(.milliseconds(1), self.deadline - .now) }
+}
+
+/// A command that waits for its turn, and when it is answered at the latest.
+struct WaitingCommand: Sendable {
+    var command: SocketCommand
+    var deadline: ContinuousClock.Instant
+}
+
+/// The commands of one socket about one thing run one after the other.
+struct CommandKey: Hashable, Sendable {
+    var socket: UInt64
+    var slot: UInt32
+    var subject: UUID
+}
