@@ -52,9 +52,9 @@ async def test_case_40_one_channel_too_many(small, version):
 
 
 async def test_case_40_the_default_is_100_channels(people):
+    token = people.token("Alice")
+    conversations = [people.conversation("Alice", f"Friend {n}") for n in range(101)]
     async with await FrameSocket.open(people.worker) as socket:
-        token = people.token("Alice")
-        conversations = [people.conversation("Alice", f"Friend {n}") for n in range(101)]
         for conversation in conversations[:100]:
             await socket.join(f"conversation:{conversation}", token)
         with pytest.raises(Refused) as refused:

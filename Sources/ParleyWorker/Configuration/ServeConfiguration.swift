@@ -49,7 +49,7 @@ public struct ServeConfiguration: Sendable {
     public var pingInterval = Duration.seconds(30)
     public var idleTimeout = Duration.seconds(90)
     /// For a socket that has joined no channel yet.
-    public var joinTimeout = Duration.seconds(20)
+    public var joinTimeout = Duration.seconds(30)
     /// Per connection.
     public var clientEventsPerSecond = 100
     /// Per connection.

@@ -46,7 +46,7 @@ public struct ServerConfiguration: Sendable {
     /// How often a WebSocket is sent a ping, whose pong is such a frame.
     public var pingInterval: Duration = .seconds(30)
     /// A WebSocket whose handler has not called ``WebSocket/establish()`` is closed with 1008 after this time.
-    public var establishTimeout: Duration = .seconds(20)
+    public var establishTimeout: Duration = .seconds(30)
     /// An HTTP connection is closed when no request came for this long, or its peer took no 128 KiB of an answer.
     public var keepAliveTimeout: Duration = .seconds(60)
     /// From the connection, or the first byte of a later request, to the end of its headers; beyond: 408.
