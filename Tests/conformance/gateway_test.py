@@ -313,7 +313,7 @@ def test_views_that_are_not_there_or_not_for_you(rest, name, code):
         ("GET", "/things", None, {"Accept": "text/csv"}, 406, "PGRST107"),
         ("GET", "/things", None, {"Prefer": "handling=strict, max-affected=3"}, 400, "PGRST122"),
         ("DELETE", "/rpc/echo", None, {}, 405, "PGRST101"),
-        ("GET", "/", None, {}, 404, "PGRST126"),
+        ("POST", "/", b"{}", {}, 405, "PGRST117"),
         ("GET", "/things/1/2", None, {}, 404, "PGRST125"),
         ("GET", "/things%2F..%2Frpc", None, {}, 404, "PGRST205"),
     ],
