@@ -42,9 +42,9 @@ SETTINGS = {
 }
 
 VIEW = "select coalesce(json_agg(p), '[]') from (select * from parley_api.messages as m where {where} order by m.seq desc limit 50) as p"
-# The policy of parley.message, written out.
-POLICY = (Path(__file__).resolve().parents[1] / "policies" / "message.sql").read_text()
-CONDITION = "m.conversation_id = $1 and m." + POLICY.split("using (")[1].split("\n);")[0].replace("message.", "m.").strip()
+# The policy of parley.message, written out: without its comments, which would swallow what follows.
+POLICY = (Path(__file__).resolve().parents[1] / "policies" / "message.sql").read_text().split("using (")[1].split("\n);")[0]
+CONDITION = "m.conversation_id = $1 and m." + re.sub(r"\s*--[^\n]*", "", POLICY).replace("message.", "m.").strip()
 # What has rows by the number of users, conversations or messages: all tables but these.
 FEW_ROWS = set(
     "attachment_kind consumer expected_object job log_state media_type message_type migration search_state secret setting "
