@@ -78,7 +78,7 @@ as $$
         case
             when d.kind = 'grant' and d.state = 'missing' then format('grant %s;', d.name)
             when d.kind = 'grant'
-                then format('revoke %s cascade;', regexp_replace(d.name, ' to (\w+)( with grant option)?$', ' from \1'))
+                then format('revoke %s cascade;', regexp_replace(d.name, E' to (\\w+)( with grant option)?$', E' from \\1'))
             when d.kind = 'policy' and d.state = 'must not be' then format('drop policy %s;', d.name)
             when d.kind = 'row-level security'
                 then format('alter table %s enable row level security, no force row level security;', d.name)

@@ -208,7 +208,7 @@ begin
                 or starts_with(f.object, 'sequence parley.')
             )
     loop
-        execute 'revoke ' || regexp_replace(v_grant, ' to (\w+)( with grant option)?$', ' from \1 cascade');
+        execute 'revoke ' || regexp_replace(v_grant, E' to (\\w+)( with grant option)?$', E' from \\1 cascade');
     end loop;
 end
 $revoke$;
