@@ -51,7 +51,7 @@ begin
         raise exception using
             errcode = 'PT413', message = format('%s may have at most %s bytes.', name, max_bytes);
     end if;
-    if jsonb_path_exists(value, 'strict $.**{65 to last}') then
+    if jsonb_path_exists(value, 'strict $.**{64 to last} ? (@.type() == "array" || @.type() == "object")') then
         raise exception using errcode = 'PT400', message = format('%s may be nested at most 64 levels deep.', name);
     end if;
     if exists (

@@ -132,6 +132,8 @@ begin
                 perform parley.validate_content(write_message.content, v_sender.max_content_length);
             end if;
         elsif write_message.forwards_id is null then
+            -- a day is 24 hours, also where the session's clocks are about to change
+            write_message.expires_in := make_interval(secs => extract(epoch from write_message.expires_in)::double precision);
             perform parley.check_message_request(
                 write_message.conversation_id, v_user_id, write_message.content, write_message.type,
                 v_sender.max_content_length, v_attachment_ids, v_metadata, write_message.expires_in,

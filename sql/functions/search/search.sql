@@ -14,6 +14,8 @@ create or replace function parley.encode_search_cursor(
 returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
+-- every digit of the key
+set extra_float_digits = 1
 as $$
     select translate(
         encode(
