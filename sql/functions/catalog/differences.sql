@@ -4,6 +4,13 @@ create or replace function parley.catalog_differences()
 returns table (kind text, name text, state text, remedy text)
 language sql stable
 set search_path = pg_catalog, pg_temp
+-- objects and values are written down in one way
+set quote_all_identifiers = off
+set standard_conforming_strings = on
+set datestyle = 'ISO'
+set intervalstyle = 'postgres'
+set timezone = 'UTC'
+set bytea_output = 'hex'
 as $$
     with expected as (
         select
