@@ -1,5 +1,5 @@
--- What an argument may be at most, measured before anything reads, locks or expands it. The exposed functions call these
--- (scripts/generate_sql.py); send_message has them written out, because a call costs more than the look.
+-- What an argument may be at most, measured before anything reads, locks or expands it. The exposed functions call
+-- these (scripts/generate_sql.py); send_message looks first whether it must: a call costs more than the look.
 
 create or replace function parley.bounded_text(value text, name text, max_bytes integer)
 returns text
