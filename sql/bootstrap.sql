@@ -45,6 +45,10 @@ begin
         raise exception 'Parley needs a database with encoding UTF8, this one is %', getdatabaseencoding()
             using hint = 'create database ... template template0 encoding ''UTF8''';
     end if;
+    -- names are compared by Unicode, whatever the locale of the database
+    if not exists (select from pg_catalog.pg_collation as c where c.collname = 'und-x-icu') then
+        raise exception 'Parley needs a PostgreSQL that was built with ICU' using hint = 'configure --with-icu';
+    end if;
 
     -- Defaults of all schemas would give every new function to clients, also those for the host application alone,
     -- and defaults of one schema cannot take that back.
