@@ -6,7 +6,7 @@ returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.declare_attachment($1, parley.bounded_text($2, 'kind', 16384), parley.bounded_text($3, 'file_name', 16384), parley.bounded_text($4, 'content_type', 16384), $5, $6, $7, $8, parley.bounded_list($9, 'waveform', 262144), parley.bounded_json($10, 'metadata', 262144));
+    select parley.declare_attachment($1, parley.bounded_text($2, 'kind', 16384), parley.bounded_text($3, 'file_name', 16384), parley.bounded_text($4, 'content_type', 16384), $5, $6, $7, $8, parley.bounded_list($9, 'waveform', 16384), parley.bounded_json($10, 'metadata', 262144));
 end;
 comment on function parley_api.declare_attachment is
 'Announces a file the caller is about to upload for a conversation they may send in. Returns the attachment and the limits of the upload.';

@@ -94,7 +94,7 @@ returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.start_call($1, parley.bounded_text($2, 'kind', 16384), parley.bounded_text($3, 'device_id', 16384), parley.bounded_list($4, 'invite_ids', 262144), $5);
+    select parley.start_call($1, parley.bounded_text($2, 'kind', 16384), parley.bounded_text($3, 'device_id', 16384), parley.bounded_list($4, 'invite_ids', 16384), $5);
 end;
 comment on function parley_api.start_call is
 'Calls the other participants, or in a group those invited. Where a call is open it is joined: see initiator_id. The same client_call_id again returns the first call.';

@@ -17,7 +17,7 @@ returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.create_poll($1, parley.bounded_text($2, 'question', 16384), parley.bounded_list($3, 'options', 262144), $4, parley.bounded_text($5, 'closes_at', 16384), $6, $7);
+    select parley.create_poll($1, parley.bounded_text($2, 'question', 16384), parley.bounded_list($3, 'options', 16384), $4, parley.bounded_text($5, 'closes_at', 16384), $6, $7);
 end;
 comment on function parley_api.create_poll is
 'Sends a question with 2 to 12 options to vote on, as the caller, until closes_at (ISO 8601 with an offset) if given. Returns the message, with its poll.';
@@ -39,7 +39,7 @@ returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.vote($1, parley.bounded_list($2, 'option_ids', 262144));
+    select parley.vote($1, parley.bounded_list($2, 'option_ids', 16384));
 end;
 comment on function parley_api.vote is
 'The caller votes for these options of a poll, instead of what they voted for before; an empty list takes the vote back. Returns the poll.';

@@ -28,7 +28,7 @@ returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.schedule_message($1, parley.bounded_text($2, 'content', 1048576), parley.bounded_text($3, 'send_at', 16384), parley.bounded_text($4, 'send_at_local', 16384), parley.bounded_text($5, 'time_zone', 16384), parley.bounded_text($6, 'type', 16384), $7, parley.bounded_list($8, 'attachment_ids', 262144), parley.bounded_list($9, 'mentions', 262144), parley.bounded_json($10, 'metadata', 262144), $11, $12, $13);
+    select parley.schedule_message($1, parley.bounded_text($2, 'content', 1048576), parley.bounded_text($3, 'send_at', 16384), parley.bounded_text($4, 'send_at_local', 16384), parley.bounded_text($5, 'time_zone', 16384), parley.bounded_text($6, 'type', 16384), $7, parley.bounded_list($8, 'attachment_ids', 16384), parley.bounded_list($9, 'mentions', 16384), parley.bounded_json($10, 'metadata', 262144), $11, $12, $13);
 end;
 comment on function parley_api.schedule_message is
 'Sends a message later, as the caller: at send_at (ISO 8601 with an offset), or when the clocks of time_zone show send_at_local (without one). Returns what was scheduled; the same client_message_id again returns the first.';
@@ -39,7 +39,7 @@ returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.update_scheduled_message($1, parley.bounded_text($2, 'content', 1048576), parley.bounded_text($3, 'send_at', 16384), parley.bounded_text($4, 'send_at_local', 16384), parley.bounded_text($5, 'time_zone', 16384), parley.bounded_json($6, 'metadata', 262144), parley.bounded_list($7, 'mentions', 262144), $8);
+    select parley.update_scheduled_message($1, parley.bounded_text($2, 'content', 1048576), parley.bounded_text($3, 'send_at', 16384), parley.bounded_text($4, 'send_at_local', 16384), parley.bounded_text($5, 'time_zone', 16384), parley.bounded_json($6, 'metadata', 262144), parley.bounded_list($7, 'mentions', 16384), $8);
 end;
 comment on function parley_api.update_scheduled_message is
 'Changes the text, the metadata, the mentions or the time of a message of the caller that is still pending; what is left out stays.';

@@ -24,8 +24,8 @@ begin
     end if;
     if num_nonnulls($6, $7, $8) > 0 then
         perform
-            parley.bounded_list($6, 'attachment_ids', 262144),
-            parley.bounded_list($7, 'mentions', 262144),
+            parley.bounded_list($6, 'attachment_ids', 16384),
+            parley.bounded_list($7, 'mentions', 16384),
             parley.bounded_json($8, 'metadata', 262144);
     end if;
     return parley.write_message(parley.current_user_id(), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10);

@@ -152,7 +152,7 @@ select is(
             )
     ),
     'bounded_json bounded_list bounded_text current_user_id my_conversation_ids my_history_floors my_message_floor',
-    'besides what the exposed functions call, a user may execute the bounds of their arguments and the helpers of the policies'
+    'besides what the exposed functions call, a user may execute the helpers of the policies'
 );
 select is(t.writes('select parley.my_conversation_ids()'), '42501', 'and cannot name them');
 select is(t.writes($$select parley.append_event(null, 'x', null, null, null, null, null)$$), '42501', 'nobody writes to the log');

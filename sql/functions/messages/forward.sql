@@ -51,10 +51,9 @@ begin
         raise exception using errcode = 'PT400', message = 'message_id is required.';
     end if;
     v_ids := array(
-        select distinct u.id from unnest(forward_message.conversation_ids[:1000]) as u (id) order by u.id
+        select distinct u.id from unnest(forward_message.conversation_ids) as u (id) order by u.id
     );
     if cardinality(v_ids) not between 1 and 20
-        or cardinality(forward_message.conversation_ids) > 1000
         or array_position(v_ids, null) is not null
     then
         raise exception using errcode = 'PT400', message = 'conversation_ids must name 1 to 20 conversations.';
