@@ -74,7 +74,7 @@ declare
     v_user_id uuid := parley.provision_caller();
     v_id uuid := parley.uuid_v7();
     -- recorders add the codec
-    v_content_type text := lower(btrim(split_part(declare_attachment.content_type, ';', 1)));
+    v_content_type text := lower(btrim(split_part(declare_attachment.content_type collate "C", ';', 1)));
     v_metadata jsonb := parley.validate_metadata(declare_attachment.metadata);
     v_limits record;
     v_attachment parley.attachment;
