@@ -112,9 +112,9 @@ select t.ask_all();
 select is_empty(
     $$select a.* from t.answer a where a.code not in ('PT400', 'PT413')$$, 'too much is refused by every function at every argument'
 );
-select is_empty($$select a.* from t.answer a where a.took > interval '250 ms'$$, 'at once');
+select is_empty($$select a.* from t.answer a where a.took > interval '2 seconds'$$, 'at once');
 select cmp_ok(
-    (select sum(a.took) from t.answer a), '<', (select count(*) from t.answer) * interval '20 ms', 'most of it in no time at all'
+    (select sum(a.took) from t.answer a), '<', (select count(*) from t.answer) * interval '50 ms', 'most of it in no time at all'
 );
 select cmp_ok((select t.most_memory() - b.megabytes from t.before b), '<', 64::bigint, 'within the memory there was');
 select is((select count(*) from parley.event), (select b.events from t.before b), 'and nothing is written');
