@@ -12,6 +12,18 @@ $lock$;
 set local lock_timeout = '15s';
 set local search_path = pg_catalog, pg_temp;
 
+-- What the session has set must not change what the files mean, nor how the catalogue is written down.
+set local standard_conforming_strings = on;
+set local quote_all_identifiers = off;
+set local datestyle = 'ISO, YMD';
+set local intervalstyle = 'postgres';
+set local timezone = 'UTC';
+set local extra_float_digits = 1;
+set local bytea_output = 'hex';
+set local transform_null_equals = off;
+set local array_nulls = on;
+set local default_text_search_config = 'pg_catalog.simple';
+
 -- Function files are applied in file-name order and may call each other in any order. The lint run sets
 -- parley.check_bodies = on for a second pass, when every function exists.
 select set_config(
@@ -32,6 +44,10 @@ begin
     if getdatabaseencoding() <> 'UTF8' then
         raise exception 'Parley needs a database with encoding UTF8, this one is %', getdatabaseencoding()
             using hint = 'create database ... template template0 encoding ''UTF8''';
+    end if;
+    -- names are compared by Unicode, whatever the locale of the database
+    if not exists (select from pg_catalog.pg_collation as c where c.collname = 'und-x-icu') then
+        raise exception 'Parley needs a PostgreSQL that was built with ICU' using hint = 'configure --with-icu';
     end if;
 
     -- Defaults of all schemas would give every new function to clients, also those for the host application alone,

@@ -92,11 +92,14 @@
 \ir functions/catalog/record.sql
 \ir functions/catalog/server.sql
 \ir functions/catalog/version.sql
+\ir functions/basics/bounds.sql
 \ir functions/basics/hmac.sql
+\ir functions/basics/moments.sql
 \ir functions/basics/names.sql
 \ir functions/basics/paging.sql
 \ir functions/basics/partitions.sql
 \ir functions/basics/settings.sql
+\ir functions/basics/text.sql
 \ir functions/basics/uuid.sql
 \ir functions/identity/caller.sql
 \ir functions/limits/attachment_limits.sql

@@ -36,7 +36,7 @@ declare
 begin
     for v_file in select f.kind, f.path, f.body from parley_ext.file f order by f.position loop
         if v_file.kind = 'migration' then
-            v_name := regexp_replace(v_file.path, '^.*/|\.sql$', '', 'g');
+            v_name := regexp_replace(v_file.path, '^.*/|[.]sql$', '', 'g');
             v_version := left(v_name, 4)::integer;
             v_sha256 := encode(sha256(convert_to(v_file.body, 'UTF8')), 'hex');
             select m.name, m.sha256 into v_known from parley.migration m where m.version = v_version;

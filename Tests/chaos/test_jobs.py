@@ -37,7 +37,7 @@ def schedule_many(cluster: Cluster, worker: Worker, seconds: int) -> dict[str, s
             begin;
             select set_config('request.jwt.claims', '{{"sub": "{author}", "role": "authenticated"}}', true);
             select count(parley_api.schedule_message(
-                '{conversation}', n::text, now() + make_interval(secs => {seconds}, mins => 0) + n * interval '1 microsecond'
+                '{conversation}', n::text, (now() + make_interval(secs => {seconds}, mins => 0) + n * interval '1 microsecond')::text
             )) from generate_series(1, {EACH}) n;
             commit""")
         conversations[author] = conversation

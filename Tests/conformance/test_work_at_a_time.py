@@ -110,7 +110,7 @@ async def test_pg_cron_does_the_work_without_a_worker():
         ann, bob = cluster.account("Ann"), cluster.account("Bob")
         claims = f"""set request.jwt.claims = '{{"sub": "{ann}", "role": "authenticated"}}'; set role authenticated;"""
         conversation = cluster.psql(f"{claims} select parley_api.start_conversation(array['{bob}'::uuid]) ->> 'id'", cluster.superuser_url)
-        cluster.psql(f"""{claims} select count(parley_api.schedule_message('{conversation}', n::text, clock_timestamp() + interval '0.3 seconds'))
+        cluster.psql(f"""{claims} select count(parley_api.schedule_message('{conversation}', n::text, (clock_timestamp() + interval '0.3 seconds')::text))
             from generate_series(1, 20) n""", cluster.superuser_url)
         cluster.psql("select pg_sleep(0.4)")
         run_by_cron(cluster)
@@ -118,7 +118,7 @@ async def test_pg_cron_does_the_work_without_a_worker():
         assert cluster.psql("select count(*) from parley.job where last_ok_at is null or failures > 0") == "0"
         # and beside one
         with Worker(cluster, "--log-level", "warning"):
-            cluster.psql(f"""{claims} select count(parley_api.schedule_message('{conversation}', n::text, clock_timestamp() + interval '0.3 seconds'))
+            cluster.psql(f"""{claims} select count(parley_api.schedule_message('{conversation}', n::text, (clock_timestamp() + interval '0.3 seconds')::text))
                 from generate_series(21, 80) n""", cluster.superuser_url)
             for _ in range(60):
                 run_by_cron(cluster)

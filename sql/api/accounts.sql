@@ -17,7 +17,7 @@ returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.set_account_tier($1, $2);
+    select parley.set_account_tier($1, parley.bounded_text($2, 'tier', 16384));
 end;
 comment on function parley_api.set_account_tier is
 'Moves a user to another tier; the next statement obeys it, and the user''s devices are told.';
@@ -28,7 +28,7 @@ returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.upsert_account($1, $2, $3);
+    select parley.upsert_account($1, parley.bounded_text($2, 'display_name', 16384), parley.bounded_text($3, 'tier', 16384));
 end;
 comment on function parley_api.upsert_account is
 'Registers a user, or changes the display name and tier; arguments left out stay as they are.';

@@ -6,7 +6,7 @@ returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.declare_attachment($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
+    select parley.declare_attachment($1, parley.bounded_text($2, 'kind', 16384), parley.bounded_text($3, 'file_name', 16384), parley.bounded_text($4, 'content_type', 16384), $5, $6, $7, $8, parley.bounded_list($9, 'waveform', 16384), parley.bounded_json($10, 'metadata', 262144));
 end;
 comment on function parley_api.declare_attachment is
 'Announces a file the caller is about to upload for a conversation they may send in. Returns the attachment and the limits of the upload.';
@@ -28,7 +28,7 @@ returns boolean
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.object_deleted($1);
+    select parley.object_deleted(parley.bounded_text($1, 'storage_path', 16384));
 end;
 comment on function parley_api.object_deleted is
 'For the service that keeps the files: this one has been deleted. False: it was not one to delete, or no longer is.';
@@ -50,7 +50,7 @@ returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.record_scan($1, $2);
+    select parley.record_scan($1, parley.bounded_text($2, 'scan_state', 16384));
 end;
 comment on function parley_api.record_scan is
 'For the service that scans files: clean or infected, of this attachment and all that share its file. Once infected it stays so. Again is fine.';
@@ -61,7 +61,7 @@ returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.record_upload($1, $2, $3, $4, $5, $6, $7, $8, $9);
+    select parley.record_upload($1, $2, parley.bounded_text($3, 'content_type', 16384), $4, $5, $6, parley.bounded_json($7, 'variants', 262144), parley.bounded_text($8, 'url', 16384), parley.bounded_text($9, 'failure', 16384));
 end;
 comment on function parley_api.record_upload is
 'For the service that keeps the files: what was uploaded, or why it failed; later also new variants. A file that breaks a limit becomes state failed, and status says with which HTTP status to tell the uploader. Again is fine.';

@@ -6,7 +6,7 @@ returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.accept_call($1, $2);
+    select parley.accept_call($1, parley.bounded_text($2, 'device_id', 16384));
 end;
 comment on function parley_api.accept_call is
 'Answers a call, or joins one of a group, with this device. PT409: it has ended, or another device of the caller is in it.';
@@ -39,7 +39,7 @@ returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.end_call($1, $2, $3);
+    select parley.end_call($1, parley.bounded_text($2, 'device_id', 16384), $3);
 end;
 comment on function parley_api.end_call is
 'Hangs up: ends a direct call, leaves a group''s, cancels or declines one that rings. failed: the devices could not connect. With a device_id only if that device is in the call.';
@@ -61,7 +61,7 @@ returns jsonb
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.get_calls($1, $2, $3);
+    select parley.get_calls($1, parley.bounded_text($2, 'cursor', 65536), $3);
 end;
 comment on function parley_api.get_calls is
 'Calls of a conversation, or all the caller was part of, the newest first: {calls, next_cursor}.';
@@ -83,7 +83,7 @@ returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.signal_call($1, $2, $3, $4, $5, $6);
+    select parley.signal_call($1, $2, parley.bounded_text($3, 'kind', 16384), parley.bounded_json($4, 'payload', 262144), parley.bounded_text($5, 'to_device_id', 16384), parley.bounded_text($6, 'device_id', 16384));
 end;
 comment on function parley_api.signal_call is
 'Sends an offer, an answer, ICE candidates or a renegotiation to another participant of an open call, who gets call:<kind>. Returns {call_id, signal_id}.';
@@ -94,7 +94,7 @@ returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.start_call($1, $2, $3, $4, $5);
+    select parley.start_call($1, parley.bounded_text($2, 'kind', 16384), parley.bounded_text($3, 'device_id', 16384), parley.bounded_list($4, 'invite_ids', 16384), $5);
 end;
 comment on function parley_api.start_call is
 'Calls the other participants, or in a group those invited. Where a call is open it is joined: see initiator_id. The same client_call_id again returns the first call.';

@@ -17,7 +17,7 @@ returns bigint
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.delete_conversations_of_context($1, $2);
+    select parley.delete_conversations_of_context(parley.bounded_text($1, 'context_type', 16384), parley.bounded_text($2, 'context_id', 16384));
 end;
 comment on function parley_api.delete_conversations_of_context is
 'For a thing of the host application that is deleted: its conversations go with it, and the one thread of a pair only forgets it. Returns how many went.';
@@ -39,7 +39,7 @@ returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.save_draft($1, $2, $3, $4);
+    select parley.save_draft($1, parley.bounded_text($2, 'content', 1048576), $3, parley.bounded_json($4, 'metadata', 262144));
 end;
 comment on function parley_api.save_draft is
 'Keeps what the caller has begun to write, for their own devices; without content and metadata it is cleared. Returns the draft, or null.';
@@ -50,7 +50,7 @@ returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.start_conversation($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17);
+    select parley.start_conversation(parley.bounded_list($1, 'participant_ids', 262144), parley.bounded_text($2, 'type', 16384), parley.bounded_text($3, 'title', 16384), parley.bounded_text($4, 'context_type', 16384), parley.bounded_text($5, 'context_id', 16384), parley.bounded_json($6, 'app_roles', 1048576), parley.bounded_text($7, 'message', 1048576), $8, parley.bounded_text($9, 'description', 16384), parley.bounded_text($10, 'icon_url', 16384), parley.bounded_json($11, 'settings', 262144), parley.bounded_json($12, 'permissions', 262144), parley.bounded_text($13, 'history_visible', 16384), $14, $15, parley.bounded_json($16, 'roles', 1048576), $17);
 end;
 comment on function parley_api.start_conversation is
 'Starts a conversation with the caller in it and returns it, with its first message if one was given. One that exists is returned: the direct one of a pair, the only one about a context, and a group that was started with the same client_message_id.';
@@ -61,7 +61,7 @@ returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.update_conversation($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
+    select parley.update_conversation($1, parley.bounded_text($2, 'title', 16384), parley.bounded_text($3, 'description', 16384), parley.bounded_text($4, 'icon_url', 16384), parley.bounded_json($5, 'settings', 262144), parley.bounded_text($6, 'status', 16384), parley.bounded_text($7, 'who_can_send', 16384), parley.bounded_text($8, 'who_can_add', 16384), parley.bounded_json($9, 'permissions', 262144), $10, parley.bounded_text($11, 'history_visible', 16384), $12);
 end;
 comment on function parley_api.update_conversation is
 'Changes what is given and leaves the rest; an empty text or 0 clears a value, and a null inside settings takes that key away. Returns the conversation.';

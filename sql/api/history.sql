@@ -6,7 +6,7 @@ returns jsonb
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.get_conversation_media($1, $2, $3, $4);
+    select parley.get_conversation_media($1, parley.bounded_list($2, 'kinds', 16384), $3, $4);
 end;
 comment on function parley_api.get_conversation_media is
 'Attachments of a conversation that the caller may see, newest first, of some kinds or of all: {attachments, has_more, next_before_seq}. A page ends with a whole message, so it may have a few more than page_size.';
@@ -17,7 +17,7 @@ returns jsonb
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.get_conversation_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
+    select parley.get_conversation_messages($1, $2, $3, $4, $5, $6, $7, $8, parley.bounded_list($9, 'types', 16384), $10, parley.bounded_json($11, 'metadata', 262144));
 end;
 comment on function parley_api.get_conversation_messages is
 'A page of a conversation, oldest first: the newest by default, or before, after or around a seq or a message. has_more looks in the direction asked for. Of some types, of one sender, or with metadata that contains an object, among the next 1000 messages: looked_from_seq and looked_to_seq say from where to go on, also if there were none.';
@@ -39,7 +39,7 @@ returns jsonb
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.get_starred_messages($1, $2);
+    select parley.get_starred_messages(parley.bounded_text($1, 'cursor', 65536), $2);
 end;
 comment on function parley_api.get_starred_messages is
 'The caller''s starred messages that they may still see, the last starred first: {messages, next_cursor}.';

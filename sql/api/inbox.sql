@@ -6,7 +6,7 @@ returns jsonb
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.get_user_conversations($1, $2, $3, $4, $5, $6, $7, $8);
+    select parley.get_user_conversations(parley.bounded_text($1, 'filter', 16384), parley.bounded_text($2, 'search', 16384), parley.bounded_text($3, 'context_type', 16384), parley.bounded_text($4, 'context_id', 16384), parley.bounded_text($5, 'cursor', 65536), $6, parley.bounded_text($7, 'type', 16384), parley.bounded_text($8, 'app_role', 16384));
 end;
 comment on function parley_api.get_user_conversations is
 'The caller''s inbox: pinned first, then recent activity, with unread counts, the first participants, the last message and the draft. Without requests, the archive, and what was deleted for oneself, unless asked for; with app_role only where the caller has that role.';

@@ -6,7 +6,7 @@ returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.add_participants($1, $2, $3, $4);
+    select parley.add_participants($1, parley.bounded_list($2, 'participant_ids', 262144), parley.bounded_json($3, 'app_roles', 1048576), parley.bounded_json($4, 'roles', 1048576));
 end;
 comment on function parley_api.add_participants is
 'Adds users, with roles if an admin gives some; those already in it are left alone. Returns the conversation.';
@@ -17,7 +17,7 @@ returns jsonb
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.get_participants($1, $2, $3);
+    select parley.get_participants($1, parley.bounded_text($2, 'cursor', 65536), $3);
 end;
 comment on function parley_api.get_participants is
 'Who is in a conversation, by joining, page by page: {participants, next_cursor}.';
@@ -50,7 +50,7 @@ returns jsonb
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.search_members($1, $2, $3);
+    select parley.search_members($1, parley.bounded_text($2, 'query', 16384), $3);
 end;
 comment on function parley_api.search_members is
 'The other participants one of whose names begins with the query, whatever its case and accents, for mentions: [{user_id, display_name, role, app_role}]. Chinese, Japanese, Korean and Thai names are found by any part. No query finds all. In a conversation of more than 20,000 only so many are looked at.';
@@ -61,7 +61,7 @@ returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.set_participant_role($1, $2, $3);
+    select parley.set_participant_role($1, $2, parley.bounded_text($3, 'role', 16384));
 end;
 comment on function parley_api.set_participant_role is
 'Makes a participant owner, admin or member, by an admin; only an owner makes owners or changes them, and the last one stays. Returns the participant.';

@@ -6,7 +6,7 @@ returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.add_reaction($1, $2);
+    select parley.add_reaction($1, parley.bounded_text($2, 'emoji', 16384));
 end;
 comment on function parley_api.add_reaction is
 'Adds a reaction of the caller; again is fine. Returns the message.';
@@ -28,7 +28,7 @@ returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.edit_message($1, $2, $3, $4, $5);
+    select parley.edit_message($1, parley.bounded_text($2, 'content', 1048576), parley.bounded_json($3, 'metadata', 262144), parley.bounded_list($4, 'mentions', 16384), $5);
 end;
 comment on function parley_api.edit_message is
 'Changes the text, and the metadata and mentions if given, of a message the caller sent a short while ago; an empty array mentions nobody any more; without metadata, new text loses its formatting. Returns the message.';
@@ -39,7 +39,7 @@ returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.forward_message($1, $2, $3);
+    select parley.forward_message($1, parley.bounded_list($2, 'conversation_ids', 16384), $3);
 end;
 comment on function parley_api.forward_message is
 'Sends a copy of a message the caller may see to other conversations of the caller: all or none. Returns the copies in the order asked for. The same client_message_id again returns the same copies.';
@@ -72,7 +72,7 @@ returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.remove_reaction($1, $2);
+    select parley.remove_reaction($1, parley.bounded_text($2, 'emoji', 16384));
 end;
 comment on function parley_api.remove_reaction is
 'Removes a reaction of the caller; one that is not there is fine. Returns the message.';
@@ -83,7 +83,7 @@ returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.send_system_message($1, $2, $3);
+    select parley.send_system_message($1, parley.bounded_text($2, 'content', 1048576), parley.bounded_json($3, 'metadata', 262144));
 end;
 comment on function parley_api.send_system_message is
 'Writes a system message; for the service role and the host''s own SQL, inside whatever transaction they are in. Returns the message.';

@@ -6,7 +6,7 @@ returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.conversation_as_of($1, $2, $3, $4, $5);
+    select parley.conversation_as_of($1, $2, parley.bounded_text($3, 'reason', 16384), $4, $5);
 end;
 comment on function parley_api.conversation_as_of is
 'A conversation as it was after one of its events: profile, participants and a page of messages, oldest first, with their mentions, reactions and attachments as then, each attachment with its state and removed_at of now. For owners and moderators of its tenant and the application; each call is in the audit log with its reason. gap instead, if the log since then is not kept.';
@@ -17,7 +17,7 @@ returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.trace_message($1, $2, $3);
+    select parley.trace_message($1, parley.bounded_text($2, 'reason', 16384), $3);
 end;
 comment on function parley_api.trace_message is
 'What became of a message, for owners and moderators of the tenant and the application: {message, events, participants}, of one user or of all who are or were in the conversation; blocked_by says why one cannot see it. Without its content. Each call is in the audit log with its reason.';

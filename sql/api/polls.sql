@@ -12,15 +12,15 @@ comment on function parley_api.close_poll is
 'Ends a poll, by its author or an admin: no vote is taken any more. Again is fine. Returns the poll.';
 grant execute on function parley_api.close_poll to authenticated;
 
-create or replace function parley_api.create_poll(conversation_id uuid, question text, options text[], multiple boolean default false, closes_at timestamptz default null, anonymous boolean default false, client_message_id uuid default null)
+create or replace function parley_api.create_poll(conversation_id uuid, question text, options text[], multiple boolean default false, closes_at text default null, anonymous boolean default false, client_message_id uuid default null)
 returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.create_poll($1, $2, $3, $4, $5, $6, $7);
+    select parley.create_poll($1, parley.bounded_text($2, 'question', 16384), parley.bounded_list($3, 'options', 16384), $4, parley.bounded_text($5, 'closes_at', 16384), $6, $7);
 end;
 comment on function parley_api.create_poll is
-'Sends a question with 2 to 12 options to vote on, as the caller. Returns the message, with its poll.';
+'Sends a question with 2 to 12 options to vote on, as the caller, until closes_at (ISO 8601 with an offset) if given. Returns the message, with its poll.';
 grant execute on function parley_api.create_poll to authenticated;
 
 create or replace function parley_api.get_poll(message_id uuid)
@@ -39,7 +39,7 @@ returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.vote($1, $2);
+    select parley.vote($1, parley.bounded_list($2, 'option_ids', 16384));
 end;
 comment on function parley_api.vote is
 'The caller votes for these options of a poll, instead of what they voted for before; an empty list takes the vote back. Returns the poll.';

@@ -17,29 +17,29 @@ returns jsonb
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.get_scheduled_messages($1, $2, $3, $4);
+    select parley.get_scheduled_messages($1, parley.bounded_text($2, 'status', 16384), parley.bounded_text($3, 'cursor', 65536), $4);
 end;
 comment on function parley_api.get_scheduled_messages is
 'The caller''s own scheduled messages of one status, of a conversation or of all, the next one first: {scheduled_messages, next_cursor}.';
 grant execute on function parley_api.get_scheduled_messages to authenticated;
 
-create or replace function parley_api.schedule_message(conversation_id uuid, content text default null, send_at timestamptz default null, send_at_local timestamp default null, time_zone text default null, type text default 'text', reply_to_id uuid default null, attachment_ids uuid[] default null, mentions uuid[] default null, metadata jsonb default null, expires_in interval default null, client_message_id uuid default null, mentions_all boolean default false)
+create or replace function parley_api.schedule_message(conversation_id uuid, content text default null, send_at text default null, send_at_local text default null, time_zone text default null, type text default 'text', reply_to_id uuid default null, attachment_ids uuid[] default null, mentions uuid[] default null, metadata jsonb default null, expires_in interval default null, client_message_id uuid default null, mentions_all boolean default false)
 returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.schedule_message($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13);
+    select parley.schedule_message($1, parley.bounded_text($2, 'content', 1048576), parley.bounded_text($3, 'send_at', 16384), parley.bounded_text($4, 'send_at_local', 16384), parley.bounded_text($5, 'time_zone', 16384), parley.bounded_text($6, 'type', 16384), $7, parley.bounded_list($8, 'attachment_ids', 16384), parley.bounded_list($9, 'mentions', 16384), parley.bounded_json($10, 'metadata', 262144), $11, $12, $13);
 end;
 comment on function parley_api.schedule_message is
-'Sends a message later, as the caller: at send_at, or when the clocks of time_zone show send_at_local. Returns what was scheduled; the same client_message_id again returns the first.';
+'Sends a message later, as the caller: at send_at (ISO 8601 with an offset), or when the clocks of time_zone show send_at_local (without one). Returns what was scheduled; the same client_message_id again returns the first.';
 grant execute on function parley_api.schedule_message to authenticated;
 
-create or replace function parley_api.update_scheduled_message(id uuid, content text default null, send_at timestamptz default null, send_at_local timestamp default null, time_zone text default null, metadata jsonb default null, mentions uuid[] default null, mentions_all boolean default null)
+create or replace function parley_api.update_scheduled_message(id uuid, content text default null, send_at text default null, send_at_local text default null, time_zone text default null, metadata jsonb default null, mentions uuid[] default null, mentions_all boolean default null)
 returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.update_scheduled_message($1, $2, $3, $4, $5, $6, $7, $8);
+    select parley.update_scheduled_message($1, parley.bounded_text($2, 'content', 1048576), parley.bounded_text($3, 'send_at', 16384), parley.bounded_text($4, 'send_at_local', 16384), parley.bounded_text($5, 'time_zone', 16384), parley.bounded_json($6, 'metadata', 262144), parley.bounded_list($7, 'mentions', 16384), $8);
 end;
 comment on function parley_api.update_scheduled_message is
 'Changes the text, the metadata, the mentions or the time of a message of the caller that is still pending; what is left out stays.';

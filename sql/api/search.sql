@@ -6,7 +6,7 @@ returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.search_messages($1, $2, $3, $4, $5, $6, $7);
+    select parley.search_messages(parley.bounded_text($1, 'query', 16384), $2, $3, parley.bounded_list($4, 'types', 16384), parley.bounded_text($5, 'cursor', 65536), $6, parley.bounded_json($7, 'metadata', 262144));
 end;
 comment on function parley_api.search_messages is
 'Messages the caller may see that match a search in websearch syntax, with rank and highlight; of one conversation, sender or type, or whose metadata contains an object. complete is false while the index is far behind.';

@@ -6,7 +6,7 @@ returns jsonb
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.sync($1);
+    select parley.sync(parley.bounded_text($1, 'cursor', 65536));
 end;
 comment on function parley_api.sync is
 'Inbox and position without a cursor; with one the events since, and the state of their conversations. Call again while has_more. resync_required: the cursor is from before what is kept, or what the tier shows.';

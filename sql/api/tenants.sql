@@ -17,7 +17,7 @@ returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.set_tenant_member($1, $2, $3);
+    select parley.set_tenant_member($1, $2, parley.bounded_text($3, 'role', 16384));
 end;
 comment on function parley_api.set_tenant_member is
 'Makes a user a member of a tenant, or gives a member another role there.';

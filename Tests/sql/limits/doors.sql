@@ -26,7 +26,7 @@ create function t.two_files() returns uuid[] language sql as $$ select array[t.i
 create function t.schedule(content text, attachment_ids uuid[] default null, reply_to_id uuid default null)
 returns text language sql as $$
     select parley_api.schedule_message(
-        case when $3 is null then t.id('talk') else t.id('past') end, $1, clock_timestamp() + interval '1 hour',
+        case when $3 is null then t.id('talk') else t.id('past') end, $1, (clock_timestamp() + interval '1 hour')::text,
         type => case when $2 is null then 'text' else 'media' end, attachment_ids => $2, reply_to_id => $3
     ) ->> 'id'
 $$;

@@ -13,7 +13,7 @@ select t.keep('us', parley_api.start_conversation(array[t.id('bob')], 'group', m
 select t.last_event_seq('us') as event_seq \gset
 select t.act('bob');
 select is(t.me('notifications_enabled'), 'true', 'notifications are on at first');
-select is(parley_api.update_participant_settings(t.id('us'), mute_until => now() + interval '8 hours') ->> 'is_muted', 'true', 'muted for a time');
+select is(parley_api.update_participant_settings(t.id('us'), mute_until => (now() + interval '8 hours')::text) ->> 'is_muted', 'true', 'muted for a time');
 select is(t.me('muted_until')::timestamptz, now() + interval '8 hours', 'to the moment');
 select is(parley_api.update_participant_settings(t.id('us'), pin => true) ->> 'is_muted', 'true', 'what is left out stays');
 select is(parley_api.update_participant_settings(t.id('us'), mute_until => 'infinity') ->> 'muted_until', 'infinity', 'muted for good');

@@ -7,7 +7,7 @@ create function t.ask(
     name text, multiple boolean default false, anonymous boolean default false, closes_in interval default null
 ) returns void language sql as $$
     select t.keep($1, parley_api.create_poll(
-        t.id('talk'), $1, array['yes', 'no', 'maybe'], $2, now() + $4, $3
+        t.id('talk'), $1, array['yes', 'no', 'maybe'], $2, (now() + $4)::text, $3
     ) ->> 'id')
 $$;
 
@@ -45,7 +45,7 @@ from (
 ) as bad (options, what);
 select t.refused('PT400', $$select parley_api.create_poll(t.id('talk'), ' ', array['a', 'b'])$$, 'a poll has a question');
 select t.refused('PT400', $$select parley_api.create_poll(t.id('talk'), repeat('x', 5001), array['a', 'b'])$$, 'of some length');
-select t.refused('PT400', $$select parley_api.create_poll(t.id('talk'), 'q', array['a', 'b'], closes_at => now())$$, 'and closes in the future');
+select t.refused('PT400', $$select parley_api.create_poll(t.id('talk'), 'q', array['a', 'b'], closes_at => now()::text)$$, 'and closes in the future');
 select t.refused('PT400', $$select parley_api.create_poll(t.id('talk'), 'q', array['a', 'b'], closes_at => 'infinity')$$, 'or never');
 select t.refused('PT400', $$select parley_api.send_message(t.id('talk'), 'q', 'poll')$$, 'a message alone is none');
 select t.act('eve');

@@ -266,7 +266,7 @@ select is(
     '{"muted_total": 1, "archived_total": 0, "requests_total": 0, "mentions_total": 0, "unread_requests": 0}',
     'muted conversations are counted apart'
 );
-select parley_api.update_participant_settings(t.id('talk'), mute_until => now() - interval '1 second', notifications => 'none') is null as muted \gset
+select parley_api.update_participant_settings(t.id('talk'), mute_until => (now() - interval '1 second')::text, notifications => 'none') is null as muted \gset
 select is(parley_api.get_unread_counts() -> 'muted_total', '1', 'and so are those without notifications');
 select parley_api.update_participant_settings(t.id('talk'), notifications => 'all') is null as unmuted \gset
 select is(parley_api.get_unread_counts() -> 'muted_total', '0', 'until they are not muted any more');

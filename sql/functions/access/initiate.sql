@@ -22,7 +22,7 @@ begin
             hint = 'You can still answer in the conversations you are in.';
     end if;
     if require_initiator.type = 'direct'
-        and parley.setting_value('initiating_app_roles') ~ '\S'
+        and parley.setting_value('initiating_app_roles') ~ '[^[:space:]]'
         and not coalesce(
             require_initiator.app_role = any (string_to_array(parley.setting_value('initiating_app_roles'), ',')), false
         )

@@ -59,7 +59,7 @@ begin
     if v_days is null then
         return '00000000-0000-0000-0000-000000000000';
     end if;
-    return parley.uuid_v7_floor(now() - make_interval(days => least(v_days, 36500)::integer));
+    return parley.uuid_v7_floor(now() - make_interval(hours => 24 * least(v_days, 36500)::integer));
 end;
 $$;
 comment on function parley.message_floor_of is

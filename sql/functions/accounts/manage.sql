@@ -42,9 +42,7 @@ begin
     if upsert_account.user_id is null then
         raise exception using errcode = 'PT400', message = 'user_id is required.';
     end if;
-    if char_length(upsert_account.display_name) not between 1 and 255 then
-        raise exception using errcode = 'PT400', message = 'display_name must have 1 to 255 characters.';
-    end if;
+    perform parley.require_name(upsert_account.display_name, 'display_name');
     if upsert_account.tier is not null then
         perform parley.require_tier(upsert_account.tier);
     end if;

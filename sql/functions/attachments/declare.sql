@@ -74,20 +74,15 @@ declare
     v_user_id uuid := parley.provision_caller();
     v_id uuid := parley.uuid_v7();
     -- recorders add the codec
-    v_content_type text := lower(btrim(split_part(declare_attachment.content_type, ';', 1)));
+    v_content_type text := lower(btrim(split_part(declare_attachment.content_type collate "C", ';', 1)));
     v_metadata jsonb := parley.validate_metadata(declare_attachment.metadata);
     v_limits record;
     v_attachment parley.attachment;
 begin
     perform parley.require_may_send(declare_attachment.conversation_id, v_user_id);
-    if declare_attachment.file_name is null
-        or declare_attachment.file_name !~ '\S'
-        or char_length(declare_attachment.file_name) > 255
-        or declare_attachment.file_name ~ '[[:cntrl:]/\\]'
-    then
-        raise exception using
-            errcode = 'PT400',
-            message = 'file_name must be a name of at most 255 characters, without a path or control characters.';
+    perform parley.require_name(declare_attachment.file_name, 'file_name');
+    if declare_attachment.file_name is null or declare_attachment.file_name ~ E'[/\\\\]' then
+        raise exception using errcode = 'PT400', message = 'file_name must be a name without a path.';
     end if;
     perform parley.check_attachment(
         v_user_id, declare_attachment.kind, v_content_type, declare_attachment.byte_size,

@@ -111,7 +111,7 @@ begin
     if v_old.state = 'declared' then
         v_new.byte_size := coalesce(record_upload.byte_size, v_old.byte_size);
         v_new.content_type := coalesce(
-            lower(btrim(split_part(record_upload.content_type, ';', 1))), v_old.content_type
+            lower(btrim(split_part(record_upload.content_type collate "C", ';', 1))), v_old.content_type
         );
         v_new.state := 'uploaded';
         v_new.uploaded_at := clock_timestamp();
@@ -134,7 +134,7 @@ begin
         end;
     elsif record_upload.failure is not null
         or record_upload.byte_size <> v_old.byte_size
-        or lower(btrim(split_part(record_upload.content_type, ';', 1))) <> v_old.content_type
+        or lower(btrim(split_part(record_upload.content_type collate "C", ';', 1))) <> v_old.content_type
     then
         raise exception using
             errcode = 'PT409',

@@ -18,7 +18,7 @@ declare
     v_reason text := btrim(audit.reason, E' \t\r\n');
     v_id bigint;
 begin
-    if v_reason is null or char_length(v_reason) not between 1 and 1000 then
+    if v_reason is null or char_length(v_reason) > 1000 or not parley.shows_something(v_reason) then
         raise exception using
             errcode = 'PT400',
             message = 'A reason of 1 to 1000 characters is required.',

@@ -29,7 +29,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_mask constant bigint := 4294967295;
-    v_padded constant bytea := data || '\x80'::bytea
+    v_padded constant bytea := data || E'\\x80'::bytea
         || decode(repeat('00', ((119 - octet_length(data) % 64) % 64)), 'hex')
         || int8send(octet_length(data)::bigint * 8);
     v_w bigint[];

@@ -35,7 +35,7 @@ as $$
 begin
     return encode(
         substring(int8send(greatest(0, floor(extract(epoch from at) * 1000))::bigint) from 3)
-        || '\x00000000000000000000'::bytea,
+        || E'\\x00000000000000000000'::bytea,
         'hex'
     )::uuid;
 end;

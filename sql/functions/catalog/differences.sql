@@ -4,6 +4,13 @@ create or replace function parley.catalog_differences()
 returns table (kind text, name text, state text, remedy text)
 language sql stable
 set search_path = pg_catalog, pg_temp
+-- objects and values are written down in one way
+set quote_all_identifiers = off
+set standard_conforming_strings = on
+set datestyle = 'ISO'
+set intervalstyle = 'postgres'
+set timezone = 'UTC'
+set bytea_output = 'hex'
 as $$
     with expected as (
         select
@@ -78,7 +85,7 @@ as $$
         case
             when d.kind = 'grant' and d.state = 'missing' then format('grant %s;', d.name)
             when d.kind = 'grant'
-                then format('revoke %s cascade;', regexp_replace(d.name, ' to (\w+)( with grant option)?$', ' from \1'))
+                then format('revoke %s cascade;', regexp_replace(d.name, E' to (\\w+)( with grant option)?$', E' from \\1'))
             when d.kind = 'policy' and d.state = 'must not be' then format('drop policy %s;', d.name)
             when d.kind = 'row-level security'
                 then format('alter table %s enable row level security, no force row level security;', d.name)

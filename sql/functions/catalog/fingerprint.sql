@@ -5,6 +5,13 @@ create or replace function parley.catalog_fingerprint()
 returns table (kind text, name text, definition text, object text)
 language sql stable
 set search_path = pg_catalog, pg_temp
+-- objects and values are written down in one way
+set quote_all_identifiers = off
+set standard_conforming_strings = on
+set datestyle = 'ISO'
+set intervalstyle = 'postgres'
+set timezone = 'UTC'
+set bytea_output = 'hex'
 -- as text: a body that is bound when created is printed in other words after a dump, and would differ from itself
 as $$
     with relation as (
@@ -208,7 +215,7 @@ begin
                 or starts_with(f.object, 'sequence parley.')
             )
     loop
-        execute 'revoke ' || regexp_replace(v_grant, ' to (\w+)( with grant option)?$', ' from \1 cascade');
+        execute 'revoke ' || regexp_replace(v_grant, E' to (\\w+)( with grant option)?$', E' from \\1 cascade');
     end loop;
 end
 $revoke$;

@@ -6,23 +6,24 @@ language plpgsql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if content is null or content !~ '\S' then
-        raise exception using errcode = 'PT400', message = 'content must not be empty.';
-    end if;
     if char_length(content) > max_length then
         raise exception using
             errcode = 'PT400',
             message = format('content may have at most %s characters.', max_length),
             detail = format('It has %s.', char_length(content));
     end if;
+    if content is null or not parley.shows_something(content) then
+        raise exception using
+            errcode = 'PT400', message = 'content must not be empty.', hint = 'It must show something.';
+    end if;
     -- text is shown as it is, also by terminals; a tab and the ends of lines are text
-    if content ~ '[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]' then
+    if content ~ E'[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]' then
         raise exception using errcode = 'PT400', message = 'content may not have control characters.';
     end if;
 end;
 $$;
 comment on function parley.validate_content is
-'Fails with PT400 if the text is empty, longer than the limit (null: no limit) or has control characters.';
+'Fails with PT400 if the text shows nothing, is longer than the limit (null: no limit) or has control characters.';
 
 create or replace function parley.validate_formatting(formatting jsonb, content text)
 returns void

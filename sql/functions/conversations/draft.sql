@@ -11,7 +11,7 @@ as $$
 declare
     v_user_id uuid := parley.provision_caller();
     v_max bigint := parley.limit_of(v_user_id, 'max_content_length');
-    v_content text := case when save_draft.content ~ '\S' then save_draft.content end;
+    v_content text := case when parley.shows_something(save_draft.content) then save_draft.content end;
     v_metadata jsonb := parley.validate_metadata(save_draft.metadata, v_content);
     v_changed boolean;
 begin

@@ -49,24 +49,17 @@ as $$
 declare
     v_profile parley.conversation_profile := profile;
 begin
-    if char_length(title) > 255 then
-        raise exception using errcode = 'PT400', message = 'title may have at most 255 characters.';
-    end if;
-    -- they are shown in one line and within the system's own messages
-    if title ~ '[\u0001-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]' then
-        raise exception using
-            errcode = 'PT400', message = 'title may not have control characters, line ends or changes of direction.';
-    end if;
-    if description ~ '[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]' then
-        raise exception using errcode = 'PT400', message = 'description may not have control characters.';
-    end if;
+    perform parley.require_name(nullif(title, ''), 'title');
     if char_length(description) > 2000 then
         raise exception using errcode = 'PT400', message = 'description may have at most 2000 characters.';
+    end if;
+    if description ~ E'[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]' then
+        raise exception using errcode = 'PT400', message = 'description may not have control characters.';
     end if;
     if char_length(icon_url) > 2000 then
         raise exception using errcode = 'PT400', message = 'icon_url may have at most 2000 characters.';
     end if;
-    if icon_url <> '' and icon_url !~ '^(https?://|/)[^\s<>"'']+$' then
+    if icon_url <> '' and icon_url !~ '^(https?://|/)[^[:space:]<>"'']+$' then
         raise exception using errcode = 'PT400', message = 'icon_url must be an http(s) address or a path.';
     end if;
     if status not in ('active', 'archived', 'locked') then
@@ -106,7 +99,10 @@ begin
         end if;
     end if;
     v_profile.title := nullif(coalesce(title, profile.title), '');
-    v_profile.description := nullif(coalesce(description, profile.description), '');
+    v_profile.description := case
+        when parley.shows_something(coalesce(description, profile.description))
+            then coalesce(description, profile.description)
+    end;
     v_profile.icon_url := nullif(coalesce(icon_url, profile.icon_url), '');
     v_profile.status := coalesce(status, profile.status);
     v_profile.archived_at := case

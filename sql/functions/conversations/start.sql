@@ -21,9 +21,7 @@ begin
     if cardinality(others) < 1 then
         raise exception using errcode = 'PT400', message = 'participant_ids must name at least one other user.';
     end if;
-    if char_length(title) not between 1 and 255 then
-        raise exception using errcode = 'PT400', message = 'title must have 1 to 255 characters.';
-    end if;
+    perform parley.require_name(title, 'title');
     if (context_type is null) <> (context_id is null) then
         raise exception using errcode = 'PT400', message = 'context_type and context_id belong together.';
     end if;
@@ -32,9 +30,7 @@ begin
             errcode = 'PT400',
             message = 'context_type must be a lower-case word of at most 63 letters, digits and underscores.';
     end if;
-    if char_length(context_id) not between 1 and 255 then
-        raise exception using errcode = 'PT400', message = 'context_id must have 1 to 255 characters.';
-    end if;
+    perform parley.require_name(context_id, 'context_id');
     perform parley.check_app_roles(app_roles, by_host);
 end;
 $$;

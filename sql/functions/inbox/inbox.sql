@@ -23,7 +23,7 @@ declare
     v_user_id uuid := parley.require_caller();
     v_page_size integer := parley.require_page_size(get_user_conversations.page_size);
     v_place record;
-    v_pattern text;
+    v_folded text;
     v_by_profile boolean := num_nonnulls(
         get_user_conversations.context_type, get_user_conversations.context_id, get_user_conversations.type
     ) > 0;
@@ -42,8 +42,8 @@ begin
     if char_length(search) > 200 then
         raise exception using errcode = 'PT400', message = 'search may have at most 200 characters.';
     end if;
-    if search ~ '\S' then
-        v_pattern := '%' || replace(replace(replace(search, '\', '\\'), '%', '\%'), '_', '\_') || '%';
+    if parley.shows_something(search) then
+        v_folded := parley.fold_name(search);
         v_by_profile := true;
     end if;
     v_place := parley.decode_inbox_cursor(get_user_conversations.cursor);
@@ -93,7 +93,7 @@ begin
                                     and x.context_id = coalesce(get_user_conversations.context_id, x.context_id)
                             )
                         )
-                        and (v_pattern is null or parley.matches_search(c.id, cp.title, v_pattern, v_user_id))
+                        and (v_folded is null or parley.matches_search(c.id, cp.title, v_folded, btrim(search), v_user_id))
                 )
             )
             and (

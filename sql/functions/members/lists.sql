@@ -8,7 +8,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_parts text[] := regexp_match(
-        cursor, '^(\d{1,18})_([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$'
+        cursor, E'^(\\d{1,18})_([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$'
     );
 begin
     if cursor is null then
@@ -112,7 +112,7 @@ begin
     end if;
     v_query := coalesce(parley.fold_name(search_members.query), '');
     -- signs alone, or emoji, are not folded away but looked for as they are
-    v_literal := case when v_query = '' and search_members.query ~ '\S' then btrim(search_members.query) else '' end;
+    v_literal := case when v_query = '' and parley.shows_something(search_members.query) then btrim(search_members.query) else '' end;
     v_any_part := v_query ~ ('^' || parley.unspaced_run());
     return (
         select coalesce(

@@ -55,7 +55,9 @@ begin
         raise exception using errcode = 'PT400', message = 'A role must be owner, admin or member.';
     end if;
     if exists (
-        select from jsonb_object_keys(roles) as r (user_id) where r.user_id <> all (user_ids::text[])
+        select r.user_id from jsonb_object_keys(roles) as r (user_id)
+        except
+        select u.id::text from unnest(user_ids) as u (id)
     ) then
         raise exception using errcode = 'PT400', message = 'roles may name only those who join.';
     end if;

@@ -36,9 +36,7 @@ as $$
 #variable_conflict use_column
 declare
     v_user_id uuid := parley.provision_caller();
-    v_ids uuid[] := array(
-        select distinct u.id from unnest(forward_message.conversation_ids) as u (id) where u.id is not null order by u.id
-    );
+    v_ids uuid[];
     -- of what was asked, not of the text, which may be edited before a retry
     v_hash bytea := sha256(convert_to(row('forward', forward_message.message_id)::text, 'UTF8'));
     v_new_ids uuid[];
@@ -52,8 +50,11 @@ begin
     if forward_message.message_id is null then
         raise exception using errcode = 'PT400', message = 'message_id is required.';
     end if;
+    v_ids := array(
+        select distinct u.id from unnest(forward_message.conversation_ids) as u (id) order by u.id
+    );
     if cardinality(v_ids) not between 1 and 20
-        or exists (select from unnest(forward_message.conversation_ids) as u (id) where u.id is null)
+        or array_position(v_ids, null) is not null
     then
         raise exception using errcode = 'PT400', message = 'conversation_ids must name 1 to 20 conversations.';
     end if;

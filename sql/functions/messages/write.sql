@@ -121,13 +121,19 @@ begin
         then
             -- looked at here first, because the call costs more than the look
             if write_message.content is null
-                or write_message.content !~ '\S'
-                or write_message.content ~ '[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]'
                 or char_length(write_message.content) > v_sender.max_content_length
+                -- the letters of most texts; validate_content knows all that show something
+                or write_message.content !~ (
+                    E'[!-~\u00c0-\u0240\u0391-\u0481\u05d0-\u05ea\u0620-\u064a\u0904-\u0939\u0e01-\u0e30'
+                    || E'\u3041-\u3096\u30a1-\u30fa\u3400-\u9fff\uac00-\ud7a3\U0001f300-\U0001faff]'
+                )
+                or write_message.content ~ E'[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]'
             then
                 perform parley.validate_content(write_message.content, v_sender.max_content_length);
             end if;
         elsif write_message.forwards_id is null then
+            -- a day is 24 hours, also where the session's clocks are about to change
+            write_message.expires_in := make_interval(secs => extract(epoch from write_message.expires_in)::double precision);
             perform parley.check_message_request(
                 write_message.conversation_id, v_user_id, write_message.content, write_message.type,
                 v_sender.max_content_length, v_attachment_ids, v_metadata, write_message.expires_in,

@@ -19,7 +19,7 @@ comment on function parley.append_settings_event is
 create or replace function parley.update_participant_settings(
     conversation_id uuid,
     pin boolean default null,
-    mute_until timestamptz default null,
+    mute_until text default null,
     archive boolean default null,
     notifications text default null
 )
@@ -29,6 +29,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
+    v_mute_until timestamptz := parley.parse_moment(mute_until, 'mute_until', may_be_infinite => true);
     v_user_id uuid := parley.provision_caller();
     v_before parley.participant;
     v_after parley.participant;
@@ -51,8 +52,8 @@ begin
         end,
         -- a moment that has passed ends a mute
         muted_until = case
-            when mute_until is null then p.muted_until
-            when mute_until > now() then mute_until
+            when v_mute_until is null then p.muted_until
+            when v_mute_until > now() then v_mute_until
         end,
         notification_level = coalesce(notifications, p.notification_level)
     where p.conversation_id = update_participant_settings.conversation_id and p.user_id = v_user_id
@@ -64,5 +65,5 @@ begin
 end;
 $$;
 comment on function parley.update_participant_settings is
-'The caller''s own settings for a conversation; arguments left out stay as they are. mute_until: infinity for good, a past moment to end it.';
+'The caller''s own settings for a conversation; arguments left out stay as they are. mute_until: ISO 8601 with an offset, infinity for good, a past moment to end it.';
 grant execute on function parley.update_participant_settings to authenticated;

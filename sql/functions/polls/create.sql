@@ -8,18 +8,18 @@ language plpgsql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_options text[] := array(
-        select btrim(o.text, E' \t\r\n') from unnest(options) with ordinality as o (text, n) order by o.n
-    );
+    v_options text[];
 begin
-    if cardinality(v_options) not between 2 and 12 then
+    if coalesce(cardinality(options), 0) not between 2 and 12 then
         raise exception using errcode = 'PT400', message = 'A poll has 2 to 12 options.';
     end if;
-    if exists (
-        select from unnest(v_options) as o (text)
-        where o.text is null or o.text !~ '\S' or char_length(o.text) > 200
-    ) then
-        raise exception using errcode = 'PT400', message = 'An option has 1 to 200 characters.';
+    v_options := array(
+        select parley.require_name(btrim(o.text, E' \t\r\n'), 'An option', 200)
+        from unnest(options) with ordinality as o (text, n)
+        order by o.n
+    );
+    if array_position(v_options, null) is not null then
+        raise exception using errcode = 'PT400', message = 'An option must show something.';
     end if;
     if cardinality(v_options) > (select count(distinct o.text) from unnest(v_options) as o (text)) then
         raise exception using errcode = 'PT400', message = 'The options of a poll must differ.';
@@ -34,7 +34,7 @@ create or replace function parley.create_poll(
     question text,
     options text[],
     multiple boolean default false,
-    closes_at timestamptz default null,
+    closes_at text default null,
     anonymous boolean default false,
     client_message_id uuid default null
 )
@@ -51,13 +51,15 @@ begin
     v_new.options := parley.poll_options(create_poll.options);
     v_new.multiple := coalesce(create_poll.multiple, false);
     v_new.anonymous := coalesce(create_poll.anonymous, false);
-    v_new.closes_at := create_poll.closes_at;
+    v_new.closes_at := parley.parse_moment(create_poll.closes_at, 'closes_at');
     -- the options count as part of what is sent: a repeated call with others is a conflict
     v_message := parley.write_message(
         parley.current_user_id(), create_poll.conversation_id, create_poll.question, 'poll',
         client_message_id => create_poll.client_message_id,
         any_type => true,
-        request_hash => sha256(convert_to(row('poll', create_poll.question, v_new)::text, 'UTF8'))
+        request_hash => sha256(convert_to(row(
+            'poll', create_poll.question, v_new.options, v_new.multiple, v_new.anonymous, extract(epoch from v_new.closes_at)
+        )::text, 'UTF8'))
     );
     v_new.conversation_id := create_poll.conversation_id;
     v_new.message_id := v_message ->> 'id';
@@ -88,5 +90,5 @@ begin
 end;
 $$;
 comment on function parley.create_poll is
-'Sends a question with 2 to 12 options to vote on, as the caller. Returns the message, with its poll.';
+'Sends a question with 2 to 12 options to vote on, as the caller, until closes_at (ISO 8601 with an offset) if given. Returns the message, with its poll.';
 grant execute on function parley.create_poll to authenticated;

@@ -48,14 +48,14 @@ begin
         from parley.participant as p
         where p.conversation_id = message.conversation_id and p.left_at is null;
         select
-            parley.uuid_v7_floor(now() - make_interval(days => least(min(l.amount), 36500)::integer))
+            parley.uuid_v7_floor(now() - make_interval(hours => 24 * least(min(l.amount), 36500)::integer))
         into v_floor_id
         from parley.tier as t
         cross join lateral parley.tier_limit_of(t.name, 'retention_days') as l;
         -- what every tier shows needs no look at who has which
         if v_quoted.id < v_floor_id then
             select
-                parley.uuid_v7_floor(now() - make_interval(days => least(min(l.amount), 36500)::integer))
+                parley.uuid_v7_floor(now() - make_interval(hours => 24 * least(min(l.amount), 36500)::integer))
             into v_floor_id
             from (
                 select distinct (select a.tier_name from parley.account as a where a.id = p.user_id) as name

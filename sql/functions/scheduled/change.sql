@@ -36,8 +36,8 @@ grant execute on function parley.cancel_scheduled_message to authenticated;
 create or replace function parley.update_scheduled_message(
     id uuid,
     content text default null,
-    send_at timestamptz default null,
-    send_at_local timestamp default null,
+    send_at text default null,
+    send_at_local text default null,
     time_zone text default null,
     metadata jsonb default null,
     mentions uuid[] default null,
@@ -49,6 +49,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
+    v_send_at timestamptz := parley.parse_moment(update_scheduled_message.send_at, 'send_at');
+    v_send_at_local timestamp := parley.parse_local_time(update_scheduled_message.send_at_local, 'send_at_local');
     v_before parley.scheduled_message := parley.lock_scheduled_message(
         update_scheduled_message.id, parley.provision_caller()
     );
@@ -72,19 +74,16 @@ begin
         v_after.mentions := nullif(update_scheduled_message.mentions, '{}');
     end if;
     v_after.mentions_all := coalesce(update_scheduled_message.mentions_all, v_before.mentions_all);
-    if update_scheduled_message.send_at is not null
-        or update_scheduled_message.send_at_local is not null
-        or update_scheduled_message.time_zone is not null
-    then
+    if num_nonnulls(v_send_at, v_send_at_local, update_scheduled_message.time_zone) > 0 then
         select r.send_at, r.time_zone
         into v_after.send_at, v_after.time_zone
         from parley.resolve_send_at(
-            update_scheduled_message.send_at,
-            update_scheduled_message.send_at_local,
+            v_send_at,
+            v_send_at_local,
             -- a local time without a zone is one of the zone it was set by
             coalesce(
                 update_scheduled_message.time_zone,
-                case when update_scheduled_message.send_at_local is not null then v_before.time_zone end
+                case when v_send_at_local is not null then v_before.time_zone end
             )
         ) as r;
     end if;
@@ -145,7 +144,7 @@ begin
         raise exception using errcode = 'PT400', message = 'status must be pending, sent, cancelled or failed.';
     end if;
     if get_scheduled_messages.cursor is not null then
-        v_cursor := regexp_match(get_scheduled_messages.cursor, '^(\d{1,17})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$');
+        v_cursor := regexp_match(get_scheduled_messages.cursor, E'^(\\d{1,17})\\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$');
         if v_cursor is null then
             raise exception using
                 errcode = 'PT400',

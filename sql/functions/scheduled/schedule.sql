@@ -122,8 +122,8 @@ comment on function parley.lock_scheduled_message is
 create or replace function parley.schedule_message(
     conversation_id uuid,
     content text default null,
-    send_at timestamptz default null,
-    send_at_local timestamp default null,
+    send_at text default null,
+    send_at_local text default null,
     time_zone text default null,
     type text default 'text',
     reply_to_id uuid default null,
@@ -140,6 +140,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
+    v_send_at timestamptz := parley.parse_moment(schedule_message.send_at, 'send_at');
+    v_send_at_local timestamp := parley.parse_local_time(schedule_message.send_at_local, 'send_at_local');
     v_user_id uuid := parley.provision_caller();
     v_max bigint := parley.limit_of(v_user_id, 'max_scheduled_messages');
     v_new parley.scheduled_message;
@@ -167,8 +169,8 @@ begin
     v_new.request_hash := sha256(convert_to(
         row(
             v_new.type, v_new.reply_to_id, v_new.attachment_ids, v_new.mentions, v_new.mentions_all, v_new.metadata,
-            extract(epoch from v_new.expires_in), extract(epoch from schedule_message.send_at),
-            extract(epoch from schedule_message.send_at_local), schedule_message.time_zone, v_new.content
+            extract(epoch from v_new.expires_in), extract(epoch from v_send_at),
+            extract(epoch from v_send_at_local), schedule_message.time_zone, v_new.content
         )::text,
         'UTF8'
     ));
@@ -190,9 +192,7 @@ begin
     end if;
     select r.send_at, r.time_zone
     into v_new.send_at, v_new.time_zone
-    from parley.resolve_send_at(
-        schedule_message.send_at, schedule_message.send_at_local, schedule_message.time_zone
-    ) as r;
+    from parley.resolve_send_at(v_send_at, v_send_at_local, schedule_message.time_zone) as r;
     v_new.attempt_at := v_new.send_at;
     perform parley.check_scheduled_message(v_new);
     if (
@@ -208,5 +208,5 @@ begin
 end;
 $$;
 comment on function parley.schedule_message is
-'Sends a message later, as the caller: at send_at, or when the clocks of time_zone show send_at_local. Returns what was scheduled; the same client_message_id again returns the first.';
+'Sends a message later, as the caller: at send_at (ISO 8601 with an offset), or when the clocks of time_zone show send_at_local (without one). Returns what was scheduled; the same client_message_id again returns the first.';
 grant execute on function parley.schedule_message to authenticated;

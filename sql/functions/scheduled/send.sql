@@ -113,7 +113,7 @@ begin
             v_code,
             case
                 when v_code = 'PT429'
-                    then coalesce(least(substring(v_detail from 'Retry-After: (\d{1,9})')::integer, 3600), 60)
+                    then coalesce(least(substring(v_detail from E'Retry-After: (\\d{1,9})')::integer, 3600), 60)
                 else least(1 << v_scheduled.attempts::integer, 300)
             end
         );

@@ -24,7 +24,9 @@ begin
             -- A name it must be, not an offset with its sign turned. Few names have digits: the view of all of them reads
             -- a thousand files.
             if v_zone ~ '[0-9]' then
-                select z.name into v_zone from pg_timezone_names as z where lower(z.name) = lower(time_zone);
+                select z.name into v_zone
+                from pg_timezone_names as z
+                where lower(z.name collate "C") = lower(time_zone collate "C");
             end if;
         exception
             when invalid_parameter_value then

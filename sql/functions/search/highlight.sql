@@ -14,7 +14,7 @@ begin
         with unit as (
             select u.parts[1] as written, sum(char_length(normalize(u.parts[1], nfkc))) over (order by u.n) as upto
             from regexp_matches(
-                content, '.[\u0300-\u036F\u1160-\u11FF\u3099\u309A\uFF9E-\uFFDC]*', 'g'
+                content, E'.[\\u0300-\\u036F\\u1160-\\u11FF\\u3099\\u309A\\uFF9E-\\uFFDC]*', 'g'
             ) with ordinality as u (parts, n)
         )
         select array_agg(coalesce(w.written, '') order by p.n) into v_written

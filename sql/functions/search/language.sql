@@ -26,6 +26,7 @@ create or replace function parley.terms_version(language regconfig)
 returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off
 as $$
     -- to be raised when search_terms makes other words of a text: the index is then rebuilt as for another language
     select language::text || ' 2'

@@ -14,6 +14,8 @@ create or replace function parley.encode_search_cursor(
 returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
+-- every digit of the key
+set extra_float_digits = 1
 as $$
     select translate(
         encode(
@@ -102,7 +104,7 @@ declare
     v_next_cursor text;
     v_missing integer;
 begin
-    if search_messages.query is null or search_messages.query !~ '\S' then
+    if search_messages.query is null or not parley.shows_something(search_messages.query) then
         raise exception using errcode = 'PT400', message = 'query must not be empty.';
     end if;
     if char_length(search_messages.query) > 200 then

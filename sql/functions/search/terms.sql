@@ -25,8 +25,8 @@ begin
     -- to it; in a query what it stands between is then a phrase. (translate would take three times as long.)
     return regexp_replace(
         v_text,
-        '[<>&/\\@.:+~\u00A1-\u00A9\u00AB\u00AC\u00AE-\u00BF\u00D7\u00F7\u2010-\u2027\u2030-\u205E\u2E00-\u2E5F'
-        || '\u3001-\u3003\u3008-\u3020-]',
+        E'[<>&/\\\\@.:+~\\u00A1-\\u00A9\\u00AB\\u00AC\\u00AE-\\u00BF\\u00D7\\u00F7\\u2010-\\u2027\\u2030-\\u205E\\u2E00-\\u2E5F'
+        || E'\\u3001-\\u3003\\u3008-\\u3020-]',
         '_', 'g'
     );
 end;
@@ -45,7 +45,7 @@ as $$
             string_agg(
                 case
                     when p.n % 2 = 0 then p.part
-                    else regexp_replace(p.part, '(^|[\s(])-', E'\\1\u0001', 'g')
+                    else regexp_replace(p.part, E'(^|[\\s(])-', E'\\1\u0001', 'g')
                 end,
                 '"' order by p.n
             )

@@ -45,7 +45,7 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_match text[] := regexp_match(cursor, '^([A-Za-z0-9_-]+)\.([0-9a-f]{64})$');
+    v_match text[] := regexp_match(cursor, E'^([A-Za-z0-9_-]+)\\.([0-9a-f]{64})$');
     v_part text[];
 begin
     -- The signature is over the encoded text, so nothing is decoded before it has been proved to be ours. Hashes are
