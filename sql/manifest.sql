@@ -6,7 +6,7 @@
 \ir apply.sql
 \set version 2
 \set name '0002_tiers_and_limits'
-\set sha256 '650d2ec9e2725b4c8e4e8731d470b8aa7f11a92a3b89b1af19dc806f1ca61993'
+\set sha256 '425438b2ade15a4b4903265a94d0933f2c383b7284a2409d6d90d77730495997'
 \set breaking false
 \ir apply.sql
 \set version 3

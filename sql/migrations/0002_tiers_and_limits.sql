@@ -1,7 +1,7 @@
 -- Who may do what: tiers with their entitlements and limits, and how much of each rate is used up.
 -- Plans are rows: a change to one of these tables is obeyed by the next statement. The rows of limit_kind belong to the
--- release: functions/limits/limit_kinds.sql brings them up to date by every installation, and gives a new kind its first
--- rows in tier_limit and tier_entitlement, which belong to the deployment.
+-- release: functions/limits/limit_kinds.sql brings them up to date by every installation, and gives a new kind its
+-- first rows in tier_limit and tier_entitlement, which belong to the deployment.
 
 create table parley.tier (
     name text not null,
