@@ -44,7 +44,7 @@ end;
 $$;
 comment on function parley.copy_tier_limit is 'Trigger: keeps the copies in parley.tier.';
 
-create or replace trigger tier_limit_copy_trigger
-after insert or update or delete on parley.tier_limit
+create trigger tier_limit_copy_trigger
+after insert or update or delete on parley_wanted.tier_limit
 for each row execute function parley.copy_tier_limit();
-comment on trigger tier_limit_copy_trigger on parley.tier_limit is 'Keeps the copies in parley.tier.';
+comment on trigger tier_limit_copy_trigger on parley_wanted.tier_limit is 'Keeps the copies in parley.tier.';
