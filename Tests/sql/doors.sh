@@ -372,7 +372,7 @@ check "an encoding other than UTF8 is refused" latin
 defaults() {
     database defaults
     psql -d "$base/defaults" -c "alter default privileges grant execute on functions to anon, authenticated"
-    says "give every new function to anon, authenticated" install "$base/defaults"
+    says "give every new function or table to anon, authenticated" install "$base/defaults"
     psql -d "$base/defaults" -c "alter default privileges revoke execute on functions from anon, authenticated"
     install "$base/defaults"
 }
