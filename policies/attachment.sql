@@ -1,8 +1,7 @@
 -- Attachments: for whoever may see their message, by the rule of parley.message, which is repeated here on the columns
 -- that came with the message; and one that is not part of a message yet, for who declared it.
 
-drop policy if exists attachment_select_mine on parley.attachment;
-create policy attachment_select_mine on parley.attachment
+create policy attachment_select_mine on parley_wanted.attachment
 for select to authenticated
 using (
     conversation_id = any(array(select parley.my_conversation_ids()))
@@ -29,19 +28,17 @@ using (
         )
     )
 );
-comment on policy attachment_select_mine on parley.attachment
+comment on policy attachment_select_mine on parley_wanted.attachment
 is 'Who may see a message sees its attachments, unless they are infected; who declared one sees what became of it.';
 
-drop policy if exists attachment_select_service on parley.attachment;
-create policy attachment_select_service on parley.attachment
+create policy attachment_select_service on parley_wanted.attachment
 for select to service_role
 using (true);
-comment on policy attachment_select_service on parley.attachment
+comment on policy attachment_select_service on parley_wanted.attachment
 is 'The service role sees all, also where it has no BYPASSRLS.';
 
-revoke all on table parley.attachment from public;
 grant select (
     id, conversation_id, message_id, message_seq, position, owner_id, kind, state, scan_state, file_name, content_type,
     byte_size, width, height, duration_ms, waveform, variants, url, metadata, failure, declared_at, uploaded_at,
     attached_at, expires_at
-) on table parley.attachment to authenticated, service_role;
+) on table parley_wanted.attachment to authenticated, service_role;

@@ -1,22 +1,19 @@
 -- What people see of a conversation: for its current participants.
 
-drop policy if exists conversation_profile_select_mine on parley.conversation_profile;
-create policy conversation_profile_select_mine on parley.conversation_profile
+create policy conversation_profile_select_mine on parley_wanted.conversation_profile
 for select to authenticated
 using (conversation_id = any(array(select parley.my_conversation_ids())));
-comment on policy conversation_profile_select_mine on parley.conversation_profile
+comment on policy conversation_profile_select_mine on parley_wanted.conversation_profile
 is 'A user sees the profiles of the conversations they are in.';
 
-drop policy if exists conversation_profile_select_service on parley.conversation_profile;
-create policy conversation_profile_select_service on parley.conversation_profile
+create policy conversation_profile_select_service on parley_wanted.conversation_profile
 for select to service_role
 using (true);
-comment on policy conversation_profile_select_service on parley.conversation_profile
+comment on policy conversation_profile_select_service on parley_wanted.conversation_profile
 is 'The service role sees all, also where it has no BYPASSRLS.';
 
-revoke all on table parley.conversation_profile from public;
 grant select (
     conversation_id, type, status, title, description, icon_url, settings, who_can_send, who_can_add,
     who_can_remove, who_can_change_settings, who_can_delete, history_visible, max_members, message_ttl_seconds,
     archived_at, context_type, context_id, created_by, tenant_id, created_at, updated_at
-) on table parley.conversation_profile to authenticated, service_role;
+) on table parley_wanted.conversation_profile to authenticated, service_role;

@@ -1,8 +1,7 @@
 -- Messages: for the current participants of their conversation, from where the viewer's history starts, as far back as
 -- the viewer's tier reaches, and without what has expired or the viewer has hidden.
 
-drop policy if exists message_select_mine on parley.message;
-create policy message_select_mine on parley.message
+create policy message_select_mine on parley_wanted.message
 for select to authenticated
 using (
     conversation_id = any(array(select parley.my_conversation_ids()))
@@ -22,17 +21,15 @@ using (
     )
     -- end verdict
 );
-comment on policy message_select_mine on parley.message is 'The access rule for messages, the same as in the functions.';
+comment on policy message_select_mine on parley_wanted.message is 'The access rule for messages, the same as in the functions.';
 
-drop policy if exists message_select_service on parley.message;
-create policy message_select_service on parley.message
+create policy message_select_service on parley_wanted.message
 for select to service_role
 using (true);
-comment on policy message_select_service on parley.message is 'The service role sees all, also where it has no BYPASSRLS.';
+comment on policy message_select_service on parley_wanted.message is 'The service role sees all, also where it has no BYPASSRLS.';
 
-revoke all on table parley.message from public;
 grant select (
     id, conversation_id, seq, sender_id, sender_role, type, content, metadata, mentions, reply_to_id,
     client_message_id, edited_at, deleted_at, expires_at, created_at, mentions_all, has_attachments, forward_count,
     pinned_at
-) on table parley.message to authenticated, service_role;
+) on table parley_wanted.message to authenticated, service_role;

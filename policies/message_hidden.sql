@@ -1,10 +1,8 @@
 -- What a user has hidden: read by the policy of parley.message only, and only for the user themselves.
 
-drop policy if exists message_hidden_select_mine on parley.message_hidden;
-create policy message_hidden_select_mine on parley.message_hidden
+create policy message_hidden_select_mine on parley_wanted.message_hidden
 for select to authenticated
 using (user_id = (select parley.current_user_id()));
-comment on policy message_hidden_select_mine on parley.message_hidden is 'A user sees what they themselves have hidden.';
+comment on policy message_hidden_select_mine on parley_wanted.message_hidden is 'A user sees what they themselves have hidden.';
 
-revoke all on table parley.message_hidden from public;
-grant select (conversation_id, user_id, seq) on table parley.message_hidden to authenticated;
+grant select (conversation_id, user_id, seq) on table parley_wanted.message_hidden to authenticated;

@@ -1,23 +1,20 @@
 -- Read markers: for the participants of the conversation, but for those whose reader keeps receipts to themselves. Read
 -- through parley_api.message_receipts only, which joins them to the messages the viewer may see.
 
-drop policy if exists read_marker_select_mine on parley.read_marker;
-create policy read_marker_select_mine on parley.read_marker
+create policy read_marker_select_mine on parley_wanted.read_marker
 for select to authenticated
 using (
     conversation_id = any(array(select parley.my_conversation_ids()))
     and (not is_private or user_id = (select parley.current_user_id()))
 );
-comment on policy read_marker_select_mine on parley.read_marker
+comment on policy read_marker_select_mine on parley_wanted.read_marker
 is 'A user sees when the others in their conversations read, if those let them.';
 
-drop policy if exists read_marker_select_service on parley.read_marker;
-create policy read_marker_select_service on parley.read_marker
+create policy read_marker_select_service on parley_wanted.read_marker
 for select to service_role
 using (true);
-comment on policy read_marker_select_service on parley.read_marker
+comment on policy read_marker_select_service on parley_wanted.read_marker
 is 'The service role sees all, also where it has no BYPASSRLS.';
 
-revoke all on table parley.read_marker from public;
-grant select (conversation_id, user_id, seq, after_seq, read_at, is_private) on table parley.read_marker
+grant select (conversation_id, user_id, seq, after_seq, read_at, is_private) on table parley_wanted.read_marker
 to authenticated, service_role;

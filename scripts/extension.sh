@@ -3,6 +3,7 @@
 #
 #   scripts/extension.sh version         print the version of the extension
 #   scripts/extension.sh install DIR     write the files into DIR, beside those of other versions; print the version
+#   scripts/extension.sh file            print one SQL file that installs or upgrades without commands of psql
 #
 # A release has the version of sql/VERSION, as in 0.2.0. Any other state of the files is a version of its own,
 # 0.2.0+1a2b3c4d with a hash of all texts, so that a changed text is another version by itself. A commit becomes a release
@@ -23,6 +24,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # A package takes the files of the one before away with it, so it brings the way back from every released version.
 released=()
 
+table=parley_ext.file
 position=0
 file() { # kind path
     local tag="\$parley_$position\$"
@@ -30,18 +32,38 @@ file() { # kind path
         echo "extension.sh: $2 contains $tag" >&2
         exit 1
     fi
-    printf 'insert into parley_ext.file (position, kind, path, body) values (%d, '"'%s', '%s', %s" \
-        "$position" "$1" "$2" "$tag"
+    printf 'insert into %s (position, kind, path, body) values (%d, '"'%s', '%s', %s" \
+        "$table" "$position" "$1" "$2" "$tag"
     cat "$2"
     printf '%s);\n' "$tag"
     position=$((position + 1))
 }
 
 texts() {
-    cat sql/migrate.sql
+    sed "s/parley_ext\.file/$table/g; s/parley_ext\.migrate/${table%%.*}.${migrate:-migrate}/g" sql/migrate.sql
     file bootstrap sql/bootstrap.sql
     while read -r kind path; do file "$kind" "$path"; done < <(scripts/manifest.sh --list)
     file repeatable sql/finish.sql
+}
+
+# The same texts and the same function, as temporary objects of one transaction.
+single() {
+    table=pg_temp.parley_file migrate=parley_migrate
+    cat <<SQL
+-- Parley $(cat sql/VERSION) in one file, for SQL editors, drivers and psql < file: installs it into the current
+-- database, or upgrades it in place. One transaction: after an error nothing has changed. Safe to run again.
+begin isolation level read committed;
+set local client_min_messages = warning;
+$(sed -n '/^do \$door\$/,/^\$door\$;/p' sql/install.sql)
+SQL
+    texts
+    cat <<SQL
+select applied as migrations_applied from pg_temp.parley_migrate();
+drop function pg_temp.parley_migrate();
+drop table pg_temp.parley_file;
+select current_setting('parley.result') as parley_result;
+commit;
+SQL
 }
 
 version() { # file of the texts
@@ -55,7 +77,8 @@ version() { # file of the texts
 
 case ${1:-}:$# in
     version:1 | install:2) ;;
-    *) sed -n '2,19s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2 ;;
+    file:1) single; exit 0 ;;
+    *) sed -n '2,20s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2 ;;
 esac
 made=$(mktemp -d "${TMPDIR:-/tmp}/parley-extension.XXXXXX")
 trap 'rm -rf "$made"' EXIT

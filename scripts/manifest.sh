@@ -22,6 +22,8 @@ list() {
     local folder
     files migration sql/migrations
     echo "repeatable sql/replaced.sql"
+    echo "repeatable sql/wanted.sql"
+    echo "repeatable sql/wanted_locks.sql"
     # the order of the folders stands in one place
     while read -r folder; do files repeatable "sql/functions/$folder"; done <sql/functions/order.txt
     files repeatable sql/api

@@ -2,7 +2,7 @@
 -- Plain SQL (no psql commands), inside the caller's transaction, and safe to run again.
 
 -- One installation at a time per database; the others wait here and then find nothing left to do. Waiting must not
--- fail, so the lock timeout comes after it: from then on a busy table stops the installation, not the application.
+-- fail, so the lock timeout comes after it. It is for roles, which installations into other databases may be making.
 do $lock$
 begin
     perform pg_advisory_xact_lock(hashtextextended('parley:install', 0));
@@ -11,6 +11,9 @@ $lock$;
 
 set local lock_timeout = '15s';
 set local search_path = pg_catalog, pg_temp;
+-- A session's own settings change neither what these files mean nor how the server prints what they made.
+set local standard_conforming_strings = on;
+set local quote_all_identifiers = off;
 
 -- What the session has set must not change what the files mean, nor how the catalogue is written down.
 set local standard_conforming_strings = on;
@@ -38,6 +41,10 @@ declare
     v_grantees text;
     v_first text;
 begin
+    if current_setting('transaction_read_only')::boolean then
+        raise exception 'this % is read-only', case when pg_is_in_recovery() then 'server is a standby and' else 'database' end
+            using hint = 'Install on the primary, in a session without default_transaction_read_only.';
+    end if;
     if current_setting('server_version_num')::int < 150000 then
         raise exception 'Parley needs PostgreSQL 15 or newer, this server is %', current_setting('server_version');
     end if;
@@ -50,7 +57,7 @@ begin
         raise exception 'Parley needs a PostgreSQL that was built with ICU' using hint = 'configure --with-icu';
     end if;
 
-    -- Defaults of all schemas would give every new function to clients, also those for the host application alone,
+    -- Defaults of all schemas would give every new function and table to clients, also those for the host application alone,
     -- and defaults of one schema cannot take that back.
     select string_agg(distinct pg_get_userbyid(g.grantee), ', ') into v_grantees
     from pg_catalog.pg_default_acl as d
@@ -58,12 +65,13 @@ begin
     where
         d.defaclrole = current_user::regrole
         and d.defaclnamespace = 0
-        and d.defaclobjtype = 'f'
+        and d.defaclobjtype in ('f', 'r')
         and g.grantee in (select r.oid from pg_catalog.pg_roles as r where r.rolname in ('anon', 'authenticated'));
     if v_grantees is not null then
-        raise exception 'default privileges of % give every new function to %', current_user, v_grantees
+        raise exception 'default privileges of % give every new function or table to %', current_user, v_grantees
             using hint = format(
-                'alter default privileges revoke execute on functions from %s; then grant it in the schemas that need it.',
+                'alter default privileges revoke all on functions from %1$s; the same on tables; then grant it in the '
+                'schemas that need it.',
                 v_grantees
             );
     end if;
@@ -76,13 +84,38 @@ begin
     if not pg_has_role(current_user, v_owner, 'USAGE') then
         raise exception 'schema parley belongs to %, install as that role', v_owner;
     end if;
+    select format('%s belongs to %s', c.oid::regclass, c.relowner::regrole) into v_first
+    from pg_catalog.pg_class as c
+    where
+        c.oid in (to_regclass('parley.migration'), to_regclass('parley.expected_object'))
+        and not pg_has_role(current_user, c.relowner, 'MEMBER');
+    if v_first is not null then
+        raise exception '%, and schema parley to %', v_first, v_owner
+            using hint = 'Install once as a superuser: everything then belongs to the owner of schema parley.';
+    end if;
     if to_regclass('parley.migration') is null
-        and exists (select from pg_catalog.pg_class where relnamespace = 'parley'::regnamespace)
+        and exists (
+            select from pg_catalog.pg_class where relnamespace = 'parley'::regnamespace
+            union all
+            select from pg_catalog.pg_proc where pronamespace = 'parley'::regnamespace
+            union all
+            select from pg_catalog.pg_type where typnamespace = 'parley'::regnamespace
+        )
     then
         raise exception 'schema parley holds objects but no ledger parley.migration'
             using hint = 'It was not made by this installer: restore the ledger or rename the schema.';
     end if;
     if to_regclass('parley.migration') is not null then
+        if not exists (select from parley.migration)
+            and exists (
+                select from pg_catalog.pg_class
+                where relnamespace = 'parley'::regnamespace and relkind in ('r', 'p') and relname <> 'migration'
+            )
+        then
+            raise exception 'schema parley holds tables, and its ledger parley.migration is empty'
+                using hint = 'A dump without data was restored. Restore the data (pg_restore --data-only); or, if there '
+                    'is none, drop schema parley, parley_api cascade; and install again.';
+        end if;
         -- the first release made all tables anew, and numbered its migrations from 1 again
         select m.name into v_first from parley.migration as m where m.version = 1 and m.name <> '0001_settings';
         if found then
@@ -140,12 +173,63 @@ begin
             using hint = 'Ask a DBA to run: ' || array_to_string(v_advised, '; ');
     end if;
 
-    if (select rolsuper from pg_catalog.pg_roles where rolname = current_user) then
+    if (select rolsuper from pg_catalog.pg_roles where rolname = current_user)
+        and to_regnamespace('parley') is null
+    then
         raise warning 'installing as superuser %: its functions will run with superuser rights', current_user
             using hint = 'Install as an ordinary role that owns the database; CREATEROLE is enough.';
     end if;
 end
 $roles$;
+
+-- From here on nobody waits long behind this installation for a table that is in use.
+set local lock_timeout = '100ms';
+
+-- Everything belongs to the owner of schema parley, whoever installs.
+do $owner$
+declare
+    v_owner regrole;
+    v_object record;
+    v_statements text[] := '{}';
+    v_statement text;
+begin
+    select nspowner::regrole into v_owner from pg_catalog.pg_namespace where nspname = 'parley';
+    if not found then
+        return;
+    end if;
+    if to_regprocedure('parley.catalog_differences()') is not null then
+        for v_object in
+            select d.name, d.state::regrole as owner, d.remedy
+            from parley.catalog_differences() as d
+            where d.kind = 'owner'
+            order by d.name
+        loop
+            if not pg_has_role(current_user, v_object.owner, 'MEMBER') then
+                raise exception '% belongs to %, not to % as schema parley does', v_object.name, v_object.owner, v_owner
+                    using hint = format('As a superuser: %s or install as one.', v_object.remedy);
+            end if;
+            v_statements := v_statements || v_object.remedy;
+        end loop;
+    end if;
+    for v_attempt in 1..60 loop
+        begin
+            foreach v_statement in array v_statements loop
+                execute v_statement;
+            end loop;
+            exit;
+        exception
+            when lock_not_available then
+                if v_attempt = 60 then
+                    raise;
+                end if;
+        end;
+        perform pg_sleep(0.5); -- holding nothing
+    end loop;
+    if v_owner <> current_user::regrole then
+        perform set_config('role', v_owner::text, true);
+    end if;
+end
+$owner$;
 
 create schema if not exists parley;
 revoke all on schema parley from public;
@@ -169,8 +253,6 @@ create table if not exists parley.migration (
     constraint migration_name_check check (name ~ '^[0-9]{4}_[a-z0-9_]+$' and left(name, 4)::integer = version),
     constraint migration_sha256_check check (sha256 ~ '^[0-9a-f]{64}$')
 );
-alter table parley.migration enable row level security;
-revoke all on parley.migration from public;
 comment on table parley.migration is
 'The ledger: one row per applied file of sql/migrations. Applied files never change; functions, API and policies are re-applied each time and have no row.';
 comment on column parley.migration.applied_at is 'when the installing transaction began';

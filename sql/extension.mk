@@ -4,7 +4,13 @@
 PG_CONFIG ?= $(or $(lastword $(sort $(wildcard /usr/lib/postgresql/*/bin/pg_config))),pg_config)
 EXTENSION_DIR = $(DESTDIR)$(shell $(PG_CONFIG) --sharedir)/extension
 
-.PHONY: extension-dir install uninstall
+.PHONY: extension-dir install uninstall sql
+
+# One file that installs or upgrades through anything that takes SQL: an editor in a browser, a driver, psql < file.
+sql:
+	@mkdir -p dist
+	@scripts/extension.sh file >dist/parley.sql
+	@echo dist/parley.sql
 
 # Files of older versions stay: databases that have one are updated along them.
 install:

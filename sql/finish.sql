@@ -1,5 +1,99 @@
 -- What both doors run last, when every table and function is there.
 
+-- PostgreSQL gives every new function to everybody. Here nothing is PUBLIC's; all grants are in the files, by role.
+do $public$
+declare
+    v_object text;
+begin
+    for v_object in
+        select distinct 'routine ' || p.oid::regprocedure
+        from pg_catalog.pg_proc as p
+        cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as g
+        where p.pronamespace in ('parley'::regnamespace, 'parley_api'::regnamespace) and g.grantee = 0
+    loop
+        execute format('revoke all on %s from public', v_object);
+    end loop;
+end
+$public$;
+
+-- What every database needs before its first message. adopt_log is for a dump that was restored into another cluster;
+-- the copies of limits follow the defaults of this release.
+do $finish$
+begin
+    perform parley.adopt_log();
+    perform parley_wanted.apply('{}', '{select parley.ensure_partitions()}');
+    perform parley.create_consumer('search');
+    perform parley.set_tier_limit_copies();
+end
+$finish$;
+
+-- A stranger's view, table or type of one of our names would be replaced, or stand in the way: refused by name.
+do $strangers$
+declare
+    v_stranger text;
+begin
+    select
+        case
+            when c.oid is null then 'the type '
+            else case c.relkind when 'v' then 'the view ' else 'the relation ' end
+        end || 'parley_api.' || quote_ident(w.relname)
+    into v_stranger
+    from pg_catalog.pg_class as w
+    left join pg_catalog.pg_class as c on w.relname = c.relname and c.relnamespace = 'parley_api'::regnamespace
+    left join pg_catalog.pg_type as t on w.relname = t.typname and t.typnamespace = 'parley_api'::regnamespace and t.typrelid = 0
+    where
+        w.relnamespace = 'parley_wanted'::regnamespace
+        and w.relkind = 'v'
+        and w.relname <> 'pair'
+        and (
+            t.oid is not null
+            or c.relkind <> 'v'
+            or c.relkind = 'v'
+            and not exists (select from parley.expected_object as e where e.kind = 'view' and e.name = c.oid::regclass::text)
+            and (current_setting('parley.before') = '' or exists (select from parley.expected_object as e where e.kind = 'view'))
+        )
+    limit 1;
+    if found then
+        raise exception '% is in the way: Parley has a view of this name, and did not make this one', v_stranger
+            using hint = 'Move it into a schema of your own. Nothing has changed.';
+    end if;
+end
+$strangers$;
+
+-- Tables and views become as wanted.sql and the files after it say. Last but for the record: from here to the commit
+-- the tables that differ are locked.
+do $apply$
+declare
+    v_is_repair boolean := current_setting('parley.before') = parley.version()
+        and not exists (select from parley.migration as m where m.applied_at = now());
+    v_relations text[];
+    v_statements text[];
+    v_statement text;
+    v_count integer := 0;
+begin
+    -- again, because one statement can undo another's right or bring its own defaults
+    for v_round in 1..4 loop
+        select
+            array_agg(distinct d.relation) filter (where d.relation is not null),
+            array_agg(d.statement order by d.place, d.relation, d.statement)
+        into v_relations, v_statements
+        from parley_wanted.differences() as d;
+        exit when v_statements is null;
+        if v_round = 4 then
+            raise exception 'the database does not become as it is wanted: %', v_statements[1];
+        end if;
+        perform parley_wanted.apply(coalesce(v_relations, '{}'), v_statements);
+        v_count := v_count + cardinality(v_statements);
+        foreach v_statement in array v_statements loop
+            if v_is_repair then
+                raise warning 'repaired: %', v_statement;
+            end if;
+        end loop;
+    end loop;
+    perform set_config('parley.repaired', case when v_is_repair then v_count else 0 end::text, true);
+end
+$apply$;
+
 -- What replaced.sql has set aside: nothing of this release depends on it any more. What of the host's still does stops
 -- the installation here, by name.
 do $replaced$
@@ -17,79 +111,11 @@ begin
 end
 $replaced$;
 
--- PostgreSQL gives every new function to everybody. Here nothing is PUBLIC's; all grants are in the files, by role.
-do $public$
-declare
-    v_object text;
-begin
-    for v_object in
-        select 'routine ' || p.oid::regprocedure
-        from pg_catalog.pg_proc as p
-        cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as g
-        where p.pronamespace in ('parley'::regnamespace, 'parley_api'::regnamespace) and g.grantee = 0
-        union
-        select case c.relkind when 'S' then 'sequence ' else 'table ' end || c.oid::regclass
-        from pg_catalog.pg_class as c
-        cross join lateral aclexplode(c.relacl) as g
-        where
-            c.relnamespace in ('parley'::regnamespace, 'parley_api'::regnamespace)
-            and c.relkind in ('r', 'p', 'v', 'm', 'S')
-            and g.grantee = 0
-    loop
-        execute format('revoke all on %s from public', v_object);
-    end loop;
-end
-$public$;
-
--- What every database needs before its first message. adopt_log is for a dump that was restored into another cluster;
--- the copies of limits follow the defaults of this release.
-do $finish$
-begin
-    perform parley.adopt_log();
-    perform parley.ensure_partitions();
-    perform parley.create_consumer('search');
-    perform parley.set_tier_limit_copies();
-end
-$finish$;
-
--- Row-level security is switched on by migrations, once; policies are made by every installation. So one that this
--- transaction has not written is none of this release's, and lets in whom it should not.
-do $security$
-declare
-    v_statement text;
-begin
-    for v_statement in
-        select format('drop policy %I on %s', p.polname, p.polrelid::regclass)
-        from pg_catalog.pg_policy as p
-        inner join pg_catalog.pg_class as c on p.polrelid = c.oid
-        where
-            c.relnamespace = 'parley'::regnamespace
-            and age(p.xmin) > age(pg_current_xact_id()::xid)
-            and (
-                c.relispartition
-                or c.oid::regclass::text in (
-                    select substring(e.name from ' on (.*)$') from parley.expected_object as e where e.kind = 'constraint'
-                )
-            )
-        union all
-        select format('alter table %s enable row level security', c.oid::regclass)
-        from pg_catalog.pg_class as c
-        where c.relnamespace = 'parley'::regnamespace and c.relkind in ('r', 'p') and not c.relrowsecurity
-        union all
-        select format('alter table %s no force row level security', c.oid::regclass)
-        from pg_catalog.pg_class as c
-        where c.relnamespace = 'parley'::regnamespace and c.relkind in ('r', 'p') and c.relforcerowsecurity
-    loop
-        raise warning 'repaired: %', v_statement;
-        execute v_statement;
-    end loop;
-end
-$security$;
-
 -- What is here now is what `parley doctor` expects from now on.
 do $record$
 begin
     perform parley.record_catalog();
+    drop schema parley_wanted cascade;
 end
 $record$;
 
@@ -104,9 +130,14 @@ begin
             when v_before = '' then ' installed'
             when v_before <> parley.version() then ' installed, upgraded from ' || v_before
             when exists (select from parley.migration as m where m.applied_at = now()) then ' installed, with new migrations'
+            when current_setting('parley.repaired') <> '0'
+                then ' already current, repaired: ' || current_setting('parley.repaired')
             else ' already current'
         end,
         true
     );
 end
 $result$;
+
+-- Notifications are committed one after the other in the whole cluster: the commit waits its turn.
+set local lock_timeout = '15s';

@@ -25,6 +25,7 @@ language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 set client_min_messages = warning
+set standard_conforming_strings = on
 as $migrate$
 #variable_conflict use_column
 declare
@@ -33,6 +34,7 @@ declare
     v_version integer;
     v_sha256 text;
     v_known record;
+    v_until timestamptz;
 begin
     for v_file in select f.kind, f.path, f.body from parley_ext.file f order by f.position loop
         if v_file.kind = 'migration' then
@@ -51,6 +53,25 @@ begin
             values (v_version, v_name, v_sha256, starts_with(v_file.body, '--! breaking'));
             applied := v_name;
             return next;
+            -- bootstrap lets nothing wait long for a lock; another attempt is cheaper than a queue of senders
+            v_until := clock_timestamp() + interval '30 s';
+            loop
+                begin
+                    execute v_file.body;
+                    exit;
+                exception
+                    when lock_not_available then
+                        if clock_timestamp() > v_until then
+                            raise exception using
+                                errcode = '55P03',
+                                message = format('%s needs a table that is in use', v_file.path),
+                                hint = 'Nothing has changed. See who holds it: select pid, application_name, '
+                                    'now() - xact_start from pg_stat_activity order by xact_start; and install again.';
+                        end if;
+                        perform pg_sleep(0.2 + random() / 2);
+                end;
+            end loop;
+            continue;
         elsif v_file.kind = 'repeatable' and v_version is not null then
             -- the first file after the migrations: a database that is ahead must not get older functions
             select m.name into v_name from parley.migration m where m.version > v_version order by m.version desc limit 1;

@@ -443,6 +443,8 @@ declare
     ];
     v_names text[];
     v_kept oid[];
+    v_is_unrecorded boolean := current_setting('parley.before') <> ''
+        and not exists (select from parley.expected_object as e where e.kind = 'function');
     v_old record;
 begin
     select array_agg(distinct split_part(i, '(', 1)), array_agg(to_regprocedure(i)::oid)
@@ -453,14 +455,16 @@ begin
             p.oid::regprocedure as identity,
             p.proname as name,
             e.name is not null as ours,
-            format('%s.%s', p.pronamespace::regnamespace, p.proname) = any(v_names) as named
+            format('%s.%s', p.pronamespace::regnamespace, p.proname) = any(v_names) as named,
+            p.oid = any(v_kept) as kept
         from pg_catalog.pg_proc as p
         left join parley.expected_object as e on e.kind = 'function' and e.name = p.oid::regprocedure::text
         where
             p.pronamespace in (to_regnamespace('parley'), to_regnamespace('parley_api'))
-            and p.oid <> all(array_remove(v_kept, null))
         order by p.oid
     loop
+        -- one with the very arguments is taken for ours only where an installation has been that kept no record
+        continue when v_old.kept and (v_old.ours or v_is_unrecorded);
         if v_old.ours then
             execute format(
                 'alter routine %s rename to %I', v_old.identity, left(v_old.name, 40) || '__replaced_' || v_old.identity::oid

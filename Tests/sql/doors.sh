@@ -162,6 +162,33 @@ check "and the schema is still the same" same "$work/psql.sql" "$work/again.sql"
 check "the psql door refuses while the extension is there" \
     says "this database uses the extension door" install "$base/extension_door"
 
+# One file, for what knows no commands of psql --------------------------------------------------------------------------
+"$work/present/scripts/extension.sh" file >"$work/parley.sql"
+one_file() { psql -o /dev/null -d "$1" <"$work/parley.sql"; }
+without_commands() { ! grep -n '^\\' "$work/parley.sql"; }
+check "the one file has no command of psql" without_commands
+database one_file
+check "it installs" one_file "$base/one_file"
+dump "$base/one_file" >"$work/again.sql"
+check "and gives the same schema" same "$work/psql.sql" "$work/again.sql"
+ledger "$base/one_file" >"$work/ledger.one_file"
+check "and the same ledger" same "$work/ledger.psql" "$work/ledger.one_file"
+check "it installs again" one_file "$base/one_file"
+check "and so does the psql door" closes "Parley $release already current" one_file
+dump "$base/one_file" >"$work/again.sql"
+check "and the schema is still the same" same "$work/psql.sql" "$work/again.sql"
+check "it refuses while the extension is there" says "this database uses the extension door" one_file "$base/extension_door"
+settings() {
+    local door
+    for door in install one_file; do
+        database "settings_$door"
+        PGOPTIONS='-c standard_conforming_strings=off -c quote_all_identifiers=on -c search_path=nowhere' $door "$base/settings_$door"
+        dump "$base/settings_$door" >"$work/again.sql"
+        same "$work/psql.sql" "$work/again.sql"
+    done
+}
+check "settings of a session change nothing" settings
+
 members() {
     local kinds
     kinds=$(psql -At -d "$1" -c "
@@ -353,7 +380,7 @@ check "an encoding other than UTF8 is refused" latin
 defaults() {
     database defaults
     psql -d "$base/defaults" -c "alter default privileges grant execute on functions to anon, authenticated"
-    says "give every new function to anon, authenticated" install "$base/defaults"
+    says "give every new function or table to anon, authenticated" install "$base/defaults"
     psql -d "$base/defaults" -c "alter default privileges revoke execute on functions from anon, authenticated"
     install "$base/defaults"
 }

@@ -23,13 +23,19 @@ check() { # name command...
 check "the generated SQL is current" python3 scripts/generate_sql.py --check
 check "the manifest is current" scripts/manifest.sh --check
 check "sqlfluff" sqlfluff lint --nocolor --processes 2 \
-    sql/migrations sql/functions sql/api policies sql/bootstrap.sql sql/replaced.sql sql/finish.sql sql/migrate.sql
+    sql/migrations sql/functions sql/api policies sql/bootstrap.sql sql/replaced.sql sql/wanted*.sql \
+    sql/finish.sql sql/migrate.sql
 # Migrations run in one transaction with a lock timeout set by the door. 32 bits are enough for a rank, a period and a
 # revision; the domains' constraints are part of the first version and not to be changed on a live database.
 check "squawk" squawk --assume-in-transaction --pg-version=15.0 --include=require-table-schema \
     --exclude=prefer-robust-stmts,require-lock-timeout,require-statement-timeout \
     --exclude=prefer-bigint-over-int,ban-create-domain-with-constraint \
     sql/migrations/*.sql
+
+# What locks a table or view is made in the schema parley_wanted (sql/wanted.sql), and changes only what differs.
+check "no file that is applied again locks a table" bash -c '
+    ! grep -nE "^(alter|drop|create (or replace )?(view|table) parley(_api)?\.|(after|before|instead) .* on parley\.|(create policy|grant .* on table) .*parley(_api)?\.)" \
+        -r sql/functions sql/api policies --include=*.sql'
 
 eval "$(Tests/support/cluster.sh start)"
 trap 'Tests/support/cluster.sh stop' EXIT

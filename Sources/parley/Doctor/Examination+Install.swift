@@ -5,14 +5,54 @@ internal import PostgresClient
 extension Examination {
     static let apiRoles = ["anon", "authenticated", "service_role"]
 
-    func ledger() throws(PostgresError) -> [Finding] {
-        guard try self.isTrue("select to_regclass('parley.migration') is not null") else {
+    /// How to install again through the door that this database uses.
+    func reinstall() throws(PostgresError) -> String {
+        try self.isTrue("select exists (select from pg_extension where extname = 'parley')")
+            ? "psql -c 'select parley_ext.migrate()', as the owner"
+            : "parley migrate, or psql -f sql/install.sql, as the owner"
+    }
+
+    /// Why nothing else can be looked at, if so.
+    func obstacle() throws -> [Finding] {
+        let name = try self.value("select quote_ident(current_user)")
+        guard
+            try self.isTrue(
+                """
+                select exists (
+                    select from pg_class c where c.relname = 'migration'
+                    and c.relnamespace = (select n.oid from pg_namespace n where n.nspname = 'parley'))
+                """)
+        else {
             return [
-                .failure(
-                    "installation", "Parley is not installed in this database",
-                    "Run: parley migrate --database-url <url of the owner>, or: psql -d <the same> -f sql/install.sql")
+                .failure("installation", "Parley is not installed in this database", "Run: \(try self.reinstall())")
             ]
         }
+        guard try self.isTrue("select has_schema_privilege('parley', 'usage')") else {
+            return [
+                try self.isTrue("select to_regrole('parley_worker') is not null")
+                    && self.isTrue("select pg_has_role('parley_worker', 'MEMBER')")
+                    ? .failure(
+                        "grants",
+                        "none for parley_worker: a dump without privileges was restored, or they were revoked",
+                        "Run: \(try self.reinstall())")
+                    : .failure(
+                        "this login", "\(name) is not a member of parley_worker, nor the owner",
+                        "As the owner or a DBA: grant parley_worker to \(name);")
+            ]
+        }
+        guard try self.isTrue("select has_table_privilege('parley.migration', 'select')") else { return [] }
+        guard try self.isTrue("select exists (select from parley.migration)") else {
+            return [
+                .failure(
+                    "installation", "tables without any row: a dump without data was restored",
+                    "Restore its data; or, if there is none: drop schema parley, parley_api cascade; then run: "
+                        + "\(try self.reinstall())")
+            ]
+        }
+        return []
+    }
+
+    func ledger() throws(PostgresError) -> [Finding] {
         guard try self.isTrue("select has_table_privilege('parley.migration', 'select')") else {
             return [
                 .warning("installation", "this login may not read it", "Run parley doctor as the database's owner.")
@@ -54,7 +94,7 @@ extension Examination {
             ]
         }
         if newest < manifest.newest {
-            return [.failure("installation", "\(state), older than this program", "Run: parley migrate")]
+            return [.failure("installation", "\(state), older than this program", "Run: \(try self.reinstall())")]
         }
         let changed = manifest.migrations.filter { migration in
             !rows.contains { $0.string("name") == migration.name && $0.string("sha256") == migration.sha256 }
@@ -119,6 +159,15 @@ extension Examination {
         }
         guard try self.isTrue("select to_regrole('parley_worker') is not null") else { return findings }
         let isWorker = try self.isTrue("select pg_has_role('parley_worker', 'MEMBER')")
+        if try self.isTrue(
+            "select rolsuper from pg_roles where oid = (select nspowner from pg_namespace where nspname = 'parley')")
+        {
+            findings.append(
+                .warning(
+                    "owner", "a superuser: Parley's functions run with all rights",
+                    "As a superuser: alter schema parley owner to <an ordinary role that owns the database>; then: "
+                        + "\(try self.reinstall().replacing(", as the owner", with: ", as that superuser"))"))
+        }
         let owner = try self.value(
             "select coalesce((select pg_get_userbyid(nspowner) from pg_namespace where nspname = 'parley'), '')")
         if isWorker {
@@ -141,6 +190,11 @@ extension Examination {
                 .failure("this login", "\(name) is not a member of parley_worker", "grant parley_worker to \(name);"))
         }
         return findings
+    }
+
+    static func reown(_ again: String) -> String {
+        "Everything must belong to the owner of schema parley. With the URL of a superuser, once: "
+            + again.replacing(", as the owner", with: "")
     }
 
     /// What holds in every release; all that a login can see that may not read what the installation recorded.
@@ -172,19 +226,28 @@ extension Examination {
                 select from pg_proc p where p.pronamespace = 'parley'::regnamespace and p.proname = f
                 and has_function_privilege('parley_worker', p.oid, 'execute'))
             """)
+        let again = try self.reinstall()
+        let foreign = try self.list(
+            """
+            select c.oid::regclass::text from pg_class c
+            join pg_namespace n on n.oid = c.relnamespace and n.nspname = 'parley'
+            where c.relkind in ('r', 'p') and c.relowner <> n.nspowner order by 1
+            """)
         func finding(_ subject: String, _ bad: [String], _ good: String, _ advice: String) -> Finding {
             bad.isEmpty
                 ? .ok(subject, good)
                 : .failure(subject, bad.prefix(5).joined(separator: ", ") + (bad.count > 5 ? ", ..." : ""), advice)
         }
         return [
-            finding("row-level security", open, "on for every table", "Off for these tables. Run: parley migrate"),
+            finding("owner", foreign, "one for all tables", Self.reown(again)),
+            finding("row-level security", open, "on for every table", "Off for these tables. Run: \(again)"),
             finding(
-                "private schema", visible, "hidden from API roles", "revoke usage on schema parley from these roles;"),
+                "private schema", visible, "hidden from API roles",
+                "revoke usage on schema parley from \(visible.joined(separator: ", "));"),
             finding(
-                "public functions", loose, "none", "revoke execute on these functions from public; or parley migrate"),
+                "public functions", loose, "none", "Run: \(again)"),
             finding(
-                "worker functions", worker, "granted to parley_worker", "Not granted or missing. Run: parley migrate"),
+                "worker functions", worker, "granted to parley_worker", "Not granted or missing. Run: \(again)"),
         ]
     }
 }

@@ -11,28 +11,31 @@ struct Examination {
     /// Seconds since 1970 here, read when the server's clock is.
     let now: () -> Int64
 
-    /// Every check, in the order of the table. A check that cannot be made is a finding too. Of a database without Parley
-    /// there is no more to say than that, and whether its server will do.
+    /// Every check, in the order of the table. A check that cannot be made is a finding too. What must be put right first
+    /// (no Parley, another release's, a login that may not look) is the last line: more would only follow from it.
     func run() -> [Finding] {
-        var checks: [(String, () throws -> [Finding])] = [("server", self.server)]
-        if (try? self.isTrue("select to_regclass('parley.migration') is null")) == true {
-            checks.append(("install", self.ledger))
-        } else {
-            checks += [
-                ("durability", self.durability), ("capacity", self.capacity), ("clock", self.clock),
-                ("install", self.ledger), ("roles", self.roles), ("login", self.login), ("catalog", self.catalog),
-                ("rows", self.seeds), ("partitions", self.partitions), ("jobs", self.jobs),
-                ("notifications", self.notifications),
-            ]
-        }
-        return checks.flatMap { subject, check in
-            do {
-                return try check()
-            } catch let error as PostgresError {
-                return [.failure(subject, "cannot be checked: \(error.message)", error.hint ?? "")]
-            } catch {
-                return [.failure(subject, "cannot be checked: \(error)", "")]
-            }
+        var findings = self.checked("server", self.server) + self.checked("server", self.writable)
+        let first = self.checked("installation", self.obstacle)
+        guard first.isEmpty else { return findings + first }
+        findings += self.checked("durability", self.durability) + self.checked("capacity", self.capacity)
+        findings += self.checked("clock", self.clock)
+        let ledger = self.checked("installation", self.ledger)
+        findings += ledger
+        guard !ledger.contains(where: { $0.level == .failure }) else { return findings }
+        let checks: [(String, () throws -> [Finding])] = [
+            ("roles", self.roles), ("login", self.login), ("catalog", self.catalog), ("rows", self.seeds),
+            ("partitions", self.partitions), ("jobs", self.jobs), ("notifications", self.notifications),
+        ]
+        return findings + checks.flatMap(self.checked)
+    }
+
+    private func checked(_ subject: String, _ check: () throws -> [Finding]) -> [Finding] {
+        do {
+            return try check()
+        } catch let error as PostgresError {
+            return [.failure(subject, "cannot be checked: \(error.message)", error.hint ?? "")]
+        } catch {
+            return [.failure(subject, "cannot be checked: \(error)", "")]
         }
     }
 
@@ -61,6 +64,24 @@ struct Examination {
             encoding == "UTF8"
                 ? .ok("database encoding", encoding)
                 : .failure("database encoding", encoding, "create database ... template template0 encoding 'UTF8'"),
+        ]
+    }
+
+    private func writable() throws(PostgresError) -> [Finding] {
+        if try self.isTrue("select pg_is_in_recovery()") {
+            return [
+                .failure(
+                    "writing", "this server is a standby: nothing can be sent or installed through it",
+                    "Give the address of the primary; or promote this server: select pg_promote();")
+            ]
+        }
+        guard try self.isTrue("select current_setting('transaction_read_only')::boolean") else { return [] }
+        return [
+            .failure(
+                "writing", "sessions are read-only (default_transaction_read_only)",
+                "begin read write; alter database \(try self.value("select quote_ident(current_database())")) set "
+                    + "default_transaction_read_only = off; commit; and see that neither the role nor the server sets it."
+            )
         ]
     }
 
@@ -118,6 +139,8 @@ struct Examination {
     // MARK: - Notifications and partitions
 
     private func notifications() throws(PostgresError) -> [Finding] {
+        // A standby can neither listen nor notify.
+        if try self.isTrue("select pg_is_in_recovery()") { return [] }
         let usage = Double(try self.value("select pg_notification_queue_usage()")) ?? 0
         let percent = "\(Int((usage * 100).rounded())) % full"
         var findings = [

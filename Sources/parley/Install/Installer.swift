@@ -7,6 +7,9 @@ struct Installer {
     /// Statements that build an index may take long; nobody waits for a lock longer than bootstrap.sql allows.
     private static let longestScript = Duration.seconds(3600)
 
+    /// For a table that is in use.
+    private static let longestWait = Duration.seconds(30)
+
     struct Outcome {
         /// Names of the migrations applied.
         var applied: [String]
@@ -77,10 +80,30 @@ struct Installer {
             _ = try connection.query(
                 "insert into parley.migration (version, name, sha256, breaking) values ($1, $2, $3, $4)",
                 ["\(migration.version)", migration.name, migration.sha256, migration.isBreaking ? "true" : "false"])
-            try self.run(connection, text, file: migration.file)
+            try self.patiently(connection, migration.file, text)
             applied.append(migration.name)
         }
         return applied
+    }
+
+    /// Again while somebody holds a table: bootstrap.sql lets it wait so briefly that nobody queues behind it.
+    private func patiently(_ connection: PostgresConnection, _ file: String, _ script: String) throws {
+        let end = ContinuousClock.now + Self.longestWait
+        try self.run(connection, "savepoint attempt")
+        while true {
+            do throws(PostgresError) {
+                return try connection.execute(script: script, timeout: Self.longestScript)
+            } catch {
+                guard error.sqlState == "55P03" else { throw self.described(error, file) }
+                guard ContinuousClock.now < end else {
+                    throw CommandError(
+                        "\(file) needs a table that is in use",
+                        hint: "Nothing has changed. See who holds it: select pid, application_name, now() - xact_start "
+                            + "from pg_stat_activity order by xact_start; and install again.")
+                }
+            }
+            try self.run(connection, "rollback to attempt; select pg_sleep(0.2 + random() / 2)")
+        }
     }
 
     private func apply(_ file: String, _ connection: PostgresConnection) throws {
@@ -92,8 +115,12 @@ struct Installer {
             try connection.execute(script: script, timeout: Self.longestScript)
         } catch {
             guard let file else { throw error }
-            let more = [error.detail, error.hint].compactMap { $0 }.joined(separator: " ")
-            throw CommandError("\(file): \(error.message)", hint: more.isEmpty ? nil : more)
+            throw self.described(error, file)
         }
+    }
+
+    private func described(_ error: PostgresError, _ file: String) -> CommandError {
+        let more = [error.detail, error.hint].compactMap { $0 }.joined(separator: " ")
+        return CommandError("\(file): \(error.message)", hint: more.isEmpty ? nil : more)
     }
 }

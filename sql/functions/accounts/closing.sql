@@ -15,13 +15,13 @@ $$;
 comment on function parley.end_sessions is
 'Trigger: the open sockets of an account that is suspended or erased are closed by the event this writes.';
 
-create or replace trigger account_closed_trigger
-after update on parley.account
+create trigger account_closed_trigger
+after update on parley_wanted.account
 for each row
 when (
     (old.suspended_at is null and new.suspended_at is not null)
     or (old.deleted_at is null and new.deleted_at is not null)
 )
 execute function parley.end_sessions();
-comment on trigger account_closed_trigger on parley.account is
+comment on trigger account_closed_trigger on parley_wanted.account is
 'Ends the sessions of an account that is suspended or erased.';

@@ -32,11 +32,15 @@ begin
         audit.actor_role, audit.action, v_reason, audit.detail
     )
     returning l.id into v_id;
+    -- ids only: at once, and also when the transaction takes the entry back
+    raise log 'parley audit: % by % as %, tenant %, conversation %, user %, message %',
+        audit.action, parley.current_user_id(), audit.actor_role, audit.tenant_id, audit.conversation_id, audit.target_id,
+        audit.message_id;
     return v_id;
 end;
 $$;
 comment on function parley.audit is
-'Records that the caller used a power over others, in the transaction that uses it; PT400 without a reason. Returns the entry''s id.';
+'Records that the caller used a power over others, in the transaction that uses it; PT400 without a reason. Returns the entry''s id. A line in the server''s log comes at once.';
 
 create or replace function parley.audit_retention()
 returns interval
@@ -70,12 +74,12 @@ $$;
 comment on function parley.keep_audit_log is
 'Refuses every change of the audit log but the deletion of what is old enough.';
 
-create or replace trigger audit_log_is_append_only
-before update or delete on parley.audit_log
+create trigger audit_log_is_append_only
+before update or delete on parley_wanted.audit_log
 for each row execute function parley.keep_audit_log();
 
-create or replace trigger audit_log_is_not_truncated
-before truncate on parley.audit_log
+create trigger audit_log_is_not_truncated
+before truncate on parley_wanted.audit_log
 for each statement execute function parley.keep_audit_log();
 
 create or replace function parley.purge_audit_log()

@@ -39,6 +39,10 @@ as $$
         union
         select a.object from actual as a where starts_with(a.object, 'schema ')
         union
+        select 'view ' || e.name from expected as e where e.kind = 'view'
+        union
+        select a.object from actual as a where starts_with(a.object, 'domain ')
+        union
         select 'table ' || i.inhrelid::regclass::text
         from pg_inherits as i
         inner join pg_class as c on i.inhrelid = c.oid
@@ -62,20 +66,22 @@ as $$
                 when e.name is null then 'must not be'
                 else 'changed'
             end as state,
-            case when a.kind = 'row-level security' then a.definition end as security
+            case when a.kind in ('row-level security', 'owner') then a.definition end as security
         from expected as e
         full join actual as a on e.kind = a.kind and e.name = a.name
         where
             e.name is null
             and (
-                a.kind = 'row-level security'
+                a.kind in ('row-level security', 'owner') and a.object in (select o.object from own as o)
                 or (
                     a.kind in ('grant', 'policy')
                     and (a.object in (select o.object from own as o) or a.name ~ ' to (public|anon)')
                 )
             )
-            or e.name is not null and a.name is null
-            or e.definition <> a.definition and (select count(*) = 0 from other_server)
+            or e.name is not null
+            and a.definition is distinct from e.definition
+            -- another major version prints definitions in other words
+            and (a.name is null or e.kind = 'comment' or (select count(*) = 0 from other_server))
     )
 
     select
@@ -87,6 +93,13 @@ as $$
             when d.kind = 'grant'
                 then format('revoke %s cascade;', regexp_replace(d.name, E' to (\\w+)( with grant option)?$', E' from \\1'))
             when d.kind = 'policy' and d.state = 'must not be' then format('drop policy %s;', d.name)
+            when d.kind = 'owner'
+                then format(
+                    'alter %s owner to %s;',
+                    d.name,
+                    (select n.nspowner::regrole from pg_namespace as n where n.nspname = 'parley')
+                )
+            when d.kind = 'comment' then format('comment on %s is %L;', d.name, d.expected)
             when d.kind = 'row-level security'
                 then format('alter table %s enable row level security, no force row level security;', d.name)
             when d.kind = 'constraint'

@@ -59,10 +59,10 @@ end;
 $$;
 comment on function parley.copy_tier_limit is 'Trigger: keeps the copies in parley.tier.';
 
-create or replace trigger tier_limit_copy_trigger
-after insert or update or delete on parley.tier_limit
+create trigger tier_limit_copy_trigger
+after insert or update or delete on parley_wanted.tier_limit
 for each row execute function parley.copy_tier_limit();
-comment on trigger tier_limit_copy_trigger on parley.tier_limit is 'Keeps the copies in parley.tier.';
+comment on trigger tier_limit_copy_trigger on parley_wanted.tier_limit is 'Keeps the copies in parley.tier.';
 
 create or replace function parley.begin_tier()
 returns trigger
@@ -81,7 +81,7 @@ end;
 $$;
 comment on function parley.begin_tier is 'Trigger: the copies of a new tier, which has no rows yet, are the defaults.';
 
-create or replace trigger tier_begin_trigger
-before insert on parley.tier
+create trigger tier_begin_trigger
+before insert on parley_wanted.tier
 for each row execute function parley.begin_tier();
-comment on trigger tier_begin_trigger on parley.tier is 'A new tier has the default limits.';
+comment on trigger tier_begin_trigger on parley_wanted.tier is 'A new tier has the default limits.';

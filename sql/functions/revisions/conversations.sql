@@ -30,13 +30,13 @@ $$;
 comment on function parley.keep_conversation_revision is
 'Keeps what a profile or a role was. The change is made before it is announced: it belongs to the next event.';
 
-create or replace trigger conversation_profile_keeps_revisions
-after update on parley.conversation_profile
+create trigger conversation_profile_keeps_revisions
+after update on parley_wanted.conversation_profile
 for each row when (old.* is distinct from new.*)
 execute function parley.keep_conversation_revision();
 
 -- of these columns alone: reading and sending, which update the row as well, do not pay for it
-create or replace trigger participant_keeps_revisions
-after update of role, app_role on parley.participant
+create trigger participant_keeps_revisions
+after update of role, app_role on parley_wanted.participant
 for each row when (old.role is distinct from new.role or old.app_role is distinct from new.app_role)
 execute function parley.keep_conversation_revision();

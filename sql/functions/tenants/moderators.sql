@@ -17,19 +17,19 @@ $$;
 comment on function parley.end_moderation is
 'Trigger: who is no moderator of a tenant any more loses the topic tenant:<id>:moderation by the event this writes.';
 
-create or replace trigger tenant_member_removed_trigger
-after delete on parley.tenant_member
+create trigger tenant_member_removed_trigger
+after delete on parley_wanted.tenant_member
 for each row
 when (old.role <> 'member')
 execute function parley.end_moderation();
-comment on trigger tenant_member_removed_trigger on parley.tenant_member is 'Closes the moderation to who was removed.';
+comment on trigger tenant_member_removed_trigger on parley_wanted.tenant_member is 'Closes the moderation to who was removed.';
 
-create or replace trigger tenant_member_demoted_trigger
-after update on parley.tenant_member
+create trigger tenant_member_demoted_trigger
+after update on parley_wanted.tenant_member
 for each row
 when (
     old.role <> 'member'
     and (new.role = 'member' or new.tenant_id <> old.tenant_id or new.user_id <> old.user_id)
 )
 execute function parley.end_moderation();
-comment on trigger tenant_member_demoted_trigger on parley.tenant_member is 'Closes the moderation to who was demoted.';
+comment on trigger tenant_member_demoted_trigger on parley_wanted.tenant_member is 'Closes the moderation to who was demoted.';

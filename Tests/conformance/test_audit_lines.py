@@ -1,0 +1,28 @@
+"""The line in the server's log that an entry of the audit log brings at once."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import pytest
+
+from parley import Cluster
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with Cluster() as cluster:
+        yield cluster
+
+
+def test_a_power_that_is_used_and_rolled_back_stays_in_the_log_of_the_server(cluster):
+    conversation = uuid.uuid4()
+    cluster.psql(
+        "begin; select parley.audit('conversation_as_of', 'a secret reason', 'moderator',"
+        f" conversation_id => '{conversation}', detail => '{{\"as\": \"a secret detail\"}}'); rollback")
+    assert cluster.psql(f"select count(*) from parley.audit_log where conversation_id = '{conversation}'") == "0"
+    log = (Path(cluster.environment["PARLEY_TEST_CLUSTER"]) / "log").read_text()
+    lines = [line for line in log.splitlines() if str(conversation) in line and "STATEMENT" not in line]
+    assert len(lines) == 1 and "parley audit: conversation_as_of by" in lines[0], lines
+    assert "secret" not in lines[0]
