@@ -16,7 +16,7 @@
 \ir apply.sql
 \set version 4
 \set name '0004_conversations'
-\set sha256 '71c5e55392e753b0102f379a83864d4e3b25d496180a4204a8303bb490e80a97'
+\set sha256 '5beb4b95564c32c6ea61bf52a10b064591e35244e9a4f355a8bfce2ff9ad188f'
 \set breaking false
 \ir apply.sql
 \set version 5
@@ -46,7 +46,7 @@
 \ir apply.sql
 \set version 10
 \set name '0010_log'
-\set sha256 'f5e3fad097e3341422fe3c35c27efe31cd2221cd802268d2c207b652a1f05323'
+\set sha256 'c3392bf26891d97ca6e94fe64d423aa15a72d8f54d4337fc5bc540edcfa12161'
 \set breaking false
 \ir apply.sql
 \set version 11
@@ -210,6 +210,7 @@
 \ir functions/log_read/read.sql
 \ir functions/log_read/render.sql
 \ir functions/log_read/replay.sql
+\ir functions/log_read/replay_since.sql
 \ir functions/log_read/worker.sql
 \ir functions/sync/cursor.sql
 \ir functions/sync/pages.sql

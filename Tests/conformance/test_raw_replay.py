@@ -14,7 +14,8 @@ pytestmark = pytest.mark.asyncio
 
 def split(socket: FrameSocket) -> tuple[list[dict], list[dict]]:
     """Payloads replayed and payloads live; replayed ones come first. What was left out is not among them."""
-    seen = [message["payload"] for message in socket.seen("broadcast") if message["payload"]["event"] != "replay:gap"]
+    seen = [message["payload"] for message in socket.seen("broadcast")]
+    seen = [payload for payload in seen if not payload["event"].startswith("replay:")]
     marks = [payload["meta"].get("replayed", False) for payload in seen]
     assert marks == sorted(marks, reverse=True), "a replayed event after a live one"
     events, replayed = [payload["payload"] for payload in seen], sum(marks)
@@ -50,7 +51,11 @@ async def test_case_34_the_newest_rows_oldest_first_then_live(room, version, kin
     gaps = [message["payload"]["payload"] for message in seen if message["payload"]["event"] == "replay:gap"]
     assert [message["payload"]["event"] for message in seen[: len(gaps)]] == ["replay:gap"] * len(gaps)
     assert ("limit", seqs[0] - 1) in [(gap["reason"], gap["to"]) for gap in gaps]
+    ends = [message["payload"]["payload"] for message in seen if message["payload"]["event"] == "replay:end"]
+    assert [end["to"] for end in ends] == [None if topic.startswith("user:") else seqs[-1] - 1]
     for message in seen[len(gaps) :]:
+        if message["payload"]["event"] == "replay:end":
+            continue
         assert isinstance(message["payload"]["meta"]["id"], str) and isinstance(message["raw"], str)
 
 
@@ -69,7 +74,7 @@ async def test_case_34_since_a_time(room, version):
     none = await room.socket(version)
     await none.join(room.topic, people.token("Bob"), replay={"since": since + 3_600_000})
     await none.heartbeat()
-    assert none.messages == []
+    assert none.events() == []
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -135,15 +140,17 @@ async def test_case_34_an_inbox_has_no_event_seq(room):
 
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_a_limit_leaves_the_rest_to_the_client(room, version):
-    """After a position the oldest come; the client sees by the numbers where to go on with `get_events`."""
+    """After a position the oldest come; a gap and the end say where to go on with `get_events`."""
     await fill(room, 10)
     socket = await room.socket(version)
     await socket.join(room.topic, room.people.token("Bob"), replay={"after": 2, "limit": 3})
-    await socket.wait(lambda: len(socket.events()) == 3)
+    end = await socket.event("replay:end")
     await socket.heartbeat()
-    assert [event["event_seq"] for event in socket.events()] == [3, 4, 5]
-    page = room.people.rpc("Bob", "get_events", conversation_id=room.id, after_seq=5)
-    assert page["events"][0]["payload"]["event_seq"] == 6
+    assert [event["event_seq"] for event in split(socket)[0]] == [3, 4, 5]
+    page = room.people.rpc("Bob", "get_events", conversation_id=room.id, after_seq=end["to"])
+    assert page["events"][0]["payload"]["event_seq"] == 6 and page["to"] == page["last_event_seq"]
+    (gap,) = socket.events("replay:gap")
+    assert (gap["from"], gap["to"], gap["reason"], gap["readable"]) == (6, page["to"], "limit", True)
 
 
 @pytest.mark.parametrize("version", VERSIONS)

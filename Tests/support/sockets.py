@@ -121,12 +121,12 @@ class Socket:
         return (await self.broadcast(f"conversation:{conversation}", "message:send", payload))["message"]
 
     def events(self, kind: str | None = None, topic: str | None = None) -> list[dict]:
-        """Payloads of the broadcasts received so far."""
+        """Payloads of the broadcasts received so far; without the ends of replays, unless they are asked for."""
         return [
             message["payload"]["payload"]
             for message in self.messages
             if message["event"] == "broadcast"
-            and (kind is None or message["payload"]["event"] == kind)
+            and message["payload"]["event"] in ([kind] if kind else {message["payload"]["event"]} - {"replay:end"})
             and (topic is None or message["topic"] == f"realtime:{topic}")
         ]
 

@@ -20,7 +20,7 @@ begin atomic
     select parley.get_conversation_messages($1, $2, $3, $4, $5, $6, $7, $8, parley.bounded_list($9, 'types', 16384), $10, parley.bounded_json($11, 'metadata', 262144));
 end;
 comment on function parley_api.get_conversation_messages is
-'A page of a conversation, oldest first: the newest by default, or before, after or around a seq or a message. has_more looks in the direction asked for. Of some types, of one sender, or with metadata that contains an object, among the next 1000 messages: looked_from_seq and looked_to_seq say from where to go on, also if there were none.';
+'A page of a conversation, oldest first: the newest by default, or before, after or around a seq or a message. A page holds about a megabyte, however many were asked for; has_more looks in the direction asked for. Of some types, of one sender, or with metadata that contains an object, among the next 1000 messages: looked_from_seq and looked_to_seq say from where to go on, also if there were none.';
 grant execute on function parley_api.get_conversation_messages to authenticated;
 
 create or replace function parley_api.get_pinned_messages(conversation_id uuid)

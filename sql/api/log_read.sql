@@ -9,5 +9,5 @@ begin atomic
     select parley.get_events($1, $2, $3);
 end;
 comment on function parley_api.get_events is
-'Events of a conversation after an event_seq, as {events: [{event, payload}], gap, has_more, last_event_seq}. gap names what was purged, was before the caller joined, or lies beyond the window of their tier. A number that is missing otherwise is not the caller''s to see: about a message that they have hidden, or that is older than what they see.';
+'Events of a conversation after an event_seq, as {events: [{event, payload}], gap, to, has_more, last_event_seq}: at most page_size, and about a megabyte. to: every number up to here is settled, go on after it. gap names what is lost: purged, before_joining, beyond_tier, or reset, where the log has never reached after_seq: load the conversation afresh. A number that is missing otherwise is not the caller''s to see: about a message that they have hidden, or that is older than what they see.';
 grant execute on function parley_api.get_events to authenticated;

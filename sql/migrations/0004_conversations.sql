@@ -6,6 +6,7 @@ create table parley.conversation (
     last_seq bigint not null default 0,
     last_event_seq bigint not null default 0,
     last_activity_at timestamptz not null default now(),
+    last_event_at timestamptz not null default now(),
     restricted boolean not null default false,
     constraint conversation_pkey primary key (id)
 ) with (fillfactor = 70);
@@ -15,6 +16,8 @@ comment on column parley.conversation.id is 'The conversation, a UUIDv7.';
 comment on column parley.conversation.last_seq is 'seq of the newest message; messages are numbered 1, 2, 3 without gaps.';
 comment on column parley.conversation.last_event_seq is 'event_seq of the newest event; dense like seq.';
 comment on column parley.conversation.last_activity_at is 'When the newest message was sent, or the conversation was created.';
+comment on column parley.conversation.last_event_at
+is 'created_at of the newest event. No later one is earlier, also when the clock was set back.';
 comment on column parley.conversation.restricted
 is 'A send must look at the profile, under the lock: it is locked or archived, only admins may send, or messages disappear.';
 

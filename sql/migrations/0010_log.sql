@@ -69,6 +69,9 @@ create table parley.log_state (
     floor_id bigint not null default 0,
     purged_id bigint not null default 0,
     purged_at timestamptz,
+    epoch uuid not null default gen_random_uuid(),
+    epoch_at timestamptz not null default now(),
+    epoch_reason text not null default 'installed',
     is_the_only_row boolean not null default true,
     constraint log_state_pkey primary key (is_the_only_row),
     constraint log_state_is_one_row_check check (is_the_only_row),
@@ -82,6 +85,9 @@ comment on column parley.log_state.floor_id
 is 'Events up to here came with a dump: all are committed, and their xid means nothing in this cluster.';
 comment on column parley.log_state.purged_id is 'Events up to here have been purged; a cursor before it must start afresh.';
 comment on column parley.log_state.purged_at is 'When the youngest event that was purged had been written. Null: none was purged.';
+comment on column parley.log_state.epoch is 'The name of the present epoch: parley.begin_epoch gives another one.';
+comment on column parley.log_state.epoch_at is 'When it began.';
+comment on column parley.log_state.epoch_reason is 'Why it began.';
 comment on column parley.log_state.is_the_only_row is 'Always true: there is one row.';
 
 create table parley.consumer (
@@ -98,7 +104,7 @@ is 'Durable readers of the log. The cursor advances in the transaction of its ef
 comment on column parley.consumer.name is 'The consumer.';
 comment on column parley.consumer.snapshot is 'Cursor: what was visible when the consumer last read.';
 comment on column parley.consumer.max_id is 'Cursor: the highest event id it has seen.';
-comment on column parley.consumer.epoch is 'System identifier and timeline the cursor belongs to.';
+comment on column parley.consumer.epoch is 'The epoch of the log the cursor belongs to.';
 comment on column parley.consumer.updated_at is 'When the cursor last moved.';
 
 create table parley.worker (

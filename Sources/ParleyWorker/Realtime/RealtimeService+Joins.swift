@@ -89,38 +89,66 @@ extension RealtimeService {
 
     private func replay(_ events: [LogEvent], to channel: Channel, _ connection: SocketConnection) {
         var bytes = 0
+        var isCut = false
+        var cut: [LogEvent] = []
         let limit = min(
             self.configuration.maxReplayBytes,
             max(0, self.configuration.maxReplayQueue - connection.socket.queuedBytes))
-        for (place, event) in events.enumerated() {
-            bytes += event.payload.count
-            guard bytes <= limit else {
-                self.sendGaps(of: events[place...], to: channel, connection)
-                return
+        for event in events {
+            // What the database says of the replay itself has no id, and is always sent.
+            if event.id != 0 {
+                bytes += event.payload.count
+                isCut = isCut || bytes > limit
             }
-            let template = TopicFrames.template(event, replayed: true)
-            if let payload = template.encode(connection.session.version, topic: channel.name) {
-                connection.send(payload)
+            if event.id != 0, isCut {
+                cut.append(event)
+            } else if event.kind == "replay:end", let first = cut.first {
+                self.sendGaps(of: cut, to: channel, connection)
+                self.sendEnd(before: first, of: event.conversationID, to: channel, connection)
+            } else {
+                self.send(TopicFrames.template(event, replayed: true), to: channel, connection)
             }
         }
     }
 
-    /// Says what a replay leaves out, per conversation, so that the client pages it with `get_events`.
-    private func sendGaps(of events: ArraySlice<LogEvent>, to channel: Channel, _ connection: SocketConnection) {
+    /// A replay that was cut settles the numbers up to the first event it leaves out; those of an inbox have none.
+    private func sendEnd(
+        before event: LogEvent, of conversation: UUID?, to channel: Channel, _ connection: SocketConnection
+    ) {
+        var payload = #"{"conversation_id":null,"to":null}"#
+        if let conversation, let seq = event.eventSeq {
+            payload = #"{"conversation_id":"\#(conversation.lowercaseText)","to":\#(seq - 1)}"#
+        }
+        self.send(BroadcastTemplate(event: "replay:end", body: .json([UInt8](payload.utf8))), to: channel, connection)
+    }
+
+    private func send(_ template: BroadcastTemplate, to channel: Channel, _ connection: SocketConnection) {
+        if let payload = template.encode(connection.session.version, topic: channel.name) { connection.send(payload) }
+    }
+
+    /// Says what a replay leaves out, per conversation, so that the client pages it with `get_events`; what is the
+    /// user's own comes with `sync`.
+    private func sendGaps(of events: [LogEvent], to channel: Channel, _ connection: SocketConnection) {
         var ranges: [UUID: (from: Int64, to: Int64)] = [:]
+        var hasOwn = false
         for event in events {
-            guard let conversation = event.conversationID, let seq = event.eventSeq else { continue }
+            guard let conversation = event.conversationID, let seq = event.eventSeq else {
+                hasOwn = true
+                continue
+            }
             let known = ranges[conversation] ?? (seq, seq)
             ranges[conversation] = (min(known.from, seq), max(known.to, seq))
         }
-        for (conversation, range) in ranges.sorted(by: { $0.value.from < $1.value.from }) {
-            let payload =
-                #"{"conversation_id":"\#(conversation.lowercaseText)","from":\#(range.from),"to":\#(range.to),"#
-                + #""reason":"size"}"#
-            let template = BroadcastTemplate(event: "replay:gap", body: .json([UInt8](payload.utf8)))
-            if let payload = template.encode(connection.session.version, topic: channel.name) {
-                connection.send(payload)
-            }
+        var payloads = ranges.sorted(by: { $0.value.from < $1.value.from }).map { conversation, range in
+            #"{"conversation_id":"\#(conversation.lowercaseText)","from":\#(range.from),"to":\#(range.to),"#
+                + #""reason":"size","readable":true}"#
+        }
+        if hasOwn {
+            payloads.append(#"{"conversation_id":null,"from":null,"to":null,"reason":"size","readable":true}"#)
+        }
+        for payload in payloads {
+            self.send(
+                BroadcastTemplate(event: "replay:gap", body: .json([UInt8](payload.utf8))), to: channel, connection)
         }
     }
 }

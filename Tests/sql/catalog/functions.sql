@@ -64,7 +64,8 @@ select bag_eq(
     'select name from granted_to_worker',
     $$values ('check_worker'), ('worker_start'), ('worker_beat'), ('worker_stop'), ('log_position'), ('read_log'), ('authorize_join'),
              ('replay'), ('create_consumer'), ('consume'), ('purge_events'), ('maintain'),
-             ('run_job'), ('due_jobs'), ('job_states'), ('version'), ('event_kinds')$$,
+             ('run_job'), ('due_jobs'), ('job_states'), ('version'), ('event_kinds'),
+             ('position_holds'), ('begin_epoch')$$,
     'the worker may execute exactly the worker''s functions'
 );
 

@@ -1,6 +1,6 @@
 -- sync: the inbox, then what happened since; its cursor is its user's alone.
 begin;
-select plan(49);
+select plan(59);
 \ir ../setup.psql
 
 create function pg_temp.accepts(cursor text) returns boolean language plpgsql as $$
@@ -98,6 +98,56 @@ select is(
     'true', 'and so does one from before what was purged'
 );
 select is(parley_api.sync(parley_api.sync() ->> 'cursor') -> 'resync_required', 'false', 'but not a new one');
+
+-- a position of another copy of the log
+savepoint copy;
+select parley_api.sync() ->> 'cursor' as cursor \gset
+select is(parley_api.sync(:'cursor') -> 'resync_required', 'false', 'a position whose event is the same one goes on');
+update parley.event set created_at = created_at + interval '1 microsecond' where id = (select max(id) from parley.event);
+select is(parley_api.sync(:'cursor') -> 'resync_required', 'true', 'where its event is another one now the log is an older copy: the inbox comes afresh');
+select is(jsonb_array_length(parley_api.sync(:'cursor') -> 'conversations'), 1, 'with the conversations');
+rollback to copy;
+select parley_api.sync() ->> 'cursor' as cursor \gset
+delete from parley.event where id = (select max(id) from parley.event);
+update parley.log_state set purged_id = 0;
+select is(parley_api.sync(:'cursor') -> 'resync_required', 'true', 'so does a position ahead of the log');
+rollback to copy;
+select parley_api.sync() ->> 'cursor' as cursor \gset
+select parley.begin_epoch('a test') is null as begun \gset
+select is(parley_api.sync(:'cursor') -> 'resync_required', 'true', 'and one of an epoch that a DBA has ended');
+rollback to copy;
+
+-- a restored dump without any worker: transaction ids that this cluster has yet to reach
+update parley.event set xid = '4000000000000';
+update parley.log_state set system_identifier = 1;
+select parley_api.sync() ->> 'cursor' as cursor \gset
+select is(parley_api.sync(:'cursor') -> 'events', '[]', 'events that came with a dump are not news');
+select is(parley_api.sync(parley_api.sync(:'cursor') ->> 'cursor') -> 'events', '[]', 'and do not become it');
+select parley.append_event(null, 'session:revoked', null, null, null, :'bob', null) is null as revoked \gset
+select pg_temp.commit_events() is null as committed \gset
+select is(jsonb_array_length(parley_api.sync(:'cursor') -> 'events'), 1, 'what is written since is');
+rollback to copy;
+
+-- pages by size
+select parley_api.sync() ->> 'cursor' as cursor \gset
+select pg_temp.be(:'ann') is null as is_ann \gset
+select count(parley_api.send_message(:'conversation', 'large ' || n)) as sent from generate_series(1, 3) n \gset
+update parley.message set metadata = jsonb_build_object('x', repeat('x', 600000)) where content ~ '^large';
+select pg_temp.commit_events() is null as committed \gset
+select pg_temp.be(:'bob') is null as is_bob \gset
+create temp table sized as
+with recursive pages (n, answer) as (
+    select 1, parley_api.sync(:'cursor')
+    union all
+    select n + 1, parley_api.sync(answer ->> 'cursor') from pages where (answer -> 'has_more')::boolean and n < 20
+)
+select * from pages;
+select is((select array_agg(jsonb_array_length(answer -> 'events') order by n) from sized), '{1,1,1}', 'a page ends at a megabyte');
+select is(
+    (select array_agg(e #>> '{payload,message,content}' order by n) from sized, jsonb_array_elements(answer -> 'events') e),
+    '{large 1,large 2,large 3}', 'and the next one goes on'
+);
+rollback to copy;
 
 -- a position further back than the tier reaches
 update parley.log_state set purged_id = 0;

@@ -1,6 +1,6 @@
 -- Workers, durable consumers and the purge of the log.
 begin;
-select plan(38);
+select plan(57);
 \ir ../setup.psql
 -- the search index has yet to read the log, which is kept for it
 delete from parley.consumer;
@@ -76,6 +76,18 @@ update parley.consumer set max_id = (select min(id) from parley.event) where nam
 select is((parley.maintain() ->> 'events_purged')::integer, 1, 'maintain purges as the setting says, but nothing a consumer has yet to read');
 select is((select purged_id < min(id) from parley.log_state, parley.event group by purged_id), true, 'and remembers how far');
 
+-- an event from the future, left by a clock that was ahead
+savepoint steps;
+delete from parley.consumer;
+update parley.event set created_at = now() - interval '100 days';
+select min(id) as first, max(id) as newest from parley.event \gset
+update parley.event set created_at = now() + interval '40 days' where id in (:first, :newest);
+select is(
+    parley.purge_events(interval '90 days', 1000), (select count(*) from parley.event) - 1, 'one from the future does not stop the purge'
+);
+select results_eq('select id from parley.event', format('values (%s::bigint)', :newest), 'and is kept only while no old one follows');
+rollback to steps;
+
 -- one round of upkeep is more than one batch, and a setting that makes no sense costs no partition
 insert into parley.event (user_id, kind, created_at)
 select :'ann', 'session:revoked', now() - interval '100 days' from generate_series(1, 20500);
@@ -90,6 +102,44 @@ update parley.setting set value = '0' where name = 'event_retention_days';
 set local client_min_messages = error;
 select is((parley.maintain() ->> 'partitions_made')::integer, 1, 'partitions are made whatever the retention of events');
 select isnt(to_regclass(:'furthest'), null, 'three months ahead');
+select to_char(now() at time zone 'UTC', '"parley.message_"YYYY_MM') as present \gset
+drop table :present;
+select pg_temp.be(:'bob') is null as is_bob \gset
+select is(parley_api.send_message(:'conversation', 'in a month nobody prepared') ->> 'content', 'in a month nobody prepared', 'a send makes the partition that it finds missing');
+select isnt(to_regclass(:'present'), null, 'that of its month');
+
+-- times rise with event_seq, also when the clock was set back
+update parley.conversation set last_event_at = now() + interval '1 hour' where id = :'conversation';
+select parley_api.send_message(:'conversation', 'after the clock was set back') ->> 'id' as message \gset
+select parley_api.add_reaction(:'message', '👍') is not null as reacted \gset
+select is(
+    (select array_agg(e.created_at = now() + interval '1 hour' order by e.event_seq desc)
+     from (select * from parley.event e where e.conversation_id = :'conversation' order by e.event_seq desc limit 2) e),
+    '{t,t}', 'no event is dated before another of its conversation'
+);
+select is((select created_at from parley.message where id = :'message'), now() + interval '1 hour', 'nor is a message');
+
+-- positions: what they point at, and epochs
+select epoch, max_id, xid, created_at as at from parley.log_position() \gset
+select is(parley.position_holds(:'epoch', :max_id, :'xid', :'at'), true, 'a position holds');
+select parley_api.send_message(:'conversation', 'more') is not null as sent \gset
+select is(parley.position_holds(:'epoch', :max_id, :'xid', :'at'), true, 'also when the log went on');
+select is(parley.position_holds(:'epoch', :max_id, (:xid::bigint - 1)::text::xid8, :'at'), false, 'but not where its event is of another transaction');
+select is(parley.position_holds(:'epoch', :max_id, :'xid', :'at'::timestamptz - interval '1 microsecond'), false, 'or of another time');
+select is(parley.position_holds(:'epoch', :max_id + 1000, :'xid', :'at'), false, 'or ahead of the log');
+select is(parley.position_holds(:'epoch', :max_id + 1000, null, null), false, 'whoever it comes from');
+savepoint purged;
+delete from parley.event where id <= :max_id;
+update parley.log_state set purged_id = :max_id;
+select is(parley.position_holds(:'epoch', :max_id, :'xid', :'at'), true, 'what was purged is no other event');
+rollback to purged;
+select worker_id as worker from parley.worker_start('four', '1') \gset
+select is(parley.begin_epoch('not now', 'another/1'), :'epoch', 'nobody begins an epoch after one that has ended already');
+select isnt(parley.begin_epoch('set back to the copy of Monday'), :'epoch', 'a DBA begins an epoch');
+select is((select epoch_reason from parley.log_state), 'set back to the copy of Monday', 'and says why');
+select is(parley.position_holds(:'epoch', :max_id, :'xid', :'at'), false, 'of which no old position is a part');
+select is(parley.worker_beat(:worker), false, 'workers register again, and learn of it');
+select throws_ok($$select parley.begin_epoch(' ')$$, 'PT400', null, 'not without a reason');
 
 select * from finish();
 rollback;

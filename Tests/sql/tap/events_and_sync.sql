@@ -59,8 +59,8 @@ select t.act('bob');
 select is(
     parley_api.get_events(t.id('talk'), 0, 1) - 'events',
     jsonb_build_object(
-        'gap', jsonb_build_object('conversation_id', t.id('talk'), 'from', 1, 'to', 2, 'reason', 'purged'),
-        'has_more', true, 'last_event_seq', 6
+        'gap', jsonb_build_object('conversation_id', t.id('talk'), 'from', 1, 'to', 2, 'reason', 'purged', 'readable', false),
+        'to', 3, 'has_more', true, 'last_event_seq', 6
     ),
     'what was purged is a gap with a name'
 );

@@ -1,6 +1,6 @@
 -- The history of a conversation: pages by seq in both directions, and what each viewer may see of it.
 begin;
-select plan(86);
+select plan(90);
 \ir ../people.psql
 update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
 
@@ -226,6 +226,29 @@ select parley_api.delete_message((select m.id from parley_api.messages m where m
 select is(t.about(null, 50, '{"booking": {"id": 1}}'), '2008 before of 2001 - 3000', 'not what one has hidden');
 select t.act('eve');
 select t.refused('PT403', $$select t.about(null, 50, '{"booking": {"id": 1}}')$$, 'a stranger is told nothing');
+
+-- pages by size: what is large comes in more pages, and none is left out
+select t.act('ann');
+select t.keep('large', parley_api.start_conversation(array[t.id('bob')], 'group') ->> 'id');
+select t.send('large', 'message ' || n) is null as sent from generate_series(1, 5) n \g /dev/null
+select t.host();
+update parley.message m set metadata = jsonb_build_object('x', repeat('x', 400000)) where m.conversation_id = t.id('large') and m.content like 'message %';
+create function t.large(arguments text) returns text language plpgsql as $$
+declare
+    v_page jsonb;
+begin
+    execute format('select parley_api.get_conversation_messages(t.id(%L), %s)', 'large', arguments) into v_page;
+    return (select string_agg(m ->> 'seq', ' ' order by n) from jsonb_array_elements(v_page -> 'messages') with ordinality x (m, n))
+        || case when (v_page -> 'has_more_before')::boolean then ' before' else '' end
+        || case when (v_page -> 'has_more_after')::boolean then ' after' else '' end;
+end
+$$;
+select t.last_seq('large') as last \gset
+select t.act('bob');
+select is(t.large('page_size => 50'), format('%s %s before', :last - 1, :last), 'the newest page ends at a megabyte');
+select is(t.large(format('before_seq => %s', :last - 1)), format('%s %s before after', :last - 3, :last - 2), 'so does the one before');
+select is(t.large(format('after_seq => %s', :last - 5)), format('%s %s after', :last - 4, :last - 3), 'and the one after');
+select is(t.large(format('around_seq => %s', :last - 2)), format('%s %s before after', :last - 2, :last - 1), 'and each half of one around');
 
 select * from finish();
 rollback;

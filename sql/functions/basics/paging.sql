@@ -14,6 +14,14 @@ end;
 $$;
 comment on function parley.require_page_size is 'A page size of 1 to 200, or PT400.';
 
+create or replace function parley.page_bytes()
+returns bigint
+language sql immutable security invoker parallel safe
+set search_path = pg_catalog, pg_temp
+as $$ select 1048576::bigint $$;
+comment on function parley.page_bytes is
+'How many bytes of payloads a page holds at most, however many rows were asked for; the first row comes whatever its size.';
+
 create or replace function parley.encode_inbox_cursor(
     pinned boolean, last_activity_at timestamptz, id uuid, is_backward boolean default false
 )

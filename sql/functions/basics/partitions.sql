@@ -18,7 +18,7 @@ begin
     perform pg_advisory_xact_lock(hashtextextended('parley.ensure_partitions', 0));
     -- from last month on: a clock that is set back across midnight of the first must not stop the sends
     for v_ahead in -1..months_ahead loop
-        v_month := (date_trunc('month', now() at time zone 'UTC') + make_interval(months => v_ahead)) at time zone 'UTC';
+        v_month := (date_trunc('month', clock_timestamp() at time zone 'UTC') + make_interval(months => v_ahead)) at time zone 'UTC';
         v_name := 'message_' || to_char(v_month at time zone 'UTC', 'YYYY_MM');
         continue when to_regclass('parley.' || v_name) is not null;
         execute format('create table parley.%I (like parley.message including all)', v_name);

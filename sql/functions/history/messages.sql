@@ -33,6 +33,8 @@ declare
     v_newer parley.message[];
     v_older_size integer := v_page_size;
     v_newer_size integer := 0;
+    v_sides constant integer := case when num_nonnulls(around_seq, around_message_id) > 0 then 2 else 1 end;
+    v_bytes constant bigint := parley.page_bytes() / v_sides;
     v_split_seq bigint;
     v_more_before boolean;
     v_more_after boolean;
@@ -88,6 +90,7 @@ begin
             get_conversation_messages.metadata is null
             or coalesce(m.metadata, '{}') @> get_conversation_messages.metadata
         );
+    v_older_size := least(v_older_size, parley.rows_in_page(v_older, true, v_bytes));
     v_more_before := cardinality(v_older) > v_older_size;
     if v_more_before then
         v_older := v_older[cardinality(v_older) - v_older_size + 1:];
@@ -104,6 +107,7 @@ begin
             get_conversation_messages.metadata is null
             or coalesce(m.metadata, '{}') @> get_conversation_messages.metadata
         );
+    v_newer_size := least(v_newer_size, parley.rows_in_page(v_newer, false, v_bytes));
     v_more_after := cardinality(v_newer) > v_newer_size;
     if v_more_after then
         v_newer := v_newer[:v_newer_size];
@@ -182,5 +186,5 @@ begin
 end;
 $$;
 comment on function parley.get_conversation_messages is
-'A page of a conversation, oldest first: the newest by default, or before, after or around a seq or a message. has_more looks in the direction asked for. Of some types, of one sender, or with metadata that contains an object, among the next 1000 messages: looked_from_seq and looked_to_seq say from where to go on, also if there were none.';
+'A page of a conversation, oldest first: the newest by default, or before, after or around a seq or a message. A page holds about a megabyte, however many were asked for; has_more looks in the direction asked for. Of some types, of one sender, or with metadata that contains an object, among the next 1000 messages: looked_from_seq and looked_to_seq say from where to go on, also if there were none.';
 grant execute on function parley.get_conversation_messages to authenticated;

@@ -77,3 +77,28 @@ begin
 end;
 $$;
 comment on function parley.message_page is 'Messages the user may see between two seqs, from one end or the other.';
+
+create or replace function parley.rows_in_page(messages parley.message[], newest_first boolean, max_bytes bigint)
+returns integer
+language plpgsql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_count constant integer := cardinality(messages);
+    v_message parley.message;
+    v_bytes bigint := 0;
+begin
+    for i in 1..v_count loop
+        v_message := messages[case when newest_first then v_count + 1 - i else i end];
+        v_bytes := v_bytes + 600
+            + coalesce(octet_length(v_message.content), 0)
+            + coalesce(octet_length(v_message.metadata::text), 0);
+        if v_bytes > max_bytes and i > 1 then
+            return i - 1;
+        end if;
+    end loop;
+    return v_count;
+end;
+$$;
+comment on function parley.rows_in_page is
+'How many of these messages, which are in the order of seq, fit from one end; one at least. What is not text counts 600 bytes.';

@@ -10,6 +10,9 @@ as $$
 #variable_conflict use_column
 declare
     v_now timestamptz := clock_timestamp();
+    -- A bucket from beyond was filled before the clock was set back: a full one, or it stays dry until the clock is there
+    -- again. Up to here it was only somebody who looked at the clock before and waited for the row.
+    v_ahead timestamptz := v_now + interval '1 minute';
     v_rate double precision := amount::double precision / period_seconds::double precision;
     v_capacity double precision := greatest(coalesce(burst, amount), 0)::double precision;
     v_tokens double precision;
@@ -22,12 +25,16 @@ begin
         values (take_token.user_id, take_token.limit_name, v_capacity - 1, v_now)
         on conflict (user_id, name) do update
         set
-            tokens = least(
-                v_capacity,
-                b.tokens + v_rate * greatest(0, extract(epoch from v_now - b.refilled_at)::double precision)
-            ) - 1,
-            refilled_at = greatest(b.refilled_at, v_now)
-        where b.tokens + v_rate * greatest(0, extract(epoch from v_now - b.refilled_at)::double precision) >= 1;
+            tokens = case
+                when b.refilled_at > v_ahead then v_capacity
+                else least(
+                    v_capacity,
+                    b.tokens + v_rate * greatest(0, extract(epoch from v_now - b.refilled_at)::double precision)
+                )
+            end - 1,
+            refilled_at = case when b.refilled_at > v_ahead then v_now else greatest(b.refilled_at, v_now) end
+        where b.refilled_at > v_ahead
+            or b.tokens + v_rate * greatest(0, extract(epoch from v_now - b.refilled_at)::double precision) >= 1;
         if found then
             return;
         end if;

@@ -16,20 +16,22 @@ as $$
 #variable_conflict use_column
 declare
     v_event_seq bigint;
+    v_at timestamptz := clock_timestamp();
 begin
     if append_event.conversation_id is not null then
         -- takes the row lock that orders the conversation, before the event draws its id
         update parley.conversation as c
-        set last_event_seq = c.last_event_seq + 1
+        set last_event_seq = c.last_event_seq + 1, last_event_at = greatest(c.last_event_at, clock_timestamp())
         where c.id = append_event.conversation_id
-        returning c.last_event_seq into strict v_event_seq;
+        returning c.last_event_seq, c.last_event_at into strict v_event_seq, v_at;
     end if;
     insert into parley.event (
-        event_seq, message_seq, conversation_id, user_id, actor_id, message_id, kind, data
+        event_seq, message_seq, created_at, conversation_id, user_id, actor_id, message_id, kind, data
     )
     values (
         v_event_seq,
         append_event.message_seq,
+        v_at,
         append_event.conversation_id,
         append_event.user_id,
         append_event.actor_id,

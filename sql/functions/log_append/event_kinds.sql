@@ -70,6 +70,10 @@ with release (name, audience, durable, since, payload) as (
     (
         'replay:gap', '{user}', false, '0.2.0',
         '{conversation_id, from, to, reason, readable}: what a replay leaves out, to the one who joins'
+    ),
+    (
+        'replay:end', '{user}', false, '0.2.0',
+        '{conversation_id, to}: the end of a replay; every event_seq up to to is settled'
     )
 ),
 

@@ -2,16 +2,26 @@
 
 create or replace function parley.first_kept_event_seq(conversation_id uuid)
 returns bigint
-language sql stable security definer
+language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
 as $$
-    select coalesce(
+#variable_conflict use_column
+begin
+    return coalesce(
         (
-            select min(e.event_seq) from parley.event e
+            select e.event_seq
+            from parley.event e
             where e.conversation_id = first_kept_event_seq.conversation_id
+            order by e.event_seq
+            limit 1
         ),
         (select c.last_event_seq + 1 from parley.conversation c where c.id = first_kept_event_seq.conversation_id)
-    )
+    );
+end;
 $$;
 comment on function parley.first_kept_event_seq is
 'The first event_seq of a conversation that has not been purged; one past the last if none is left.';
@@ -22,6 +32,10 @@ create or replace function parley.first_event_since(
 returns bigint
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
 as $$
 #variable_conflict use_column
 declare
@@ -98,20 +112,45 @@ $$;
 comment on function parley.first_event_in_window is
 'The event_seq from this one on before which everything was written before the window of a tier.';
 
+create or replace function parley.gap_json(
+    conversation_id uuid, from_seq bigint, to_seq bigint, reason text
+)
+returns jsonb
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select jsonb_build_object(
+        'conversation_id', conversation_id,
+        'from', from_seq,
+        'to', to_seq,
+        'reason', reason,
+        'readable', reason in ('limit', 'size')
+    )
+$$;
+comment on function parley.gap_json is
+'What an answer leaves out, and why. Left out for its number or size it is readable: get_events brings it, and sync what is of the user alone. The rest is lost to the reader: purged, before_joining, beyond_tier, or reset, which is a position that this log has never had.';
+
 create or replace function parley.replay_gap(
-    conversation_id uuid, after_event_seq bigint, kept_from bigint, events_from bigint, window_from bigint
+    conversation_id uuid,
+    after_event_seq bigint,
+    kept_from bigint,
+    events_from bigint,
+    window_from bigint,
+    last_event_seq bigint
 )
 returns jsonb
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
     select case
+        when after_event_seq > last_event_seq
+            then parley.gap_json(conversation_id, last_event_seq + 1, after_event_seq, 'reset')
         when after_event_seq + 1 < greatest(kept_from, events_from, window_from)
-            then jsonb_build_object(
-                'conversation_id', conversation_id,
-                'from', after_event_seq + 1,
-                'to', greatest(kept_from, events_from, window_from) - 1,
-                'reason', case greatest(kept_from, events_from, window_from)
+            then parley.gap_json(
+                conversation_id,
+                after_event_seq + 1,
+                greatest(kept_from, events_from, window_from) - 1,
+                case greatest(kept_from, events_from, window_from)
                     when kept_from then 'purged'
                     when events_from then 'before_joining'
                     else 'beyond_tier'
@@ -120,7 +159,7 @@ as $$
     end
 $$;
 comment on function parley.replay_gap is
-'What lies after an event_seq and cannot be read, because it is no longer kept, before the reader joined or beyond the window of the reader''s tier. Null: nothing.';
+'What lies after an event_seq and cannot be read: because the log has never reached it, it is no longer kept, was before the reader joined, or lies beyond the window of the reader''s tier. Null: nothing.';
 
 create or replace function parley.first_unseen(
     conversation_id uuid, last_event_seq bigint, snapshot pg_snapshot, max_id bigint, floor_id bigint
@@ -128,6 +167,10 @@ create or replace function parley.first_unseen(
 returns bigint
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
 as $$
 #variable_conflict use_column
 declare
@@ -136,11 +179,18 @@ declare
     v_probe bigint := last_event_seq;
     v_step bigint := 1;
     v_is_seen boolean;
+    v_now constant xid8 := pg_snapshot_xmax(pg_current_snapshot());
+    v_own constant xid8 := pg_current_xact_id_if_assigned();
 begin
     while v_unseen > v_seen + 1 loop
         select
             e.id <= first_unseen.max_id
-            and (e.id <= floor_id or pg_visible_in_snapshot(e.xid, first_unseen.snapshot))
+            and (
+                e.id <= floor_id
+                or pg_visible_in_snapshot(e.xid, first_unseen.snapshot)
+                -- came with a dump: here it would not be visible yet
+                or (e.xid >= v_now and e.xid is distinct from v_own)
+            )
         into v_is_seen
         from parley.event e
         where e.conversation_id = first_unseen.conversation_id and e.event_seq = v_probe;

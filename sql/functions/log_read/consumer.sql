@@ -49,7 +49,8 @@ returns table (
     message_id uuid,
     message_seq bigint,
     history_from_seq bigint,
-    payload text
+    payload text,
+    created_at timestamptz
 )
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp

@@ -15,6 +15,8 @@ declare
     v_window_from bigint;
     v_last bigint;
     v_ids bigint[];
+    v_events jsonb;
+    v_has_more boolean;
 begin
     -- the next one must be a number, too
     if after_seq is null or after_seq not between 0 and 9223372036854775806 then
@@ -33,17 +35,20 @@ begin
     v_ids := parley.events_after(
         get_events.conversation_id, v_window_from - 1, v_participant.history_from_seq, v_user_id, v_floor, page_size + 1
     );
+    v_events := parley.events_json(v_ids[:page_size], parley.page_bytes());
+    v_has_more := cardinality(v_ids) > jsonb_array_length(v_events);
     return jsonb_build_object(
-        'events', parley.events_json(v_ids[:page_size]),
+        'events', v_events,
         'gap', parley.replay_gap(
             get_events.conversation_id, after_seq, parley.first_kept_event_seq(get_events.conversation_id),
-            v_participant.history_from_event_seq, v_window_from
+            v_participant.history_from_event_seq, v_window_from, v_last
         ),
-        'has_more', cardinality(v_ids) > page_size,
+        'to', case when v_has_more then v_events #> '{-1,payload,event_seq}' else to_jsonb(v_last) end,
+        'has_more', v_has_more,
         'last_event_seq', v_last
     );
 end
 $$;
 comment on function parley.get_events is
-'Events of a conversation after an event_seq, as {events: [{event, payload}], gap, has_more, last_event_seq}. gap names what was purged, was before the caller joined, or lies beyond the window of their tier. A number that is missing otherwise is not the caller''s to see: about a message that they have hidden, or that is older than what they see.';
+'Events of a conversation after an event_seq, as {events: [{event, payload}], gap, to, has_more, last_event_seq}: at most page_size, and about a megabyte. to: every number up to here is settled, go on after it. gap names what is lost: purged, before_joining, beyond_tier, or reset, where the log has never reached after_seq: load the conversation afresh. A number that is missing otherwise is not the caller''s to see: about a message that they have hidden, or that is older than what they see.';
 grant execute on function parley.get_events to authenticated;

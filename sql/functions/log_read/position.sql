@@ -1,10 +1,11 @@
--- Positions in the log. A position is a snapshot and the highest event id visible in it. It is valid within one epoch,
--- the cluster and timeline whose transaction ids it speaks of: after a restore or a failover old positions prove
--- nothing, and their holders load afresh.
+-- Positions in the log. A position is a snapshot and the highest event id visible in it, with the transaction and the
+-- moment of that event. It is valid within one epoch, the cluster and timeline whose transaction ids it speaks of:
+-- after a restore or a failover old positions prove nothing, and their holders load afresh. An older copy of the same
+-- cluster has the same identifier and timeline, and gives the same ids away again; what the highest event was tells it.
 
 create or replace function parley.log_epoch()
 returns text
-language sql stable
+language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
     -- The name of the current WAL file begins with the timeline in hexadecimal. Unlike the control file, which says it
@@ -15,27 +16,87 @@ as $$
             when pg_is_in_recovery() then (select k.timeline_id from pg_control_checkpoint() k)
             else ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer
         end
+        || '/' || (select s.epoch from parley.log_state s)
 $$;
-comment on function parley.log_epoch is 'System identifier and timeline of this server: <identifier>/<timeline>.';
+comment on function parley.log_epoch is
+'The epoch of the log: system identifier and timeline of this server, and the name that begin_epoch gave.';
 
 create or replace function parley.log_end()
 returns bigint
-language sql stable security definer
+language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
 as $$
-    select coalesce((select max(e.id) from parley.event e), (select s.purged_id from parley.log_state s))
+begin
+    -- not max(): where the planner takes the log for empty it would read all of it
+    return coalesce(
+        (select e.id from parley.event e order by e.id desc limit 1), (select s.purged_id from parley.log_state s)
+    );
+end;
 $$;
 comment on function parley.log_end is 'The highest event id visible; the last purged one if no event is kept.';
 
 create or replace function parley.log_position()
-returns table (snapshot pg_snapshot, max_id bigint, epoch text)
+returns table (snapshot pg_snapshot, max_id bigint, epoch text, xid xid8, created_at timestamptz)
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select pg_current_snapshot(), parley.log_end(), parley.log_epoch()
+    select pg_current_snapshot(), l.id, parley.log_epoch(), e.xid, e.created_at
+    from (select parley.log_end() as id) l
+    left join parley.event e on l.id = e.id
 $$;
-comment on function parley.log_position is 'The end of the log as this statement sees it.';
+comment on function parley.log_position is
+'The end of the log as this statement sees it; xid and created_at are those of its highest event, null where none is kept.';
 grant execute on function parley.log_position to parley_worker;
+
+create or replace function parley.position_holds(
+    epoch text, max_id bigint, xid xid8, created_at timestamptz
+)
+returns boolean
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select position_holds.epoch = parley.log_epoch() and coalesce(
+        (
+            select e.xid = position_holds.xid and e.created_at = position_holds.created_at
+            from parley.event e
+            where e.id = position_holds.max_id
+        ),
+        -- purged since; or there was none, and a log that has an end beyond it has begun since
+        position_holds.max_id <= (select s.purged_id from parley.log_state s)
+        or (position_holds.xid is null and position_holds.max_id <= parley.log_end())
+    )
+$$;
+comment on function parley.position_holds is
+'Does a position still speak of this log? False after a restore or a failover, also to an older copy of the same cluster: when it is ahead of the log, or its highest event is another one now. A worker asks when it has connected again.';
+grant execute on function parley.position_holds to parley_worker;
+
+create or replace function parley.begin_epoch(reason text, only_after text default null)
+returns text
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if reason is null or reason !~ '[[:alnum:]]' then
+        raise exception using errcode = 'PT400', message = 'reason must say why a new epoch begins.';
+    end if;
+    update parley.log_state as s
+    set epoch = gen_random_uuid(), epoch_reason = reason, epoch_at = clock_timestamp()
+    where only_after is null or only_after = parley.log_epoch();
+    if found then
+        -- a worker whose row is gone registers again, and learns of the epoch
+        delete from parley.worker;
+        perform pg_notify('parley', '');
+    end if;
+    return parley.log_epoch();
+end;
+$$;
+comment on function parley.begin_epoch is
+'For the DBA, after the database was set back to an older copy: makes every position in the log void, so that clients load afresh. Workers notice within their next sign of life. With only_after nothing happens unless that is still the epoch. Returns the epoch.';
+grant execute on function parley.begin_epoch to parley_worker;
 
 -- pg_current_snapshot() counts the caller's own transaction as finished, or as not yet begun, by chance. A cursor must
 -- count it as in progress: its events, also those it has yet to write, are for the next reader.

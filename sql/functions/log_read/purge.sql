@@ -4,11 +4,18 @@ create or replace function parley.purge_events(older_than interval, batch intege
 returns bigint
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
 as $$
 declare
     v_purged bigint;
     v_last bigint;
     v_youngest timestamptz;
+    v_before constant timestamptz := clock_timestamp() - older_than;
 begin
     if older_than is null or older_than < interval '1 hour' then
         raise exception using errcode = 'PT400', message = 'older_than must be at least one hour.';
@@ -20,8 +27,9 @@ begin
         return 0;
     end if;
     -- The oldest by id, stopping at the first that is young enough: id and created_at rise together but for
-    -- transactions that were held open, and those only make an event stay longer. Never what a durable consumer has yet
-    -- to read; only the search index does not keep the log waiting, because it can be made anew.
+    -- transactions that were held open, and those only make an event stay longer. One from the future, which a clock that
+    -- was set back has left, goes with an old one after it. Never what a durable consumer has yet to read; only the search
+    -- index does not keep the log waiting, because it can be made anew.
     with oldest as (
         select e.id, e.created_at
         from parley.event e
@@ -30,10 +38,14 @@ begin
         limit batch
     ),
     bound as (
-        select coalesce(
-            (select min(o.id) - 1 from oldest o where o.created_at >= clock_timestamp() - older_than),
-            (select max(o.id) from oldest o)
-        ) as id
+        select max(o.id) as id
+        from oldest o
+        where
+            o.created_at < v_before
+            and o.id < coalesce(
+                (select min(y.id) from oldest y where y.created_at between v_before and clock_timestamp()),
+                9223372036854775807
+            )
     ),
     purged as (
         delete from parley.event e
@@ -41,7 +53,8 @@ begin
         where e.id <= b.id
         returning e.id, e.created_at
     )
-    select count(*), max(p.id), max(p.created_at) into v_purged, v_last, v_youngest from purged p;
+    select count(*), max(p.id), max(p.created_at) filter (where p.created_at < v_before)
+    into v_purged, v_last, v_youngest from purged p;
     if v_purged > 0 then
         update parley.log_state s
         set purged_id = greatest(s.purged_id, v_last), purged_at = greatest(s.purged_at, v_youngest);

@@ -12,7 +12,8 @@
 --
 -- plpgsql keeps its plans per session, so that a poll that finds nothing costs three index probes. The planner must not
 -- be free to choose here: in the late branches `id + 0` keeps the primary key, whose range is the whole log, out of the
--- way, and a sequential scan, parallel workers or compilation are never right, whatever the statistics say.
+-- way, nor is their order asked for, which it has; and a sequential scan, parallel workers or compilation are never
+-- right, whatever the statistics say.
 
 create or replace function parley.read_log_ids(
     after_snapshot pg_snapshot, after_id bigint, batch integer, floor_id bigint
@@ -47,12 +48,11 @@ begin
         select e.id
         from parley.event e
         where e.id + 0 <= after_id and e.id + 0 > floor_id and e.xid = any (v_xip) and e.xid <> v_own
-        order by 1
     );
 end
 $$;
 comment on function parley.read_log_ids is
-'Ids of the events that became visible since a cursor. At or below floor_id no late commit is possible.';
+'Ids of the events that became visible since a cursor, in no order. At or below floor_id no late commit is possible.';
 
 create or replace function parley.read_log(after_snapshot pg_snapshot, after_id bigint, batch integer)
 returns table (
@@ -67,11 +67,17 @@ returns table (
     message_seq bigint,
     history_from_seq bigint,
     payload text,
-    revoked uuid[]
+    revoked uuid[],
+    created_at timestamptz
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
 as $$
+#variable_conflict use_column
 declare
     v_ids constant bigint[] := parley.read_log_ids(
         after_snapshot, after_id, batch, (select s.floor_id from parley.log_state s)
@@ -83,7 +89,17 @@ begin
         -- worker passes them by. Two index probes per event.
         return query
         select
-            e.*,
+            e.id,
+            e.xid,
+            e.conversation_id,
+            e.event_seq,
+            e.user_id,
+            e.kind,
+            e.actor_id,
+            e.message_id,
+            e.message_seq,
+            e.history_from_seq,
+            e.payload,
             (
                 select array_agg(u.user_id)
                 from (
@@ -95,11 +111,12 @@ begin
                     from parley.participant as p
                     where p.conversation_id = e.conversation_id and p.deleted_seq >= e.message_seq
                 ) as u
-            )
-        from parley.render_events(v_ids) as e;
+            ),
+            e.created_at
+        from parley.render_events(v_ids, 4 * parley.page_bytes(), after_id) as e;
     end if;
 end
 $$;
 comment on function parley.read_log is
-'Events that became visible since the cursor, by id, with their payloads, and who must not be shown them any more because they left or deleted the conversation since: late commits complete, newer ids at most batch.';
+'Events that became visible since the cursor, by id, with their payloads, and who must not be shown them any more because they left or deleted the conversation since: late commits complete, newer ids at most batch and 4 MB.';
 grant execute on function parley.read_log to parley_worker;

@@ -48,12 +48,19 @@ declare
     -- All of them before the first change: one changed meanwhile by this very call would be passed by, too.
     v_due constant uuid[] := array(
         select m.id
-        from parley.message as m
-        inner join parley.conversation as c on m.conversation_id = c.id
-        where m.expires_at <= now() and m.deleted_at is null
-        order by m.expires_at
+        from (
+            select d.id, d.conversation_id
+            from parley.message as d
+            where d.expires_at <= now() and d.deleted_at is null
+            order by d.expires_at
+            offset 0
+        ) as m
+        cross join lateral (
+            select from parley.conversation as k
+            where k.id = m.conversation_id
+            for no key update skip locked
+        ) as c
         limit 200
-        for no key update of c skip locked
     );
     v_message parley.message;
     v_purged record;

@@ -101,6 +101,7 @@ begin
         from parley.message as m
         where m.conversation_id = participant.conversation_id
             and m.seq > participant.last_read_seq
+            and m.seq <= mention_count.last_seq
             -- the condition of the index, which holds few messages
             and (m.mentions is not null or m.mentions_all)
             and (m.mentions_all or participant.user_id = any (m.mentions))

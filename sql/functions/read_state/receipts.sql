@@ -40,7 +40,7 @@ begin
                 else 'sent'
             end
         from parley.participant as p
-        inner join parley.account as a on p.user_id = a.id
+        cross join lateral (select x.read_receipts from parley.account as x where x.id = p.user_id offset 0) as a
         where p.conversation_id = message.conversation_id
             and p.user_id <> message_status.user_id
             and p.left_at is null

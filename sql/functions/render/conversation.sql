@@ -99,7 +99,9 @@ begin
             ),
             'participants', coalesce(
                 (
-                    select jsonb_agg(parley.participant_with_account_json(p.participant, a) order by p.joined_at, a.id)
+                    select jsonb_agg(
+                        parley.participant_with_account_json(p.participant, a.account) order by p.joined_at, p.user_id
+                    )
                     from (
                         select q as participant, q.user_id, q.joined_at
                         from parley.participant as q
@@ -107,7 +109,9 @@ begin
                         order by q.joined_at, q.user_id
                         limit max_participants
                     ) as p
-                    inner join parley.account as a on p.user_id = a.id
+                    cross join lateral (
+                        select b as account from parley.account as b where b.id = p.user_id offset 0
+                    ) as a
                 ),
                 '[]'
             )

@@ -124,11 +124,16 @@ begin
             (e.message_seq - 1) / 32 as block,
             bool_and(e.kind = 'message:new' and s.language = v_version) as is_appended,
             array_agg(e.message_id) as message_ids
-        from parley.event as e
-        left join parley.search_block as s
-            on e.conversation_id = s.conversation_id and s.block = (e.message_seq - 1) / 32
-        where e.id = any (v_ids)
-            and e.conversation_id is not null
+        from unnest(v_ids) as i (id)
+        cross join lateral (select a.* from parley.event as a where a.id = i.id offset 0) as e
+        -- each by its whole key: while the table is small, the planner would read all of it for every event
+        left join lateral (
+            select b.language
+            from parley.search_block as b
+            where b.conversation_id = e.conversation_id and b.block = (e.message_seq - 1) / 32
+            offset 0
+        ) as s on true
+        where e.conversation_id is not null
             and e.kind in ('message:new', 'message:updated', 'message:deleted')
         group by 1, 2
         order by 1, 2
@@ -150,7 +155,9 @@ begin
                             string_agg(m.content, E' .\n')
                                 filter (where m.deleted_at is null and m.type <> 'encrypted') as content
                         from parley.message as m
-                        where m.id = any (v_touched.message_ids) and m.conversation_id = v_touched.conversation_id
+                        where m.id = any (v_touched.message_ids)
+                            -- not equal: the index on (conversation_id, seq) would read all of the conversation
+                            and m.conversation_id is not distinct from v_touched.conversation_id
                     ) as t
                 ) as n
                 where s.conversation_id = v_touched.conversation_id

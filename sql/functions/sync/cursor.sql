@@ -1,6 +1,6 @@
--- Cursors that clients hold: a position, bound to its user and to the epoch of the log, and signed. Nobody can make one
--- up, use another user's, or move one; its content is not secret, only its origin matters. PostgreSQL's core has
--- SHA-256 but no HMAC, so that is built here after RFC 2104, instead of requiring an extension.
+-- Cursors that clients hold: a position, bound to its user, to the epoch of the log and to the event it ends with, and
+-- signed. Nobody can make one up, use another user's, or move one; its content is not secret, only its origin matters.
+-- PostgreSQL's core has SHA-256 but no HMAC, so that is built here after RFC 2104, instead of requiring an extension.
 
 create or replace function parley.encode_cursor(
     user_id uuid, epoch text, snapshot pg_snapshot, max_id bigint, inbox_after uuid, at timestamptz
@@ -16,8 +16,17 @@ as $$
             encode(
                 convert_to(
                     concat_ws(
-                        '|', 'sync1', user_id, epoch, snapshot, max_id, coalesce(inbox_after::text, '-'),
-                        floor(extract(epoch from at))
+                        '|', 'sync2', user_id, epoch, snapshot, max_id, coalesce(inbox_after::text, '-'),
+                        floor(extract(epoch from at)),
+                        -- what the highest event is
+                        coalesce(
+                            (
+                                select e.xid || ',' || (extract(epoch from e.created_at) * 1000000)::bigint
+                                from parley.event e
+                                where e.id = max_id
+                            ),
+                            '-'
+                        )
                     ),
                     'UTF8'
                 ),
@@ -38,7 +47,9 @@ create or replace function parley.decode_cursor(
     out snapshot pg_snapshot,
     out max_id bigint,
     out inbox_after uuid,
-    out at timestamptz
+    out at timestamptz,
+    out event_xid xid8,
+    out event_at timestamptz
 )
 returns record
 language plpgsql stable security definer
@@ -67,7 +78,7 @@ begin
             '|'
         );
     end if;
-    if v_part is null or v_part[1] <> 'sync1' or v_part[2]::uuid <> decode_cursor.user_id then
+    if v_part is null or v_part[1] <> 'sync2' or v_part[2]::uuid <> decode_cursor.user_id then
         raise exception using
             errcode = 'PT400',
             message = 'The cursor is not valid.',
@@ -78,6 +89,8 @@ begin
     max_id := v_part[5]::bigint;
     inbox_after := nullif(v_part[6], '-')::uuid;
     at := to_timestamp(v_part[7]::bigint);
+    event_xid := split_part(nullif(v_part[8], '-'), ',', 1)::xid8;
+    event_at := timestamptz 'epoch' + split_part(nullif(v_part[8], '-'), ',', 2)::bigint * interval '1 microsecond';
 end
 $$;
 comment on function parley.decode_cursor is

@@ -30,12 +30,15 @@ set jit = off
 -- What is hidden is looked up by its whole primary key, event by event (offset 0): a page stops early.
 set enable_seqscan = off
 set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 #variable_conflict use_column
 declare
     v_floor_id constant bigint := (select s.floor_id from parley.log_state s);
     v_message_floor constant uuid := parley.message_floor_of(sync_event_ids.user_id);
     v_xip constant xid8[] := array(select pg_snapshot_xip(sync_event_ids.snapshot));
+    v_now constant xid8 := pg_snapshot_xmax(pg_current_snapshot());
     v_own constant xid8 := coalesce(pg_current_xact_id_if_assigned(), '0');
     v_conversation_ids uuid[];
     v_history_from bigint[];
@@ -60,7 +63,9 @@ begin
                 p.history_from_event_seq
             ) as first_unseen
         from parley.participant p
-        inner join parley.conversation c on p.conversation_id = c.id
+        cross join lateral (
+            select k.id, k.last_event_seq from parley.conversation k where k.id = p.conversation_id offset 0
+        ) c
         where p.user_id = sync_event_ids.user_id and p.left_at is null
         offset 0
     ) u
@@ -87,8 +92,15 @@ begin
         select e.id
         from unnest(v_conversation_ids, v_history_from, v_first_unseen, v_first_newer)
             as b (conversation_id, history_from, first_unseen, first_newer)
-        inner join parley.event e
-            on b.conversation_id = e.conversation_id and e.event_seq >= b.first_unseen and e.event_seq < b.first_newer
+        cross join lateral (
+            select a.*
+            from parley.event a
+            where
+                a.conversation_id = b.conversation_id
+                and a.event_seq >= b.first_unseen
+                and a.event_seq < b.first_newer
+            offset 0
+        ) e
         where
             e.xid <> v_own
             -- verdict: readable, tombstone
@@ -113,6 +125,8 @@ begin
             and e.id <= sync_event_ids.max_id
             and e.id > v_floor_id
             and (e.xid >= pg_snapshot_xmax(sync_event_ids.snapshot) or e.xid = any (v_xip))
+            -- what is beyond came with a dump, and was in the inbox
+            and e.xid < v_now
             and e.xid <> v_own
         order by 1
     );

@@ -1,9 +1,9 @@
 -- sync: everything a client needs to be up to date, and the cursor to continue from, all of one snapshot, so that
 -- nothing can fall between them. Without a cursor it loads the inbox, page by page; the cursor keeps the position of
 -- the first page, so what changed meanwhile arrives as events afterwards. With a cursor it brings the events since,
--- page by page, with the present state of the conversations they are about. A cursor from before what was purged, or
--- from before the window of the user's tier, cannot bring all of them: it loads the inbox afresh. The cost depends on
--- what happened in the user's own conversations, not on the rest of the log.
+-- page by page, with the present state of the conversations they are about. A cursor from before what was purged, from
+-- before the window of the user's tier or of another copy of the log cannot bring all of them: it loads the inbox
+-- afresh. The cost depends on what happened in the user's own conversations, not on the rest of the log.
 
 create or replace function parley.sync_state_json(user_id uuid, conversation_ids uuid[], since timestamptz)
 returns jsonb
@@ -51,12 +51,14 @@ as $$
                 p.conversation_id, p.user_id, p.history_from_seq, k.last_seq,
                 (select parley.message_floor_of(sync_state_json.user_id))
             ) as conversation
-        from parley.participant p
-        inner join parley.conversation k on p.conversation_id = k.id
-        where
-            p.conversation_id = any (sync_state_json.conversation_ids)
-            and p.user_id = sync_state_json.user_id
-            and p.left_at is null
+        from unnest(sync_state_json.conversation_ids) i (id)
+        cross join lateral (
+            select m.*
+            from parley.participant m
+            where m.conversation_id = i.id and m.user_id = sync_state_json.user_id and m.left_at is null
+            offset 0
+        ) p
+        cross join lateral (select c.last_seq from parley.conversation c where c.id = p.conversation_id offset 0) k
         offset 0
     ) c
 $$;
@@ -67,6 +69,10 @@ create or replace function parley.sync(cursor text default null)
 returns jsonb
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
 as $$
 #variable_conflict use_column
 declare
@@ -82,16 +88,19 @@ declare
     v_from_inbox uuid;
     v_from_time timestamptz;
     v_conversation_ids uuid[];
+    v_from_xid xid8;
+    v_from_at timestamptz;
     v_event_ids bigint[] := '{}';
+    v_events jsonb := '[]';
     v_inbox_after uuid;
     v_has_more boolean;
     v_resync boolean := false;
 begin
     if sync.cursor is not null then
-        select d.epoch, d.snapshot, d.max_id, d.inbox_after, d.at
-        into v_from_epoch, v_from_snapshot, v_from_max_id, v_from_inbox, v_from_time
+        select d.epoch, d.snapshot, d.max_id, d.inbox_after, d.at, d.event_xid, d.event_at
+        into v_from_epoch, v_from_snapshot, v_from_max_id, v_from_inbox, v_from_time, v_from_xid, v_from_at
         from parley.decode_cursor(sync.cursor, v_user_id) d;
-        if v_from_epoch <> v_epoch
+        if not parley.position_holds(v_from_epoch, v_from_max_id, v_from_xid, v_from_at)
             or v_from_max_id < (select s.purged_id from parley.log_state s)
             -- the first event it has not seen is beyond the window
             or (select e.created_at from parley.event e where e.id > v_from_max_id order by e.id limit 1)
@@ -124,19 +133,36 @@ begin
         v_has_more := (select count(*) > c_event_page from unnest(v_event_ids) i where i > v_from_max_id);
         if v_has_more then
             v_event_ids := v_event_ids[:cardinality(v_event_ids) - 1];
-            v_max_id := v_event_ids[cardinality(v_event_ids)];
+        end if;
+        -- late commits come whole: what is cut must be newer than the position
+        v_events := parley.events_json(v_event_ids, parley.page_bytes(), v_from_max_id);
+        if jsonb_array_length(v_events) < cardinality(v_event_ids) then
+            v_has_more := true;
+            v_event_ids := v_event_ids[:jsonb_array_length(v_events)];
+        end if;
+        if v_has_more then
+            v_max_id := greatest(v_from_max_id, v_event_ids[cardinality(v_event_ids)]);
         end if;
         v_conversation_ids := array(
             select distinct p.conversation_id
-            from parley.event e
-            inner join parley.participant p
-                on p.conversation_id = coalesce(e.conversation_id, (e.data ->> 'conversation_id')::uuid)
-            where e.id = any (v_event_ids) and p.user_id = v_user_id and p.left_at is null
+            from unnest(v_event_ids) i (id)
+            cross join lateral (
+                select coalesce(e.conversation_id, (e.data ->> 'conversation_id')::uuid) as conversation_id
+                from parley.event e
+                where e.id = i.id
+                offset 0
+            ) e
+            cross join lateral (
+                select m.conversation_id
+                from parley.participant m
+                where m.conversation_id = e.conversation_id and m.user_id = v_user_id and m.left_at is null
+                offset 0
+            ) p
         );
     end if;
 
     return parley.sync_state_json(v_user_id, v_conversation_ids, v_from_time) || jsonb_build_object(
-        'events', parley.events_json(v_event_ids),
+        'events', v_events,
         'cursor', parley.encode_cursor(v_user_id, v_epoch, v_snapshot, v_max_id, v_inbox_after, statement_timestamp()),
         'has_more', v_has_more,
         'resync_required', v_resync
@@ -144,5 +170,5 @@ begin
 end
 $$;
 comment on function parley.sync is
-'Inbox and position without a cursor; with one the events since, and the state of their conversations. Call again while has_more. resync_required: the cursor is from before what is kept, or what the tier shows.';
+'Inbox and position without a cursor; with one the events since, and the state of their conversations. Call again while has_more: a page holds 500 events, or about a megabyte of them. resync_required: the cursor is of another copy of the log, or from before what is kept or what the tier shows; forget what you hold, the inbox comes afresh.';
 grant execute on function parley.sync to authenticated;
