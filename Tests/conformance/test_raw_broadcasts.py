@@ -145,7 +145,10 @@ async def test_case_16_a_payload_too_large(room, version, ack):
     assert {message["payload"]["event"] for message in other.messages} == {"hi"}
     assert len(other.messages) == (2 if version == "2.0.0" else 1)
     errors = {message["ref"]: message["payload"]["response"] for message in sender.messages if message["payload"]["status"] == "error"}
-    refusal = {"reason": "payload_size_exceeded", "code": "PT413", "retriable": False}
+    refusal = {
+        "reason": "payload_size_exceeded", "message": "payload_size_exceeded", "code": "PT413", "details": None,
+        "hint": None, "retriable": False,
+    }
     assert errors == ({str(LIMIT + 1): refusal} if ack else {})
 
 
