@@ -36,7 +36,9 @@ async def test_case_28_the_state_comes_after_every_join(room, version):
         socket.messages.clear()
     assert states[0] == {}
     ref = diffs(other)[0]["joins"]["b"]["metas"][0]["phx_ref"]
-    assert states[1] == states[2] == {"b": {"metas": [{"phx_ref": ref, "status": "é"}]}}
+    assert states[1] == states[2] == {
+        "b": {"metas": [{"phx_ref": ref, "status": "é", "user_id": room.people.id("Bob")}]}
+    }
 
 
 @pytest.mark.parametrize("version", VERSIONS)

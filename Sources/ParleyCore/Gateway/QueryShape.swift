@@ -13,7 +13,9 @@ public enum SelectItem: Sendable, Equatable {
         if text.isEmpty { return [] }
         var items: [SelectItem] = []
         repeat {
-            guard items.count < self.maxItems else { throw .unsupported("Selecting more than \(self.maxItems) items is") }
+            guard items.count < self.maxItems else {
+                throw .unsupported("Selecting more than \(self.maxItems) items is")
+            }
             items.append(try self.item(&scanner, whole: text))
             // Each adds all columns once more.
             if items.last == .all, items.dropLast().contains(.all) {
@@ -100,7 +102,9 @@ public struct OrderTerm: Sendable, Equatable {
                 term.nullsFirst = false
             }
             scanner.skipBlanks()
-            guard terms.count < self.maxTerms else { throw .unsupported("More than \(self.maxTerms) terms of order are") }
+            guard terms.count < self.maxTerms else {
+                throw .unsupported("More than \(self.maxTerms) terms of order are")
+            }
             terms.append(term)
         } while scanner.skip(",")
         guard scanner.isAtEnd else {

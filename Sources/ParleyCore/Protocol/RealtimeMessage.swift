@@ -36,7 +36,8 @@ public struct ClientMessage: Sendable, Equatable {
         let names = self.topic.utf8.count + self.event.utf8.count + (self.ref?.utf8.count ?? 0)
         return switch self.payload {
         case .json(let json): names + json.count
-        case .userBroadcast(let event, let metadata, .json(let body)), .userBroadcast(let event, let metadata, .binary(let body)):
+        case .userBroadcast(let event, let metadata, .json(let body)),
+            .userBroadcast(let event, let metadata, .binary(let body)):
             names + event.utf8.count + metadata.count + body.count
         }
     }

@@ -28,7 +28,8 @@ extension SocketSession {
             return [.command(SocketCommand(command: command, token: channel.token, reply: reply))]
         case .typing(let user, let conversation, let isTyping):
             let typing = Typing(
-                channel: channel.id, sender: channel.hearsItself ? nil : channel.id, conversation: conversation, user: user,
+                channel: channel.id, sender: channel.hearsItself ? nil : channel.id, conversation: conversation,
+                user: user,
                 isTyping: isTyping)
             return [.typing(typing)] + self.acknowledge(message, channel)
         case .forward:

@@ -103,7 +103,8 @@ public struct SocketSession: Sendable {
             } else {
                 refusal = .unauthorized(channel.subTopic)
             }
-            return [self.reply(to: join, error: refusal.reason), .joinRefused(refusal.code), .drop(channel.id)] + waiting
+            return [self.reply(to: join, error: refusal.reason), .joinRefused(refusal.code), .drop(channel.id)]
+                + waiting
         case .allowed:
             self.channels[index].state = .joined
             self.channels[index].joinResponse = []

@@ -119,11 +119,11 @@ public enum ArgumentSyntax {
         let digits = parts.first?.count { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ?? 0
         guard digits <= JSONScanner.maxDigits else { return true }
         guard parts.count > 1 else { return false }
-        // An exponent that is no number, as within "Infinity" or a word, is for Postgres to refuse.
-        guard let exponent = Int(String(decoding: self.trimmed(String(Substring(parts[1]))), as: UTF8.self)) else {
-            return text.utf8.count > JSONScanner.maxDigits
-        }
-        return exponent.magnitude > JSONScanner.maxExponent
+        let exponent = parts[1].drop { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "-") }
+            .prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        // One that is no number, as in a word, is for Postgres to refuse; one too long to be read is too large.
+        guard !exponent.isEmpty else { return text.utf8.count > JSONScanner.maxDigits }
+        return Int(String(Substring(exponent))).map { $0 > JSONScanner.maxExponent } ?? true
     }
 
     private static let booleans: Set<String> = [

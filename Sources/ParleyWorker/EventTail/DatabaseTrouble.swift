@@ -19,7 +19,8 @@ struct DatabaseTrouble: Sendable, Equatable {
         case .connectFailed where error.sqlState == "3D000":
             self.init("the database does not exist", "Look at the name at the end of --database-url.")
         case .connectFailed:
-            self.init("the database cannot be reached", "Look at the host and port of --database-url, and at its server.")
+            self.init(
+                "the database cannot be reached", "Look at the host and port of --database-url, and at its server.")
         case .timeout: self.init("the database does not answer in time", "Run: parley doctor")
         default: self.init("the connection to the database was lost", "Look at the log of the database's server.")
         }
@@ -40,7 +41,8 @@ struct DatabaseTrouble: Sendable, Equatable {
         case "25006":
             DatabaseTrouble(
                 "the database is read-only, or a standby",
-                "Give parley serve the primary; if this is it: alter database ... set default_transaction_read_only = off")
+                "Give parley serve the primary; if this is it: alter database ... set default_transaction_read_only = off"
+            )
         case LogReader.workerIsTooOld:
             DatabaseTrouble("the installation is not for this worker", "Upgrade the worker.")
         case _ where sqlState.hasPrefix("53"):

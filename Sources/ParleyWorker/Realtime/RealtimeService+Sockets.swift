@@ -78,10 +78,8 @@ extension RealtimeService {
                 }
             return self.perform(connection.session.receiveMalformed(answer, context: context), for: connection)
         }
-        let hadChannels = !connection.session.channels.isEmpty
         let actions = connection.session.receive(decoded, context: context, verify: self.check(context))
         self.perform(actions, for: connection)
-        self.watchForAbandonment(connection, hadChannels: hadChannels, context)
     }
 
     private func close(_ socket: WebSocket) {
@@ -89,13 +87,6 @@ extension RealtimeService {
         self.connections.remove(connection)
         connection.joins.cancel()
         for channel in connection.session.channels { self.drop(channel.id) }
-    }
-
-    private func watchForAbandonment(_ connection: SocketConnection, hadChannels: Bool, _ context: SessionContext) {
-        guard hadChannels, connection.session.channels.isEmpty else { return }
-        self.expiry.insert(
-            ChannelID(slot: connection.slot, serial: 0),
-            at: context.now / 1000 + context.limits.secondsWithoutChannel)
     }
 
     // MARK: Actions
@@ -151,6 +142,5 @@ extension RealtimeService {
         guard let connection = self.connections[id.slot] else { return }
         let context = self.context()
         self.perform(connection.session.revoked(id, context: context), for: connection)
-        self.watchForAbandonment(connection, hadChannels: true, context)
     }
 }

@@ -121,7 +121,8 @@ public actor RealtimeService {
         let due = self.expiry.advance(to: seconds) { id in
             guard let connection = self.connections[id.slot] else { return nil }
             if id.serial == 0 {
-                guard connection.session.channels.isEmpty else { return nil }
+                // However a socket comes to be without a channel, it is seen within that time.
+                guard connection.session.channels.isEmpty else { return seconds + context.limits.secondsWithoutChannel }
                 return connection.session.emptySince + context.limits.secondsWithoutChannel
             }
             return connection.session.channel(id)?.expiresAt

@@ -28,18 +28,23 @@ struct JSONBoundsTests {
     }
 
     @Test(arguments: [
-        "1e400", "-1E-400", "1.7976931348623157e308", String(repeating: "9", count: 100), "0." + String(repeating: "1", count: 99),
+        "1e400", "-1E-400", "1.7976931348623157e308", String(repeating: "9", count: 100),
+        "0." + String(repeating: "1", count: 99),
     ]) func numbersOfUsePass(_ number: String) throws {
         #expect(JSONNumber(number)?.text == number)
         #expect(ArgumentSyntax.fault(text: number, type: "numeric", name: nil) == nil)
     }
 
-    @Test(arguments: ["Infinity", "-Infinity", "NaN", " 1.5 ", "+1e3"]) func wordsOfNumericAreLeftToPostgres(_ text: String) {
+    @Test(arguments: ["Infinity", "-Infinity", "NaN", " 1.5 ", "+1e3"]) func wordsOfNumericAreLeftToPostgres(
+        _ text: String
+    ) {
         #expect(ArgumentSyntax.fault(text: text, type: "numeric", name: nil) == nil)
     }
 
     @Test func valuesAreCounted() throws {
-        func list(_ count: Int) -> [UInt8] { [UInt8]("[\([String](repeating: "[]", count: count).joined(separator: ","))]".utf8) }
+        func list(_ count: Int) -> [UInt8] {
+            [UInt8]("[\([String](repeating: "[]", count: count).joined(separator: ","))]".utf8)
+        }
         _ = try RawJSON(list(JSONScanner.maxValues - 1))
         #expect { try RawJSON(list(JSONScanner.maxValues)) } throws: { ($0 as? JSONError)?.code == .tooManyValues }
     }

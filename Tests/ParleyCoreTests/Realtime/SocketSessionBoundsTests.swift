@@ -13,7 +13,9 @@ struct SocketSessionBoundsTests {
             let actions = try harness.send(
                 "broadcast", #"{"type":"broadcast","event":"hi","payload":{"n":\#(n)}}"#, ref: "\(n)")
             if actions.contains(where: { if case .publish = $0 { true } else { false } }) { answered += 1 }
-            if frames(actions).contains(where: { $0.contains("\"\(n)\",") && $0.contains("phx_reply") }) { answered += 1 }
+            if frames(actions).contains(where: { $0.contains("\"\(n)\",") && $0.contains("phx_reply") }) {
+                answered += 1
+            }
         }
         #expect(answered == 1500)
         // Joins, leaves and heartbeats too, and a second later all is as before.
@@ -47,9 +49,10 @@ struct SocketSessionBoundsTests {
         let published = try harness.broadcast("hi")
         #expect(published.contains { if case .publish = $0 { true } else { false } })
         for n in 0..<100 {
-            let mixed = String(SessionHarness.topic.enumerated().map { place, letter in
-                place > 22 && place % 7 == n % 7 ? Character(letter.uppercased()) : letter
-            })
+            let mixed = String(
+                SessionHarness.topic.enumerated().map { place, letter in
+                    place > 22 && place % 7 == n % 7 ? Character(letter.uppercased()) : letter
+                })
             _ = try harness.ask(topic: mixed, ref: "\(n + 10)", joinRef: "\(n + 10)")
         }
         #expect(harness.session.channels.count == 1)
@@ -105,7 +108,9 @@ struct SocketSessionBoundsTests {
         #expect(try reason(try harness.send("presence", #"{"event":"track"}"#)).contains("another user's id"))
         var service = SessionHarness()
         try service.join(#"{"private":true,"presence":{"enabled":true,"key":"\#(key)"}}"#, token: "service")
-        guard case .track(let track)? = try service.send("presence", #"{"event":"track"}"#).last else { throw Missing() }
+        guard case .track(let track)? = try service.send("presence", #"{"event":"track"}"#).last else {
+            throw Missing()
+        }
         #expect(track.shownFields.isEmpty)
     }
 
@@ -123,10 +128,17 @@ struct SocketSessionBoundsTests {
     @Test func aUserHasSoManyPresencesOfATopic() {
         var table = PresenceTable(limits: PresenceTable.Limits(maxOfUser: 2))
         func track(_ member: UInt64, _ user: UUID?) -> Bool {
-            if case .changed = table.track(member: member, user: user, key: "\(member)", fields: [:], ref: "\(member)") { true } else { false }
+            if case .changed = table.track(member: member, user: user, key: "\(member)", fields: [:], ref: "\(member)")
+            {
+                true
+            } else {
+                false
+            }
         }
         #expect(track(1, SessionHarness.alice) && track(2, SessionHarness.alice))
-        #expect(!track(3, SessionHarness.alice) && track(4, SessionHarness.bob) && track(5, nil) && track(6, nil) && track(7, nil))
+        #expect(
+            !track(3, SessionHarness.alice) && track(4, SessionHarness.bob) && track(5, nil) && track(6, nil)
+                && track(7, nil))
         _ = table.remove(member: 1)
         #expect(track(3, SessionHarness.alice) && !track(8, SessionHarness.alice))
     }

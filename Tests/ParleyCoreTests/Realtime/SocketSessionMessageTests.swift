@@ -252,7 +252,8 @@ private let someID = "d1d1d1d1-0000-4000-8000-000000000001"
             try harness.broadcast(event, payload) == [
                 .typing(
                     Typing(
-                        channel: id, sender: id, conversation: SessionHarness.room, user: SessionHarness.alice, isTyping: isTyping))
+                        channel: id, sender: id, conversation: SessionHarness.room, user: SessionHarness.alice,
+                        isTyping: isTyping))
             ])
     }
 

@@ -2,6 +2,7 @@ import FoundationEssentials
 import ParleyCore
 import PostgresClient
 import Testing
+import WebServer
 
 @testable import ParleyWorker
 
@@ -65,7 +66,9 @@ import Testing
             let payload = #"{"x":"\#(String(repeating: "x", count: 40_000))"}"#
             for n in 0..<20 { try sender.broadcast("flood", payload, ref: "\(n)") }
             var refused = 0
-            for _ in 0..<20 where try sender.nextText().contains("Too many bytes of broadcasts per second") { refused += 1 }
+            for _ in 0..<20 where try sender.nextText().contains("Too many bytes of broadcasts per second") {
+                refused += 1
+            }
             #expect((12...16).contains(refused), "\(refused)")
             let room = "conversation%3A\(ServiceHarness.room.lowercaseText)"
             let answer = try SocketClient(port: harness.server.port).http(
@@ -105,7 +108,8 @@ import Testing
             #expect(try removed.nextText().contains("ok"))
             try await harness.deliver([ServiceHarness.event(7, "participant:left", user: ServiceHarness.alice)])
             let seen = try bob.rest(milliseconds: 500).map { "\($0)" }
-            #expect(seen.contains { $0.contains("typing:start") } && seen.last?.contains("typing:stop") == true, "\(seen)")
+            #expect(
+                seen.contains { $0.contains("typing:start") } && seen.last?.contains("typing:stop") == true, "\(seen)")
         }
     }
 
@@ -134,7 +138,8 @@ import Testing
 
     @Test func whoTracksLateSeesWhoIsThere() async throws {
         try await ServiceHarness.run { harness in
-            let bob = try harness.member(ServiceHarness.bob, config: #"{"private":true,"presence":{"enabled":true,"key":"b"}}"#)
+            let bob = try harness.member(
+                ServiceHarness.bob, config: #"{"private":true,"presence":{"enabled":true,"key":"b"}}"#)
             #expect(try bob.nextText().contains("presence_state"))
             try bob.push("presence", #"{"event":"track","payload":{"at":1}}"#)
             #expect(try bob.nextText().contains("ok"))
@@ -148,8 +153,11 @@ import Testing
             #expect(state.contains(#""user_id":"\#(ServiceHarness.bob.lowercaseText)""#))
             #expect(try alice.nextText().contains(#""status":"ok""#))
             let diff = try alice.nextText()
-            #expect(diff.contains("presence_diff") && diff.contains(#""\#(ServiceHarness.alice.lowercaseText)":{"metas""#))
-            #expect(diff.contains(#""user_id":"\#(ServiceHarness.alice.lowercaseText)""#) && !diff.contains(ServiceHarness.bob.lowercaseText))
+            #expect(
+                diff.contains("presence_diff") && diff.contains(#""\#(ServiceHarness.alice.lowercaseText)":{"metas""#))
+            #expect(
+                diff.contains(#""user_id":"\#(ServiceHarness.alice.lowercaseText)""#)
+                    && !diff.contains(ServiceHarness.bob.lowercaseText))
         }
     }
 
@@ -173,9 +181,10 @@ import Testing
         try await ServiceHarness.run { harness in
             let client = try harness.client()
             for n in 0..<20 {
-                let mixed = String(self.topic.enumerated().map { place, letter in
-                    place > 22 && place % 7 == n % 7 ? Character(letter.uppercased()) : letter
-                })
+                let mixed = String(
+                    self.topic.enumerated().map { place, letter in
+                        place > 22 && place % 7 == n % 7 ? Character(letter.uppercased()) : letter
+                    })
                 try client.join(topic: mixed, ref: "\(n + 1)")
             }
             _ = try client.rest()

@@ -192,7 +192,8 @@ import WebServer
             #expect(conflict.contains(#""status":"error""#))
             #expect(
                 conflict.contains(
-                    #"{"reason":"The id is in use","code":"PT409","detail":"detail","hint":"hint","retriable":false}"#))
+                    #"{"reason":"The id is in use","retriable":false,"code":"PT409","message":"The id is in use","#
+                        + #""details":"detail","hint":"hint"}"#))
             try client.broadcast("message:send", #"{"content":"x","client_message_id":"no uuid"}"#)
             #expect(try client.nextText().contains(#""code":"22P02""#))
             try client.broadcast("message:read", #"{"seq":3}"#)
@@ -352,8 +353,14 @@ import WebServer
                 try listener.nextText().contains(#"{"type":"broadcast","event":"my event","payload":[1,2]}"#))
             #expect(try post(single, service, "{}").status == 202)
             #expect(try listener.nextText().contains("my event"))
-            #expect(try post(single, stranger, "{}") == (403, #"{"code":"PT403","message":"Unauthorized","details":null,"hint":null}"#))
-            #expect(try post(single, "nonsense", "{}") == (401, #"{"code":"PT401","message":"Unauthorized","details":null,"hint":null}"#))
+            #expect(
+                try post(single, stranger, "{}") == (
+                    403, #"{"code":"PT403","message":"Unauthorized","details":null,"hint":null}"#
+                ))
+            #expect(
+                try post(single, "nonsense", "{}") == (
+                    401, #"{"code":"PT401","message":"Unauthorized","details":null,"hint":null}"#
+                ))
             #expect(try post(single, nil, "{}").status == 401)
             #expect(try post(single, member, "x", type: "text/plain").status == 415)
             #expect(try post(single, member, "{").status == 400)
