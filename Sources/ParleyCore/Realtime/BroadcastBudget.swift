@@ -10,9 +10,9 @@ public struct BroadcastBudget: Sendable {
         public var userBytesPerSecond = 256 << 10
         /// 0: no limit.
         public var topicBytesPerSecond = 512 << 10
-        /// What may come at once: so many seconds' worth, and at least one broadcast of the largest size.
+        /// What may come at once: so many seconds' worth, and at least some broadcasts of the largest size.
         public var burstSeconds = 2
-        public var leastBurst = 512 << 10
+        public var leastBurst = 1 << 20
 
         public init() {}
     }

@@ -53,7 +53,7 @@ extension ServeConfiguration {
         realtime.limits.eventBurst = max(realtime.limits.eventBurst, self.clientEventsPerSecond)
         realtime.broadcasts.userBytesPerSecond = self.userBroadcastBytesPerSecond
         realtime.broadcasts.topicBytesPerSecond = self.topicBroadcastBytesPerSecond
-        realtime.broadcasts.leastBurst = realtime.limits.maxBroadcastBytes * 2
+        realtime.broadcasts.leastBurst = realtime.limits.maxBroadcastBytes * 4
         // Half of what closes the socket: the other half is for the log.
         realtime.maxReplayQueue = self.maxQueueBytes / 2
         realtime.maxEphemeralQueue = self.maxQueueBytes / 2
