@@ -79,7 +79,8 @@ public struct JWTVerifier: Sendable {
         }
         guard let expiresAt = try Self.time("exp", claims) else { throw JWTError(.missingClaims) }
         guard expiresAt > now else { throw JWTError(.expired, secondsAgo: now - expiresAt) }
-        let issuedAt = try Self.time("iat", claims)
+        // Down: a token is never taken for newer than it is, and so for issued after a revocation.
+        let issuedAt = try Self.time("iat", claims, .down)
         if let issuedAt, issuedAt > now + self.policy.leeway { throw JWTError(.issuedInFuture) }
         if let notBefore = try Self.time("nbf", claims), notBefore > now + self.policy.leeway {
             throw JWTError(.notYetValid)
@@ -97,9 +98,11 @@ public struct JWTVerifier: Sendable {
     }
 
     /// A NumericDate (RFC 7519 section 2), decimals rounded; nil if the claim is absent.
-    private static func time(_ name: String, _ claims: JSONObject) throws(JWTError) -> Int64? {
+    private static func time(
+        _ name: String, _ claims: JSONObject, _ rule: FloatingPointRoundingRule = .toNearestOrAwayFromZero
+    ) throws(JWTError) -> Int64? {
         guard let value = claims[name] else { return nil }
-        guard let number = value.number, case let seconds = number.double.rounded(),
+        guard let number = value.number, case let seconds = number.double.rounded(rule),
             abs(seconds) <= Double(JWTPolicy.latestTime)
         else { throw JWTError(.invalidExpiry, detail: "The JWT '\(name)' claim must be a number") }
         return Int64(seconds)

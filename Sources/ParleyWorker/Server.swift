@@ -35,7 +35,7 @@ public func runServer(
         configuration.gateway, pool: pool, schema: schema,
         authenticate: { token throws(JWTError) in try verifier.verify(token) }, log: log.labelled("gateway"))
     let readiness = Readiness()
-    let health = HealthRoutes { readiness.isLive ? [] : ["the log of the database cannot be read"] }
+    let health = HealthRoutes { readiness.problems }
     handler.connect(HTTPRouter([health.handle, gateway.handle, realtime.handleBroadcast]), realtime)
 
     do {
@@ -64,7 +64,8 @@ public func runServer(
                 realtime.tailChanged(isLive: state.isLive)
                 if change == .firstLive { ready(url) }
             }
-        })
+        },
+        trouble: { readiness.note(DatabaseTrouble($0)) })
     let group = ServiceGroup(
         [
             verifier, reader, JobRunner(pool: pool, log: log.labelled("jobs")),

@@ -24,7 +24,9 @@ def cluster():
 
 @pytest.fixture(scope="session")
 def worker(cluster):
-    with Worker(cluster, "--log-level", "warning", "--client-events-per-second", "1000") as worker:
+    # Rates have tests of their own.
+    rates = ["--client-events-per-second", "1000", "--user-broadcast-bytes-per-second", "0", "--topic-broadcast-bytes-per-second", "0"]
+    with Worker(cluster, "--log-level", "warning", *rates) as worker:
         yield worker
 
 

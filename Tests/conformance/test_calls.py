@@ -178,7 +178,8 @@ async def test_commands_are_answered(people, version, kind):
         else:
             with pytest.raises(Refused) as refused:
                 await alice.broadcast(mine, "call:start", start)
-            assert refused.value.response == {"reason": "conversation_id is required", "code": "PT400", "retriable": False}
+            assert refused.value.response["message"] == "conversation_id is required"
+            assert (refused.value.response["code"], refused.value.response["retriable"]) == ("PT400", False)
             start["conversation_id"] = conversation
         call = (await alice.broadcast(mine, "call:start", start))["call"]
         assert call["state"] == "ringing" and call["client_call_id"] == start["client_call_id"]
@@ -203,7 +204,7 @@ async def test_commands_are_answered(people, version, kind):
         assert ended["outcome"] == "completed"
         with pytest.raises(Refused) as refused:
             await alice.broadcast(mine, "call:offer", offer)
-        assert refused.value.response["code"] == "PT409" and refused.value.response["detail"] == "outcome: completed"
+        assert refused.value.response["code"] == "PT409" and refused.value.response["details"] == "outcome: completed"
 
 
 @pytest.mark.parametrize(

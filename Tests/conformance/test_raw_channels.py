@@ -200,7 +200,7 @@ async def test_case_25_a_token_may_expire_and_be_renewed(room, version):
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("named", [True, False])
 async def test_case_26_leave_is_answered_then_closed(room, version, named):
-    other = await room.member("Bob")
+    other = await room.member("Bob", presence={"enabled": True, "key": "b"})
     socket = await room.member(version=version, presence={"enabled": True, "key": "a"})
     await socket.push(room.topic, "presence", {"event": "track", "payload": {}})
     await room.settled()

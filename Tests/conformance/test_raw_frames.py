@@ -164,13 +164,9 @@ async def test_case_39_what_is_no_message_is_dropped(room, version):
     topic = f"realtime:{room.topic}"
     name = topic.encode()
     for frame in (
-        "", "{", "[]", '{"a":1}', "null", '"x"', "[1,2,3,4,5]", '["1","1","t"]', '{"topic":1}',
-        # refs are text or null, topic and event are text
-        json.dumps([1, 1, topic, "phx_leave", {}]),
-        json.dumps({"topic": topic, "event": "phx_leave", "payload": {}, "ref": 1}),
-        json.dumps({"topic": topic, "event": None, "payload": {}, "ref": "1"}),
-        # all four members of 1.0.0 are required
-        json.dumps({"topic": topic, "event": "phx_leave", "payload": {}}),
+        "", "{", "[]", '{"a":1}', "null", '"x"', "[1,2,3,4,5]", '["1",null,"t"]', '{"topic":1}',
+        # nobody waits for an answer
+        json.dumps([1, None, topic, "phx_leave"]), json.dumps({"topic": topic, "event": "phx_leave", "payload": {}}),
         b"", b"\x09", b"\x03", b"\x03\xff", b"\x03\xff\xff\xff\xff\xff\xff", b"\x04\0\0\0\0",
         # kinds of upstream's own that stock clients do not send; an encoding that is none; a body that is no JSON
         b"\x00\x01\x01" + bytes([len(name), 9]) + b"11" + name + b"phx_leave{}",
@@ -186,11 +182,43 @@ async def test_case_39_what_is_no_message_is_dropped(room, version):
     await member.broadcast(room.topic, "hi", {})
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_frames_that_cannot_be_read_are_answered_where_they_name_a_ref(room, version):
+    """Upstream drops them; a client that cut a text within an emoji would wait for ten seconds, and never know why."""
+    member = await room.member(version=version)
+    topic = f"realtime:{room.topic}"
+    deep = "[" * 70 + "]" * 70
+    cases = [
+        ('"7"', '{"event":"message:send","payload":{"content":"Preview \\ud83d"}}', "lone surrogate"),
+        ('"7"', deep, "nested too deep"), ('"7"', '{"a":[1e131071]}', "too large an exponent"),
+        ('"7"', '{"a":%s}' % ("9" * 101), "too many digits"), ("7", "{}", "wrong type"), ('"7"', "", "unexpected byte"),
+        ('"%s"' % ("7" * 255), "{", "unexpected"),
+    ]
+    for ref, payload, why in cases:
+        if version == "2.0.0":
+            await member.connection.send(f'["1",{ref},"{topic}","broadcast",{payload}]')
+        else:
+            await member.connection.send(f'{{"topic":"{topic}","ref":{ref},"event":"broadcast","payload":{payload}}}')
+        await member.wait(lambda: member.messages)
+        reply = json.loads(member.messages.pop()["raw"])
+        got = reply["ref"] if version == "1.0.0" else reply[1]
+        answer = reply["payload"] if version == "1.0.0" else reply[4]
+        assert got == json.loads(ref) and answer["status"] == "error", payload
+        assert why in answer["response"]["reason"] and answer["response"]["message"] and answer["response"]["code"] == "PT400"
+    # A heartbeat without a payload.
+    await member.connection.send('[null,"8","phoenix","heartbeat"]' if version == "2.0.0" else '{"topic":"phoenix","event":"heartbeat","ref":"8"}')
+    await member.wait(lambda: member.messages)
+    assert member.messages.pop()["ref"] == "8"
+    await member.broadcast(room.topic, "hi", {})
+
+
 async def test_case_39_binary_frames_are_not_for_version_1(room):
     old, new = await room.member(version="1.0.0"), await room.member("Bob")
     await old.push_frame(room.topic, "hi", b"{}")
     await room.settled()
-    assert old.messages == new.messages == []
+    assert new.messages == []
+    (reply,) = old.messages
+    assert (reply["ref"], reply["payload"]["status"]) == ("77", "error")
 
 
 async def test_further_elements_of_a_frame_are_ignored(room):

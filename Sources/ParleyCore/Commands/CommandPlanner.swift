@@ -9,10 +9,11 @@ public struct CommandPlanner: Sendable {
         self.maxRows = maxRows
     }
 
-    /// Plans a command of a channel.
-    public func plan(_ command: DatabaseCommand) throws(APIError) -> CommandPlan {
+    /// Plans a command of a channel. - Parameter role: of the caller, to refuse what it may not do.
+    public func plan(_ command: DatabaseCommand, role: String? = nil) throws(APIError) -> CommandPlan {
         let arguments = ArgumentList.object(self.arguments(of: command))
         let choice = try self.cache.function(command.function, arguments: arguments.names, form: .object)
+        try self.cache.check(function: choice.function.name, for: role)
         try arguments.check(for: choice)
         var writer = SQLWriter()
         let invocation = Invocation(choice, arguments, schema: self.cache.schema, &writer)

@@ -1,5 +1,5 @@
 extension GatewayPlanner {
-    func command(_ name: String, _ request: GatewayRequest) throws(APIError) -> GatewayPlan {
+    func command(_ name: String, _ request: GatewayRequest, role: String?) throws(APIError) -> GatewayPlan {
         guard request.isRead || request.method == "POST" else {
             throw .method(request.method, onFunctionAllowing: "OPTIONS,GET,HEAD,POST")
         }
@@ -14,6 +14,7 @@ extension GatewayPlanner {
                 request.method, onFunctionAllowing: "OPTIONS,POST",
                 details: "\(self.cache.schema).\(name) may change data: call it with POST")
         }
+        try self.cache.check(function: function.name, for: role)
         try arguments.check(for: choice)
         let query = try ReadQuery(rest, rangeHeader: request.isRead ? request.headers["range"] : nil)
         if !function.result.isSet, !query.isPlain {

@@ -12,16 +12,16 @@ public struct GatewayPlanner: Sendable {
     /// Most query parameters of one request.
     static let maxParameters = 200
 
-    /// Plans a read of a view or a run of a function.
-    public func plan(_ request: GatewayRequest) throws(APIError) -> GatewayPlan {
+    /// Plans a read of a view or a run of a function. - Parameter role: of the caller, to refuse what it may not do.
+    public func plan(_ request: GatewayRequest, role: String? = nil) throws(APIError) -> GatewayPlan {
         try request.checkZeroBytes()
         guard request.query.count <= Self.maxParameters else {
             throw .unsupported("A query of more than \(Self.maxParameters) parameters is")
         }
         switch try request.target() {
         case .description: throw .path
-        case .relation(let name): return try self.read(name, request)
-        case .function(let name): return try self.command(name, request)
+        case .relation(let name): return try self.read(name, request, role: role)
+        case .function(let name): return try self.command(name, request, role: role)
         }
     }
 
@@ -60,13 +60,14 @@ public struct GatewayPlanner: Sendable {
         return relation
     }
 
-    private func read(_ name: String, _ request: GatewayRequest) throws(APIError) -> GatewayPlan {
+    private func read(_ name: String, _ request: GatewayRequest, role: String?) throws(APIError) -> GatewayPlan {
         guard request.isRead else { throw .method(request.method, onRelation: name) }
         let profiled = try request.checkProfile(self.cache.schema)
         let mediaType = try MediaType.negotiate(request.headers["accept"])
         let preferences = try RequestPreferences(request.headers["prefer"])
         let query = try ReadQuery(request.query, rangeHeader: request.headers["range"])
         let relation = try self.relation(name)
+        try self.cache.check(relation: name, for: role)
         let range = query.range.capped(at: self.maxRows)
 
         var writer = SQLWriter()

@@ -3,13 +3,24 @@ public enum SelectItem: Sendable, Equatable {
     case all
     case column(String, alias: String?)
 
+    static let maxItems = 256
+    /// Postgres cuts longer names off, and says so in its log.
+    static let maxAliasBytes = 63
+
     /// Reads `a,alias:b,*`. An empty text selects nothing, so that rows are empty objects.
     public static func parse(_ text: String) throws(APIError) -> [SelectItem] {
         var scanner = QueryScanner(text)
         if text.isEmpty { return [] }
         var items: [SelectItem] = []
         repeat {
+            guard items.count < self.maxItems else {
+                throw .unsupported("Selecting more than \(self.maxItems) items is")
+            }
             items.append(try self.item(&scanner, whole: text))
+            // Each adds all columns once more.
+            if items.last == .all, items.dropLast().contains(.all) {
+                throw .unsupported("Selecting * more than once is")
+            }
         } while scanner.skip(",")
         guard scanner.isAtEnd else {
             throw .unreadable(
@@ -32,6 +43,9 @@ public enum SelectItem: Sendable, Equatable {
             _ = scanner.skip(":")
             alias = name
             name = try self.name(&scanner, whole: whole)
+        }
+        if let alias, alias.utf8.count > self.maxAliasBytes {
+            throw .unsupported("An alias of more than \(self.maxAliasBytes) bytes is")
         }
         if scanner.comes("->") { throw .unsupported("JSON paths in select are") }
         if scanner.comes("::") { throw .unsupported("Casts in select are") }
@@ -60,6 +74,8 @@ public struct OrderTerm: Sendable, Equatable {
     /// Nil leaves nulls where Postgres puts them: last when ascending.
     public var nullsFirst: Bool?
 
+    static let maxTerms = 32
+
     public init(_ column: String, descending: Bool = false, nullsFirst: Bool? = nil) {
         self.column = column
         self.descending = descending
@@ -86,6 +102,9 @@ public struct OrderTerm: Sendable, Equatable {
                 term.nullsFirst = false
             }
             scanner.skipBlanks()
+            guard terms.count < self.maxTerms else {
+                throw .unsupported("More than \(self.maxTerms) terms of order are")
+            }
             terms.append(term)
         } while scanner.skip(",")
         guard scanner.isAtEnd else {

@@ -15,10 +15,16 @@ public struct ReadQuery: Sendable, Equatable {
         self.range = range
     }
 
+    // Every statement of another shape is parsed, planned and prepared anew: what a shape may take is bounded.
+    static let maxFilters = 64
+    /// Of all values together.
+    static let maxFilterBytes = 64 << 10
+
     /// Reads the parameters; `rangeHeader` is the value of `Range` where it counts (GET only).
     public init(_ parameters: [GatewayRequest.Parameter], rangeHeader: String?) throws(APIError) {
         var single: [String: String] = [:]
         var filters: [QueryFilter] = []
+        var filterBytes = 0
         for parameter in parameters {
             let lastWord = parameter.name.split(separator: ".", omittingEmptySubsequences: false).last.map(String.init)
             switch parameter.name {
@@ -32,11 +38,17 @@ public struct ReadQuery: Sendable, Equatable {
                 switch lastWord {
                 case "and", "or": throw .unsupported("Logical operators, as in 'or=(...)', are")
                 case "order", "limit", "offset": throw .unsupported("Shaping embedded resources is")
-                default: filters.append(try QueryFilter(name: parameter.name, value: parameter.value))
+                default:
+                    filterBytes += parameter.value.utf8.count
+                    guard filterBytes <= Self.maxFilterBytes else {
+                        throw .unsupported("Filters of more than \(Self.maxFilterBytes) bytes together are")
+                    }
+                    filters.append(try QueryFilter(name: parameter.name, value: parameter.value))
                 }
             }
         }
         self.select = try SelectItem.parse(single["select"] ?? "*")
+        guard filters.count <= Self.maxFilters else { throw .unsupported("More than \(Self.maxFilters) filters are") }
         self.filters = filters
         self.order = try single["order"].map { text throws(APIError) in try OrderTerm.parse(text) } ?? []
         self.range = try RowRange(limit: single["limit"], offset: single["offset"], header: rangeHeader)

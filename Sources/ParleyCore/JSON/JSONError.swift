@@ -20,6 +20,10 @@ public struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
         public static let controlCharacter = Code("control character in string")
         /// A leading zero, a bare minus, a fraction or exponent without digits.
         public static let invalidNumber = Code("invalid number")
+        /// More digits, or a larger exponent, than ``JSONScanner`` lets through: written out, it would fill memory.
+        public static let numberTooLarge = Code("number with too many digits or too large an exponent")
+        /// More values within one than ``JSONScanner`` lets through.
+        public static let tooManyValues = Code("too many values")
         /// More nested arrays and objects than the caller allowed.
         public static let tooDeep = Code("nested too deep")
         /// The same member name twice, where the caller refused that.

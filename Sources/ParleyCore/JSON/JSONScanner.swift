@@ -1,5 +1,15 @@
 /// The grammar of RFC 8259 over bytes already known to be UTF-8. Builds nothing, allocates nothing, does not recurse.
+///
+/// It bounds what a text of a given length may become: Postgres writes every number out, so that `1e131071` is 131,072
+/// digits, and gives every value a place of its own.
 enum JSONScanner {
+    /// Digits of a number before its exponent. A `numeric` of money, and every Double, needs far fewer.
+    static let maxDigits = 100
+    /// Doubles end at 308.
+    static let maxExponent = 400
+    /// Values within one value, those in containers included.
+    static let maxValues = 65_536
+
     /// Refuses text that is not UTF-8, so that every later step may look at single bytes.
     static func checkUTF8(_ bytes: Span<UInt8>) throws(JSONError) {
         do {
@@ -41,7 +51,10 @@ enum JSONScanner {
     /// Moves past one value that starts at `index` (no leading white space); at most `maxDepth` containers deep.
     static func skipValue(_ bytes: Span<UInt8>, _ index: inout Int, maxDepth: Int) throws(JSONError) {
         var open = ContainerStack()
+        var values = 0
         value: while true {
+            values += 1
+            guard values <= Self.maxValues else { throw JSONError(.tooManyValues, at: index) }
             let first = try byte(bytes, index)
             switch first {
             case UInt8(ascii: "{"), UInt8(ascii: "["):
@@ -190,33 +203,41 @@ enum JSONScanner {
         return value
     }
 
-    /// `-? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?`
+    /// `-? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?`, within the bounds above.
     static func skipNumber(_ bytes: Span<UInt8>, _ index: inout Int) throws(JSONError) {
         if bytes[index] == UInt8(ascii: "-") { index += 1 }
         let first = index
-        try skipDigits(bytes, &index)
+        var digits = try skipDigits(bytes, &index)
         if bytes[first] == UInt8(ascii: "0"), index > first + 1 { throw JSONError(.invalidNumber, at: first) }
         if index < bytes.count, bytes[index] == UInt8(ascii: ".") {
             index += 1
-            try skipDigits(bytes, &index)
+            digits += try skipDigits(bytes, &index)
         }
+        guard digits <= Self.maxDigits else { throw JSONError(.numberTooLarge, at: first) }
         if index < bytes.count, bytes[index] | 0x20 == UInt8(ascii: "e") {
             index += 1
             if index < bytes.count, bytes[index] == UInt8(ascii: "+") || bytes[index] == UInt8(ascii: "-") {
                 index += 1
             }
-            try skipDigits(bytes, &index)
+            let start = index
+            _ = try skipDigits(bytes, &index)
+            var exponent = 0
+            for place in start..<index where exponent <= Self.maxExponent {
+                exponent = exponent * 10 + Int(bytes[place] - UInt8(ascii: "0"))
+            }
+            guard exponent <= Self.maxExponent else { throw JSONError(.numberTooLarge, at: first) }
         }
     }
 
-    /// One digit or more.
+    /// One digit or more; answers how many.
     @inline(__always)
-    private static func skipDigits(_ bytes: Span<UInt8>, _ index: inout Int) throws(JSONError) {
+    private static func skipDigits(_ bytes: Span<UInt8>, _ index: inout Int) throws(JSONError) -> Int {
         let start = index
         while index < bytes.count, bytes[index] &- UInt8(ascii: "0") < 10 { index += 1 }
         guard index > start else {
             throw JSONError(start < bytes.count ? .invalidNumber : .unexpectedEnd, at: start)
         }
+        return index - start
     }
 }
 

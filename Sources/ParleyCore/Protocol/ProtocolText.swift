@@ -43,6 +43,9 @@ public enum ProtocolText {
         public static let payloadTooLarge = "payload_size_exceeded"
         public static let restarting = "Realtime is restarting, please standby"
         public static let presenceNotMap = "Presence track payload must be a map"
+        public static let presenceOfAnother = "The presence key is another user's id; leave it out, or use your own"
+        public static let presenceRefused =
+            "The key is too long, or there is no room for another presence of yours on this topic"
     }
 
     /// Messages of `system` events. Those with status error are followed by `phx_close`, unless noted.

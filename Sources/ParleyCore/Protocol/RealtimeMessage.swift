@@ -30,6 +30,17 @@ public struct ClientMessage: Sendable, Equatable {
         self.event = event
         self.payload = payload
     }
+
+    /// About what it takes to keep.
+    var size: Int {
+        let names = self.topic.utf8.count + self.event.utf8.count + (self.ref?.utf8.count ?? 0)
+        return switch self.payload {
+        case .json(let json): names + json.count
+        case .userBroadcast(let event, let metadata, .json(let body)),
+            .userBroadcast(let event, let metadata, .binary(let body)):
+            names + event.utf8.count + metadata.count + body.count
+        }
+    }
 }
 
 /// The payload of one broadcast: JSON text or opaque bytes.

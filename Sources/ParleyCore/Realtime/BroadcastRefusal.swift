@@ -6,7 +6,7 @@ public struct BroadcastRefusal: Error, Sendable, Equatable {
     /// Whether the same broadcast may be accepted later.
     public var isRetriable = false
 
-    init(reason: String, code: String = "PT400", isRetriable: Bool = false) {
+    public init(reason: String, code: String = "PT400", isRetriable: Bool = false) {
         self.reason = reason
         self.code = code
         self.isRetriable = isRetriable
@@ -15,12 +15,9 @@ public struct BroadcastRefusal: Error, Sendable, Equatable {
     /// What Postgres would say to the value of an argument.
     init(_ error: APIError) { self.init(reason: error.message, code: error.code.rawValue) }
 
-    /// `{"reason","code","retriable"}`, the members of a failed command's answer.
+    /// The members of a failed command's answer.
     var response: [UInt8] {
-        let object: JSONObject = [
-            "reason": .string(self.reason), "code": .string(self.code), "retriable": .bool(self.isRetriable),
-        ]
-        return object.serialized()
+        APIError(status: 400, code: .init(self.code), message: self.reason).response(isRetriable: self.isRetriable)
     }
 
     /// More than the connection may send, or than may wait.
@@ -29,6 +26,10 @@ public struct BroadcastRefusal: Error, Sendable, Equatable {
     /// The worker goes down; the next one takes it.
     static let restarting = BroadcastRefusal(
         reason: ProtocolText.Reply.restarting, code: "PT503", isRetriable: true)
+    /// More bytes than one user, or all together on one topic, may broadcast.
+    public static let tooManyBytes = BroadcastRefusal(
+        reason: "Too many bytes of broadcasts per second", code: "PT429", isRetriable: true)
+    static let unknownEvent = BroadcastRefusal(reason: "This event has no meaning here")
     static let malformed = BroadcastRefusal(reason: "A broadcast needs an event name")
     public static let tooLarge = BroadcastRefusal(
         reason: ProtocolText.Reply.payloadTooLarge, code: "PT413")

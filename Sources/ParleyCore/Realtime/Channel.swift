@@ -1,7 +1,8 @@
 /// One membership of one topic on one socket.
 public struct Channel: Sendable {
     enum State: Sendable {
-        /// Waiting for the database; holds the `ref` and `join_ref` of the join, and what the client sent meanwhile.
+        /// Waiting for the database; holds the `ref` and `join_ref` of the join, and what the client sent meanwhile,
+        /// within the bounds of `SessionLimits`.
         case joining(ref: String?, joinRef: String?, deferred: [ClientMessage])
         case joined
     }
@@ -32,6 +33,12 @@ public struct Channel: Sendable {
     public var isJoined: Bool {
         if case .joined = self.state { return true }
         return false
+    }
+
+    /// Bytes of the messages that wait for the join.
+    var deferredBytes: Int {
+        guard case .joining(_, _, let deferred) = self.state else { return 0 }
+        return deferred.reduce(0) { $0 + $1.size }
     }
 
     /// The topic as the client wrote it, without prefix.

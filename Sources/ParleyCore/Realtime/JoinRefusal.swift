@@ -4,6 +4,9 @@
 public struct JoinRefusal: Error, Sendable, Equatable {
     public var reason: String
 
+    /// What the reason begins with: it names no topic.
+    public var code: String { String(self.reason.prefix { $0 != ":" }) }
+
     public static let topicNameRequired = JoinRefusal(reason: ProtocolText.Join.topicRequired)
     public static let privateOnly = JoinRefusal(reason: ProtocolText.Join.privateOnly)
     public static let tooManyChannels = JoinRefusal(reason: ProtocolText.Join.tooManyChannels)

@@ -58,6 +58,8 @@ public struct MembershipIndex: Sendable {
 
     /// Live subscriptions.
     public var count: Int { self.subscriptions.count }
+    /// Live subscriptions whose rights depend on a user.
+    public func count(of user: UUID) -> Int { self.channelsByUser[user]?.count ?? 0 }
     /// Subscriptions whose starting position is still kept.
     public var settlingCount: Int { self.settling.count }
 

@@ -1,3 +1,5 @@
+public import FoundationEssentials
+
 /// Who is present in one topic. Each member (one socket in one channel) holds at most one presence, under its key;
 /// several members may share a key, as the devices of one user do.
 public struct PresenceTable: Sendable {
@@ -10,6 +12,8 @@ public struct PresenceTable: Sendable {
         public var maxFieldBytes: Int
         /// Members with a presence.
         public var maxMembers: Int
+        /// Of them those of one user.
+        public var maxOfUser: Int
         /// Length of a key in bytes.
         public var maxKeyBytes: Int
 
@@ -18,10 +22,12 @@ public struct PresenceTable: Sendable {
         public var maxTotalBytes: Int
 
         public init(
-            maxFieldBytes: Int = 4096, maxMembers: Int = 10_000, maxKeyBytes: Int = 255, maxTotalBytes: Int = 1 << 20
+            maxFieldBytes: Int = 4096, maxMembers: Int = 10_000, maxOfUser: Int = 16, maxKeyBytes: Int = 255,
+            maxTotalBytes: Int = 1 << 20
         ) {
             self.maxFieldBytes = maxFieldBytes
             self.maxMembers = maxMembers
+            self.maxOfUser = maxOfUser
             self.maxKeyBytes = maxKeyBytes
             self.maxTotalBytes = maxTotalBytes
         }
@@ -35,11 +41,12 @@ public struct PresenceTable: Sendable {
         case changed(PresenceDiff)
         /// Fields too large: `system` error ``ProtocolText/System/presenceTooLarge``, then close the channel.
         case tooLarge
-        /// The topic is full, or the key too long: reply with an error.
+        /// The topic is full, the user has enough presences there, or the key is too long: reply with an error.
         case refused
     }
 
     private struct Presence {
+        var user: UUID?
         var key: String
         var meta: PresenceMeta
         var order: UInt64
@@ -51,6 +58,8 @@ public struct PresenceTable: Sendable {
 
     private let limits: Limits
     private var presences: [MemberID: Presence] = [:]
+    /// How many presences each user has.
+    private var counts: [UUID: Int] = [:]
     private var nextOrder: UInt64 = 0
     private var bytes = 0
 
@@ -63,8 +72,12 @@ public struct PresenceTable: Sendable {
 
     /// A client tracked `fields`.
     ///
-    /// - Parameter ref: the `phx_ref` if this is a new presence; unique in the server's life, see ``PresenceRefs``.
-    public mutating func track(member: MemberID, key: String, fields: JSONObject, ref: String) -> TrackAction {
+    /// - Parameters:
+    ///   - user: whose presence it is; nil for the service, which has no share.
+    ///   - ref: the `phx_ref` if this is a new presence; unique in the server's life, see ``PresenceRefs``.
+    public mutating func track(
+        member: MemberID, user: UUID? = nil, key: String, fields: JSONObject, ref: String
+    ) -> TrackAction {
         var fields = fields
         fields["phx_ref"] = nil
         fields["phx_ref_prev"] = nil
@@ -74,14 +87,19 @@ public struct PresenceTable: Sendable {
         let old = self.presences[member]
         if let old, old.key.isSpelled(key), old.meta.fields == fields { return .unchanged }
         guard old != nil || self.presences.count < self.limits.maxMembers else { return .refused }
+        if old == nil, let user, self.counts[user, default: 0] >= self.limits.maxOfUser { return .refused }
 
         let bytes = fieldBytes + key.utf8.count + Presence.overhead
         let total = self.bytes - (old?.bytes ?? 0) + bytes
         guard total <= self.limits.maxTotalBytes else { return .refused }
         self.bytes = total
         let meta = PresenceMeta(ref: ref, fields: fields)
-        self.presences[member] = Presence(key: key, meta: meta, order: old?.order ?? self.nextOrder, bytes: bytes)
-        if old == nil { self.nextOrder += 1 }
+        self.presences[member] = Presence(
+            user: old?.user ?? user, key: key, meta: meta, order: old?.order ?? self.nextOrder, bytes: bytes)
+        if old == nil {
+            self.nextOrder += 1
+            if let user { self.counts[user, default: 0] += 1 }
+        }
         var joined = meta
         if let old, old.key.isSpelled(key) { joined.previousRef = old.meta.ref }
         return .changed(
@@ -94,6 +112,7 @@ public struct PresenceTable: Sendable {
     public mutating func remove(member: MemberID) -> PresenceDiff? {
         guard let old = self.presences.removeValue(forKey: member) else { return nil }
         self.bytes -= old.bytes
+        if let user = old.user, let count = self.counts[user] { self.counts[user] = count > 1 ? count - 1 : nil }
         return PresenceDiff(joins: [], leaves: [PresenceDiff.Entry(key: old.key, meta: old.meta)])
     }
 

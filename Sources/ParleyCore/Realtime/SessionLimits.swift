@@ -13,12 +13,14 @@ public struct SessionLimits: Sendable, Equatable {
     public var presenceWindow: Int64 = 30
     /// Bytes of one broadcast payload.
     public var maxBroadcastBytes = 256 << 10
-    /// Messages kept for a channel whose join is not decided yet.
+    /// Messages kept for a channel whose join is not decided yet. One more is refused.
     public var maxDeferred = 32
+    /// Bytes of such messages of the whole socket. What does not fit is refused.
+    public var maxDeferredBytes = 256 << 10
     /// Commands that may wait for one socket.
     public var maxPendingCommands = 256
     /// Seconds after which a socket without any channel is closed.
-    public var secondsWithoutChannel: Int64 = 600
+    public var secondsWithoutChannel: Int64 = 60
 
     public init() {}
 }

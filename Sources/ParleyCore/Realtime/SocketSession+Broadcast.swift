@@ -24,22 +24,34 @@ extension SocketSession {
                 return self.acknowledge(message, channel, error: .tooMany)
             }
             self.pendingCommands += 1
-            let reply = SocketCommand.Reply(joinRef: message.joinRef, ref: message.ref, topic: message.topic)
-            return [
-                .command(
-                    SocketCommand(command: command, token: channel.token, reply: channel.ack ? reply : nil))
-            ]
+            let reply = channel.ack ? Self.place(message) : nil
+            return [.command(SocketCommand(command: command, token: channel.token, reply: reply))]
         case .typing(let user, let conversation, let isTyping):
             let typing = Typing(
-                sender: channel.hearsItself ? nil : channel.id, conversation: conversation, user: user,
+                channel: channel.id, sender: channel.hearsItself ? nil : channel.id, conversation: conversation,
+                user: user,
                 isTyping: isTyping)
             return [.typing(typing)] + self.acknowledge(message, channel)
         case .forward:
             let publication = Publication(
-                sender: channel.hearsItself ? nil : channel.id, topic: channel.topic, broadcast: broadcast)
-            return [.publish(publication)] + self.acknowledge(message, channel)
+                sender: channel.hearsItself ? nil : channel.id, user: channel.token.boundUser, topic: channel.topic,
+                broadcast: broadcast)
+            return [.publish(publication, channel.ack ? Self.place(message) : nil)]
         case .nothing: return self.acknowledge(message, channel)
         }
+    }
+
+    /// A broadcast is out, or was refused.
+    public func published(_ reply: SocketCommand.Reply?, _ refusal: BroadcastRefusal?) -> [SessionAction] {
+        guard let reply else { return [] }
+        let message = ClientMessage(
+            joinRef: reply.joinRef, ref: reply.ref, topic: reply.topic, event: "broadcast", payload: .json([]))
+        guard let refusal else { return [self.reply(to: message, ok: RealtimeCodec.emptyObject)] }
+        return [self.reply(to: message, refusal: refusal)]
+    }
+
+    private static func place(_ message: ClientMessage) -> SocketCommand.Reply {
+        SocketCommand.Reply(joinRef: message.joinRef, ref: message.ref, topic: message.topic)
     }
 
     private func acknowledge(

@@ -10,10 +10,12 @@ extension SocketSession {
         guard self.joins.take(now: context.steady) else { return self.refuse(message, .tooManyJoins) }
         var actions: [SessionAction] = []
         // One membership per topic: the newer join replaces the older one without a word, because a `phx_close` of the
-        // older would close the newer in clients that do not look at its ref.
+        // older would close the newer in clients that do not look at its ref. One of another spelling is told: it is
+        // another channel for its client.
         if let index = self.index(of: message.topic) {
-            actions.append(.drop(self.channels[index].id))
-            self.remove(at: index, context: context)
+            let older = self.channels[index]
+            actions = self.remove(at: index, context: context) + [.drop(older.id)]
+            if older.name != message.topic { actions.append(self.close(older)) }
         }
         do {
             let channel = try self.admit(message, context: context, verify: verify)
@@ -26,7 +28,7 @@ extension SocketSession {
     }
 
     private func refuse(_ message: ClientMessage, _ refusal: JoinRefusal) -> [SessionAction] {
-        [self.reply(to: message, error: refusal.reason)]
+        [self.reply(to: message, error: refusal.reason), .joinRefused(refusal.code)]
     }
 
     /// Everything that can be said without the database.
@@ -56,7 +58,7 @@ extension SocketSession {
         let id = ChannelID(slot: self.slot, serial: self.lastSerial)
         let channel = Channel(
             id: id, name: message.topic, topic: topic, token: token, presenceEnabled: config.presenceEnabled,
-            presenceKey: config.presenceEnabled ? Self.presenceKey(config.presenceKey) : config.presenceKey ?? "",
+            presenceKey: Self.presenceKey(config.presenceKey, token),
             state: .joining(ref: message.ref, joinRef: message.joinRef, deferred: []),
             joinRef: message.joinRef ?? message.ref, ack: config.acknowledges, hearsItself: config.receivesOwn,
             joinResponse: config.joinResponse, unservedChanges: config.postgresChanges.first?.summary)
@@ -114,9 +116,9 @@ extension SocketSession {
         return token
     }
 
-    /// The key asked for, or one of its own.
-    static func presenceKey(_ asked: String?) -> String {
-        guard let asked, !asked.isEmpty else { return UUID().lowercaseText }
+    /// The key asked for, or the user's id, under which all devices of a user are found; the service gets one of its own.
+    private static func presenceKey(_ asked: String?, _ token: SessionToken) -> String {
+        guard let asked, !asked.isEmpty else { return (token.boundUser ?? UUID()).lowercaseText }
         return asked
     }
 }

@@ -6,17 +6,24 @@ extension SocketSession {
         guard self.channels[index].countPresenceCall(second: context.seconds, limits: context.limits) else {
             return self.terminate(at: index, text: ProtocolText.System.presenceRateLimit, context: context)
         }
-        let id = self.channels[index].id
+        let channel = self.channels[index]
+        let id = channel.id
         guard case .json(let payload) = message.payload else { return [self.reply(toUnknown: message)] }
         switch PresenceCommand(payload: payload) {
         case .track(let fields):
-            // Tracking switches presence on; the key is settled then.
-            self.channels[index].presenceEnabled = true
-            self.channels[index].presenceKey = Self.presenceKey(self.channels[index].presenceKey)
+            let user = channel.token.boundUser
+            if let user, PresenceTrack.names(channel.presenceKey, anotherThan: user) {
+                return [self.reply(to: message, error: ProtocolText.Reply.presenceOfAnother)]
+            }
             let track = PresenceTrack(
-                channel: id, key: self.channels[index].presenceKey, fields: fields, joinRef: message.joinRef,
+                channel: id, user: user, key: channel.presenceKey, fields: fields, joinRef: message.joinRef,
                 ref: message.ref)
-            return [.track(track)]
+            // Tracking switches presence on. Clients hold diffs back until they have the state.
+            guard !channel.presenceEnabled else { return [.track(track)] }
+            self.channels[index].presenceEnabled = true
+            return [.presenceState(id), .track(track)]
+        case .tooLarge:
+            return self.terminate(at: index, text: ProtocolText.System.presenceTooLarge, context: context)
         case .untrack: return [self.reply(to: message, ok: RealtimeCodec.emptyObject), .untrack(id)]
         case .notAMap: return [self.reply(to: message, error: ProtocolText.Reply.presenceNotMap)]
         case .unknown: return [self.reply(toUnknown: message)]
@@ -33,7 +40,7 @@ extension SocketSession {
             payload: .json([]))
         switch outcome {
         case .done: return [self.reply(to: message, ok: RealtimeCodec.emptyObject)]
-        case .refused: return [self.reply(toUnknown: message)]
+        case .refused: return [self.reply(to: message, error: ProtocolText.Reply.presenceRefused)]
         case .tooLarge:
             return self.terminate(at: index, text: ProtocolText.System.presenceTooLarge, context: context)
         }

@@ -43,18 +43,10 @@ public struct SocketSession: Sendable {
     public mutating func receive(
         _ message: ClientMessage, context: SessionContext, verify: TokenCheck
     ) -> [SessionAction] {
-        let allowed = self.events.take(now: context.steady)
+        guard self.events.take(now: context.steady) else { return self.refuseExcess(message, context: context) }
         if message.topic == "phoenix" {
-            guard allowed, message.event == "heartbeat" else { return [] }
+            guard message.event == "heartbeat" else { return self.refuse(message, .unknownEvent) }
             return [self.reply(to: message, ok: RealtimeCodec.emptyObject)]
-        }
-        guard allowed else {
-            guard let index = self.index(of: message.topic) else { return [] }
-            // First what became of this message: whoever waits for its acknowledgement may send it again.
-            let answer =
-                message.event == "broadcast" && self.channels[index].ack
-                ? [self.reply(to: message, refusal: .tooMany)] : []
-            return answer + self.terminate(at: index, text: ProtocolText.System.tooManyMessages, context: context)
         }
         switch message.event {
         case "phx_join", "join:conversation":
@@ -69,8 +61,28 @@ public struct SocketSession: Sendable {
         }
     }
 
-    /// A frame that is no message: dropped, but counted.
-    public mutating func receiveMalformed(context: SessionContext) { _ = self.events.take(now: context.steady) }
+    /// A frame that is no message: it does nothing, but it counts.
+    ///
+    /// - Parameter answer: of the codec, for a frame that names a ref.
+    public mutating func receiveMalformed(_ answer: WirePayload?, context: SessionContext) -> [SessionAction] {
+        _ = self.events.take(now: context.steady)
+        return answer.map { [.send($0)] } ?? []
+    }
+
+    /// More than the socket may send: the channel ends, and whoever waits for an answer to this message may send it again.
+    /// Answers are as many as the frames, and smaller: a client that does not read them is closed as too slow.
+    private mutating func refuseExcess(_ message: ClientMessage, context: SessionContext) -> [SessionAction] {
+        guard let index = self.index(of: message.topic) else { return self.refuse(message, .tooMany) }
+        let isHeard = message.event != "broadcast" || self.channels[index].ack
+        return (isHeard ? self.refuse(message, .tooMany) : [])
+            + self.terminate(at: index, text: ProtocolText.System.tooManyMessages, context: context)
+    }
+
+    /// An answer to a message that does nothing, if its ref waits for one. A token's exchange has none, ever.
+    func refuse(_ message: ClientMessage, _ refusal: BroadcastRefusal) -> [SessionAction] {
+        guard message.ref != nil, message.event != "access_token" else { return [] }
+        return [self.reply(to: message, refusal: refusal)]
+    }
 
     /// The database answered; answers for channels that are gone are ignored.
     public mutating func authorized(
@@ -84,18 +96,15 @@ public struct SocketSession: Sendable {
             joinRef: joinRef, ref: ref, topic: channel.name, event: "phx_join", payload: .json([]))
         switch answer {
         case .denied, .failed:
-            self.remove(at: index, context: context)
+            let waiting = self.remove(at: index, context: context)
             let refusal: JoinRefusal
             if case .failed(let failure) = answer {
                 refusal = failure
             } else {
                 refusal = .unauthorized(channel.subTopic)
             }
-            var actions = [self.reply(to: join, error: refusal.reason), .drop(channel.id)]
-            for message in deferred where self.wantsReply(message, ack: channel.ack) {
-                actions.append(self.reply(to: message, error: ProtocolText.Reply.unmatchedTopic))
-            }
-            return actions
+            return [self.reply(to: join, error: refusal.reason), .joinRefused(refusal.code), .drop(channel.id)]
+                + waiting
         case .allowed:
             self.channels[index].state = .joined
             self.channels[index].joinResponse = []
@@ -171,7 +180,10 @@ public struct SocketSession: Sendable {
             return self.refreshToken(message, at: index, context: context, verify: verify)
         }
         if case .joining(let ref, let joinRef, var deferred) = self.channels[index].state {
-            guard deferred.count < context.limits.maxDeferred else {
+            let waiting = self.channels.reduce(0) { $0 + $1.deferredBytes }
+            guard deferred.count < context.limits.maxDeferred,
+                waiting + message.size <= context.limits.maxDeferredBytes
+            else {
                 guard self.wantsReply(message, ack: self.channels[index].ack) else { return [] }
                 return [self.reply(to: message, refusal: .tooMany)]
             }
@@ -182,7 +194,7 @@ public struct SocketSession: Sendable {
         switch message.event {
         case "broadcast": return self.broadcast(message, at: index, context: context)
         case "presence": return self.presence(message, at: index, context: context)
-        default: return []
+        default: return self.refuse(message, .unknownEvent)
         }
     }
 
@@ -197,8 +209,8 @@ public struct SocketSession: Sendable {
         let channel = self.channels[index]
         // A leave that names another join is late: it must not end the membership that replaced it.
         if let joinRef = message.joinRef, joinRef != channel.joinRef { return [done] }
-        self.remove(at: index, context: context)
-        return [done, self.close(channel), .drop(channel.id)]
+        let waiting = self.remove(at: index, context: context)
+        return waiting + [done, self.close(channel), .drop(channel.id)]
     }
 
     // MARK: Ending channels
@@ -208,33 +220,43 @@ public struct SocketSession: Sendable {
         at index: Int, text: String, joinReason: String? = nil, context: SessionContext
     ) -> [SessionAction] {
         let channel = self.channels[index]
-        self.remove(at: index, context: context)
+        let waiting = self.remove(at: index, context: context)
         if case .joining(let ref, let joinRef, _) = channel.state {
             let join = ClientMessage(
                 joinRef: joinRef, ref: ref, topic: channel.name, event: "phx_join", payload: .json([]))
-            return [self.reply(to: join, error: joinReason ?? text), .drop(channel.id)]
+            return [self.reply(to: join, error: joinReason ?? text), .drop(channel.id)] + waiting
         }
         let system = RealtimeCodec.system(
             self.version, topic: channel.name, status: .error, message: text)
         return [.send(system), self.close(channel), .drop(channel.id)]
     }
 
-    mutating func remove(at index: Int, context: SessionContext) {
-        self.channels.remove(at: index)
+    /// Forgets a channel; answers what still waited for its join.
+    mutating func remove(at index: Int, context: SessionContext) -> [SessionAction] {
+        let channel = self.channels.remove(at: index)
         if self.channels.isEmpty {
             self.channels = []
             self.emptySince = context.seconds
         }
+        guard case .joining(_, _, let deferred) = channel.state else { return [] }
+        return deferred.filter { self.wantsReply($0, ack: channel.ack) }.map {
+            self.reply(to: $0, error: ProtocolText.Reply.unmatchedTopic)
+        }
     }
 
-    private func close(_ channel: Channel) -> SessionAction {
+    func close(_ channel: Channel) -> SessionAction {
         .send(RealtimeCodec.close(self.version, joinRef: channel.joinRef, topic: channel.name))
     }
 
     // MARK: Details
 
     func index(of id: ChannelID) -> Int? { self.channels.firstIndex { $0.id == id } }
-    func index(of name: String) -> Int? { self.channels.firstIndex { $0.name == name } }
+
+    /// The channel of a topic as on the wire, however the client spells it this time.
+    func index(of name: String) -> Int? {
+        guard let topic = Topic(wire: name) else { return nil }
+        return self.channels.firstIndex { $0.topic == topic }
+    }
 
     func wantsReply(_ message: ClientMessage, ack: Bool) -> Bool {
         message.event == "presence" || (message.event == "broadcast" && ack)

@@ -14,6 +14,16 @@ extension APIError {
             self.details = nil
             self.hint = nil
         }
+        if failure.sqlState.hasPrefix("53") {
+            // The text may name files of the server.
+            self.message = "The database has no room for this at the moment; try again later."
+            self.details = nil
+            self.hint = nil
+        }
+        if failure.sqlState == "25006" {
+            self.message = "The database is read-only at the moment; reading goes on, try to change it again later."
+            self.details = nil
+        }
         if failure.sqlState == "55P03" {
             self.message =
                 failure.lockedTable == "conversation"
@@ -35,13 +45,16 @@ extension APIError {
         let state = failure.sqlState
         switch state {
         case "23503", "23505": return 409
-        case "25006": return 405
+        // Reads are planned as such and write nothing: it is the database that takes no changes for now.
+        case "25006": return 503
         case "21000": return failure.message.hasSuffix("requires a WHERE clause") ? 400 : 500
         case "22023":
             return failure.message.hasPrefix("role") && failure.message.hasSuffix("does not exist") ? 401 : 400
         case "42501": return authenticated ? 403 : 401
         case "42883", "42P01": return 404
         case "42P17", "53400": return 500
+        // Longer than an index, or a search vector, can hold. PostgREST says 500, but it is the caller who can mend it.
+        case "54000": return 413
         // A row was locked for longer than lock_timeout. PostgREST says 500, but nothing is broken and a later try works.
         case "55P03": return 503
         case "57P01": return 503

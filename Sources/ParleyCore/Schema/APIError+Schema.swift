@@ -18,5 +18,5 @@ extension APIError {
         details: "\\u0000 cannot be converted to text.")
 
     /// Whether a newer schema cache could answer otherwise.
-    public var mayBeStale: Bool { ["PGRST202", "PGRST203", "PGRST205", "42703"].contains(self.code.rawValue) }
+    public var mayBeStale: Bool { ["PGRST202", "PGRST203", "PGRST205", "42703", "42501"].contains(self.code.rawValue) }
 }

@@ -42,4 +42,17 @@ public struct APIError: Error, Sendable, Equatable {
         writer.raw("}")
         return writer.bytes
     }
+
+    /// The `response` of a refusal over a socket: the same members as ``body``, whether the same may succeed later, and
+    /// the message once more as the `reason` that stock clients show of any refusal.
+    public func response(isRetriable: Bool) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.raw(#"{"reason":"#)
+        writer.string(self.message)
+        writer.raw(#","retriable":"#)
+        writer.bool(isRetriable)
+        writer.byte(UInt8(ascii: ","))
+        writer.raw(self.body.dropFirst())
+        return writer.bytes
+    }
 }

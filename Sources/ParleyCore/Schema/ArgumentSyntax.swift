@@ -49,10 +49,15 @@ public enum ArgumentSyntax {
         case "interval", "timestamp with time zone":
             code = "22007"
             isRight = self.looksLikeTime(text)
+        case "numeric", "real", "double precision":
+            guard !self.isHuge(text) else {
+                return self.refusal("22003", "value \(self.echo(text)) is out of range for type \(type)", name)
+            }
+            isRight = true
         case "json", "jsonb":
             // The value itself is not repeated: it is long, and its author's.
             if let json = try? RawJSON(Array(text.utf8)) { return json.holdsZero ? .zeroEscape : nil }
-            return self.refusal("22P02", "invalid input syntax for type json", name)
+            return self.refusal("22P02", "invalid input syntax for type json, or a value too large", name)
         default: isRight = true
         }
         return isRight ? nil : self.refusal(code, "invalid input syntax for type \(type): \(self.echo(text))", name)
@@ -106,6 +111,19 @@ public enum ArgumentSyntax {
         }
         guard Number(String(decoding: digits, as: UTF8.self)) == nil else { return nil }
         return self.refusal("22003", "value \(self.echo(text)) is out of range for type \(type)", name)
+    }
+
+    /// Beyond what the JSON rules let through: Postgres would write it out.
+    private static func isHuge(_ text: String) -> Bool {
+        let parts = text.utf8.split(maxSplits: 1, whereSeparator: { $0 | 0x20 == UInt8(ascii: "e") })
+        let digits = parts.first?.count { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ?? 0
+        guard digits <= JSONScanner.maxDigits else { return true }
+        guard parts.count > 1 else { return false }
+        let exponent = parts[1].drop { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "-") }
+            .prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        // One that is no number, as in a word, is for Postgres to refuse; one too long to be read is too large.
+        guard !exponent.isEmpty else { return text.utf8.count > JSONScanner.maxDigits }
+        return Int(String(Substring(exponent))).map { $0 > JSONScanner.maxExponent } ?? true
     }
 
     private static let booleans: Set<String> = [

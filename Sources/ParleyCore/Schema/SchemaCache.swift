@@ -7,6 +7,8 @@ public struct SchemaCache: Sendable, Equatable {
     public var comment: String?
     /// Overloads share a name.
     public var functions: [String: [APIFunction]]
+    /// By role, for the roles that were asked for.
+    public var grants: [String: APIGrants] = [:]
 
     public init(
         schema: String, comment: String? = nil, relations: [APIRelation] = [], functions: [APIFunction] = []

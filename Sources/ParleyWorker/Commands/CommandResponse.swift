@@ -19,37 +19,15 @@ enum CommandResponse {
         if error.code == .server {
             // What the gateway would say: nothing of the server's inside.
             let refusal = APIError(DatabaseFailure(error), authenticated: true)
-            return Self.failure(refusal, code: error.sqlState ?? "PT503", isRetriable: isRetriable)
+            return refusal.response(isRetriable: isRetriable || refusal.status == 503)
         }
         let code = error.sqlState ?? (error.code == .ownerQueueFull ? "PT429" : "PT503")
-        let refusal = APIError(status: 503, code: .init(code), message: Self.reason(error))
-        return Self.failure(refusal, code: code, isRetriable: isRetriable)
+        return APIError(status: 503, code: .init(code), message: Self.reason(error)).response(isRetriable: isRetriable)
     }
 
     /// A command that was refused before the database was asked.
     static func failure(_ refusal: APIError) -> [UInt8] {
-        Self.failure(refusal, code: refusal.code.rawValue, isRetriable: refusal.status == 503)
-    }
-
-    /// `{reason, code, detail?, hint?, retriable}`
-    private static func failure(_ refusal: APIError, code: String, isRetriable: Bool) -> [UInt8] {
-        var writer = JSONWriter()
-        writer.raw("{\"reason\":")
-        writer.string(refusal.message)
-        writer.raw(",\"code\":")
-        writer.string(code)
-        if let detail = refusal.details {
-            writer.raw(",\"detail\":")
-            writer.string(detail)
-        }
-        if let hint = refusal.hint {
-            writer.raw(",\"hint\":")
-            writer.string(hint)
-        }
-        writer.raw(",\"retriable\":")
-        writer.bool(isRetriable)
-        writer.byte(UInt8(ascii: "}"))
-        return writer.bytes
+        refusal.response(isRetriable: refusal.status == 503)
     }
 
     private static func reason(_ error: PostgresError) -> String {

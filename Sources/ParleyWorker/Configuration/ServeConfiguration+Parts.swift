@@ -51,6 +51,9 @@ extension ServeConfiguration {
         realtime.limits.joinBurst = max(realtime.limits.joinBurst, self.clientJoinsPerSecond)
         realtime.limits.eventsPerSecond = Double(self.clientEventsPerSecond)
         realtime.limits.eventBurst = max(realtime.limits.eventBurst, self.clientEventsPerSecond)
+        realtime.broadcasts.userBytesPerSecond = self.userBroadcastBytesPerSecond
+        realtime.broadcasts.topicBytesPerSecond = self.topicBroadcastBytesPerSecond
+        realtime.broadcasts.leastBurst = realtime.limits.maxBroadcastBytes * 4
         // Half of what closes the socket: the other half is for the log.
         realtime.maxReplayQueue = self.maxQueueBytes / 2
         realtime.maxEphemeralQueue = self.maxQueueBytes / 2

@@ -152,6 +152,14 @@ extension ServeConfiguration {
                 "client-joins-per-second", environment: "PARLEY_CLIENT_JOINS_PER_SECOND", \.clientJoinsPerSecond,
                 .integer("n", 1...100_000), defaults: defaults, help: "Channels one connection may join per second."),
             Setting(
+                "user-broadcast-bytes-per-second", environment: "PARLEY_USER_BROADCAST_BYTES_PER_SECOND",
+                \.userBroadcastBytesPerSecond, .bytes(0...1024 * 1024 * 1024), defaults: defaults,
+                help: "Broadcasts of one user, over all connections and HTTP; 1 KiB is added to each. 0 for no limit."),
+            Setting(
+                "topic-broadcast-bytes-per-second", environment: "PARLEY_TOPIC_BROADCAST_BYTES_PER_SECOND",
+                \.topicBroadcastBytesPerSecond, .bytes(0...1024 * 1024 * 1024), defaults: defaults,
+                help: "Broadcasts to one topic, of all users together. 0 for no limit."),
+            Setting(
                 "log-level", environment: "PARLEY_LOG_LEVEL", \.logLevel, .logLevel, defaults: defaults,
                 help: "The least important lines to log: debug, info, warning or error."),
             Setting(

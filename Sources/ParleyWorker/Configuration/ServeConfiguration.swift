@@ -54,6 +54,10 @@ public struct ServeConfiguration: Sendable {
     public var clientEventsPerSecond = 100
     /// Per connection.
     public var clientJoinsPerSecond = 100
+    /// Of one user, over all connections; 0 for no limit.
+    public var userBroadcastBytesPerSecond = 256 * 1024
+    /// To one topic; 0 for no limit.
+    public var topicBroadcastBytesPerSecond = 512 * 1024
 
     // Operation
     public var logLevel = Log.Level.info

@@ -17,6 +17,7 @@ public struct EventTail: Service {
         let deliver: @Sendable (TailBatch) async -> Void
         let epochChanged: @Sendable () -> Void
         let state: @Sendable (TailState) -> Void
+        let trouble: @Sendable (PostgresError) -> Void
     }
 
     public var name: String { "tail" }
@@ -31,14 +32,16 @@ public struct EventTail: Service {
     ///     after connecting, after `epochChanged`, before sleeping.
     ///   - epochChanged: the log is another one (restore, failover): every position held anywhere is void.
     ///   - state: called when the state changes.
+    ///   - trouble: why the database cannot be read; called at every failure, before `state`.
     public init(
         _ configuration: PostgresConfiguration, workerName: String, version: String, pollOnly: Bool = false,
         policy: TailPolicy = TailPolicy(), log: Log, deliver: @escaping @Sendable (TailBatch) async -> Void,
-        epochChanged: @escaping @Sendable () -> Void, state: @escaping @Sendable (TailState) -> Void
+        epochChanged: @escaping @Sendable () -> Void, state: @escaping @Sendable (TailState) -> Void,
+        trouble: @escaping @Sendable (PostgresError) -> Void = { _ in }
     ) {
         self.settings = Settings(
             configuration: configuration, workerName: workerName, version: version, pollOnly: pollOnly,
-            policy: policy, log: log, deliver: deliver, epochChanged: epochChanged, state: state)
+            policy: policy, log: log, deliver: deliver, epochChanged: epochChanged, state: state, trouble: trouble)
     }
 
     /// Follows the log until the task is cancelled; then gives the registration back and returns.

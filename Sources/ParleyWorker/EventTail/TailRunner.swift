@@ -20,6 +20,8 @@ actor TailRunner {
     private var lastBeat = ContinuousClock.now
     private var reported: TailState?
     private var isStopping = false
+    /// The trouble that was told last, and when.
+    private var told: (trouble: DatabaseTrouble, at: ContinuousClock.Instant)?
     /// Multiplies the time a read may take. Late commits come complete, so one can be larger than the policy allows for;
     /// asked for again with the same patience it would never end.
     private var patience = 1
@@ -130,6 +132,7 @@ actor TailRunner {
         self.reader = reader
         self.lastBeat = .now
         await self.settle(reader.position)
+        self.told = nil
         self.settings.log.info("tail connected", [("log.epoch", reader.position.epoch)])
         return .connected
     }
@@ -154,16 +157,24 @@ actor TailRunner {
         if error.code == .server || error.code == .protocolViolation { self.deregister() }
         self.reader = nil
         if error.code != .shutdown {
-            self.settings.log.warning(
-                "tail disconnected",
-                [
-                    ("error.code", error.code.description), ("error.sqlstate", error.sqlState ?? ""),
-                    // Why no connection can be made quotes nobody's messages; other texts might. 42883 is a database
-                    // older than the worker.
-                    ("error.message", error.code == .connectFailed ? error.message : ""),
-                ])
+            self.settings.trouble(error)
+            self.tell(error)
         }
         return .disconnected
+    }
+
+    /// What is wrong and what to do, when that changes, and once a minute while it lasts.
+    private func tell(_ error: PostgresError) {
+        let trouble = DatabaseTrouble(error)
+        if let told, told.trouble == trouble, told.at + .seconds(60) > .now { return }
+        self.told = (trouble, .now)
+        var facts = [
+            ("problem", trouble.state), ("advice", trouble.advice), ("error.code", error.code.description),
+            ("error.sqlstate", error.sqlState ?? ""),
+        ]
+        // Why no connection can be made quotes nobody's messages; other texts might.
+        if error.code == .connectFailed { facts.append(("error.message", error.message)) }
+        self.settings.log.warning("tail disconnected", facts)
     }
 
     private func report() {

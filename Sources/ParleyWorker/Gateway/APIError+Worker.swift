@@ -9,12 +9,12 @@ extension APIError {
         self = code == "PGRST303" ? .claims(message, details: details) : .token(message, details: details)
     }
 
-    /// The answer to a transaction that failed.
-    init(_ error: PostgresError, caller: GatewayCaller) {
+    /// The answer to a transaction that failed. - Parameter authenticated: whether a token vouches for the caller.
+    init(_ error: PostgresError, authenticated: Bool) {
         let unknown = error.outcomeUnknown ? "It is not known whether the change was made." : nil
         switch error.code {
         case .server:
-            self.init(DatabaseFailure(error), authenticated: caller.isAuthenticated)
+            self.init(DatabaseFailure(error), authenticated: authenticated)
         case .queueFull:
             self = .unavailable("PGRST003", "Timed out acquiring connection from connection pool.")
         case .ownerQueueFull:

@@ -129,7 +129,7 @@ public final class Gateway: Sendable {
             if case .description = try request.target() {
                 return .response(try planner.description(request, self.description(of: cache)))
             }
-            return .query(try planner.plan(request))
+            return .query(try planner.plan(request, role: caller.role))
         }
         let proceed: @Sendable (Result<Step, APIError>) -> Void = { result in
             switch result {
@@ -173,7 +173,7 @@ public final class Gateway: Sendable {
             switch result {
             case .failure(let error):
                 if error.hintsAtStaleSchema { self.schema.refresh { _ in } }
-                finish(.failure(APIError(error, caller: caller)))
+                finish(.failure(APIError(error, authenticated: caller.isAuthenticated)))
             case .success(let results):
                 guard let row = results.last?.rows.first else { return finish(.failure(.unexpected)) }
                 let columns = (0..<row.count).map { row[$0] }

@@ -1,30 +1,38 @@
 internal import ParleyCore
 internal import WebServer
 
-/// An error answer over HTTP.
+/// An error answer of the broadcast API, with the members that clients of PostgREST read.
 struct HTTPRefusal: Error {
-    var status: Int
-    /// One JSON object.
-    var json: [UInt8]
+    var error: APIError
+    /// What is wrong with each message of a batch, as upstream tells it: a JSON value beside the others.
+    var errors: String?
 
-    init(status: Int, json: String) {
-        self.status = status
-        self.json = [UInt8](json.utf8)
+    init(_ error: APIError, errors: String? = nil) {
+        self.error = error
+        self.errors = errors
     }
 
-    /// `{"<name>": "<text>"}`; clients read `error` first, then `message`.
-    init(_ status: Int, _ name: String, _ text: String) {
-        self.status = status
-        let object: JSONObject = [name: .string(text)]
-        self.json = object.serialized()
+    init(_ status: Int, _ message: String, details: String? = nil, errors: String? = nil) {
+        var error = APIError(status: status, code: .init("PT\(status)"), message: message, details: details)
+        if status == 429 { error.headers.append(HeaderField("Retry-After", "1")) }
+        self.init(error, errors: errors)
     }
 
-    static let unauthorized = HTTPRefusal(401, "message", "Unauthorized")
-    static let forbidden = HTTPRefusal(403, "message", "Unauthorized")
+    init(_ refusal: BroadcastRefusal) {
+        let status = refusal == .tooManyBytes ? 429 : 422
+        self.init(APIError(status: status, code: .init(refusal.code), message: refusal.reason))
+    }
+
+    static let unauthorized = HTTPRefusal(401, "Unauthorized")
+    static let forbidden = HTTPRefusal(403, "Unauthorized")
 
     var response: HTTPResponse {
-        HTTPResponse(
-            status: self.status,
-            headers: [("Content-Type", "application/json; charset=utf-8")] + CrossOrigin.headers, body: self.json)
+        var body = self.error.body
+        if let errors = self.errors { body = body.dropLast() + [UInt8](",\"errors\":\(errors)}".utf8) }
+        return HTTPResponse(
+            status: self.error.status,
+            headers: [("Content-Type", "application/json; charset=utf-8")]
+                + self.error.headers.map { ($0.name, $0.value) } + CrossOrigin.headers,
+            body: body)
     }
 }

@@ -60,25 +60,36 @@ enum BroadcastRequest {
         let body: BroadcastBody
         switch type.filter({ !$0.isWhitespace }) {
         case "application/json":
-            guard let json = try? RawJSON(request.body) else {
-                throw HTTPRefusal(400, "error", "The body is not valid JSON.")
+            do throws(JSONError) {
+                body = .json(try RawJSON(request.body).bytes)
+            } catch {
+                throw HTTPRefusal(400, "The body is not valid JSON.", details: "\(error)")
             }
-            body = .json(json.bytes)
         case "application/octet-stream": body = .binary(request.body)
         default:
             throw HTTPRefusal(
-                415, "error", "Unsupported Media Type. Use application/json or application/octet-stream.")
+                415, "Unsupported Media Type. Use application/json or application/octet-stream.")
         }
-        guard let message = Message(topic, event, body) else { throw HTTPRefusal(422, "error", "event is required") }
+        guard let message = Message(topic, event, body) else { throw HTTPRefusal(422, "event is required") }
         return message
     }
 
     private static func batch(_ request: HTTPRequest) throws(HTTPRefusal) -> [Message] {
-        guard let list = (try? RawJSON(request.body))?["messages"]?.elements(limit: Self.maxMessages + 1) else {
-            throw HTTPRefusal(status: 422, json: #"{"errors":{"messages":["can't be blank"]}}"#)
+        let list: [RawJSON]?
+        var fault: String?
+        do throws(JSONError) {
+            list = try RawJSON(request.body)["messages"]?.elements(limit: Self.maxMessages + 1)
+        } catch {
+            list = nil
+            fault = "The body is not valid JSON: \(error)"
+        }
+        guard let list else {
+            throw HTTPRefusal(
+                422, "messages must be a list of broadcasts", details: fault,
+                errors: #"{"messages":["can't be blank"]}"#)
         }
         guard list.count <= Self.maxMessages else {
-            throw HTTPRefusal(429, "message", "Too many messages to broadcast, please reduce the batch size")
+            throw HTTPRefusal(429, "Too many messages to broadcast, please reduce the batch size")
         }
         var messages: [Message] = []
         var faults: [String] = []
@@ -98,7 +109,9 @@ enum BroadcastRequest {
             messages.append(message)
         }
         guard messages.count == list.count else {
-            throw HTTPRefusal(status: 422, json: #"{"errors":{"messages":[\#(faults.joined(separator: ","))]}}"#)
+            throw HTTPRefusal(
+                422, "Each message needs a topic, an event and an object as payload",
+                errors: #"{"messages":[\#(faults.joined(separator: ","))]}"#)
         }
         return messages
     }

@@ -4,6 +4,10 @@ public import ParleyCore
 public struct RealtimeConfiguration: Sendable {
     /// What one socket may ask for.
     public var limits = SessionLimits()
+    /// What clients may broadcast, over all sockets.
+    public var broadcasts = BroadcastBudget.Limits()
+    /// Live channels of one user, on all sockets.
+    public var maxChannelsPerUser = 1_000
     /// Sockets at a time; the next upgrade is answered 429.
     public var maxConnections = 10_000
     /// Upgrades per second over all clients, and how many may come at once.

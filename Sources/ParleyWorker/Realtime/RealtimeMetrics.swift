@@ -9,6 +9,10 @@ public struct RealtimeMetrics: Sendable, Equatable {
     public var deliveries = 0
     /// Broadcasts and typing that a socket with a full queue did not get.
     public var ephemeralDropped = 0
+    /// Frames of clients that are no messages.
+    public var framesRefused = 0
+    /// Broadcasts beyond the bytes of their user or topic.
+    public var broadcastsRefused = 0
 
     public init() {}
 }

@@ -26,7 +26,8 @@ extension RealtimeService {
     private func plan(_ waiting: WaitingCommand, _ key: CommandKey) {
         let command = waiting.command
         let make: SchemaCacheStore.Make<PlannedCommand> = { cache throws(APIError) in
-            PlannedCommand(request: command, plan: try CommandPlanner(cache: cache).plan(command.command))
+            let plan = try CommandPlanner(cache: cache).plan(command.command, role: command.token.role)
+            return PlannedCommand(request: command, plan: plan)
         }
         if let known = self.schema.plan(make) { return self.submit(known, waiting, key) }
         self.schema.planAfresh(make) { result in

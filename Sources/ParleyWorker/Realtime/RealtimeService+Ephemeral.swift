@@ -4,41 +4,49 @@ internal import WebServer
 
 /// What is said and forgotten: broadcasts of clients, typing, presence.
 extension RealtimeService {
-    func publish(_ publication: Publication) {
+    /// Forwards a broadcast; false when its user or its topic has had enough of them.
+    func publish(_ publication: Publication) -> Bool {
+        guard self.broadcasts.take(publication, now: Clock.steadyNanoseconds()) else {
+            self.metrics.broadcastsRefused += 1
+            return false
+        }
+        self.forward(publication)
+        return true
+    }
+
+    private func forward(_ publication: Publication) {
         let broadcast = publication.broadcast
         guard broadcast.carriesMeta else {
-            self.fanOut(publication.topic, except: publication.sender, mayDrop: true) {
+            self.fanOut(publication.topic, except: publication.sender) {
                 broadcast.encode($0, topic: $1)
             }
             return
         }
         // `meta` marks durable events; what a client puts there does not travel.
         let template = BroadcastTemplate(event: broadcast.event, body: broadcast.body)
-        self.fanOut(publication.topic, except: publication.sender, mayDrop: true) { template.encode($0, topic: $1) }
+        self.fanOut(publication.topic, except: publication.sender) { template.encode($0, topic: $1) }
     }
 
-    /// At most one a second per user and conversation. One `typing:stop` after a start always passes, so that nobody
-    /// seems to type forever.
+    /// Tells the others of a conversation, as far as the table says so.
     func publish(_ typing: Typing) {
-        let key = TypingKey(user: typing.user, conversation: typing.conversation)
-        let now = Clock.steadyNanoseconds()
-        if typing.isTyping {
-            guard self.typing.allows(key, now: now) else {
-                return
-            }
-            self.startedTyping.insert(key)
-        } else {
-            let ends = self.startedTyping.remove(key) != nil
-            guard ends || self.typing.allows(key, now: now) else {
-                return
-            }
+        guard self.typing.announces(typing, now: Clock.steadyNanoseconds()) else { return }
+        self.announce(typing)
+    }
+
+    /// Says for authors who did not that they type no more.
+    func endTyping(_ keys: some Sequence<TypingTable.Key>) {
+        for key in keys {
+            self.announce(
+                Typing(channel: nil, sender: nil, conversation: key.conversation, user: key.user, isTyping: false))
         }
-        if self.startedTyping.count > RealtimeService.maxStartedTyping { self.startedTyping = [key] }
+    }
+
+    private func announce(_ typing: Typing) {
         let payload =
             #"{"conversation_id":"\#(typing.conversation.lowercaseText)","user_id":"\#(typing.user.lowercaseText)"}"#
         let template = BroadcastTemplate(
             event: typing.isTyping ? "typing:start" : "typing:stop", body: .json([UInt8](payload.utf8)))
-        self.fanOut(.conversation(typing.conversation), except: typing.sender, mayDrop: true) {
+        self.fanOut(.conversation(typing.conversation), except: typing.sender) {
             template.encode($0, topic: $1)
         }
     }
@@ -55,7 +63,8 @@ extension RealtimeService {
     func track(_ track: PresenceTrack, _ connection: SocketConnection) {
         guard let topic = connection.session.channel(track.channel)?.topic else { return }
         let action = self.presence[topic, default: PresenceTable()].track(
-            member: track.channel.memberID, key: track.key, fields: track.fields, ref: self.presenceRefs.next())
+            member: track.channel.memberID, user: track.user, key: track.key, fields: track.shownFields,
+            ref: self.presenceRefs.next())
         var diff: PresenceDiff?
         let outcome: PresenceOutcome
         switch action {
@@ -82,20 +91,26 @@ extension RealtimeService {
 
     private func send(_ diff: PresenceDiff, to topic: Topic) {
         let json = diff.json()
-        // None may be missing, or who is present stays wrong.
-        self.fanOut(topic, except: nil, mayDrop: false) { RealtimeCodec.presenceDiff($0, topic: $1, diff: json) }
+        var frames = TopicFrames { RealtimeCodec.presenceDiff($0, topic: $1, diff: json) }
+        self.index.forEachChannel(of: topic) { delivery in
+            // Those who did not ask would keep them all, waiting for a state. None may be missing for the others, or who
+            // is present stays wrong.
+            let session = self.connections[delivery.channel.slot]?.session
+            guard session?.channel(delivery.channel)?.presenceEnabled ?? false else { return }
+            _ = self.deliver(delivery, &frames)
+        }
     }
 
     // MARK: Fan-out
 
     private func fanOut(
-        _ topic: Topic, except sender: ChannelID?, mayDrop: Bool,
+        _ topic: Topic, except sender: ChannelID?,
         _ encode: @escaping (SerializerVersion, String) -> WirePayload?
     ) {
         var frames = TopicFrames(encode)
         self.index.forEachChannel(of: topic) { delivery in
             guard delivery.channel != sender else { return }
-            if mayDrop, let socket = self.connections[delivery.channel.slot]?.socket,
+            if let socket = self.connections[delivery.channel.slot]?.socket,
                 socket.queuedBytes > self.configuration.maxEphemeralQueue
             {
                 self.metrics.ephemeralDropped += 1
@@ -104,14 +119,6 @@ extension RealtimeService {
             _ = self.deliver(delivery, &frames)
         }
     }
-
-    static var maxStartedTyping: Int { 65_536 }
-}
-
-/// Who types where.
-struct TypingKey: Hashable, Sendable {
-    var user: UUID
-    var conversation: UUID
 }
 
 extension ChannelID {

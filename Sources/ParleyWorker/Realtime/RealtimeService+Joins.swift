@@ -32,8 +32,13 @@ extension RealtimeService {
         let answer: AuthorizationAnswer
         do {
             let found = try JoinQuery.answer(result.get(), to: question)
+            let isFull =
+                !question.isRefresh
+                && question.token.boundUser.map { self.index.count(of: $0) >= self.configuration.maxChannelsPerUser }
+                    ?? false
             switch (found.grant, missed) {
             case (nil, _): answer = .denied
+            case _ where isFull: answer = .failed(.tooManyChannels)
             case (_, .overflowed): answer = .failed(.overtaken)
             case (let grant?, .events(let events)):
                 plan = LivePlan(grant: grant, replay: found.replay, missed: events)
@@ -49,7 +54,6 @@ extension RealtimeService {
         } catch {
             preconditionFailure("the answer of a join throws nothing else")
         }
-        if plan == nil, !question.isRefresh { self.metrics.joinsRefused += 1 }
         let context = self.context()
         let actions = connection.session.authorized(question, answer, context: context, verify: self.check(context))
         self.perform(actions, for: connection, live: plan)

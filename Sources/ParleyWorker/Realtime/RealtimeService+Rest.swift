@@ -51,7 +51,7 @@ extension RealtimeService {
     private func broadcast(
         _ request: HTTPRequest, _ route: BroadcastRequest.Route, _ responder: HTTPResponder
     ) throws(HTTPRefusal) {
-        guard request.method == "POST" else { throw HTTPRefusal(405, "message", "Method not allowed") }
+        guard request.method == "POST" else { throw HTTPRefusal(405, "Method not allowed") }
         guard let text = BroadcastRequest.token(request),
             case .success(let token) = self.verify(text, self.clock() / 1000)
         else { throw .unauthorized }
@@ -66,7 +66,7 @@ extension RealtimeService {
                 steps.append(RestStep(topic: message.topic, broadcast: message.broadcast, intent: intent))
             } catch {
                 if error == .notHere, isBatch { continue }
-                throw error == .notHere ? .forbidden : HTTPRefusal(422, "error", error.reason)
+                throw error == .notHere ? .forbidden : HTTPRefusal(error)
             }
         }
         let plan = RestPlan(token: token, isBatch: isBatch, responder: responder)
@@ -85,7 +85,7 @@ extension RealtimeService {
                 guard case .command(let command) = step.intent else { continue }
                 planned[place].planned = PlannedCommand(
                     request: SocketCommand(command: command, token: token, reply: nil),
-                    plan: try CommandPlanner(cache: cache).plan(command))
+                    plan: try CommandPlanner(cache: cache).plan(command, role: token.role))
             }
             return planned
         }
@@ -96,8 +96,9 @@ extension RealtimeService {
         do throws(APIError) {
             steps = try planned.get()
         } catch {
-            let refusal = HTTPRefusal(error.status == 503 ? 503 : 422, "error", error.message)
-            return plan.responder.respond(refusal.response)
+            var refusal = error
+            if refusal.status != 503 { refusal.status = 422 }
+            return plan.responder.respond(HTTPRefusal(refusal).response)
         }
         var topics: [Topic] = []
         for step in steps where step.needsPermission && !topics.contains(step.topic) { topics.append(step.topic) }
@@ -114,7 +115,7 @@ extension RealtimeService {
         self.pool.submit(transaction) { result in
             self.onLoop { service in
                 switch result {
-                case .failure(let error): plan.responder.respond(service.refusal(error).response)
+                case .failure(let error): plan.responder.respond(Self.response(error))
                 case .success(let results):
                     let allowed = Set(zip(topics, results).filter { $1.rows.first?.bool(0) ?? false }.map(\.0))
                     let left = steps.filter { !$0.needsPermission || allowed.contains($0.topic) }
@@ -137,16 +138,20 @@ extension RealtimeService {
         switch step.intent {
         case .nothing: break
         case .forward:
-            self.publish(Publication(sender: nil, topic: step.topic, broadcast: step.broadcast))
+            let publication = Publication(
+                sender: nil, user: plan.token.boundUser, topic: step.topic, broadcast: step.broadcast)
+            guard self.publish(publication) else {
+                return plan.responder.respond(HTTPRefusal(.tooManyBytes).response)
+            }
         case .typing(let user, let conversation, let isTyping):
-            self.publish(Typing(sender: nil, conversation: conversation, user: user, isTyping: isTyping))
+            self.publish(Typing(channel: nil, sender: nil, conversation: conversation, user: user, isTyping: isTyping))
         case .command:
             guard let command = step.planned else { preconditionFailure("every command was planned") }
             self.pool.submit(self.transactions.alone(command, within: self.configuration.commandTimeout)) { result in
                 self.onLoop { service in
                     switch result {
                     case .success: service.run(steps.dropFirst(), plan)
-                    case .failure(let error): plan.responder.respond(service.refusal(error).response)
+                    case .failure(let error): plan.responder.respond(Self.response(error))
                     }
                 }
             }
@@ -155,12 +160,7 @@ extension RealtimeService {
         self.run(steps.dropFirst(), plan)
     }
 
-    private func refusal(_ error: PostgresError) -> HTTPRefusal {
-        if error.code == .queueFull || error.code == .ownerQueueFull {
-            return HTTPRefusal(429, "message", "Too many requests")
-        }
-        let status =
-            error.code == .server ? APIError.status(of: DatabaseFailure(error), authenticated: true) : 503
-        return HTTPRefusal(status: status, json: String(decoding: CommandResponse.failure(error), as: UTF8.self))
+    private static func response(_ error: PostgresError) -> HTTPResponse {
+        HTTPRefusal(APIError(error, authenticated: true)).response
     }
 }

@@ -1,5 +1,6 @@
 internal import ParleyCore
 internal import PostgresClient
+internal import Support
 public import WebServer
 
 /// The socket half of `ServerHandler`: every call comes on the loop's thread.
@@ -68,13 +69,17 @@ extension RealtimeService {
             case .binary(let bytes): decoded = try RealtimeCodec.decode(binary: bytes, version: version)
             }
         } catch {
-            connection.session.receiveMalformed(context: context)
-            return
+            self.metrics.framesRefused += 1
+            self.refusedFrames[(error.json?.code.description ?? error.code.description), default: 0] += 1
+            let answer =
+                switch message {
+                case .text(let bytes): RealtimeCodec.refusal(ofText: bytes, error, version)
+                case .binary(let bytes): RealtimeCodec.refusal(ofBinary: bytes, error, version)
+                }
+            return self.perform(connection.session.receiveMalformed(answer, context: context), for: connection)
         }
-        let hadChannels = !connection.session.channels.isEmpty
         let actions = connection.session.receive(decoded, context: context, verify: self.check(context))
         self.perform(actions, for: connection)
-        self.watchForAbandonment(connection, hadChannels: hadChannels, context)
     }
 
     private func close(_ socket: WebSocket) {
@@ -82,13 +87,6 @@ extension RealtimeService {
         self.connections.remove(connection)
         connection.joins.cancel()
         for channel in connection.session.channels { self.drop(channel.id) }
-    }
-
-    private func watchForAbandonment(_ connection: SocketConnection, hadChannels: Bool, _ context: SessionContext) {
-        guard hadChannels, connection.session.channels.isEmpty else { return }
-        self.expiry.insert(
-            ChannelID(slot: connection.slot, serial: 0),
-            at: context.now / 1000 + context.limits.secondsWithoutChannel)
     }
 
     // MARK: Actions
@@ -104,9 +102,16 @@ extension RealtimeService {
             case .goLive(let id):
                 if let live { self.goLive(id, live, connection) }
             case .drop(let id): self.drop(id)
+            case .joinRefused(let code):
+                self.metrics.joinsRefused += 1
+                self.refusedJoins[code, default: 0] += 1
+            case .presenceState(let id):
+                if let channel = connection.session.channel(id) { self.sendPresenceState(channel, connection) }
             case .track(let track): self.track(track, connection)
             case .untrack(let id): self.untrack(id)
-            case .publish(let publication): self.publish(publication)
+            case .publish(let publication, let reply):
+                let isOut = self.publish(publication)
+                self.perform(connection.session.published(reply, isOut ? nil : .tooManyBytes), for: connection)
             case .typing(let indicator): self.publish(indicator)
             case .command(let command): self.run(command, for: connection)
             case .close(let code, let reason): connection.socket.close(code: code, reason: reason)
@@ -117,6 +122,19 @@ extension RealtimeService {
     private func drop(_ id: ChannelID) {
         self.index.unsubscribe(id)
         self.untrack(id)
+        if let key = self.typing.drop(id) { self.endTyping([key]) }
+    }
+
+    /// What was refused: one line for each reason and second that had some. Nothing of the content.
+    func reportRefusals() {
+        for (reason, count) in self.refusedFrames {
+            self.log.info("frames of clients could not be read", [("reason", reason), ("count", "\(count)")])
+        }
+        for (reason, count) in self.refusedJoins {
+            self.log.info("joins were refused", [("reason", reason), ("count", "\(count)")])
+        }
+        self.refusedFrames = [:]
+        self.refusedJoins = [:]
     }
 
     /// Tells the session of a channel that its user lost the right to it.
@@ -124,6 +142,5 @@ extension RealtimeService {
         guard let connection = self.connections[id.slot] else { return }
         let context = self.context()
         self.perform(connection.session.revoked(id, context: context), for: connection)
-        self.watchForAbandonment(connection, hadChannels: true, context)
     }
 }

@@ -33,9 +33,12 @@ public actor RealtimeService {
     /// Where a channel is tracked.
     var tracked: [ChannelID: Topic] = [:]
     var presenceRefs: PresenceRefs
-    var typing = Throttle<TypingKey>()
-    /// Who was announced to type and has not stopped since; bounded.
-    var startedTyping: Set<TypingKey> = []
+    var typing = TypingTable()
+    var broadcasts: BroadcastBudget
+    /// Why frames were refused since the last line about it.
+    var refusedFrames: [String: Int] = [:]
+    /// The same of joins.
+    var refusedJoins: [String: Int] = [:]
     /// Commands that wait behind a running one of the same socket and subject; an entry exists while one runs.
     var waitingCommands: [CommandKey: [WaitingCommand]] = [:]
     /// Commands that run or wait, of all sockets.
@@ -72,6 +75,7 @@ public actor RealtimeService {
         let now = clock()
         self.expiry = ExpiryWheel(now: now / 1000)
         self.presenceRefs = PresenceRefs(seed: .random(in: 0 ... .max))
+        self.broadcasts = BroadcastBudget(limits: configuration.broadcasts)
         self.upgrades = TokenBucket(rate: configuration.upgradesPerSecond, burst: configuration.upgradeBurst)
     }
 
@@ -111,11 +115,14 @@ public actor RealtimeService {
 
     private func tick() {
         let context = self.context()
+        self.endTyping(self.typing.expire(now: context.steady))
+        self.reportRefusals()
         let seconds = context.now / 1000
         let due = self.expiry.advance(to: seconds) { id in
             guard let connection = self.connections[id.slot] else { return nil }
             if id.serial == 0 {
-                guard connection.session.channels.isEmpty else { return nil }
+                // However a socket comes to be without a channel, it is seen within that time.
+                guard connection.session.channels.isEmpty else { return seconds + context.limits.secondsWithoutChannel }
                 return connection.session.emptySince + context.limits.secondsWithoutChannel
             }
             return connection.session.channel(id)?.expiresAt

@@ -131,13 +131,15 @@ extension SchemaCacheStore {
                     Statement(SchemaCache.CatalogQuery.relations, [schema]),
                     Statement(SchemaCache.CatalogQuery.functions, [schema]),
                     Statement("select name from parley.event_kinds()"),
+                    Statement(SchemaCache.CatalogQuery.grants, [schema, APIRoles.all.sorted().joined(separator: ",")]),
                 ], mode: .repeatableReadOnly, lane: .upkeep)
             pool.submit(transaction) { result in
                 switch result {
                 case .success(let sets):
                     let rows = sets.dropFirst().map { set in set.rows.map(Self.values) }
-                    let cache = SchemaCache(
+                    var cache = SchemaCache(
                         schema: schema, comment: rows[0].first?[0], relationRows: rows[1], functionRows: rows[2])
+                    cache.grants = SchemaCache.grants(rows[4], roles: APIRoles.all.sorted())
                     log.info(
                         "schema cache loaded",
                         [("relations", String(cache.relations.count)), ("functions", String(cache.functions.count))])

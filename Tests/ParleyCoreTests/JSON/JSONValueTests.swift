@@ -89,7 +89,8 @@ internal import Testing
             // A million levels: a recursive scanner would run out of stack.
             let million = utf8(nested(1_000_000))
             #expect(throws: JSONError(.tooDeep, at: open.utf8.count * 64)) { try RawJSON(million) }
-            #expect(try RawJSON(million, maxDepth: .max).bytes.count == million.count)
+            let many = utf8(nested(JSONScanner.maxValues - 1))
+            #expect(try RawJSON(many, maxDepth: .max).bytes.count == many.count)
         }
     }
 
@@ -149,7 +150,7 @@ internal import Testing
         #expect(try JSONValue.parse("1e3").int64 == nil)
         #expect(try JSONValue.parse("\"1\"").int64 == nil)
         #expect(try JSONValue.parse("-0").int64 == 0)
-        #expect(try JSONValue.parse("1e999").number?.double == .infinity)
+        #expect(try JSONValue.parse("1e400").number?.double == .infinity)
         for text in ["", "-", "+1", "1 ", " 1", "01", "0x1", "nan", "1.", "--1", "１"] {
             #expect(JSONNumber(text) == nil)
         }

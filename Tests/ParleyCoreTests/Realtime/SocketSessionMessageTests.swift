@@ -21,7 +21,7 @@ private let someID = "d1d1d1d1-0000-4000-8000-000000000001"
         var silent = SessionHarness()
         let id = try silent.join(#"{"private":true}"#)
         let actions = try silent.broadcast("hi", #"{"a": 1}"#)
-        guard case .publish(let publication) = actions.first else {
+        guard case .publish(let publication, _) = actions.first else {
             Issue.record("not forwarded: \(actions)")
             return
         }
@@ -32,13 +32,17 @@ private let someID = "d1d1d1d1-0000-4000-8000-000000000001"
         var asking = SessionHarness()
         try asking.join(#"{"private":true,"broadcast":{"ack":true,"self":true}}"#)
         let answered = try asking.broadcast("hi")
-        #expect(
-            frames(answered) == [#"["1","9","\#(SessionHarness.topic)","phx_reply",{"status":"ok","response":{}}]"#])
-        guard case .publish(let own) = answered.first else {
+        guard case .publish(let own, let reply) = answered.first else {
             Issue.record("not forwarded: \(answered)")
             return
         }
-        #expect(own.sender == nil)
+        #expect(own.sender == nil && own.user == SessionHarness.alice && answered.count == 1)
+        #expect(
+            frames(asking.session.published(reply, nil)) == [
+                #"["1","9","\#(SessionHarness.topic)","phx_reply",{"status":"ok","response":{}}]"#
+            ])
+        #expect(try reason(asking.session.published(reply, .tooManyBytes)) == "Too many bytes of broadcasts per second")
+        #expect(silent.session.published(nil, .tooManyBytes).isEmpty)
     }
 
     @Test func joinRefMayBeMissingOrStale() throws {
@@ -46,7 +50,11 @@ private let someID = "d1d1d1d1-0000-4000-8000-000000000001"
         try harness.join()
         for joinRef in [nil, "77"] {
             let actions = try harness.send("broadcast", #"{"event":"hi","payload":{}}"#, joinRef: joinRef)
-            #expect(actions.count == 2)
+            guard case .publish(_, let reply) = actions.first else {
+                Issue.record("not forwarded: \(actions)")
+                return
+            }
+            #expect(reply?.joinRef == joinRef)
         }
     }
 
@@ -71,7 +79,7 @@ private let someID = "d1d1d1d1-0000-4000-8000-000000000001"
     func otherNamesAreTheClients(event: String) throws {
         var harness = SessionHarness()
         try harness.join()
-        guard case .publish(let publication) = try harness.broadcast(event).first else {
+        guard case .publish(let publication, _) = try harness.broadcast(event).first else {
             Issue.record("not forwarded: \(event)")
             return
         }
@@ -115,7 +123,7 @@ private let someID = "d1d1d1d1-0000-4000-8000-000000000001"
             joinRef: "1", ref: "2", topic: SessionHarness.topic, event: "broadcast",
             payload: .userBroadcast(event: "blob", metadata: [], body: .binary([0, 255])))
         let actions = harness.session.receive(message, context: harness.context, verify: harness.verify)
-        guard case .publish(let publication) = actions.first else {
+        guard case .publish(let publication, _) = actions.first else {
             Issue.record("not forwarded: \(actions)")
             return
         }
@@ -244,7 +252,8 @@ private let someID = "d1d1d1d1-0000-4000-8000-000000000001"
             try harness.broadcast(event, payload) == [
                 .typing(
                     Typing(
-                        sender: id, conversation: SessionHarness.room, user: SessionHarness.alice, isTyping: isTyping))
+                        channel: id, sender: id, conversation: SessionHarness.room, user: SessionHarness.alice,
+                        isTyping: isTyping))
             ])
     }
 
@@ -279,17 +288,11 @@ private let someID = "d1d1d1d1-0000-4000-8000-000000000001"
         #expect(harness.session.channels.isEmpty)
     }
 
-    @Test func unknownEventsAreIgnored() throws {
-        var harness = SessionHarness()
-        try harness.join()
-        #expect(try harness.send("whatever").isEmpty)
-    }
-
     // MARK: Presence
 
     @Test func trackIsAnsweredOnceTheTableTookIt() throws {
         var harness = SessionHarness()
-        let id = try harness.join(#"{"private":true,"presence":{"key":"me"}}"#)
+        let id = try harness.join(#"{"private":true,"presence":{"enabled":true,"key":"me"}}"#)
         let actions = try harness.send("presence", #"{"event":"TRACK","payload":{"a":1}}"#)
         guard case .track(let track) = actions.first, actions.count == 1 else {
             Issue.record("not tracked: \(actions)")
@@ -304,14 +307,15 @@ private let someID = "d1d1d1d1-0000-4000-8000-000000000001"
         #expect(harness.session.channels.isEmpty)
     }
 
-    @Test func presenceKeyIsMadeUpWhenEmpty() throws {
-        var keys: Set<String> = []
-        for _ in 0..<2 {
+    @Test func anEmptyPresenceKeyIsTheUsersID() throws {
+        var keys: [String] = []
+        for token in ["alice", "service", "service"] {
             var harness = SessionHarness()
-            let id = try harness.join(#"{"private":true,"presence":{"enabled":true,"key":""}}"#)
-            keys.insert(try #require(harness.session.channel(id)?.presenceKey))
+            let id = try harness.join(#"{"private":true,"presence":{"enabled":true,"key":""}}"#, token: token)
+            keys.append(try #require(harness.session.channel(id)?.presenceKey))
         }
-        #expect(keys.count == 2 && !keys.contains(""))
+        #expect(keys[0] == SessionHarness.alice.lowercaseText)
+        #expect(Set(keys).count == 3 && !keys.contains(""))
     }
 
     @Test func presenceFaultsKeepTheChannel() throws {

@@ -9,7 +9,7 @@ import Testing
         let error = PostgresError(
             .server, sqlState: state, message: "could not open file base/16384/1", detail: "/var/lib/secret", hint: "x")
         let text = String(decoding: CommandResponse.failure(error), as: UTF8.self)
-        #expect(!text.contains("base/") && !text.contains("secret") && !text.contains("hint"))
+        #expect(!text.contains("base/") && !text.contains("secret") && text.contains(#""details":null,"hint":null"#))
         #expect(text.contains(state) && text.contains("Internal error of the database"))
     }
 
@@ -18,7 +18,8 @@ import Testing
             .server, sqlState: "PT429", message: "Too many messages.", detail: "Retry-After: 5", hint: "Wait.")
         #expect(
             String(decoding: CommandResponse.failure(error), as: UTF8.self)
-                == #"{"reason":"Too many messages.","code":"PT429","detail":"Retry-After: 5","hint":"Wait.","retriable":true}"#
+                == #"{"reason":"Too many messages.","retriable":true,"code":"PT429","message":"Too many messages.","#
+                + #""details":"Retry-After: 5","hint":"Wait."}"#
         )
     }
 }

@@ -192,7 +192,8 @@ import WebServer
             #expect(conflict.contains(#""status":"error""#))
             #expect(
                 conflict.contains(
-                    #"{"reason":"The id is in use","code":"PT409","detail":"detail","hint":"hint","retriable":false}"#))
+                    #"{"reason":"The id is in use","retriable":false,"code":"PT409","message":"The id is in use","#
+                        + #""details":"detail","hint":"hint"}"#))
             try client.broadcast("message:send", #"{"content":"x","client_message_id":"no uuid"}"#)
             #expect(try client.nextText().contains(#""code":"22P02""#))
             try client.broadcast("message:read", #"{"seq":3}"#)
@@ -271,7 +272,11 @@ import WebServer
     @Test func presenceComesAndGoes() async throws {
         try await ServiceHarness.run { harness in
             let config = #"{"private":true,"presence":{"enabled":true,"key":"a"}}"#
-            let bob = try harness.member(ServiceHarness.bob, .v1, config: #"{"private":true}"#)
+            let bob = try harness.member(
+                ServiceHarness.bob, .v1, config: #"{"private":true,"presence":{"enabled":true}}"#)
+            #expect(try bob.nextText().contains("presence_state"))
+            let deaf = try harness.member(ServiceHarness.bob, config: #"{"private":true}"#)
+            defer { #expect(((try? deaf.rest()) ?? [.close(0)]).isEmpty, "who did not ask for presence hears nothing") }
             do {
                 let alice = try harness.member(config: config)
                 #expect(try alice.nextText().contains("presence_state"))
@@ -348,8 +353,14 @@ import WebServer
                 try listener.nextText().contains(#"{"type":"broadcast","event":"my event","payload":[1,2]}"#))
             #expect(try post(single, service, "{}").status == 202)
             #expect(try listener.nextText().contains("my event"))
-            #expect(try post(single, stranger, "{}") == (403, #"{"message":"Unauthorized"}"#))
-            #expect(try post(single, "nonsense", "{}") == (401, #"{"message":"Unauthorized"}"#))
+            #expect(
+                try post(single, stranger, "{}") == (
+                    403, #"{"code":"PT403","message":"Unauthorized","details":null,"hint":null}"#
+                ))
+            #expect(
+                try post(single, "nonsense", "{}") == (
+                    401, #"{"code":"PT401","message":"Unauthorized","details":null,"hint":null}"#
+                ))
             #expect(try post(single, nil, "{}").status == 401)
             #expect(try post(single, member, "x", type: "text/plain").status == 415)
             #expect(try post(single, member, "{").status == 400)
@@ -369,8 +380,12 @@ import WebServer
             #expect(try post(batch, stranger, #"{"messages":[\#(message("hi", "{}"))]}"#).status == 202)
             #expect(
                 try post(batch, member, #"{"messages":[{"topic":"x"},\#(message("hi", "{}"))]}"#)
-                    == (422, #"{"errors":{"messages":[{"event":["can't be blank"],"payload":["can't be blank"]},{}]}}"#)
-            )
+                    == (
+                        422,
+                        #"{"code":"PT422","message":"Each message needs a topic, an event and an object as payload","#
+                            + #""details":null,"hint":null,"#
+                            + #""errors":{"messages":[{"event":["can't be blank"],"payload":["can't be blank"]},{}]}}"#
+                    ))
             #expect(try listener.rest().isEmpty)
             #expect(
                 try post(batch, member, #"{"messages":[\#(message("message:send", #"{"content":"over HTTP"}"#))]}"#)
@@ -391,7 +406,10 @@ import WebServer
 
     /// One that broadcasts more than others can take costs them its broadcasts, not their sockets.
     @Test func aFloodOfBroadcastsClosesNobody() async throws {
-        try await ServiceHarness.run { harness in
+        var configuration = RealtimeConfiguration()
+        configuration.broadcasts.userBytesPerSecond = 0
+        configuration.broadcasts.topicBytesPerSecond = 0
+        try await ServiceHarness.run(configuration) { harness in
             let flooder = try harness.member(config: #"{"private":true}"#)
             let slow = try harness.member(ServiceHarness.bob)
             let payload = #"{"x":"\#(String(repeating: "x", count: 60_000))"}"#
