@@ -156,7 +156,7 @@ private struct DoorbellModel {
             var model = DoorbellModel(
                 writers: 2, nudges: nudges, skipsLastLook: skipsLastLook, sleepsWithoutLock: sleepsWithoutLock,
                 forgetsNudgesAfterRead: forgetsNudgesAfterRead)
-            for _ in 0..<90 {
+            for _ in 0..<250 {
                 switch schedule.next(3) {
                 case 0: model.stepTail()
                 case let turn: model.step(writer: turn - 1, rollsBack: schedule.next(5) == 0)
