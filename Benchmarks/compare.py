@@ -6,7 +6,8 @@ The old revision is checked out and built below .build/compare. Each round runs 
 fresh cluster with that side's own install.sql, worker and benchmark; the side that begins changes with every round. A
 figure is a ratio, new to old, of the two runs of one round: their geometric mean, and the interval that holds 95 of
 100 means of rounds drawn at random from those there were (bootstrap). "worse" and "better" are said of a figure whose
-whole interval is on that side of 1. Fails if anything is worse by more than the tolerance (5 %) for certain.
+whole interval is on that side of 1. Fails if anything is worse by more than the tolerance (5 %) for certain, or if there
+were fewer than 5 rounds, after which nothing is.
 """
 
 from __future__ import annotations
@@ -39,6 +40,10 @@ except SystemExit as end:
         raise
 json.dump(rows, open(sys.argv[2], "w"))
 """
+# They serve sockets; the others ask the database alone.
+WITH_A_WORKER = {"messages", "fanout", "idle"}
+# Fewer rounds than this give an interval that is too narrow to be believed.
+ENOUGH = 5
 NUMBER = r"([\d,]*\.?\d+)"
 # Benchmark, its row, the number in it, and whether more of it is better. A row that one side does not have is left out.
 FIGURES = [
@@ -58,7 +63,7 @@ FIGURES = [
 ]
 
 
-def checkout(revision: str) -> Path:
+def checkout(revision: str, builds: bool) -> Path:
     commit = subprocess.run(
         ["git", "rev-parse", "--verify", "--short=12", revision + "^{commit}"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
     ).stdout.strip()
@@ -66,7 +71,8 @@ def checkout(revision: str) -> Path:
     if not (tree / ".git").exists():
         subprocess.run(["git", "worktree", "prune"], cwd=ROOT, check=True)
         subprocess.run(["git", "worktree", "add", "--detach", str(tree), commit], cwd=ROOT, check=True)
-    subprocess.run(["swift", "build", "-c", "release", "--product", "parley"], cwd=tree, check=True)
+    if builds:
+        subprocess.run(["swift", "build", "-c", "release", "--product", "parley"], cwd=tree, check=True)
     return tree
 
 
@@ -110,7 +116,7 @@ def main() -> None:
     arguments.add_argument("--tolerance", type=float, default=5, help="per cent")
     asked = arguments.parse_args()
     benchmarks = asked.benchmarks or ["send", "messages", "history"]
-    trees = {"old": checkout(asked.old), "new": ROOT}
+    trees = {"old": checkout(asked.old, not WITH_A_WORKER.isdisjoint(benchmarks)), "new": ROOT}
     results: dict[tuple[str, str], list[dict[str, str]]] = {}
     load = [os.getloadavg()[0]]
     for turn in range(asked.rounds):
@@ -141,6 +147,8 @@ def main() -> None:
         )
     if seen == 0:
         raise SystemExit("no figure was found on both sides")
+    if asked.rounds < ENOUGH:
+        raise SystemExit(f"nothing is certain after fewer than {ENOUGH} rounds")
     verdict.promise("worse for certain, at most, %", worst * 100, asked.tolerance, at_least=False)
     verdict.close()
 
