@@ -1,5 +1,6 @@
 # Parley. The two commands are `make demo` and `make test`.
-.PHONY: all build release setup setup-test demo test lint clean bench bench-send bench-fanout bench-idle bench-messages bench-history bench-load test-versions
+.PHONY: all build release setup setup-test demo test lint clean test-versions \
+    bench bench-send bench-fanout bench-idle bench-messages bench-latency bench-history bench-load bench-compare
 
 all: build
 
@@ -30,9 +31,9 @@ lint: setup-test
 	@scripts/lint.sh
 
 # Figures of the README, each next to its peer in one run.
-bench: bench-send bench-fanout bench-idle bench-messages bench-history
+bench: bench-send bench-fanout bench-idle bench-messages bench-latency bench-history
 
-bench-send bench-fanout bench-idle bench-messages: setup-test
+bench-send bench-fanout bench-idle bench-messages bench-latency: setup-test
 	@swift build -c release --product parley
 	@cd Benchmarks && PARLEY_WATCH=off PYTHONPATH=../Tests/support ../.venv/bin/python $(@:bench-%=%).py
 
@@ -40,6 +41,11 @@ bench-send bench-fanout bench-idle bench-messages: setup-test
 bench-load: setup-test
 	@swift build -c release --product parley
 	@cd Benchmarks && PYTHONPATH=../Tests/support ../.venv/bin/python load.py --scale $(or $(SCALE),1)
+
+# Is anything slower than at the revision OLD? Some of it: make bench-compare OLD=main BENCH="send messages" ROUNDS=5
+bench-compare: setup-test
+	@swift build -c release --product parley
+	@cd Benchmarks && PARLEY_WATCH=off PYTHONPATH=../Tests/support ../.venv/bin/python compare.py --rounds $(or $(ROUNDS),5) $(OLD) $(BENCH)
 
 # without a worker
 bench-history: setup-test

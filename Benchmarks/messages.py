@@ -11,75 +11,20 @@ Promise: at least 1.5 times the peer's maximum, and a p99 at 1,000/s no worse th
 
 from __future__ import annotations
 
-import subprocess
 import sys
-import uuid
 from pathlib import Path
 
-from lib.bench import SERVER_CORE, Verdict, loadgen, median, pinned, spec_file
-from parley import Cluster, Worker, free_port
+from lib.bench import Verdict, loadgen, median, spec_file
+from lib.pairs import USERS, ChatApp, our_sockets, our_worker, their_sockets
+from parley import Cluster
 
-USERS, OUTSTANDING, RATE, ROUNDS, SECONDS = 500, 2, 1000, 3, 6
-MARK = "@T" + "@" * 19 + "S" + "@" * 6
-TEXT = MARK + " see you at the usual place, and bring the book about the lighthouse that you told me of last week"
-
-
-class ChatApp:
-    def __init__(self, database_url: str):
-        self.port = free_port()
-        script = Path(__file__).parent / "peers" / "chat_app.py"
-        self.process = subprocess.Popen(
-            [*pinned(SERVER_CORE), sys.executable, str(script), str(self.port), database_url],
-            stdout=subprocess.PIPE, text=True,
-        )
-
-    def __enter__(self) -> ChatApp:
-        assert self.process.stdout is not None
-        if self.process.stdout.readline() != "ready\n":
-            raise SystemExit("the peer application did not start")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.terminate()
-        self.process.wait()
-
-
-def our_sockets(cluster: Cluster, worker: Worker) -> list:
-    """Every user on the conversation with its peer, which it both sends on and listens to."""
-    cluster.psql("update parley.tier_limit set amount = null where name = 'messages_per_minute'")
-    users = cluster.psql(
-        "insert into parley.account (id, display_name, tier_name) "
-        f"select gen_random_uuid(), 'user ' || n, 'privileged_plus' from generate_series(1, {USERS}) n returning id"
-    ).splitlines()
-    path = f"/realtime/v1/websocket?apikey={worker.anon_key}&vsn=2.0.0"
-    sockets = []
-    for n in range(0, USERS, 2):
-        conversation = worker.rpc("start_conversation", worker.token(users[n]), participant_ids=[users[n + 1]])["id"]
-        topic = f"realtime:conversation:{conversation}"
-        for index, peer in ((n, n + 1), (n + 1, n)):
-            join = (
-                f'["1","1","{topic}","phx_join",{{"config":{{"broadcast":{{"ack":true}},"private":true}},'
-                f'"access_token":"{worker.token(users[index])}"}}]'
-            )
-            message = (
-                f'["1","2","{topic}","broadcast",{{"type":"broadcast","event":"message:send","payload":'
-                f'{{"content":"{TEXT}","client_message_id":"%U{"%" * 34}"}}}}]'
-            )
-            sockets.append((path, join, '"status":"ok"', message, peer))
-    return sockets
-
-
-def their_sockets() -> list:
-    sockets = []
-    for n in range(USERS):
-        peer = n + 1 if n % 2 == 0 else n - 1
-        sockets.append((f"/user/{n}", None, None, f'{{"to":"{peer}","ref":"{uuid.uuid4()}","text":"{TEXT}"}}', peer))
-    return sockets
+OUTSTANDING, RATE, ROUNDS, SECONDS = 2, 1000, 3, 6
+PEER = [sys.executable, str(Path(__file__).parent / "peers" / "chat_app.py")]
 
 
 def main() -> None:
-    with Cluster("--fsync") as cluster, Worker(cluster, "--log-level", "warning", "--max-connections-per-address", "0", prefix=pinned(SERVER_CORE)) as worker:
-        with ChatApp(cluster.owner_url) as app:
+    with Cluster("--fsync") as cluster, our_worker(cluster) as worker:
+        with ChatApp(PEER, cluster.owner_url) as app:
             sides = {
                 "parley": spec_file(worker.port, our_sockets(cluster, worker)),
                 "websockets + asyncpg": spec_file(app.port, their_sockets()),

@@ -24,9 +24,10 @@ public func runServer(
         await server.shutdown()
         throw error
     }
+    let nudge = PostgresConnection.Nudge()
     let pool = PostgresPool(
         configuration.postgres("parley pool"), size: configuration.databasePoolSize,
-        maxQueued: configuration.databaseQueueSize, log: log.labelled("pool"))
+        maxQueued: configuration.databaseQueueSize, log: log.labelled("pool"), committed: { nudge.nudge() })
     let schema = SchemaCacheStore(pool: pool, log: log.labelled("schema"))
     let realtime = RealtimeService(
         loop: server.loop, pool: pool, schema: schema, configuration: configuration.realtime,
@@ -52,7 +53,7 @@ public func runServer(
 
     let reader = EventTail(
         configuration.tail, workerName: url, version: Version.current, pollOnly: configuration.pollOnly,
-        log: log.labelled("tail"),
+        nudge: nudge, log: log.labelled("tail"),
         deliver: { batch in await realtime.apply(batch.events, cursor: batch.cursor) },
         // Through the loop's mailbox, so that they take effect in their order, before the batches that follow.
         epochChanged: { realtime.onLoop { $0.epochChanged() } },

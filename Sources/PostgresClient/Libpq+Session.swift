@@ -62,7 +62,7 @@ extension Libpq {
                     }
                 case .timeout:
                     throw PostgresError(.connectFailed, message: "no session within \(configuration.connectTimeout)")
-                case .interrupted: throw PostgresError(.shutdown, message: "shut down while connecting")
+                case .interrupted, .nudged: throw PostgresError(.shutdown, message: "shut down while connecting")
                 }
             }
             guard let result = PQgetResult(connection) else { break }

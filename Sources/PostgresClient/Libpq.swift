@@ -58,16 +58,17 @@ enum Libpq {
             switch Self.wait(PQsocket(connection), for: events, until: deadline, interrupt: interrupt) {
             case .ready: next = PQconnectPoll(connection)
             case .timeout: throw PostgresError(.connectFailed, message: "no connection within \(limit)")
-            case .interrupted: throw PostgresError(.shutdown, message: "shut down while connecting")
+            case .interrupted, .nudged: throw PostgresError(.shutdown, message: "shut down while connecting")
             }
         }
     }
 
-    enum Readiness { case ready, timeout, interrupted }
+    enum Readiness { case ready, timeout, interrupted, nudged }
 
     /// Waits for `events` on one socket. The socket comes first: what has arrived is seen even when interrupted.
     static func wait(
-        _ socket: Int32, for events: Int16, until deadline: ContinuousClock.Instant, interrupt: WakeHandle?
+        _ socket: Int32, for events: Int16, until deadline: ContinuousClock.Instant, interrupt: WakeHandle?,
+        nudge: WakeHandle? = nil
     ) -> Readiness {
         while true {
             let left = (deadline - .now).pollTimeout
@@ -75,10 +76,12 @@ enum Libpq {
                 pollfd(fd: socket, events: events, revents: 0),
                 // poll ignores negative descriptors.
                 pollfd(fd: interrupt?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: nudge?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
             ]
-            let ready = poll(&descriptors, 2, left)
+            let ready = poll(&descriptors, 3, left)
             if descriptors[0].revents != 0 { return .ready }
-            if ready > 0 { return .interrupted }
+            if descriptors[1].revents != 0 { return .interrupted }
+            if ready > 0 { return .nudged }
             // A signal ends poll early; nothing else does.
             if ready == 0, deadline <= .now { return .timeout }
         }

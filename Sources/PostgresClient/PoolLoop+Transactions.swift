@@ -112,6 +112,7 @@ extension PoolLoop {
 
     /// Without an error; but a commit whose wait for a standby was cut short, by us or by somebody else, is none.
     private func succeeded(_ job: PoolJob) {
+        if !job.isReadOnly { self.committed() }
         guard job.isReadOnly || !(job.isUnconfirmed || job.timedOut) else {
             return self.fail(
                 job,

@@ -19,6 +19,8 @@ final class PoolLoop {
     var configuration: PostgresConfiguration
     let shared: PoolShared
     let log: Log
+    /// A transaction that may write has committed.
+    let committed: @Sendable () -> Void
 
     var slots: [Slot]
     /// Connections that each lane may use at a time.
@@ -38,10 +40,14 @@ final class PoolLoop {
     private var nextTick = ContinuousClock.now
     private(set) var closeBy: ContinuousClock.Instant?
 
-    init(_ configuration: PostgresConfiguration, size: Int, limits: PoolLimits, shared: PoolShared, log: Log) {
+    init(
+        _ configuration: PostgresConfiguration, size: Int, limits: PoolLimits, shared: PoolShared, log: Log,
+        committed: @escaping @Sendable () -> Void
+    ) {
         self.configuration = configuration
         self.shared = shared
         self.log = log
+        self.committed = committed
         self.slots = Array(repeating: .down(retryAt: .now), count: size)
         let quarter = max(1, size / 4)
         self.laneCaps = Transaction.Lane.allCases.map { lane in

@@ -20,7 +20,19 @@ public final class PostgresConnection {
         public func reset() { self.wake.drain() }
     }
 
-    public enum Waking: Sendable, Equatable { case notification, timeout, interrupted }
+    /// Ends one wait from another thread, and says nothing else. It stands until it is forgotten.
+    public struct Nudge: Sendable {
+        let wake = WakeHandle()
+
+        public init() {}
+
+        /// Any thread.
+        public func nudge() { self.wake.signal() }
+
+        public func forget() { self.wake.drain() }
+    }
+
+    public enum Waking: Sendable, Equatable { case notification, timeout, interrupted, nudged }
 
     /// What an interrupted query is still given.
     private static let interruptGrace = Duration.seconds(1)
@@ -106,16 +118,20 @@ public final class PostgresConnection {
     ///
     /// A notification that came with the answer to an earlier query counts too: it ends the wait at once. Call
     /// `forgetNotifications` before the read whose emptiness decides to wait.
-    public func wait(upTo limit: Duration) throws(PostgresError) -> Waking {
+    ///
+    /// - Parameter nudge: ends the wait too, at once if it stands already.
+    public func wait(upTo limit: Duration, nudge: Nudge? = nil) throws(PostgresError) -> Waking {
         let connection = try self.open()
         let deadline = ContinuousClock.now + limit
         while true {
             if self.takeNotifications(connection) { return .notification }
             switch Libpq.wait(
-                PQsocket(connection), for: Int16(POLLIN), until: deadline, interrupt: self.interrupter.wake)
+                PQsocket(connection), for: Int16(POLLIN), until: deadline, interrupt: self.interrupter.wake,
+                nudge: nudge?.wake)
             {
             case .timeout: return .timeout
             case .interrupted: return .interrupted
+            case .nudged: return .nudged
             case .ready:
                 if PQconsumeInput(connection) == 0 { throw self.lost(connection, outcomeUnknown: false) }
             }
@@ -192,7 +208,7 @@ public final class PostgresConnection {
             case .ready:
                 // On failure the result that PQgetResult makes says why; nothing more will come.
                 if PQconsumeInput(connection) == 0 { return }
-            case .interrupted:
+            case .interrupted, .nudged:
                 deadline = min(deadline, .now + Self.interruptGrace)
                 interrupt = nil
             case .timeout:

@@ -20,21 +20,31 @@ public final class PostgresPool: Sendable {
     /// - Parameters:
     ///   - size: connections, at least 1.
     ///   - limits: of what may wait for a connection, and of what one owner may have.
-    public init(_ configuration: PostgresConfiguration, size: Int, limits: PoolLimits, log: Log) {
+    ///   - committed: told each time a transaction that may write has committed, before its caller is; on the pool's
+    ///     thread, so it must not block.
+    public init(
+        _ configuration: PostgresConfiguration, size: Int, limits: PoolLimits, log: Log,
+        committed: @escaping @Sendable () -> Void = {}
+    ) {
         precondition(size > 0 && limits.queued > 0, "a pool needs a connection and a queue")
         self.longestStatement = configuration.longestStatement
         let shared = PoolShared(limits)
         self.shared = shared
         let started = PosixThread.spawn(name: "pg-pool") {
-            let loop = PoolLoop(configuration, size: size, limits: limits, shared: shared, log: log)
+            let loop = PoolLoop(
+                configuration, size: size, limits: limits, shared: shared, log: log, committed: committed)
             loop.run()
         }
         precondition(started, "the system has no thread for the Postgres pool")
     }
 
     /// The same with all limits at their defaults but one.
-    public convenience init(_ configuration: PostgresConfiguration, size: Int, maxQueued: Int, log: Log) {
-        self.init(configuration, size: size, limits: PoolLimits(queued: maxQueued), log: log)
+    public convenience init(
+        _ configuration: PostgresConfiguration, size: Int, maxQueued: Int, log: Log,
+        committed: @escaping @Sendable () -> Void = {}
+    ) {
+        self.init(
+            configuration, size: size, limits: PoolLimits(queued: maxQueued), log: log, committed: committed)
     }
 
     deinit { self.shared.close(nil) }

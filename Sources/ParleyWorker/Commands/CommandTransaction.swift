@@ -10,6 +10,7 @@ struct CommandTransaction: Sendable {
     /// The same for commands that share a transaction.
     let sharedLockTimeout: Duration
 
+    /// Who it is, and what is to be done. The first of a transaction also sets the limits of all.
     static let statementsPerCommand = 2
 
     /// One command by itself.
@@ -17,7 +18,7 @@ struct CommandTransaction: Sendable {
     func alone(_ command: PlannedCommand, within timeout: Duration) -> Transaction {
         let isReadOnly = command.plan.isReadOnly
         return Transaction(
-            [self.settings(timeout, lockTimeout: self.lockTimeout)] + Self.statements(command),
+            self.statements([command], timeout, lockTimeout: self.lockTimeout),
             mode: isReadOnly ? .readOnly : .readWrite, timeout: timeout,
             contention: isReadOnly ? nil : command.request.command.subject.lowercaseText,
             contentionTable: "conversation",
@@ -25,32 +26,32 @@ struct CommandTransaction: Sendable {
     }
 
     /// Several commands that are committed together or not at all. The results come in the order of the commands,
-    /// `statementsPerCommand` for each after the first one.
+    /// `statementsPerCommand` for each, the answer last.
     func together(_ commands: [PlannedCommand], within timeout: Duration) -> Transaction {
         Transaction(
-            [self.settings(timeout, lockTimeout: self.sharedLockTimeout)] + commands.flatMap(Self.statements),
-            retriesOnConflict: 0, timeout: timeout)
+            self.statements(commands, timeout, lockTimeout: self.sharedLockTimeout), retriesOnConflict: 0,
+            timeout: timeout)
     }
 
-    private func settings(_ timeout: Duration, lockTimeout: Duration) -> Statement {
-        Statement(
-            """
-            select set_config('search_path', quote_ident($1), true), set_config('statement_timeout', $2, true), \
-            set_config('lock_timeout', $3, true)
-            """,
-            [
-                self.schema, String(Int(timeout / .milliseconds(1))),
-                String(Int(lockTimeout / .milliseconds(1))),
-            ])
-    }
-
-    private static func statements(_ command: PlannedCommand) -> [Statement] {
-        let token = command.request.token
-        return [
-            Statement(
-                "select set_config('role', $1, true), set_config('request.jwt.claims', $2, true)",
-                [token.role, String(decoding: token.claims, as: UTF8.self)]),
-            Statement(RoleMark.text(token.role) + command.plan.sql, command.plan.parameters),
+    private func statements(
+        _ commands: [PlannedCommand], _ timeout: Duration, lockTimeout: Duration
+    ) -> [Statement] {
+        let limits = [
+            self.schema, String(Int(timeout / .milliseconds(1))), String(Int(lockTimeout / .milliseconds(1))),
         ]
+        return commands.enumerated().flatMap { index, command in
+            let token = command.request.token
+            let identity = [token.role, String(decoding: token.claims, as: UTF8.self)]
+            return [
+                index == 0 ? Statement(Self.first, identity + limits) : Statement(Self.next, identity),
+                Statement(RoleMark.text(token.role) + command.plan.sql, command.plan.parameters),
+            ]
+        }
     }
+
+    private static let next = "select set_config('role', $1, true), set_config('request.jwt.claims', $2, true)"
+    private static let first = """
+        \(next), set_config('search_path', quote_ident($3), true), set_config('statement_timeout', $4, true), \
+        set_config('lock_timeout', $5, true)
+        """
 }

@@ -13,6 +13,7 @@ public struct EventTail: Service {
         let version: String
         let pollOnly: Bool
         let policy: TailPolicy
+        let nudge: PostgresConnection.Nudge
         let log: Log
         let deliver: @Sendable (TailBatch) async -> Void
         let epochChanged: @Sendable () -> Void
@@ -28,6 +29,7 @@ public struct EventTail: Service {
     ///   - configuration: a login that may run the worker's functions.
     ///   - workerName, version: how this worker registers itself in `parley.worker`.
     ///   - pollOnly: never LISTEN and never sleep: for poolers in transaction mode (which are also recognised).
+    ///   - nudge: given when a transaction of this process has committed: the tail reads at once.
     ///   - deliver: takes a batch; the next read happens when it returns. An empty batch tells the position only:
     ///     after connecting, after `epochChanged`, before sleeping.
     ///   - epochChanged: the log is another one (restore, failover): every position held anywhere is void.
@@ -35,13 +37,15 @@ public struct EventTail: Service {
     ///   - trouble: why the database cannot be read; called at every failure, before `state`.
     public init(
         _ configuration: PostgresConfiguration, workerName: String, version: String, pollOnly: Bool = false,
-        policy: TailPolicy = TailPolicy(), log: Log, deliver: @escaping @Sendable (TailBatch) async -> Void,
+        policy: TailPolicy = TailPolicy(), nudge: PostgresConnection.Nudge = .init(), log: Log,
+        deliver: @escaping @Sendable (TailBatch) async -> Void,
         epochChanged: @escaping @Sendable () -> Void, state: @escaping @Sendable (TailState) -> Void,
         trouble: @escaping @Sendable (PostgresError) -> Void = { _ in }
     ) {
         self.settings = Settings(
             configuration: configuration, workerName: workerName, version: version, pollOnly: pollOnly,
-            policy: policy, log: log, deliver: deliver, epochChanged: epochChanged, state: state, trouble: trouble)
+            policy: policy, nudge: nudge, log: log, deliver: deliver, epochChanged: epochChanged, state: state,
+            trouble: trouble)
     }
 
     /// Follows the log until the task is cancelled; then gives the registration back and returns.

@@ -100,8 +100,11 @@ final class LogReader {
         guard row.bool(0) == true else { throw PostgresError.unexpectedShape }
     }
 
-    func wait(upTo limit: Duration) throws(PostgresError) -> PostgresConnection.Waking {
-        try self.connection.wait(upTo: limit)
+    /// - Parameter nudge: of this process; nil waits whatever it commits.
+    func wait(
+        upTo limit: Duration, nudge: PostgresConnection.Nudge?
+    ) throws(PostgresError) -> PostgresConnection.Waking {
+        try self.connection.wait(upTo: limit, nudge: nudge)
     }
 
     /// The sign of life. False: other workers took this one for dead.

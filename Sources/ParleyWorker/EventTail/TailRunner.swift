@@ -63,6 +63,8 @@ actor TailRunner {
         switch action {
         case .connect: preconditionFailure("handled above")
         case .read:
+            // Before the read begins: a commit that was answered by now is in what it finds.
+            self.settings.nudge.forget()
             let (batch, isFull) = try self.read(reader, after: position.cursor)
             self.position?.cursor = batch.cursor
             self.found = batch
@@ -74,11 +76,12 @@ actor TailRunner {
         case .unlock:
             try reader.unlock()
             return .unlocked
-        case .pause(let time): return try self.wait(reader, upTo: time)
+        case .pause(let time): return try self.wait(reader, upTo: time, nudge: self.settings.nudge)
+        case .gather(let time): return try self.wait(reader, upTo: time, nudge: nil)
         case .sleep(let time):
             // The last reads found nothing, but the position moved on with other transactions.
             if self.delivered != position.cursor { await self.deliver(TailBatch(events: [], cursor: position.cursor)) }
-            return try self.wait(reader, upTo: time)
+            return try self.wait(reader, upTo: time, nudge: self.settings.nudge)
         }
     }
 
@@ -95,9 +98,12 @@ actor TailRunner {
         }
     }
 
-    private func wait(_ reader: LogReader, upTo time: Duration) throws(PostgresError) -> TailMachine.Event {
-        switch try reader.wait(upTo: time) {
+    private func wait(
+        _ reader: LogReader, upTo time: Duration, nudge: PostgresConnection.Nudge?
+    ) throws(PostgresError) -> TailMachine.Event {
+        switch try reader.wait(upTo: time, nudge: nudge) {
         case .notification: return .notified
+        case .nudged: return .nudged
         case .timeout: return .elapsed
         case .interrupted:
             self.isStopping = true

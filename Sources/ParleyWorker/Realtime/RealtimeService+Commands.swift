@@ -87,8 +87,7 @@ extension RealtimeService {
         if entries.count == 1, outcome == .refused { outcome = .answered }
         var culprit: Int?
         if case .failure(let error) = result, let statement = error.statement {
-            // the settings, and then so many statements of each
-            culprit = (statement - 1) / CommandTransaction.statementsPerCommand
+            culprit = statement / CommandTransaction.statementsPerCommand
         }
         self.carryOut(self.batcher.finished(entries, outcome, culprit: culprit, now: Clock.steadyNanoseconds()))
         guard outcome == .answered else { return }
@@ -96,8 +95,7 @@ extension RealtimeService {
             self.finished(
                 entry.command,
                 result.map { results in
-                    // the settings, and then the identity and the answer of each
-                    let position = (index + 1) * CommandTransaction.statementsPerCommand
+                    let position = (index + 1) * CommandTransaction.statementsPerCommand - 1
                     return position < results.count ? results[position] : nil
                 })
         }

@@ -24,7 +24,7 @@ import Testing
 
     /// Connections keep plans by the text of the statement, and a plan remembers what its first role was allowed.
     @Test func rolesShareNoStatement() throws {
-        let sql = { role in self.transactions.alone(try self.command(role), within: .seconds(1)).statements[2].sql }
+        let sql = { role in self.transactions.alone(try self.command(role), within: .seconds(1)).statements[1].sql }
         #expect(try sql("authenticated") != sql("service_role"))
         #expect(try sql("authenticated") == sql("authenticated"))
     }
@@ -38,10 +38,20 @@ import Testing
         #expect(write.mode == .readWrite && write.contention != nil)
     }
 
-    @Test func whatIsSharedIsOneOfEachAndTheSettings() throws {
+    /// Nothing of the caller's runs before the role, and none of it is in the text that sets it.
+    @Test func whoItIsComesFirstWithTheLimits() throws {
+        let alone = self.transactions.alone(try self.command("authenticated"), within: .seconds(2))
+        #expect(alone.statements.count == 2)
+        #expect(alone.statements[0].parameters == ["authenticated", "{}", "parley_api", "2000", "1000"])
+        #expect(!alone.statements[0].sql.contains("authenticated"))
+    }
+
+    @Test func whatIsSharedIsOneOfEachUnderOneLimit() throws {
         let shared = self.transactions.together(
             [try self.command("authenticated"), try self.command("anon")], within: .seconds(1))
-        #expect(shared.statements.count == 1 + 2 * CommandTransaction.statementsPerCommand)
+        #expect(shared.statements.count == 2 * CommandTransaction.statementsPerCommand)
+        #expect(shared.statements.map(\.parameters.count).filter { $0 == 5 }.count == 1)
+        #expect(shared.statements[2].parameters == ["anon", "{}"])
         #expect(shared.retriesOnConflict == 0)
     }
 }

@@ -123,6 +123,35 @@ import Testing
         await writer.pool.shutdown()
     }
 
+    /// No pause goes by within the test, so an event that comes came by its nudge: one at a time, and many at once.
+    @Test(.timeLimit(.minutes(2))) func whatItsOwnProcessCommitsIsReadAtOnce() async throws {
+        let database = try await FreshDatabase.make()
+        let policy = TailPolicy(busyPause: .seconds(300), longestPause: .seconds(300), crowd: .max)
+        let nudge = PostgresConnection.Nudge()
+        let tail = TailProbe(PostgresConfiguration(url: database.workerURL), policy: policy, nudge: nudge)
+        let writer = try await LogWriter(
+            database.ownerURL, conversations: 4, size: 4, committed: { nudge.nudge() })
+        #expect(try await tail.isLive())
+        for round in 1...30 {
+            try await writer.write(to: writer.conversations[0])
+            let arrived = try await eventually { tail.events(of: [writer.conversations[0]]).count == round }
+            #expect(arrived, "round \(round)")
+            if !arrived { break }
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for conversation in writer.conversations {
+                group.addTask { for _ in 0..<100 { try await writer.write(to: conversation) } }
+            }
+            try await group.waitForAll()
+        }
+        let mine = Set(writer.conversations)
+        #expect(try await eventually { tail.events(of: mine).count == 430 })
+        #expect(faults(in: tail.events(of: mine), committed: try await writer.committed()) == [])
+        #expect(tail.state == .awake)
+        try await tail.stop()
+        await writer.pool.shutdown()
+    }
+
     @Test func asleepItStillLooksNowAndThen() async throws {
         let database = try await FreshDatabase.make()
         let tail = TailProbe(

@@ -22,12 +22,12 @@ final class TailProbe: Sendable {
 
     init(
         _ configuration: PostgresConfiguration, name: String = TestDatabase.uniqueName("tail"), pollOnly: Bool = false,
-        policy: TailPolicy = TailPolicy(), deliveryTakes: Duration = .zero
+        policy: TailPolicy = TailPolicy(), nudge: PostgresConnection.Nudge = .init(), deliveryTakes: Duration = .zero
     ) {
         self.name = name
         let record = self.record
         let tail = EventTail(
-            configuration, workerName: name, version: "test", pollOnly: pollOnly, policy: policy,
+            configuration, workerName: name, version: "test", pollOnly: pollOnly, policy: policy, nudge: nudge,
             log: Log(label: "test", sink: { _ in }),
             deliver: { batch in
                 record.withLock {
@@ -68,10 +68,12 @@ struct LogWriter: Sendable {
     let pool: PostgresPool
     let conversations: [UUID]
 
-    init(_ url: String, conversations: Int, size: Int = 24) async throws {
+    init(
+        _ url: String, conversations: Int, size: Int = 24, committed: @escaping @Sendable () -> Void = {}
+    ) async throws {
         self.pool = PostgresPool(
             PostgresConfiguration(url: url, connectionWait: .seconds(30)), size: size, maxQueued: 10_000,
-            log: Log(label: "test", sink: { _ in }))
+            log: Log(label: "test", sink: { _ in }), committed: committed)
         self.conversations = (0..<conversations).map { _ in UUID() }
         _ = try await self.pool.run(
             Transaction(
