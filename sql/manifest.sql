@@ -21,12 +21,12 @@
 \ir apply.sql
 \set version 5
 \set name '0005_participants'
-\set sha256 '198bffa3777c8e1cec7fe3bdbeaaf8cc0c3318aab83acc450d096c809f319426'
+\set sha256 '92428f5da73dc9ae0d51d207f5fe6fac91e604dce27b9d01313ef6d162d54b78'
 \set breaking false
 \ir apply.sql
 \set version 6
 \set name '0006_messages'
-\set sha256 '786f3b760e655533d0904b0c3759d4e07acda4baf2cc514498c9d0fe8d1817ea'
+\set sha256 'da4e8ba2730f7a66ee282400822f96dc18602fd7c2923ce49f84060a086da5e2'
 \set breaking false
 \ir apply.sql
 \set version 7
@@ -81,7 +81,7 @@
 \ir apply.sql
 \set version 17
 \set name '0017_seeds'
-\set sha256 '18032de2a2039213445c4a690992fbf5e7c15a1ec5309d193300b3346809324a'
+\set sha256 '506aa00493eb9d054cbf8f7cb7ad8db4a64916a5f7866e8c655fcc5e47469bcf'
 \set breaking false
 \ir apply.sql
 \set version 17
@@ -135,6 +135,7 @@
 \ir functions/attachments/json.sql
 \ir functions/attachments/release.sql
 \ir functions/attachments/stored.sql
+\ir functions/participants/draft.sql
 \ir functions/participants/json.sql
 \ir functions/participants/settings.sql
 \ir functions/read_state/counts.sql

@@ -42,7 +42,7 @@ begin atomic
     select parley.save_draft($1, $2, $3, $4);
 end;
 comment on function parley_api.save_draft is
-'Keeps what the caller has begun to write, for their own devices; without content and metadata it is cleared. Returns the draft, or null.';
+'Keeps what the caller has begun to write, for their own devices; without content and metadata it is cleared, as it is by sending. Returns the draft, or null.';
 grant execute on function parley_api.save_draft to authenticated;
 
 create or replace function parley_api.start_conversation(participant_ids uuid[], type text default 'direct', title text default null, context_type text default null, context_id text default null, app_roles jsonb default null, message text default null, client_message_id uuid default null, description text default null, icon_url text default null, settings jsonb default null, permissions jsonb default null, history_visible text default null, max_members bigint default null, message_ttl_seconds bigint default null, roles jsonb default null, unique_context boolean default null)

@@ -25,6 +25,10 @@ insert into parley.setting (name, value, description) values
     'who_can_mention_all', 'everyone',
     'Who may mention everybody in a conversation at once: everyone in it, or admins.'
 ),
+(
+    'notices_count', 'false',
+    'true: what the server says of changes (joined, left, renamed, call ended) is unread and the preview, too.'
+),
 ('max_pinned_messages', '50', 'How many messages of a conversation can be pinned at a time.'),
 (
     'search_language', 'simple',

@@ -14,7 +14,7 @@ begin
     select m.* into v_message
     from parley.message_page(
         last_visible_message.conversation_id, last_visible_message.user_id, last_visible_message.floor_id,
-        last_visible_message.from_seq, last_visible_message.to_seq, true, 1
+        last_visible_message.from_seq, last_visible_message.to_seq, true, 1, with_notices => false
     ) as m;
     if not found then
         return null;
@@ -32,7 +32,7 @@ begin
 end;
 $$;
 comment on function parley.last_visible_message is
-'The newest message of a conversation the user may see, for previews: the first 200 characters, without reactions.';
+'The newest message of a conversation the user may see, but for notices, for previews: the first 200 characters, without reactions.';
 
 create or replace function parley.inbox_row(
     conversation_id uuid, user_id uuid, from_seq bigint, last_seq bigint, floor_id uuid

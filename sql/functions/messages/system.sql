@@ -10,12 +10,13 @@ as $$
 begin
     return parley.write_message(
         null, conversation_id, content, 'system',
-        metadata => metadata, from_server => true, actor_id => post_system_message.actor_id
+        metadata => metadata, from_server => true, actor_id => post_system_message.actor_id,
+        is_notice => parley.setting_value('notices_count') is distinct from 'true'
     );
 end;
 $$;
 comment on function parley.post_system_message is
-'Writes a notice about a change, which is taken as it is. With an actor, who need not read it, metadata carries actor_id.';
+'Writes a notice about a change, which is taken as it is, and counts as unread only by the setting notices_count. With an actor, who need not read it, metadata carries actor_id.';
 
 create or replace function parley.send_system_message(
     conversation_id uuid, content text, metadata jsonb default null
