@@ -313,6 +313,7 @@ declare
     'parley.setting_value(text)',
     'parley.sha1(bytea)',
     'parley.shared_tenant(uuid[], uuid)',
+    'parley.shown_delivered(bigint, bigint, boolean)',
     'parley.signal_call(uuid, uuid, text, jsonb, text, text)',
     'parley.star_json(parley.message, timestamptz)',
     'parley.star_message(uuid)',

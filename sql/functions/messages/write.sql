@@ -168,9 +168,6 @@ begin
         last_read_seq = case
             when p.last_read_seq = v_conversation.last_seq - 1 then v_conversation.last_seq else p.last_read_seq
         end,
-        last_delivered_seq = case
-            when p.last_read_seq = v_conversation.last_seq - 1 then v_conversation.last_seq else p.last_delivered_seq
-        end,
         own_unread = case
             when p.last_read_seq = v_conversation.last_seq - 1 then 0
             -- a notice counts for nobody, so there is nothing to take off
