@@ -11,7 +11,7 @@
 \ir apply.sql
 \set version 3
 \set name '0003_accounts_and_tenants'
-\set sha256 'c805c13c521dd5a5a4385e453006d9b61aa7b681968d7eb1667bbc32576275f7'
+\set sha256 '8a05890d543c07a8b4b3ad3d09bcdeeeab789b5700e8e003e698cc4af30a5767'
 \set breaking false
 \ir apply.sql
 \set version 4
@@ -56,7 +56,7 @@
 \ir apply.sql
 \set version 12
 \set name '0012_scheduled_messages'
-\set sha256 '702091405e4a742a75af10df76914514dc1891d16df6690637a6967b9ec08007'
+\set sha256 'a4315dae41b8c495dcf22e889a16f50b704d66797e4ed61707a4dc859170d961'
 \set breaking false
 \ir apply.sql
 \set version 13
@@ -81,7 +81,7 @@
 \ir apply.sql
 \set version 17
 \set name '0017_seeds'
-\set sha256 '506aa00493eb9d054cbf8f7cb7ad8db4a64916a5f7866e8c655fcc5e47469bcf'
+\set sha256 '31d70cee18a030716cac6b9b6fd9c675526774139526070520ea564cf3bcdccd'
 \set breaking false
 \ir apply.sql
 \set version 17
@@ -167,6 +167,7 @@
 \ir functions/calls/start.sql
 \ir functions/calls/state.sql
 \ir functions/calls/turn.sql
+\ir functions/members/closing.sql
 \ir functions/members/join.sql
 \ir functions/members/leave.sql
 \ir functions/members/lists.sql
@@ -187,6 +188,7 @@
 \ir functions/polls/create.sql
 \ir functions/polls/vote.sql
 \ir functions/scheduled/change.sql
+\ir functions/scheduled/closing.sql
 \ir functions/scheduled/schedule.sql
 \ir functions/scheduled/send.sql
 \ir functions/scheduled/time.sql

@@ -12,6 +12,17 @@ comment on function parley_api.cancel_scheduled_message is
 'Takes back a message of the caller that has not been sent; also drops one that could not be. Again is fine; PT409 once it was sent.';
 grant execute on function parley_api.cancel_scheduled_message to authenticated;
 
+create or replace function parley_api.confirm_scheduled_message(id uuid)
+returns jsonb
+language sql volatile security invoker
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select parley.confirm_scheduled_message($1);
+end;
+comment on function parley_api.confirm_scheduled_message is
+'Lets a message be sent that was held because the caller''s sessions were revoked after it was scheduled; at once if its time has passed. Again is fine.';
+grant execute on function parley_api.confirm_scheduled_message to authenticated;
+
 create or replace function parley_api.get_scheduled_messages(conversation_id uuid default null, status text default 'pending', cursor text default null, page_size integer default 50)
 returns jsonb
 language sql stable security invoker
@@ -42,5 +53,5 @@ begin atomic
     select parley.update_scheduled_message($1, $2, $3, $4, $5, $6, $7, $8);
 end;
 comment on function parley_api.update_scheduled_message is
-'Changes the text, the metadata, the mentions or the time of a message of the caller that is still pending; what is left out stays.';
+'Changes the text, the metadata, the mentions or the time of a message of the caller that is still pending or held, which it is no more; what is left out stays.';
 grant execute on function parley_api.update_scheduled_message to authenticated;

@@ -119,6 +119,7 @@ insert into parley.job (name, period_seconds, description) values
 ('maintain', 60, 'Message partitions ahead of time, the purge of the log, workers that are gone.'),
 ('send_due_messages', 1, 'Sends scheduled messages whose time has come.'),
 ('purge_scheduled_messages', 3600, 'Forgets scheduled messages that were sent, cancelled or given up a month ago.'),
+('settle_closings', 5, 'Membership follows accounts that were suspended, erased or opened again.'),
 ('expire_messages', 5, 'Removes what expired messages said.'),
 ('index_messages', 1, 'Brings new, edited and deleted messages into the search index.'),
 ('close_due_polls', 5, 'Closes polls whose time has come.'),

@@ -49,14 +49,13 @@ begin
             inbox_row.conversation_id, inbox_row.user_id, inbox_row.from_seq, inbox_row.last_seq, inbox_row.floor_id
         ),
         'draft', parley.draft(inbox_row.conversation_id, inbox_row.user_id),
-        -- who is on the other side, where there is one such
+        -- who is on the other side, where there is one such, also when they are gone
         'counterpart', case
             when v_row ->> 'type' = 'direct'
                 then (
-                    select p.participant
-                    from jsonb_array_elements(v_row -> 'participants') as p (participant)
-                    where p.participant ->> 'user_id' <> inbox_row.user_id::text
-                    limit 1
+                    select parley.participant_json(p)
+                    from parley.participant as p
+                    where p.conversation_id = inbox_row.conversation_id and p.user_id <> inbox_row.user_id
                 )
         end
     );
