@@ -31,7 +31,7 @@
 \ir apply.sql
 \set version 7
 \set name '0007_message_marks'
-\set sha256 'a6c0d53fbe51be14700e905fa980ebc4be7a9ba9c79cd25ce04c0ab66ca9bdf3'
+\set sha256 '426310efacb343d5f7a003cc2aa1ab3edd49e333977064fc25248cd258ae2e42'
 \set breaking false
 \ir apply.sql
 \set version 8
@@ -81,7 +81,7 @@
 \ir apply.sql
 \set version 17
 \set name '0017_seeds'
-\set sha256 '31d70cee18a030716cac6b9b6fd9c675526774139526070520ea564cf3bcdccd'
+\set sha256 '5a7429526382ff2e47cc56e1cc7612e0dbd466fe42c6c8f7d408c4e7242e7b39'
 \set breaking false
 \ir apply.sql
 \set version 17

@@ -102,8 +102,9 @@ select
     m.created_at,
     m.mentions_all,
     m.has_attachments,
-    coalesce(m.forward_count, 0) as forward_count,
-    m.pinned_at
+    coalesce(m.forward_count, 0) + parley.times_forwarded(m.conversation_id, m.id) as forward_count,
+    m.pinned_at,
+    greatest(m.created_at, m.edited_at, m.deleted_at, m.pinned_at) as updated_at
 from parley.message as m;
 comment on view parley_api.messages is 'The messages the caller may see. One deleted for everyone has no content.';
 comment on column parley_api.messages.id is 'The message.';
@@ -123,8 +124,10 @@ comment on column parley_api.messages.expires_at is 'When it stops being shown.'
 comment on column parley_api.messages.created_at is 'When it was sent.';
 comment on column parley_api.messages.mentions_all is 'True if everybody is mentioned.';
 comment on column parley_api.messages.has_attachments is 'True if it has attachments (parley_api.attachments).';
-comment on column parley_api.messages.forward_count is 'How often its text had been passed on; 0: an original.';
+comment on column parley_api.messages.forward_count
+is 'How often its text has been passed on: before it got here, and from here.';
 comment on column parley_api.messages.pinned_at is 'When it was pinned, if it is.';
+comment on column parley_api.messages.updated_at is 'When it was sent, last edited, deleted or pinned, whichever came last.';
 revoke all on table parley_api.messages from public;
 grant select on table parley_api.messages to authenticated, service_role;
 

@@ -87,7 +87,7 @@ insert into parley.message_type (
 
 insert into parley.attachment_kind (name, description) values
 ('image', 'A picture.'),
-('video', 'A video.'),
+('video', 'A video: duration_ms is required.'),
 ('voice', 'A voice message: duration_ms and waveform are required.'),
 ('audio', 'A sound file.'),
 ('file', 'A document.');

@@ -374,7 +374,7 @@ drop trigger stumble on parley.message_key;
 
 -- forgotten
 select is(parley.purge_scheduled_messages(), false, 'what is over');
-select is((select count(*) from parley.scheduled_message), 12::bigint, 'is kept for a month');
+select is((select count(*) from parley.scheduled_message), 15::bigint, 'is kept for a month');
 update parley.scheduled_message set finished_at = finished_at - interval '31 days' where status = 'sent';
 select is(parley.purge_scheduled_messages(), false, 'and then');
 select is((select string_agg(distinct s.status, ' ' order by s.status) from parley.scheduled_message s), 'cancelled failed', 'forgotten');

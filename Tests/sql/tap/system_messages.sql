@@ -1,6 +1,6 @@
 -- System messages: by the server and the host application only, inside the transaction of what they tell of.
 begin;
-select plan(32);
+select no_plan();
 \ir ../people.psql
 
 -- A host application: five lines of trigger tell the conversation of a booking what happened to it.
@@ -33,12 +33,13 @@ select t.refused('PT400', $$select parley_api.send_system_message(t.id('talk'), 
 select t.refused('PT400', $$select parley_api.send_system_message(t.id('talk'), 'x', '[]')$$, 'metadata is an object');
 select t.refused('PT413', $$select parley_api.send_system_message(t.id('talk'), 'x', jsonb_build_object('m', repeat('x', 8190)))$$, 'of 8 KiB');
 select t.refused('PT400', $$select parley_api.send_system_message(t.id('talk'), 'x', '{"actor_id": "x"}')$$, 'which names no actor');
+select is(parley_api.send_system_message(t.id('none'), 'x', skip_if_gone => true), null, 'of a conversation that has gone one can say that it does not matter');
 select is(t.last_seq('talk'), 0::bigint, 'none of which takes a number');
 
 -- by the host
 select t.last_event_seq('talk') as event_seq \gset
 select is(
-    parley_api.send_system_message(t.id('talk'), 'Welcome', '{"a": 1}') - '{id,conversation_id,created_at}'::text[],
+    parley_api.send_system_message(t.id('talk'), 'Welcome', '{"a": 1}') - '{id,conversation_id,created_at,updated_at}'::text[],
     '{"seq": 1, "sender_id": null, "sender_role": null, "type": "system", "content": "Welcome", "metadata": {"a": 1}, "mentions": [],
       "reply_to_id": null, "reply_to": null, "mentions_all": false, "forwarded": false, "forward_count": 0, "pinned_at": null, "client_message_id": null, "attachments": [], "reactions": [], "status": "sent", "edited_at": null,
       "deleted_at": null, "expires_at": null}',

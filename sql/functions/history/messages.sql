@@ -117,7 +117,7 @@ begin
     -- a message of the viewer is read when everybody has read it, delivered when everybody has it
     select
         min(case when a.read_receipts then p.last_read_seq else 0 end),
-        min(parley.shown_delivered(p.last_delivered_seq, p.last_read_seq, a.read_receipts)),
+        min(greatest(p.last_delivered_seq, case when a.read_receipts then p.last_read_seq end)),
         case when bool_and(a.read_receipts) then (array_agg(p.user_id))[1] end
     into v_read_seq, v_delivered_seq, v_other_id
     from parley.participant as p

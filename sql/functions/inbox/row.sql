@@ -27,7 +27,8 @@ begin
         parley.message_status(v_message, last_visible_message.user_id),
         last_visible_message.user_id,
         last_visible_message.from_seq,
-        last_visible_message.floor_id
+        last_visible_message.floor_id,
+        parley.times_forwarded(v_message.conversation_id, v_message.id)
     );
 end;
 $$;
@@ -56,6 +57,8 @@ begin
                     select parley.participant_json(p)
                     from parley.participant as p
                     where p.conversation_id = inbox_row.conversation_id and p.user_id <> inbox_row.user_id
+                    order by p.left_at is not null, p.user_id
+                    limit 1
                 )
         end
     );

@@ -89,6 +89,9 @@ begin
                                 )
                                 then parley.reactions_json(m.conversation_id, m.id)
                             else '[]'
+                        end,
+                        times_forwarded => case
+                            when e.kind = 'message:updated' then parley.times_forwarded(m.conversation_id, m.id) else 0
                         end
                     )
                 )

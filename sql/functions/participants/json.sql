@@ -1,14 +1,5 @@
 -- A participant as the others see them, and as they see themselves.
 
-create or replace function parley.shown_delivered(last_delivered_seq bigint, last_read_seq bigint, read_receipts boolean)
-returns bigint
-language sql immutable security invoker
-as $$
-    select case when read_receipts then greatest(last_delivered_seq, last_read_seq) else last_delivered_seq end
-$$;
-comment on function parley.shown_delivered is
-'How far messages have got to a participant, as the others see it: what was read has arrived, but private reading shows nowhere.';
-
 create or replace function parley.participant_with_account_json(participant parley.participant, account parley.account)
 returns jsonb
 language plpgsql stable security invoker
@@ -23,8 +14,9 @@ begin
         'joined_at', participant.joined_at,
         'left_at', participant.left_at,
         'last_read_seq', case when account.read_receipts then participant.last_read_seq end,
-        'last_delivered_seq', parley.shown_delivered(
-            participant.last_delivered_seq, participant.last_read_seq, account.read_receipts
+        -- what was read has arrived, but private reading shows nowhere
+        'last_delivered_seq', greatest(
+            participant.last_delivered_seq, case when account.read_receipts then participant.last_read_seq end
         )
     );
 end;

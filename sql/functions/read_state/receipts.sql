@@ -36,7 +36,7 @@ begin
         select
             case
                 when message.seq <= min(case when a.read_receipts then p.last_read_seq else 0 end) then 'read'
-                when message.seq <= min(parley.shown_delivered(p.last_delivered_seq, p.last_read_seq, a.read_receipts))
+                when message.seq <= min(greatest(p.last_delivered_seq, case when a.read_receipts then p.last_read_seq end))
                     then 'delivered'
                 else 'sent'
             end
@@ -112,8 +112,9 @@ begin
             end as read_at
         from parley.participant as p
         inner join parley.account as a on p.user_id = a.id
-        cross join lateral parley.shown_delivered(
-            p.last_delivered_seq, p.last_read_seq, a.read_receipts
+        -- what was read has arrived, but private reading shows nowhere
+        cross join lateral (
+            values (greatest(p.last_delivered_seq, case when a.read_receipts then p.last_read_seq end))
         ) as d (delivered_seq)
         left join lateral (
             select k.read_at, k.is_private, k.after_seq
