@@ -1,8 +1,8 @@
 -- What closing an account does to its conversations, whoever writes the row. Who was erased leaves them all. Who is
--- suspended stays listed, but is in no call, and where nobody else could manage a group somebody does; the same is looked
--- at when an account is opened again. The transaction that writes the row does up to a hundred conversations, of up to
--- twenty accounts, and waits for none; the job settle_closings does the rest, and looks again for five minutes, for
--- whatever was under way.
+-- suspended stays listed, but is in no call, and where nobody else could manage a group somebody does; the same is
+-- looked at when an account is opened again. The transaction that writes the row does up to a hundred conversations, of
+-- up to twenty accounts, and waits for none; the job settle_closings does the rest, and looks again for five minutes,
+-- for whatever was under way.
 
 create or replace function parley.vacant_role(conversation_id uuid)
 returns parley.participant
@@ -143,7 +143,7 @@ comment on function parley.begin_settling is
 'Trigger: what an account that is suspended, erased or opened again means for its conversations begins in the same transaction.';
 
 create or replace trigger account_memberships_trigger
-after update on parley.account
+after update of suspended_at, deleted_at on parley.account
 for each row
 when (
     (old.suspended_at is null) <> (new.suspended_at is null)

@@ -1,5 +1,5 @@
--- A draft that is no longer wanted. participant.has_draft says whether there is one: whoever makes or clears a draft holds
--- the participant's row, so the two agree.
+-- A draft that is no longer wanted. participant.has_draft says whether there is one: whoever makes or clears a draft
+-- holds the participant's row, so the two agree.
 
 create or replace function parley.clear_draft(conversation_id uuid, user_id uuid)
 returns boolean

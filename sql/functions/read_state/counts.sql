@@ -1,5 +1,5 @@
--- How much is unread. A count is a difference of numbers, corrected for own, hidden, deleted and expired messages, and for
--- notices.
+-- How much is unread. A count is a difference of numbers, corrected for own, hidden, deleted and expired messages, and
+-- for notices.
 
 create or replace function parley.unread_count(
     participant parley.participant, last_seq bigint, floor_id uuid default null

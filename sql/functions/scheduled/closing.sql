@@ -37,7 +37,7 @@ comment on function parley.stop_scheduled_messages is
 
 -- by its name before account_closed_trigger and account_memberships_trigger, which take more locks
 create or replace trigger account_cancels_trigger
-after update on parley.account
+after update of suspended_at, deleted_at, tokens_valid_after on parley.account
 for each row
 when (
     (old.suspended_at is null and new.suspended_at is not null)
@@ -79,3 +79,27 @@ $$;
 comment on function parley.confirm_scheduled_message is
 'Lets a message be sent that was held because the caller''s sessions were revoked after it was scheduled; at once if its time has passed. Again is fine.';
 grant execute on function parley.confirm_scheduled_message to authenticated;
+
+create or replace function parley.revoke_sessions(user_id uuid)
+returns jsonb
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_account parley.account;
+begin
+    update parley.account as a
+    set tokens_valid_after = clock_timestamp(), updated_at = now()
+    where a.id = revoke_sessions.user_id
+    returning a.* into v_account;
+    if not found then
+        raise exception using errcode = 'PT404', message = 'The user does not exist.';
+    end if;
+    perform parley.append_event(null, 'session:revoked', null, null, null, v_account.id, null);
+    return parley.account_json(v_account);
+end;
+$$;
+comment on function parley.revoke_sessions is
+'Ends every session of a user: tokens issued until now are refused, and open sockets are closed by the event this writes.';
+grant execute on function parley.revoke_sessions to service_role;
