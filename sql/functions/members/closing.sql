@@ -178,8 +178,12 @@ begin
         delete from parley.account_closing as c where c.user_id = v_closing.user_id;
     else
         update parley.account_closing as c
-        -- more of it comes after all the others
-        set looked_at = case when v_count = 100 then v_now - interval '2 minutes' else v_now end
+        -- more of it comes after all the others, and what somebody held a little later
+        set looked_at = v_now - case
+            when v_count = 100 then interval '2 minutes'
+            when v_count > 0 then interval '55 seconds'
+            else interval '0'
+        end
         where c.user_id = v_closing.user_id;
     end if;
     return exists (
