@@ -549,7 +549,9 @@ class World:
         m.expires = m.expired = True
 
     def host_age(self, user, message_id, minutes):
-        self.stored(message_id)[1].minutes = minutes
+        m = self.stored(message_id)[1]
+        # As if it had been sent before anybody here joined.
+        m.minutes, m.sent = minutes, 0
 
     # What a user sees.
 
