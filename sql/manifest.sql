@@ -11,7 +11,7 @@
 \ir apply.sql
 \set version 3
 \set name '0003_accounts_and_tenants'
-\set sha256 'c805c13c521dd5a5a4385e453006d9b61aa7b681968d7eb1667bbc32576275f7'
+\set sha256 '8a05890d543c07a8b4b3ad3d09bcdeeeab789b5700e8e003e698cc4af30a5767'
 \set breaking false
 \ir apply.sql
 \set version 4
@@ -21,17 +21,17 @@
 \ir apply.sql
 \set version 5
 \set name '0005_participants'
-\set sha256 '198bffa3777c8e1cec7fe3bdbeaaf8cc0c3318aab83acc450d096c809f319426'
+\set sha256 '92428f5da73dc9ae0d51d207f5fe6fac91e604dce27b9d01313ef6d162d54b78'
 \set breaking false
 \ir apply.sql
 \set version 6
 \set name '0006_messages'
-\set sha256 '786f3b760e655533d0904b0c3759d4e07acda4baf2cc514498c9d0fe8d1817ea'
+\set sha256 'da4e8ba2730f7a66ee282400822f96dc18602fd7c2923ce49f84060a086da5e2'
 \set breaking false
 \ir apply.sql
 \set version 7
 \set name '0007_message_marks'
-\set sha256 'a6c0d53fbe51be14700e905fa980ebc4be7a9ba9c79cd25ce04c0ab66ca9bdf3'
+\set sha256 '426310efacb343d5f7a003cc2aa1ab3edd49e333977064fc25248cd258ae2e42'
 \set breaking false
 \ir apply.sql
 \set version 8
@@ -56,7 +56,7 @@
 \ir apply.sql
 \set version 12
 \set name '0012_scheduled_messages'
-\set sha256 '702091405e4a742a75af10df76914514dc1891d16df6690637a6967b9ec08007'
+\set sha256 'a4315dae41b8c495dcf22e889a16f50b704d66797e4ed61707a4dc859170d961'
 \set breaking false
 \ir apply.sql
 \set version 13
@@ -81,7 +81,7 @@
 \ir apply.sql
 \set version 17
 \set name '0017_seeds'
-\set sha256 '18032de2a2039213445c4a690992fbf5e7c15a1ec5309d193300b3346809324a'
+\set sha256 '5a7429526382ff2e47cc56e1cc7612e0dbd466fe42c6c8f7d408c4e7242e7b39'
 \set breaking false
 \ir apply.sql
 \set version 17
@@ -140,6 +140,7 @@
 \ir functions/attachments/json.sql
 \ir functions/attachments/release.sql
 \ir functions/attachments/stored.sql
+\ir functions/participants/draft.sql
 \ir functions/participants/json.sql
 \ir functions/participants/settings.sql
 \ir functions/read_state/counts.sql
@@ -171,6 +172,7 @@
 \ir functions/calls/start.sql
 \ir functions/calls/state.sql
 \ir functions/calls/turn.sql
+\ir functions/members/closing.sql
 \ir functions/members/join.sql
 \ir functions/members/leave.sql
 \ir functions/members/lists.sql
@@ -191,6 +193,7 @@
 \ir functions/polls/create.sql
 \ir functions/polls/vote.sql
 \ir functions/scheduled/change.sql
+\ir functions/scheduled/closing.sql
 \ir functions/scheduled/schedule.sql
 \ir functions/scheduled/send.sql
 \ir functions/scheduled/time.sql

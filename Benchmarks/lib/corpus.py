@@ -272,7 +272,7 @@ order by x.at;
 
 BELONGINGS = [
     """
-    insert into parley.message_tombstone (conversation_id, seq, message_id, sender_id, deleted_at, deleted_by)
+    insert into parley.message_uncounted (conversation_id, seq, message_id, sender_id, deleted_at, deleted_by)
     select conversation_id, seq, id, sender_id, deleted_at, sender_id from parley.message where deleted_at is not null;
     insert into parley.message_hidden (conversation_id, user_id, seq, message_id, own)
     select m.conversation_id, o.user_id, m.seq, m.id, o.user_id = m.sender_id

@@ -265,10 +265,10 @@ BROKEN = [
      "policy", "open on parley.message: must not be"),
     ("alter view parley_api.messages reset (security_invoker)", "view", "parley_api.messages: changed"),
     ("drop view parley_api.messages", "view", "parley_api.messages: missing"),
-    ("alter function parley.send_system_message(uuid, text, jsonb) security invoker",
-     "function", "parley.send_system_message(uuid,text,jsonb): changed"),
-    ("alter function parley.send_system_message(uuid, text, jsonb) reset search_path",
-     "function", "parley.send_system_message(uuid,text,jsonb): changed"),
+    ("alter function parley.send_system_message(uuid, text, jsonb, boolean) security invoker",
+     "function", "parley.send_system_message(uuid,text,jsonb,boolean): changed"),
+    ("alter function parley.send_system_message(uuid, text, jsonb, boolean) reset search_path",
+     "function", "parley.send_system_message(uuid,text,jsonb,boolean): changed"),
 ]
 LOST = [
     ("alter table parley.read_marker drop constraint read_marker_pkey",

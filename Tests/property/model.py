@@ -56,8 +56,11 @@ class Message:
     pinned: bool = False
     deleted: bool = False
     minutes: int = 0
-    # Who caused a system message: it is not unread for them.
+    # When, by the model's clock.
+    sent: int = 0
+    # Who caused a system message; the server's own words about a change are unread for nobody.
     actor: str | None = None
+    notice: bool = False
     reactions: list = field(default_factory=list)
     hidden_by: set = field(default_factory=set)
     starred_by: set = field(default_factory=set)
@@ -335,6 +338,8 @@ class World:
         ), user)
         if client_message_id is not None:
             c.sent[user, client_message_id] = (request, message.seq)
+        if me.draft is not None:
+            self.save_draft(user, conversation_id, "")
         return self.show(user, c, message)
 
     def send_system_message(self, user, conversation_id, content, metadata=None):
@@ -344,16 +349,17 @@ class World:
 
     def say(self, c: Conversation, actor: str | None, metadata: dict) -> None:
         """The server's own words about a change."""
-        self.append(c, Message(c.last + 1, None, "system", metadata=metadata, actor=actor), actor)
+        self.append(c, Message(c.last + 1, None, "system", metadata=metadata, actor=actor, notice=True), actor)
 
     def append(self, c: Conversation, message: Message, actor: str | None) -> Message:
+        message.sent = self.time
         c.messages.append(message)
         self.places[self.label] = (c.name, message.seq)
         c.activity = self.time
         c.events.append(Event("message:new", actor, seq=message.seq))
         # Who had read all before has read the own message, too.
         if actor and c.members[actor].read == message.seq - 1:
-            c.members[actor].read = c.members[actor].delivered = message.seq
+            c.members[actor].read = message.seq
         return message
 
     def edit_message(self, user, message_id, content, metadata=None, mentions=None):
@@ -459,8 +465,11 @@ class World:
         changed, me.marked_unread = me.marked_unread, False
         if to > me.read:
             me.markers.append((me.read, to))
-            me.read, me.delivered = to, max(me.delivered, to)
-            if not self.receipts[user]:
+            me.read = to
+            # Whoever keeps receipts to themselves does not show by delivery what they read.
+            if self.receipts[user]:
+                me.delivered = max(me.delivered, to)
+            else:
                 me.private_markers.append(me.markers[-1])
             if self.receipts[user]:
                 c.events.append(Event("message:read", user, user, data={"last_read_seq": to}))
@@ -540,7 +549,9 @@ class World:
         m.expires = m.expired = True
 
     def host_age(self, user, message_id, minutes):
-        self.stored(message_id)[1].minutes = minutes
+        m = self.stored(message_id)[1]
+        # As if it had been sent before anybody here joined.
+        m.minutes, m.sent = minutes, 0
 
     # What a user sees.
 
@@ -582,7 +593,7 @@ class World:
         others = [(other, member) for other, member in c.present.items() if other != user]
         if others and all(self.receipts[other] and member.read >= m.seq for other, member in others):
             return "read"
-        if others and all(member.delivered >= m.seq for other, member in others):
+        if others and all(self.delivered(other, member) >= m.seq for other, member in others):
             return "delivered"
         return "sent"
 
@@ -603,7 +614,7 @@ class World:
     def unread(self, user: str, conversation: str, mentioning: bool = False) -> int:
         c = self.enter(user, conversation)
         return sum(
-            m.seq > c.members[user].read and user not in (m.sender, m.actor) and not m.deleted and self.visible(user, c, m)
+            m.seq > c.members[user].read and user != m.sender and not m.notice and not m.deleted and self.visible(user, c, m)
             and (not mentioning or user in m.mentions)
             for m in c.messages
         )
@@ -611,7 +622,7 @@ class World:
     def people(self, c: Conversation) -> dict[str, tuple]:
         """Who is in it, and how far each has read, as far as they want that known."""
         return {
-            other: (m.role, m.app_role, m.read if self.receipts[other] else None, m.delivered)
+            other: (m.role, m.app_role, m.read if self.receipts[other] else None, self.delivered(other, m))
             for other, m in c.present.items()
         }
 
@@ -619,7 +630,7 @@ class World:
         """A conversation in the inbox."""
         c = self.enter(user, conversation)
         me = c.members[user]
-        shown = self.history(user, conversation)
+        shown = [self.show(user, c, m) for m in c.messages if self.visible(user, c, m) and not m.notice]
         return {
             "conversation": c.name, "type": c.type, "title": c.title, "status": c.status, "context": c.context,
             "last_seq": c.last, "last_event_seq": len(c.events), "unread": self.unread(user, conversation),
@@ -630,11 +641,15 @@ class World:
             },
             "last_message": self.preview(shown[-1]) if shown else None, "people": self.people(c),
             "me": {
-                "role": me.role, "app_role": me.app_role, "read": me.read, "delivered": me.delivered,
+                "role": me.role, "app_role": me.app_role, "read": me.read, "delivered": max(me.delivered, me.read),
                 "history_from": me.history_from, "marked_unread": me.marked_unread, "pinned": me.pinned,
                 "archived": me.archived, "muted": me.muted, "level": me.level,
             },
         }
+
+    def delivered(self, user: str, member: Member) -> int:
+        """How far messages have got, as the others see it: what was read openly has arrived."""
+        return max(member.delivered, member.read) if self.receipts[user] else member.delivered
 
     def receipts_of(self, user: str, message_id: str) -> dict:
         """Who has a message and who has read it, as far as they want that known."""
@@ -644,9 +659,14 @@ class World:
             "status": self.status(user, c, m),
             "receipts": {
                 other: (
-                    # Who joined later never got it; who has read it and then cleared the conversation did.
-                    member.delivered >= m.seq
-                    and (m.seq >= member.history_from or any(after < m.seq <= to for after, to in member.markers)),
+                    # Who joined later never got it; who was there and then cleared the conversation did.
+                    self.delivered(other, member) >= m.seq
+                    and (
+                        m.seq >= member.history_from or m.sent >= member.joined
+                        or any(
+                            after < m.seq <= to and (after, to) not in member.private_markers for after, to in member.markers
+                        )
+                    ),
                     any(
                         after < m.seq <= to
                         and (other == user or (self.receipts[other] and (after, to) not in member.private_markers))

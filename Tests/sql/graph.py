@@ -38,11 +38,13 @@ select 'run_job', j.name from parley.job as j
 """
 
 TRIGGERS = """
-select c.relname, p.proname
+select c.relname, p.proname, coalesce(string_agg(distinct a.attname, ' '), '')
 from pg_trigger as t
 inner join pg_class as c on c.oid = t.tgrelid and c.relnamespace = 'parley'::regnamespace and not c.relispartition
 inner join pg_proc as p on p.oid = t.tgfoid
+left join pg_attribute as a on a.attrelid = t.tgrelid and a.attnum = any (t.tgattr)
 where not t.tgisinternal
+group by t.oid, c.relname, p.proname
 """
 
 Arrow = tuple[str, str]
@@ -56,14 +58,18 @@ def query(url: str, text: str) -> list[list[str]]:
 
 def arrows(url: str, known: dict[str, Function]) -> set[Arrow]:
     found = {(a, b) for a, b in query(url, DEPENDENCIES)}
-    triggers: dict[str, set[str]] = {}
-    for table, function in query(url, TRIGGERS):
-        triggers.setdefault(table, set()).add(function)
+    # With the columns of a trigger "after update of": whoever sets none of them does not call it.
+    triggers: dict[str, set[tuple[str, str]]] = {}
+    for table, function, columns in query(url, TRIGGERS):
+        triggers.setdefault(table, set()).add((function, "|".join(columns.split())))
     for function in known.values():
         body = without_comments(function.body)
         found |= {(function.name, called) for called in re.findall(r"\bparley\.(\w+)\s*\(", body)}
         for table in re.findall(r"\b(?:insert into|update|delete from|truncate)\s+parley\.(\w+)", body):
-            found |= {(function.name, trigger) for trigger in triggers.get(table, ())}
+            found |= {
+                (function.name, trigger) for trigger, columns in triggers.get(table, ())
+                if not columns or re.search(rf"\b(?:{columns})\s*=", body)
+            }
     return {(a, b) for a, b in found if a != b and a in known and b in known}
 
 

@@ -42,10 +42,10 @@ begin atomic
     select parley.save_draft($1, parley.bounded_text($2, 'content', 1048576), $3, parley.bounded_json($4, 'metadata', 262144));
 end;
 comment on function parley_api.save_draft is
-'Keeps what the caller has begun to write, for their own devices; without content and metadata it is cleared. Returns the draft, or null.';
+'Keeps what the caller has begun to write, for their own devices; without content and metadata it is cleared, as it is by sending. Returns the draft, or null.';
 grant execute on function parley_api.save_draft to authenticated;
 
-create or replace function parley_api.start_conversation(participant_ids uuid[], type text default 'direct', title text default null, context_type text default null, context_id text default null, app_roles jsonb default null, message text default null, client_message_id uuid default null, description text default null, icon_url text default null, settings jsonb default null, permissions jsonb default null, history_visible text default null, max_members bigint default null, message_ttl_seconds bigint default null, roles jsonb default null, unique_context boolean default null)
+create or replace function parley_api.start_conversation(participant_ids uuid[], type text default null, title text default null, context_type text default null, context_id text default null, app_roles jsonb default null, message text default null, client_message_id uuid default null, description text default null, icon_url text default null, settings jsonb default null, permissions jsonb default null, history_visible text default null, max_members bigint default null, message_ttl_seconds bigint default null, roles jsonb default null, unique_context boolean default null)
 returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
@@ -53,7 +53,7 @@ begin atomic
     select parley.start_conversation(parley.bounded_list($1, 'participant_ids', 262144), parley.bounded_text($2, 'type', 16384), parley.bounded_text($3, 'title', 16384), parley.bounded_text($4, 'context_type', 16384), parley.bounded_text($5, 'context_id', 16384), parley.bounded_json($6, 'app_roles', 1048576), parley.bounded_text($7, 'message', 1048576), $8, parley.bounded_text($9, 'description', 16384), parley.bounded_text($10, 'icon_url', 16384), parley.bounded_json($11, 'settings', 262144), parley.bounded_json($12, 'permissions', 262144), parley.bounded_text($13, 'history_visible', 16384), $14, $15, parley.bounded_json($16, 'roles', 1048576), $17);
 end;
 comment on function parley_api.start_conversation is
-'Starts a conversation with the caller in it and returns it, with its first message if one was given. One that exists is returned: the direct one of a pair, the only one about a context, and a group that was started with the same client_message_id.';
+'Starts a conversation with the caller in it and returns it, with its first message if one was given. Without a type it is direct, or of type project where context_type is project; a project conversation needs its context. One that exists is returned: the direct one of a pair, the only one about a context, and a group that was started with the same client_message_id.';
 grant execute on function parley_api.start_conversation to authenticated, service_role;
 
 create or replace function parley_api.update_conversation(conversation_id uuid, title text default null, description text default null, icon_url text default null, settings jsonb default null, status text default null, who_can_send text default null, who_can_add text default null, permissions jsonb default null, message_ttl_seconds bigint default null, history_visible text default null, max_members bigint default null)

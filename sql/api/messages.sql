@@ -78,15 +78,15 @@ comment on function parley_api.remove_reaction is
 'Removes a reaction of the caller; one that is not there is fine. Returns the message.';
 grant execute on function parley_api.remove_reaction to authenticated;
 
-create or replace function parley_api.send_system_message(conversation_id uuid, content text, metadata jsonb default null)
+create or replace function parley_api.send_system_message(conversation_id uuid, content text, metadata jsonb default null, skip_if_gone boolean default false)
 returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.send_system_message($1, parley.bounded_text($2, 'content', 1048576), parley.bounded_json($3, 'metadata', 262144));
+    select parley.send_system_message($1, parley.bounded_text($2, 'content', 1048576), parley.bounded_json($3, 'metadata', 262144), $4);
 end;
 comment on function parley_api.send_system_message is
-'Writes a system message; for the service role and the host''s own SQL, inside whatever transaction they are in. Returns the message.';
+'Writes a system message; for the service role and the host''s own SQL, inside whatever transaction they are in. Returns the message. skip_if_gone: a conversation that does not exist any more is no error, so that it never stops a transaction of the host; then nothing is said and null returned.';
 grant execute on function parley_api.send_system_message to service_role;
 
 create or replace function parley_api.star_message(message_id uuid)

@@ -37,6 +37,21 @@ comment on column parley.account.suspended_reason is 'Why, for moderators. Never
 comment on column parley.account.tokens_valid_after is 'Tokens issued before this moment are refused.';
 comment on column parley.account.deleted_at is 'Set: the user was erased and is shown as a deleted user.';
 
+create table parley.account_closing (
+    user_id uuid not null,
+    changed_at timestamptz not null default clock_timestamp(),
+    looked_at timestamptz,
+    constraint account_closing_pkey primary key (user_id),
+    constraint account_closing_account_fkey foreign key (user_id) references parley.account (id) on delete cascade
+);
+create index account_closing_changed_idx on parley.account_closing (changed_at);
+create index account_closing_looked_idx on parley.account_closing (looked_at nulls first);
+comment on table parley.account_closing
+is 'Accounts that were suspended, erased or opened again a short while ago: the job settle_closings looks after their conversations.';
+comment on column parley.account_closing.user_id is 'The account.';
+comment on column parley.account_closing.changed_at is 'When that was.';
+comment on column parley.account_closing.looked_at is 'When the job last looked. Null: not yet.';
+
 create table parley.tenant (
     id uuid not null default gen_random_uuid(),
     name text not null,
@@ -67,5 +82,6 @@ comment on column parley.tenant_member.role is 'owner and manager may start conv
 comment on column parley.tenant_member.joined_at is 'When the user became a member.';
 
 alter table parley.account enable row level security;
+alter table parley.account_closing enable row level security;
 alter table parley.tenant enable row level security;
 alter table parley.tenant_member enable row level security;

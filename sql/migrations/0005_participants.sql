@@ -35,6 +35,7 @@ create table parley.participant (
     archived_at timestamptz,
     added_by uuid,
     marked_unread boolean not null default false,
+    has_draft boolean not null default false,
     role parley.participant_role not null default 'member',
     app_role parley.app_role,
     notification_level parley.notification_level not null default 'all',
@@ -74,6 +75,8 @@ comment on column parley.participant.pinned_at is 'Set: shown before all others 
 comment on column parley.participant.archived_at is 'Set: shown only in the archive.';
 comment on column parley.participant.added_by is 'Who added the participant.';
 comment on column parley.participant.marked_unread is 'The participant marked the conversation as unread, until it is next read.';
+comment on column parley.participant.has_draft
+is 'There is a draft of the participant: a send, which reads this row anyway, then looks for it.';
 comment on column parley.participant.role is 'Permission role: owner, admin or member.';
 comment on column parley.participant.app_role is 'Role in the host application: buyer, seller, artist...';
 comment on column parley.participant.notification_level is 'Which messages notify: all, mentions or none.';
@@ -96,7 +99,7 @@ create table parley.draft (
 );
 create index draft_user_idx on parley.draft (user_id);
 comment on table parley.draft
-is 'What a participant has begun to write, for their own devices only. Goes when it is emptied, when they leave or delete the conversation, with the conversation and with the account.';
+is 'What a participant has begun to write, for their own devices only. Goes when it is emptied, when they send a message, leave or delete the conversation, with the conversation and with the account.';
 comment on column parley.draft.conversation_id is 'The conversation.';
 comment on column parley.draft.user_id is 'Who writes.';
 comment on column parley.draft.reply_to_id is 'The message it will answer.';

@@ -129,23 +129,28 @@ comment on column parley.message_revision.metadata is 'The metadata.';
 comment on column parley.message_revision.mentions is 'The users it mentioned. Null: none.';
 comment on column parley.message_revision.mentions_all is 'True: it mentioned everybody.';
 
-create table parley.message_tombstone (
+create table parley.message_uncounted (
     conversation_id uuid not null,
     seq bigint not null,
     message_id uuid not null,
     sender_id uuid,
-    deleted_at timestamptz not null default now(),
+    deleted_at timestamptz,
     deleted_by uuid,
-    constraint message_tombstone_pkey primary key (conversation_id, seq)
+    is_notice boolean not null default false,
+    constraint message_uncounted_pkey primary key (conversation_id, seq),
+    constraint message_uncounted_reason_check check (is_notice or deleted_at is not null),
+    constraint message_uncounted_sender_check check (not is_notice or sender_id is null)
 );
-comment on table parley.message_tombstone
-is 'Messages deleted for everyone: lets unread counts leave them out without looking through the partitions.';
-comment on column parley.message_tombstone.conversation_id is 'The conversation.';
-comment on column parley.message_tombstone.seq is 'seq of the deleted message.';
-comment on column parley.message_tombstone.message_id is 'The deleted message.';
-comment on column parley.message_tombstone.sender_id is 'Who had sent it or, for a system message, caused it.';
-comment on column parley.message_tombstone.deleted_at is 'When it was deleted.';
-comment on column parley.message_tombstone.deleted_by is 'Who deleted it.';
+comment on table parley.message_uncounted
+is 'Messages that are unread for nobody: notices, and those deleted for everyone. Lets unread counts leave them out without looking through the partitions.';
+comment on column parley.message_uncounted.conversation_id is 'The conversation.';
+comment on column parley.message_uncounted.seq is 'seq of the message.';
+comment on column parley.message_uncounted.message_id is 'The message.';
+comment on column parley.message_uncounted.sender_id
+is 'Who had sent it or, for a counted system message, caused it: theirs was not unread before. A notice never was, for anybody: null.';
+comment on column parley.message_uncounted.deleted_at is 'When it was deleted. Null: a notice that is still there.';
+comment on column parley.message_uncounted.deleted_by is 'Who deleted it.';
+comment on column parley.message_uncounted.is_notice is 'True: the server''s word about a change, which is also no preview.';
 
 create table parley.message_hidden (
     conversation_id uuid not null,
@@ -170,5 +175,5 @@ alter table parley.message_type enable row level security;
 alter table parley.message enable row level security;
 alter table parley.message_key enable row level security;
 alter table parley.message_revision enable row level security;
-alter table parley.message_tombstone enable row level security;
+alter table parley.message_uncounted enable row level security;
 alter table parley.message_hidden enable row level security;

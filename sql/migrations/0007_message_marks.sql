@@ -57,7 +57,7 @@ create table parley.message_forward (
     constraint message_forward_forward_count_check check (forward_count >= 0)
 );
 comment on table parley.message_forward
-is 'How often a user has passed on a message, for the limit. A row goes when the message is purged, and with the account.';
+is 'How often a user has passed on a message, for the limit and for what the message tells. A row goes when the message is purged, and with the account.';
 comment on column parley.message_forward.conversation_id is 'The conversation of the message.';
 comment on column parley.message_forward.message_id is 'The message that was passed on.';
 comment on column parley.message_forward.user_id is 'Who passed it on.';

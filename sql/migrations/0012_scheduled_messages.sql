@@ -28,8 +28,8 @@ create table parley.scheduled_message (
     constraint scheduled_message_conversation_fkey foreign key (conversation_id)
     references parley.conversation (id) on delete cascade,
     constraint scheduled_message_client_message_id_key unique (conversation_id, sender_id, client_message_id),
-    constraint scheduled_message_status_check check (status in ('pending', 'sent', 'cancelled', 'failed')),
-    constraint scheduled_message_finished_check check ((status = 'pending') = (finished_at is null)),
+    constraint scheduled_message_status_check check (status in ('pending', 'held', 'sent', 'cancelled', 'failed')),
+    constraint scheduled_message_finished_check check ((status in ('pending', 'held')) = (finished_at is null)),
     constraint scheduled_message_error_code_check check ((error_code is null) or status in ('pending', 'failed')),
     constraint scheduled_message_message_id_check check ((message_id is not null) = (status = 'sent')),
     constraint scheduled_message_has_no_copy_check
@@ -54,11 +54,12 @@ is 'The zone whose clock the author set it by, as in pg_timezone_names. Null: it
 comment on column parley.scheduled_message.attempt_at
 is 'When it is tried next: send_at, or later after a failure that may pass.';
 comment on column parley.scheduled_message.attempts is 'Tries that failed so far.';
-comment on column parley.scheduled_message.status is 'pending, sent, cancelled or failed.';
+comment on column parley.scheduled_message.status
+is 'pending, held (the sessions of the author were revoked, and the author has not confirmed it), sent, cancelled or failed.';
 comment on column parley.scheduled_message.error_code is 'SQLSTATE of the last failed try, the reason if the status is failed.';
 comment on column parley.scheduled_message.message_id is 'The message it became.';
 comment on column parley.scheduled_message.created_at is 'When it was scheduled.';
-comment on column parley.scheduled_message.updated_at is 'When the author last changed it.';
+comment on column parley.scheduled_message.updated_at is 'When the author last changed or confirmed it.';
 comment on column parley.scheduled_message.finished_at is 'When it was sent or cancelled, or given up.';
 comment on column parley.scheduled_message.type is 'As in message_type.name.';
 comment on column parley.scheduled_message.content is 'The text.';

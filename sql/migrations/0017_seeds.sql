@@ -25,6 +25,10 @@ insert into parley.setting (name, value, description) values
     'who_can_mention_all', 'everyone',
     'Who may mention everybody in a conversation at once: everyone in it, or admins.'
 ),
+(
+    'notices_count', 'false',
+    'true: what the server says of changes (joined, left, renamed, call ended) is unread and the preview, too.'
+),
 ('max_pinned_messages', '50', 'How many messages of a conversation can be pinned at a time.'),
 (
     'search_language', 'simple',
@@ -83,7 +87,7 @@ insert into parley.message_type (
 
 insert into parley.attachment_kind (name, description) values
 ('image', 'A picture.'),
-('video', 'A video.'),
+('video', 'A video: duration_ms is required.'),
 ('voice', 'A voice message: duration_ms and waveform are required.'),
 ('audio', 'A sound file.'),
 ('file', 'A document.');
@@ -115,6 +119,7 @@ insert into parley.job (name, period_seconds, description) values
 ('maintain', 60, 'Message partitions ahead of time, the purge of the log, workers that are gone.'),
 ('send_due_messages', 1, 'Sends scheduled messages whose time has come.'),
 ('purge_scheduled_messages', 3600, 'Forgets scheduled messages that were sent, cancelled or given up a month ago.'),
+('settle_closings', 5, 'Membership follows accounts that were suspended, erased or opened again.'),
 ('expire_messages', 5, 'Removes what expired messages said.'),
 ('index_messages', 1, 'Brings new, edited and deleted messages into the search index.'),
 ('close_due_polls', 5, 'Closes polls whose time has come.'),

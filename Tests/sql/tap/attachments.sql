@@ -1,14 +1,14 @@
 -- Attachments: declared, uploaded elsewhere, recorded, attached; limits and types by rows; who may see them; and what
 -- becomes of the files when a message goes.
 begin;
-select plan(164);
+select plan(165);
 \ir ../people.psql
 
 create function t.declare(kind text, content_type text, byte_size bigint, name text default 'a') returns text language plpgsql as $$
 begin
     return parley_api.declare_attachment(
         t.id('talk'), kind, name, content_type, byte_size,
-        duration_ms => case when kind = 'voice' then 1500 end,
+        duration_ms => case when kind in ('voice', 'video') then 1500 end,
         waveform => case when kind = 'voice' then array[0, 128, 255] end
     ) ->> 'id';
 end
@@ -86,6 +86,7 @@ select is(
     'a file over 10 MB is too large, and the limit is told'
 );
 select isnt(t.declare('image', 'image/png', 10485760), null, 'one of 10 MB is not');
+select t.refused('PT400', $$select parley_api.declare_attachment(t.id('talk'), 'video', 'v', 'video/mp4', 10)$$, 'a video says how long it is');
 select isnt(t.declare('video', 'video/mp4', 104857600), null, 'a video may have 100 MB');
 select t.refused('PT413', $$select t.declare('video', 'video/mp4', 104857601)$$, 'and not more');
 select t.refused('PT413',

@@ -111,7 +111,7 @@ select is(t.start('again', $$array[t.id('bob')], 'support', context_type => 'pro
 select parley_api.leave_conversation(t.id('other')) is null as gone \gset
 select is(t.start('again', $$array[t.id('bob')], 'support', context_type => 'project', context_id => '8'$$), 'true', 'when all have left, the next who asks gets a new one');
 select t.claim('service_role', '{"role": "service_role"}');
-select t.refused('PT400', $$select parley_api.start_conversation(array[t.id('ann'), t.id('bob')], unique_context => true, context_type => 'project', context_id => '9')$$, 'a direct conversation follows its own rule');
+select t.refused('PT400', $$select parley_api.start_conversation(array[t.id('ann'), t.id('bob')], 'direct', unique_context => true, context_type => 'project', context_id => '9')$$, 'a direct conversation follows its own rule');
 select t.refused('PT400', $$select parley_api.start_conversation(array[t.id('ann'), t.id('bob')], 'group', unique_context => true)$$, 'there is no context to be the only one about');
 select is(t.start('hosts', $$array[t.id('ann'), t.id('bob')], 'project', context_type => 'project', context_id => '9', unique_context => true$$), 'true', 'the host does');
 select is(t.start('again', $$array[t.id('cid'), t.id('dan')], 'project', context_type => 'project', context_id => '9', unique_context => true$$), 'false', 'and finds it again');

@@ -64,6 +64,30 @@ select is(
 select t.refused(
     'PT400', $$select parley_api.save_draft(t.id('us'), 'x', metadata => '{"formatting": [{"start": 0, "length": 4, "style": "bold"}]}')$$, 'and fits it'
 );
+
+-- sent
+select t.own_events('bob') as events \gset
+select t.send('us', 'bold') is null as sent \gset
+select is(parley_api.get_conversation(t.id('us')) -> 'draft', 'null', 'what is sent is no draft any more');
+select is(t.own_events('bob'), :'events' || ' draft:updated', 'which the other devices hear');
+select t.send('us', 'more') is null as sent \gset
+select is(t.own_events('bob'), :'events' || ' draft:updated', 'once');
+select parley_api.save_draft(t.id('us'), 'begun') is null as saved \gset
+savepoint unsent;
+select t.send('us', 'another') is null as sent \gset
+rollback to unsent;
+select is(parley_api.get_conversation(t.id('us')) #>> '{draft,content}', 'begun', 'what was not sent after all still is');
+select t.act('ann');
+select parley_api.forward_message(t.id('elsewhere'), array[t.id('us')]) is null as sent \gset
+select t.act('bob');
+select is(parley_api.get_conversation(t.id('us')) #>> '{draft,content}', 'begun', 'what others send clears nothing');
+select t.keep('poll', parley_api.create_poll(t.id('us'), 'Where?', array['here', 'there']) ->> 'id');
+select parley_api.schedule_message(t.id('us'), 'later', (now() + interval '1 hour')::text) is null as scheduled \gset
+select is(parley_api.get_conversation(t.id('us')) #>> '{draft,content}', 'begun', 'nor does a poll, or what is sent later');
+select is(t.look('select bool_and(p.has_draft = (d.user_id is not null)) from parley.participant p left join parley.draft d using (conversation_id, user_id)'), 'true', 'the flag is right');
+select t.send('us', 'begun') is null as sent \gset
+select is(t.look('select count(*) from parley.draft'), '0', 'it goes with the next message');
+
 select parley_api.save_draft(t.id('us'), metadata => '{"voice": "a.opus"}') is null as saved \gset
 select is(t.look('select count(*) from parley.draft'), '1', 'metadata alone is a draft');
 select parley_api.leave_conversation(t.id('us')) is null as gone \gset

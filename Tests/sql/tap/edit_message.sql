@@ -1,6 +1,6 @@
 -- Editing: by the sender, within the plan's window, with what it said before kept for moderators.
 begin;
-select plan(59);
+select plan(60);
 \ir ../people.psql
 
 create function t.age(message text, minutes numeric) returns void language sql security definer as $$
@@ -40,6 +40,7 @@ select is(:'edited'::jsonb ->> 'content', 'second', 'the sender edits');
 select is(:'edited'::jsonb -> 'metadata', '{"a": 1}', 'metadata stays if it is left out');
 select is(:'edited'::jsonb -> 'mentions', jsonb_build_array(t.id('ann')), 'and so do mentions');
 select isnt(:'edited'::jsonb -> 'edited_at', 'null', 'the message says that it was edited');
+select is(:'edited'::jsonb -> 'updated_at', :'edited'::jsonb -> 'edited_at', 'which is when it last changed');
 select is(:'edited'::jsonb ->> 'seq', '1', 'and keeps its place');
 select is(t.events_since('talk', :event_seq), 'message:updated', 'it is one event');
 select is(

@@ -51,8 +51,11 @@ savepoint before;
 select t.update($$update shop.booking set status = 'cancelled' where id = 42$$) is null as said \gset
 rollback to before;
 select is(t.said(), 'system The booking is now confirmed. {"status": "confirmed", "booking_id": 42}', 'what is rolled back was never said');
-select t.refused('PT404', $$update shop.booking set status = 'cancelled' where id = 44$$, 'and what cannot be said does not happen');
-select is((select b.status from shop.booking b where b.id = 44), 'requested', 'neither of the two');
+select is(t.update($$update shop.booking set status = 'cancelled' where id = 44$$), t.said(), 'where the conversation has gone nothing is said');
+select is((select b.status from shop.booking b where b.id = 44), 'cancelled', 'and the booking changes all the same');
+select is(parley_api.delete_conversations_of_context('booking', '42'), 1::bigint, 'the conversation of a booking is deleted');
+select lives_ok($$select t.update('update shop.booking set status = ''paid'' where id = 42')$$, 'and it goes on without');
+select t.refused('PT400', $$select parley_api.send_system_message(t.id('none'), '', skip_if_gone => true)$$, 'what could never be said is an error in any case');
 
 -- a project and its conversations
 select t.act('ann');
@@ -65,7 +68,7 @@ select t.claim('shop_clerk', '');
 delete from shop.project where id = 7;
 select t.act('bob');
 select set_eq(
-    'select c.id from parley_api.conversations c', 'select t.id(n) from unnest(array[''us'', ''other'']) n', 'with a project its conversations are gone'
+    'select c.id from parley_api.conversations c', 'select t.id(n) from unnest(array[''other'']) n', 'with a project its conversations are gone'
 );
 
 select * from finish();

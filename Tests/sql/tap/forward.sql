@@ -1,6 +1,6 @@
 -- Forwarding: copies to other conversations, once each, at most as often as the plan allows.
 begin;
-select plan(48);
+select plan(49);
 \ir ../people.psql
 
 create function t.forward(message text, variadic conversations text[]) returns jsonb language sql as $$
@@ -31,7 +31,7 @@ select t.act('bob');
 select t.last_event_seq('talk') as event_seq, t.last_event_seq('c1') as c1_seq \gset
 select t.forward('m', 'c1') #> '{messages,0}' as copy \gset
 select is(
-    :'copy'::jsonb - '{id,created_at}'::text[],
+    :'copy'::jsonb - '{id,created_at,updated_at}'::text[],
     jsonb_build_object(
         'conversation_id', t.id('c1'), 'seq', 1, 'sender_id', t.id('bob'), 'sender_role', 'member', 'type', 'text', 'content', 'hello',
         'metadata', '{"formatting": [{"start": 0, "length": 5, "style": "bold"}]}'::jsonb, 'mentions', '[]'::jsonb, 'mentions_all', false,
@@ -45,8 +45,9 @@ select is(t.events_since('talk', :event_seq), null, 'and none where it came from
 select t.keep('copy', :'copy'::jsonb ->> 'id');
 select is(t.forward('copy', 'c2') #> '{messages,0,forward_count}', '2', 'a copy of a copy has been passed on twice');
 select is(
-    parley_api.get_conversation_messages(t.id('talk'), after_seq => 1) #> '{messages,0,forward_count}', '0', 'the original is an original'
+    parley_api.get_conversation_messages(t.id('talk'), after_seq => 1) #> '{messages,0,forward_count}', '1', 'the original has been passed on once'
 );
+select is((select m.forward_count from parley_api.messages m where m.id = t.id('m')), 1::bigint, 'in the view, too');
 select t.refused('PT403', $$select parley_api.edit_message(t.id('copy'), 'altered')$$, 'nobody puts other words into what they passed on');
 
 -- who, what and where

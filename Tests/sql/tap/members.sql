@@ -76,6 +76,7 @@ select t.keep('us', t.look(format('select conversation_id from parley.participan
 
 -- pages
 select t.host();
+select parley_api.add_participants(t.id('us'), array[t.id('cid')]) is null as added \gset
 update parley.participant p set joined_at = timestamptz '2026-03-01 12:00:00.000001' + n * interval '1 microsecond'
 from (select user_id, row_number() over (order by user_id) / 2 as n from parley.participant) x
 where p.user_id = x.user_id and p.conversation_id = t.id('us');

@@ -80,7 +80,7 @@ select is(
 select t.act('dan');
 select is(t.texts(), 'Bob added Dan.', 'who sees nothing of before');
 select is((select string_agg(m.content, '|') from parley_api.messages m), 'Bob added Dan.', 'in the view either');
-select is(t.unread('dan', 'us'), 1::bigint, 'and has one thing to read');
+select is(t.unread('dan', 'us'), 0::bigint, 'and has nothing to read');
 select is(parley_api.send_message(t.id('us'), 'hello') ->> 'sender_role', 'buyer', 'with the role that was given');
 select t.last_event_seq('us') as event_seq \gset
 select is(parley_api.add_participants(t.id('us'), array[t.id('dan')]) -> 'participant_count', '4', 'adding again is fine');
@@ -119,7 +119,7 @@ select t.send('us', 'while they were away') is not null as sent \gset
 select is(parley_api.add_participants(t.id('us'), array[t.id('dan')]) -> 'participant_count', '3', 'who was removed is added again');
 select t.act('dan');
 select is(t.texts(), 'Bob added Dan.', 'and sees nothing of before, nor of the first time');
-select is(t.unread('dan', 'us'), 1::bigint, 'with nothing unread of then');
+select is(t.unread('dan', 'us'), 0::bigint, 'with nothing unread of then');
 select is(t.roles(), 'ann:owner bob:admin dan:member', 'as a member');
 select is(
     parley_api.get_user_conversations() #>> '{conversations,0,me,app_role}', 'buyer', 'with the role they had in the application'

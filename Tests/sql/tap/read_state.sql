@@ -12,7 +12,8 @@ create function t.unread_by_hand(name text, conversation text) returns bigint la
         p.conversation_id = t.id($2) and p.user_id = t.id($1)
         and m.seq > p.last_read_seq
         and m.sender_id is distinct from p.user_id
-        and (m.sender_id is not null or m.metadata ->> 'actor_id' is distinct from p.user_id::text)
+        -- a notice is unread for nobody
+        and (m.sender_id is not null or not coalesce(m.metadata ? 'event', false))
         and m.deleted_at is null
         and (m.expires_at is null or m.expires_at > now())
         and m.id >= parley.message_floor_of(p.user_id)

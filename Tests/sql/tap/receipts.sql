@@ -1,6 +1,6 @@
 -- Receipts: who has received and read which message, and when, from horizons and markers; and who keeps theirs private.
 begin;
-select plan(48);
+select plan(51);
 \ir ../people.psql
 update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
 
@@ -111,7 +111,16 @@ select t.act('ann');
 select t.keep('m8', t.send('talk', 'm8')::text);
 select t.read('cid', 8);
 select t.read('dan', 8);
-select is(t.receipts('m8'), 'Bob -, Cid has, Dan read', 'who keeps receipts to themselves has a message, and no more');
+select is(t.receipts('m8'), 'Bob -, Cid -, Dan read', 'who keeps receipts to themselves does not show by delivery that they read');
+select is(
+    (select array_agg(p ->> k) from jsonb_array_elements(parley_api.get_conversation(t.id('talk')) -> 'participants') p, unnest('{last_read_seq,last_delivered_seq}'::text[]) k where p ->> 'display_name' = 'Cid'),
+    array[null, '7'], 'nor among the participants'
+);
+select t.act('cid');
+select is(parley_api.mark_as_read(t.id('talk')) ->> 'last_delivered_seq', '8', 'to themselves it is there');
+select parley_api.mark_as_delivered(t.id('talk')) is null as delivered \gset
+select t.act('ann');
+select is(t.receipts('m8'), 'Bob -, Cid has, Dan read', 'that it has arrived is told by whoever says so');
 select is(t.in_view('m8'), 'dan', 'nor is it in the view');
 select is(t.receipts('m1'), 'Bob read, Cid has, Dan read', 'nor what they read before, while they do');
 select t.act('cid');

@@ -105,7 +105,11 @@ select t.refused('PT404', $$select parley_api.send_message(t.id('talk'), 'x', re
 
 -- mentions
 select t.act('ann');
-select t.refused('PT400', $$select parley_api.send_message(t.id('talk'), 'x', mentions => array[t.id('bob'), t.id('eve')])$$, 'only participants are mentioned');
+select is(
+    t.failure($$select parley_api.send_message(t.id('talk'), 'x', mentions => array[t.id('bob'), t.id('eve')])$$) - 'hint',
+    jsonb_build_object('code', 'PT400', 'message', 'Only participants of the conversation can be mentioned.', 'detail', format('Not in it: %s.', t.id('eve'))),
+    'only participants are mentioned, and those who are not are named'
+);
 select t.refused('PT400', $$select parley_api.send_message(t.id('talk'), 'x', mentions => array[null]::uuid[])$$, 'not nobody');
 select t.refused('PT400',
     $$select parley_api.send_message(t.id('talk'), 'x', mentions => array(select t.id('bob') from generate_series(1, 257)))$$, 'and at most 256');
@@ -138,7 +142,7 @@ select t.act('bob');
 select t.last_seq('talk') as seq, t.last_event_seq('talk') as event_seq \gset
 select parley_api.send_message(t.id('talk'), 'the text', metadata => '{"a": [1]}', client_message_id => t.id('none')) as sent \gset
 select is(
-    :'sent'::jsonb - '{id,created_at}'::text[],
+    :'sent'::jsonb - '{id,created_at,updated_at}'::text[],
     jsonb_build_object(
         'conversation_id', t.id('talk'), 'seq', :seq + 1, 'sender_id', t.id('bob'), 'sender_role', 'admin', 'type', 'text',
         'content', 'the text', 'metadata', '{"a": [1]}'::jsonb, 'mentions', '[]'::jsonb, 'reply_to_id', null,

@@ -1,6 +1,6 @@
 -- Starting conversations: what is refused, one direct conversation per pair and context, groups, the first message.
 begin;
-select plan(62);
+select plan(65);
 \ir ../people.psql
 update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
 
@@ -14,7 +14,8 @@ select t.refused('PT400', $$select parley_api.start_conversation(array[t.id('bob
 select t.refused('PT400', $$select parley_api.start_conversation(array[array[t.id('bob')], array[t.id('cid')]], 'group')$$, 'nor a list of lists');
 select t.refused('PT400', $$select parley_api.start_conversation(array[t.id('bob'), t.id('cid')])$$, 'a direct conversation is between two');
 select t.refused('PT400', $$select parley_api.start_conversation(array[t.id('bob')], 'secret')$$, 'an unknown type is refused');
-select t.refused('PT400', $$select parley_api.start_conversation(array[t.id('bob')], null)$$, 'and no type');
+select t.refused('PT400', $$select parley_api.start_conversation(array[t.id('bob')], 'project')$$, 'a project conversation needs its project');
+select t.refused('PT400', $$select parley_api.start_conversation(array[t.id('bob'), t.id('cid')], null)$$, 'no type is direct');
 select t.refused('PT400', $$select parley_api.start_conversation(array[t.id('bob')], 'group', title => '')$$, 'an empty title is refused');
 select t.refused('PT400', $$select parley_api.start_conversation(array[t.id('bob')], 'group', title => repeat('t', 256))$$, 'a title of 256 characters, too');
 select t.refused('PT400', $$select parley_api.start_conversation(array[t.id('bob')], context_type => 'listing')$$, 'a context needs an id');
@@ -148,6 +149,11 @@ select t.keep('hosts', :'made'::jsonb ->> 'id');
 select t.act('cid');
 select is(parley_api.start_conversation(array[t.id('dan')]) ->> 'id', t.id('hosts')::text, 'the two find it');
 select lives_ok($$select t.send('hosts', 'thank you')$$, 'and talk, on any plan');
+
+-- the type that is not said
+select t.act('ann');
+select is(parley_api.start_conversation(array[t.id('bob')], context_type => 'project', context_id => '1') ->> 'type', 'project', 'what is about a project is of it');
+select is(parley_api.start_conversation(array[t.id('bob')], 'direct', context_type => 'project', context_id => '1') ->> 'type', 'direct', 'unless another type is named');
 
 select * from finish();
 rollback;

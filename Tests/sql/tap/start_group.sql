@@ -85,7 +85,7 @@ select is(t.events_since('once', :event_seq), null, 'and nothing else happens');
 select t.refused('PT409', format('select parley_api.start_conversation(%s, client_message_id => t.id(''key''))', a), 'another request is a conflict: ' || a)
 from unnest(array[
     $$array[t.id('cid')], 'group', 'Once', message => 'hello'$$, $$array[t.id('bob')], 'group', 'Twice', message => 'hello'$$,
-    $$array[t.id('bob')], 'group', 'Once', message => 'goodbye'$$, $$array[t.id('bob')], 'project', 'Once', message => 'hello'$$,
+    $$array[t.id('bob')], 'group', 'Once', message => 'goodbye'$$, $$array[t.id('bob')], 'support', 'Once', message => 'hello'$$,
     $$array[t.id('bob')], 'group', 'Once', message => 'hello', settings => '{"a": 1}'$$,
     $$array[t.id('bob')], 'group', 'Once', message => 'hello', app_roles => '{}'$$
 ]) a;

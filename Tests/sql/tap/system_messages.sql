@@ -1,6 +1,6 @@
 -- System messages: by the server and the host application only, inside the transaction of what they tell of.
 begin;
-select plan(32);
+select no_plan();
 \ir ../people.psql
 
 -- A host application: five lines of trigger tell the conversation of a booking what happened to it.
@@ -33,12 +33,13 @@ select t.refused('PT400', $$select parley_api.send_system_message(t.id('talk'), 
 select t.refused('PT400', $$select parley_api.send_system_message(t.id('talk'), 'x', '[]')$$, 'metadata is an object');
 select t.refused('PT413', $$select parley_api.send_system_message(t.id('talk'), 'x', jsonb_build_object('m', repeat('x', 8190)))$$, 'of 8 KiB');
 select t.refused('PT400', $$select parley_api.send_system_message(t.id('talk'), 'x', '{"actor_id": "x"}')$$, 'which names no actor');
+select is(parley_api.send_system_message(t.id('none'), 'x', skip_if_gone => true), null, 'of a conversation that has gone one can say that it does not matter');
 select is(t.last_seq('talk'), 0::bigint, 'none of which takes a number');
 
 -- by the host
 select t.last_event_seq('talk') as event_seq \gset
 select is(
-    parley_api.send_system_message(t.id('talk'), 'Welcome', '{"a": 1}') - '{id,conversation_id,created_at}'::text[],
+    parley_api.send_system_message(t.id('talk'), 'Welcome', '{"a": 1}') - '{id,conversation_id,created_at,updated_at}'::text[],
     '{"seq": 1, "sender_id": null, "sender_role": null, "type": "system", "content": "Welcome", "metadata": {"a": 1}, "mentions": [],
       "reply_to_id": null, "reply_to": null, "mentions_all": false, "forwarded": false, "forward_count": 0, "pinned_at": null, "client_message_id": null, "attachments": [], "reactions": [], "status": "sent", "edited_at": null,
       "deleted_at": null, "expires_at": null}',
@@ -87,7 +88,54 @@ select is(
     parley_api.get_conversation_messages(t.id('talk'), after_seq => 3) #> '{messages,0,sender_id}', 'null', 'as the system, not as the user'
 );
 
--- whoever caused a system message need not read it, also after it was deleted
+select t.host();
+create function t.row(conversation text) returns jsonb language sql as $$
+    select c from jsonb_array_elements(parley_api.get_user_conversations() -> 'conversations') c where c ->> 'id' = t.id($1)::text
+$$;
+-- notices: what the server says of changes
+select t.host();
+update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
+select t.act('ann');
+select t.keep('club', parley_api.start_conversation(array[t.id('bob'), t.id('cid')], 'group', message => 'hello') ->> 'id');
+select parley_api.update_conversation(t.id('club'), title => 'title ' || n) is null as done from generate_series(1, 50) n \g /dev/null
+select parley_api.set_participant_role(t.id('club'), t.id('cid'), 'admin') is null as done \gset
+select t.act('cid');
+select parley_api.add_participants(t.id('club'), array[t.id('dan')]) is null as done \gset
+select t.act('bob');
+select is(t.unread('bob', 'club'), 1::bigint, 'of fifty titles, a role and a new member nothing is unread');
+select is(array[t.row('club') ->> 'unread_count', t.row('club') #>> '{last_message,content}'], array['1', 'hello'], 'nor the preview of the inbox');
+select is((select c ->> 'unread_count' from jsonb_array_elements(parley_api.get_unread_counts() -> 'conversations') c where c ->> 'conversation_id' = t.id('club')::text), '1', 'nor in the counts');
+select parley_api.mark_as_read(t.id('club')) is null as done \gset
+select parley_api.mark_as_unread(t.id('club')) is null as done \gset
+select is(t.row('club') ->> 'unread_count', '0', 'nothing is after reading');
+select t.act('dan');
+select is(array[t.row('club') ->> 'unread_count', t.row('club') ->> 'last_message'], array['0', null], 'who was just added has nothing to read');
+select t.keep('notice', parley_api.get_conversation_messages(t.id('club')) #>> '{messages,0,id}');
+select isnt(t.id('notice'), null, 'but sees it in the conversation');
+select t.act('ann');
+select t.send('club', 'new') is null as sent \gset
+select is(t.unread('ann', 'club'), 0::bigint, 'whoever wrote after them has read them');
+select parley_api.delete_message(t.id('notice'), true) is null as deleted \gset
+select is(t.unread('dan', 'club'), 1::bigint, 'one that is deleted is not left out twice');
+select is(t.unread('cid', 'club'), 2::bigint, 'also for whoever caused it');
+select t.act('cid');
+select parley_api.mark_as_read(t.id('club'), 53) is null as done \gset
+select is(t.unread('cid', 'club'), 1::bigint, 'nor when the horizon passes it');
+select t.act('dan');
+select is(t.row('club') #>> '{last_message,content}', 'new', 'and the preview is what was said');
+select t.host();
+select parley_api.send_system_message(t.id('club'), 'Welcome', '{"event": "opening"}') is null as sent \gset
+select t.act('dan');
+select is(array[t.row('club') ->> 'unread_count', t.row('club') #>> '{last_message,content}'], array['2', 'Welcome'], 'what the host says is both');
+select t.host();
+update parley.setting set value = 'true' where name = 'notices_count';
+select t.act('ann');
+select parley_api.update_conversation(t.id('club'), title => 'counted') is null as done \gset
+select t.act('dan');
+select is(t.row('club') ->> 'unread_count', '3', 'and so are notices where a setting says so');
+select is(t.unread('ann', 'club'), 1::bigint, 'but for whoever caused it');
+
+-- whoever caused a counted system message need not read it, also after it was deleted
 select t.act('ann');
 select t.keep('team', parley_api.start_conversation(array[t.id('bob')], 'group') ->> 'id');
 select t.act('bob');
@@ -109,6 +157,8 @@ select t.act('ann');
 select is((parley_api.mark_as_read(t.id('team'), 2) ->> 'unread_count')::bigint, 1::bigint, 'nor when the horizon passes it');
 select t.act('dan');
 select is((parley_api.mark_as_delivered(t.id('team')) ->> 'unread_count')::bigint, 1::bigint, 'and the others do not count it either');
+select t.host();
+update parley.setting set value = 'false' where name = 'notices_count';
 
 select * from finish();
 rollback;

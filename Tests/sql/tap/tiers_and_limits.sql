@@ -56,7 +56,7 @@ select isnt(parley_api.start_conversation(array[t.id('dan')], 'group') ->> 'id',
 select t.host();
 update parley.tenant_member set role = 'owner' where user_id = t.id('cid');
 select t.act('cid');
-select isnt(parley_api.start_conversation(array[t.id('dan')], 'project') ->> 'id', null, 'and so does an owner');
+select isnt(parley_api.start_conversation(array[t.id('dan')], 'project', context_type => 'project', context_id => '1') ->> 'id', null, 'and so does an owner');
 select t.host();
 delete from parley.tenant_member;
 

@@ -52,7 +52,7 @@ begin
     insert into parley.message_pin (conversation_id, message_id, seq) values (s.conversation_id, s.id, 1);
     insert into parley.read_marker (conversation_id, user_id, seq, after_seq) values (s.conversation_id, t.id('cid'), 1, 0);
     if s.deleted then
-        insert into parley.message_tombstone (conversation_id, seq, message_id, sender_id) values (s.conversation_id, 1, s.id, t.id('ann'));
+        insert into parley.message_uncounted (conversation_id, seq, message_id, sender_id, deleted_at) values (s.conversation_id, 1, s.id, t.id('ann'), now());
     end if;
     if s.hidden then
         insert into parley.message_hidden (conversation_id, user_id, seq, message_id, own) values (s.conversation_id, t.id('bob'), 1, s.id, false);

@@ -1,4 +1,4 @@
--- The host registers users, moves them between tiers and ends their sessions.
+-- The host registers users and moves them between tiers.
 
 create or replace function parley.account_json(account parley.account)
 returns jsonb
@@ -97,27 +97,3 @@ $$;
 comment on function parley.set_account_tier is
 'Moves a user to another tier; the next statement obeys it, and the user''s devices are told.';
 grant execute on function parley.set_account_tier to service_role;
-
-create or replace function parley.revoke_sessions(user_id uuid)
-returns jsonb
-language plpgsql volatile security definer
-set search_path = pg_catalog, pg_temp
-as $$
-#variable_conflict use_column
-declare
-    v_account parley.account;
-begin
-    update parley.account as a
-    set tokens_valid_after = clock_timestamp(), updated_at = now()
-    where a.id = revoke_sessions.user_id
-    returning a.* into v_account;
-    if not found then
-        raise exception using errcode = 'PT404', message = 'The user does not exist.';
-    end if;
-    perform parley.append_event(null, 'session:revoked', null, null, null, v_account.id, null);
-    return parley.account_json(v_account);
-end;
-$$;
-comment on function parley.revoke_sessions is
-'Ends every session of a user: tokens issued until now are refused, and open sockets are closed by the event this writes.';
-grant execute on function parley.revoke_sessions to service_role;

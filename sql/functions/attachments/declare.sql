@@ -42,6 +42,12 @@ begin
             message = format('The file is too large: at most %s bytes.', v_limits.max_bytes),
             detail = format('It has %s.', check_attachment.byte_size);
     end if;
+    if check_attachment.duration_ms is null
+        and (check_attachment.kind = 'video' or v_limits.max_seconds is not null)
+    then
+        raise exception using
+            errcode = 'PT400', message = format('An attachment of kind %s needs duration_ms.', check_attachment.kind);
+    end if;
     if check_attachment.duration_ms > v_limits.max_seconds * 1000 then
         raise exception using
             errcode = 'PT413',
@@ -51,7 +57,7 @@ begin
 end;
 $$;
 comment on function parley.check_attachment is
-'Fails with PT400 for a kind or type that is not supported, naming those that are, and with PT413 for a file too large or too long for the user''s plan.';
+'Fails with PT400 for a kind or type that is not supported, naming those that are, or without the duration of what may only be so long; and with PT413 for a file too large or too long for the user''s plan.';
 
 create or replace function parley.declare_attachment(
     conversation_id uuid,

@@ -179,7 +179,6 @@ as $$
 declare
     v_now timestamptz := clock_timestamp();
     v_call parley.call;
-    v_seq bigint;
 begin
     update parley.call as c
     set state = 'ended', outcome = finish_call.outcome, ended_at = v_now, due_at = null
@@ -193,7 +192,7 @@ begin
     delete from parley.call_signal as s
     where s.conversation_id = call.conversation_id and s.call_id = call.id;
     perform parley.append_call_event(v_call, event_kind, finish_call.actor_id, finish_call.user_id);
-    v_seq := parley.post_system_message(
+    perform parley.post_system_message(
         v_call.conversation_id,
         parley.call_summary(v_call),
         jsonb_strip_nulls(jsonb_build_object(
@@ -206,17 +205,7 @@ begin
         )),
         -- the one who called need not read it
         v_call.initiator_id
-    ) ->> 'seq';
-    -- nor do those who were there, if there was nothing else for them to read
-    perform parley.advance_horizon(q.user_id, q.conversation_id, v_seq, true)
-    from parley.call_participant as p
-    inner join parley.participant as q on p.conversation_id = q.conversation_id and p.user_id = q.user_id
-    where p.conversation_id = call.conversation_id
-        and p.call_id = call.id
-        and p.joined_at is not null
-        and q.left_at is null
-        and q.last_read_seq = v_seq - 1
-        and not q.marked_unread;
+    );
     return v_call;
 end;
 $$;

@@ -8,6 +8,8 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
+declare
+    v_absent text;
 begin
     if cardinality(check_mentions.mentions) > 256 then
         raise exception using errcode = 'PT400', message = 'At most 256 users can be mentioned.';
@@ -15,18 +17,20 @@ begin
     if array_ndims(check_mentions.mentions) > 1 then
         raise exception using errcode = 'PT400', message = 'mentions must be a list of user ids.';
     end if;
-    if exists (
-        select from unnest(check_mentions.mentions) as u (id)
-        where not exists (
-            select from parley.participant as p
-            where p.conversation_id = check_mentions.conversation_id
-                and p.user_id = u.id
-                and p.left_at is null
-        )
-    ) then
+    select string_agg(coalesce(u.id::text, 'null'), ', ' order by u.n) into v_absent
+    from unnest(check_mentions.mentions) with ordinality as u (id, n)
+    where not exists (
+        select from parley.participant as p
+        where p.conversation_id = check_mentions.conversation_id
+            and p.user_id = u.id
+            and p.left_at is null
+    );
+    if v_absent is not null then
         raise exception using
             errcode = 'PT400',
-            message = 'Only participants of the conversation can be mentioned.';
+            message = 'Only participants of the conversation can be mentioned.',
+            detail = format('Not in it: %s.', v_absent),
+            hint = 'Send it again without them.';
     end if;
     if check_mentions.mentions_all then
         if exists (
@@ -44,7 +48,7 @@ begin
 end;
 $$;
 comment on function parley.check_mentions is
-'Fails unless the users mentioned are participants, and the sender may mention everybody if asked to.';
+'Fails unless the users mentioned are participants, naming those who are not, and the sender may mention everybody if asked to.';
 
 create or replace function parley.present_of(conversation_id uuid, user_ids uuid[])
 returns uuid[]

@@ -17,6 +17,10 @@ begin
     perform parley.require_participant(delete_conversation.conversation_id, v_user_id);
     v_conversation := parley.lock_conversation(delete_conversation.conversation_id);
     v_before := parley.require_participant(delete_conversation.conversation_id, v_user_id);
+    -- against a draft that is being saved
+    perform from parley.participant as p
+    where p.conversation_id = delete_conversation.conversation_id and p.user_id = v_user_id
+    for no key update;
     delete from parley.draft as d
     where d.conversation_id = delete_conversation.conversation_id and d.user_id = v_user_id;
     get diagnostics v_drafts = row_count;
@@ -39,6 +43,7 @@ begin
             ),
             own_unread = case when p.last_read_seq = v_conversation.last_seq then 0 else p.own_unread end,
             marked_unread = false,
+            has_draft = false,
             pinned_at = null,
             archived_at = null,
             deleted_seq = v_conversation.last_seq

@@ -13,7 +13,7 @@ declare
     v_max bigint := parley.limit_of(v_user_id, 'max_content_length');
     v_content text := case when parley.shows_something(save_draft.content) then save_draft.content end;
     v_metadata jsonb := parley.validate_metadata(save_draft.metadata, v_content);
-    v_changed boolean;
+    v_had_draft boolean;
 begin
     perform parley.require_participant(save_draft.conversation_id, v_user_id);
     if char_length(v_content) > v_max then
@@ -30,18 +30,22 @@ begin
             errcode = 'PT404',
             message = 'The message to reply to does not exist in this conversation.';
     end if;
-    -- holds off leaving, which deletes the draft; the conversation is not waited for
-    perform from parley.participant as p
+    -- holds off leaving and sending, which clear the draft; the conversation is not waited for
+    select p.has_draft into v_had_draft
+    from parley.participant as p
     where p.conversation_id = save_draft.conversation_id and p.user_id = v_user_id and p.left_at is null
-    for share;
+    for no key update;
     if not found then
         perform parley.require_participant(save_draft.conversation_id, v_user_id);
     end if;
     if v_content is null and v_metadata is null then
-        delete from parley.draft as d
-        where d.conversation_id = save_draft.conversation_id and d.user_id = v_user_id;
-        v_changed := found;
+        perform parley.clear_draft(save_draft.conversation_id, v_user_id);
     else
+        if not v_had_draft then
+            update parley.participant as p
+            set has_draft = true
+            where p.conversation_id = save_draft.conversation_id and p.user_id = v_user_id;
+        end if;
         insert into parley.draft as d (conversation_id, user_id, content, reply_to_id, metadata, updated_at)
         values (
             save_draft.conversation_id, v_user_id, v_content, save_draft.reply_to_id, v_metadata, clock_timestamp()
@@ -54,17 +58,16 @@ begin
             updated_at = excluded.updated_at
         where (d.content, d.reply_to_id, d.metadata)
             is distinct from (excluded.content, excluded.reply_to_id, excluded.metadata);
-        v_changed := found;
-    end if;
-    if v_changed then
-        perform parley.append_event(
-            null, 'draft:updated', v_user_id, null, null, v_user_id,
-            jsonb_build_object('conversation_id', save_draft.conversation_id)
-        );
+        if found then
+            perform parley.append_event(
+                null, 'draft:updated', v_user_id, null, null, v_user_id,
+                jsonb_build_object('conversation_id', save_draft.conversation_id)
+            );
+        end if;
     end if;
     return parley.draft(save_draft.conversation_id, v_user_id);
 end;
 $$;
 comment on function parley.save_draft is
-'Keeps what the caller has begun to write, for their own devices; without content and metadata it is cleared. Returns the draft, or null.';
+'Keeps what the caller has begun to write, for their own devices; without content and metadata it is cleared, as it is by sending. Returns the draft, or null.';
 grant execute on function parley.save_draft to authenticated;

@@ -25,6 +25,12 @@ begin
     if (context_type is null) <> (context_id is null) then
         raise exception using errcode = 'PT400', message = 'context_type and context_id belong together.';
     end if;
+    if type = 'project' and context_id is null then
+        raise exception using
+            errcode = 'PT400',
+            message = 'A conversation of type project needs its project.',
+            hint = 'Give context_type and context_id, for example project and the id of the project.';
+    end if;
     if context_type !~ '^[a-z][a-z0-9_]{0,62}$' then
         raise exception using
             errcode = 'PT400',
@@ -39,7 +45,7 @@ comment on function parley.check_start_request is
 
 create or replace function parley.start_conversation(
     participant_ids uuid[],
-    type text default 'direct',
+    type text default null,
     title text default null,
     context_type text default null,
     context_id text default null,
@@ -67,7 +73,7 @@ declare
     v_others uuid[] := parley.clean_user_ids(start_conversation.participant_ids, v_user_id);
     v_all uuid[] := case when v_by_host then v_others else v_others || v_user_id end;
     v_by_context boolean := parley.setting_value('direct_threading') is distinct from 'pair';
-    v_is_direct boolean := start_conversation.type = 'direct';
+    v_is_direct boolean;
     v_unique boolean;
     v_pair parley.direct_conversation;
     v_profile parley.conversation_profile;
@@ -75,6 +81,11 @@ declare
     v_id uuid;
     v_message jsonb;
 begin
+    -- within a project people talk as its team, unless they say otherwise
+    start_conversation.type := coalesce(
+        start_conversation.type, case when start_conversation.context_type = 'project' then 'project' else 'direct' end
+    );
+    v_is_direct := start_conversation.type = 'direct';
     perform parley.check_start_request(
         v_others, start_conversation.type, start_conversation.title, start_conversation.context_type,
         start_conversation.context_id, start_conversation.app_roles, v_by_host
@@ -203,5 +214,5 @@ begin
 end;
 $$;
 comment on function parley.start_conversation is
-'Starts a conversation with the caller in it and returns it, with its first message if one was given. One that exists is returned: the direct one of a pair, the only one about a context, and a group that was started with the same client_message_id.';
+'Starts a conversation with the caller in it and returns it, with its first message if one was given. Without a type it is direct, or of type project where context_type is project; a project conversation needs its context. One that exists is returned: the direct one of a pair, the only one about a context, and a group that was started with the same client_message_id.';
 grant execute on function parley.start_conversation to authenticated, service_role;

@@ -121,14 +121,17 @@ begin
     -- a message of the viewer is read when everybody has read it, delivered when everybody has it
     select
         min(case when a.read_receipts then p.last_read_seq else 0 end),
-        min(p.last_delivered_seq),
+        min(greatest(p.last_delivered_seq, case when a.read_receipts then p.last_read_seq end)),
         case when bool_and(a.read_receipts) then (array_agg(p.user_id))[1] end
     into v_read_seq, v_delivered_seq, v_other_id
     from parley.participant as p
     inner join parley.account as a on p.user_id = a.id
     where p.conversation_id = get_conversation_messages.conversation_id
         and p.user_id <> v_user_id
-        and p.left_at is null;
+        and p.left_at is null
+        -- who can receive nothing keeps nothing from getting through
+        and a.deleted_at is null
+        and a.suspended_at is null;
     -- between two people a message also says when it was read
     select cp.type = 'direct' into v_is_direct
     from parley.conversation_profile as cp

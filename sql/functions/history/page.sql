@@ -7,7 +7,8 @@ create or replace function parley.message_page(
     from_seq bigint,
     to_seq bigint,
     newest_first boolean,
-    max_rows integer
+    max_rows integer,
+    with_notices boolean default true
 )
 returns setof parley.message
 language plpgsql stable security definer
@@ -49,6 +50,14 @@ begin
                     and h.seq = m.seq
             )
             -- end verdict
+            and (
+                message_page.with_notices
+                or m.sender_id is not null
+                or not exists (
+                    select from parley.message_uncounted as u
+                    where u.conversation_id = m.conversation_id and u.seq = m.seq and u.is_notice
+                )
+            )
         order by m.seq desc
         limit message_page.max_rows;
     else
@@ -76,7 +85,7 @@ begin
     end if;
 end;
 $$;
-comment on function parley.message_page is 'Messages the user may see between two seqs, from one end or the other.';
+comment on function parley.message_page is 'Messages the user may see between two seqs, from one end or the other; from the newest also without notices.';
 
 create or replace function parley.rows_in_page(messages parley.message[], newest_first boolean, max_bytes bigint)
 returns integer

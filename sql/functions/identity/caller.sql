@@ -78,14 +78,18 @@ begin
     return tokens_valid_after is null
     or nullif(current_setting('request.jwt.claims', true), '') is null
     or coalesce(
-        to_timestamp((current_setting('request.jwt.claims', true)::jsonb ->> 'iat')::double precision)
-        >= tokens_valid_after,
+        -- digit for digit: a token may say fractions of a second
+        case jsonb_typeof(current_setting('request.jwt.claims', true)::jsonb -> 'iat')
+            when 'number'
+                then (current_setting('request.jwt.claims', true)::jsonb -> 'iat')::numeric
+                    >= extract(epoch from tokens_valid_after)
+        end,
         false
     );
 end;
 $$;
 comment on function parley.token_is_valid is
-'False if the calling token was issued before that moment, or does not say when. A second is the precision of iat: in doubt refused.';
+'False if the calling token was issued before that moment, or does not say when. An iat of whole seconds of the same second is refused.';
 
 create or replace function parley.require_caller()
 returns uuid

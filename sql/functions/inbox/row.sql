@@ -14,7 +14,7 @@ begin
     select m.* into v_message
     from parley.message_page(
         last_visible_message.conversation_id, last_visible_message.user_id, last_visible_message.floor_id,
-        last_visible_message.from_seq, last_visible_message.to_seq, true, 1
+        last_visible_message.from_seq, last_visible_message.to_seq, true, 1, with_notices => false
     ) as m;
     if not found then
         return null;
@@ -27,12 +27,13 @@ begin
         parley.message_status(v_message, last_visible_message.user_id),
         last_visible_message.user_id,
         last_visible_message.from_seq,
-        last_visible_message.floor_id
+        last_visible_message.floor_id,
+        parley.times_forwarded(v_message.conversation_id, v_message.id)
     );
 end;
 $$;
 comment on function parley.last_visible_message is
-'The newest message of a conversation the user may see, for previews: the first 200 characters, without reactions.';
+'The newest message of a conversation the user may see, but for notices, for previews: the first 200 characters, without reactions.';
 
 create or replace function parley.inbox_row(
     conversation_id uuid, user_id uuid, from_seq bigint, last_seq bigint, floor_id uuid
@@ -49,13 +50,14 @@ begin
             inbox_row.conversation_id, inbox_row.user_id, inbox_row.from_seq, inbox_row.last_seq, inbox_row.floor_id
         ),
         'draft', parley.draft(inbox_row.conversation_id, inbox_row.user_id),
-        -- who is on the other side, where there is one such
+        -- who is on the other side, where there is one such, also when they are gone
         'counterpart', case
             when v_row ->> 'type' = 'direct'
                 then (
-                    select p.participant
-                    from jsonb_array_elements(v_row -> 'participants') as p (participant)
-                    where p.participant ->> 'user_id' <> inbox_row.user_id::text
+                    select parley.participant_json(p)
+                    from parley.participant as p
+                    where p.conversation_id = inbox_row.conversation_id and p.user_id <> inbox_row.user_id
+                    order by p.left_at is not null, p.user_id
                     limit 1
                 )
         end

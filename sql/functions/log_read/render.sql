@@ -73,12 +73,20 @@ begin
                     v_event.message_seq,
                     coalesce(v_message.expires_at, v_event.created_at)
                 );
-            elsif v_row.has_reactions and v_message.deleted_at is null then
-                v_shown := parley.message_json(
-                    v_message, parley.reactions_json(v_event.conversation_id, v_event.message_id)
-                );
             else
-                v_shown := parley.message_json(v_message, '[]');
+                v_shown := parley.message_json(
+                    v_message,
+                    case
+                        when v_row.has_reactions and v_message.deleted_at is null
+                            then parley.reactions_json(v_event.conversation_id, v_event.message_id)
+                        else '[]'
+                    end,
+                    times_forwarded => case
+                        when v_event.kind = 'message:updated'
+                            then parley.times_forwarded(v_event.conversation_id, v_event.message_id)
+                        else 0
+                    end
+                );
             end if;
             v_json := jsonb_build_object(
                 'conversation_id', v_event.conversation_id,

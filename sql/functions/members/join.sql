@@ -78,14 +78,14 @@ begin
     foreach v_new_id in array user_ids loop
         insert into parley.participant as p (
             conversation_id, user_id, role, app_role, added_by,
-            history_from_seq, history_from_event_seq, last_read_seq, last_delivered_seq
+            history_from_seq, history_from_event_seq, last_read_seq, last_delivered_seq, joined_at
         )
         values (
             v_conversation.id, v_new_id, coalesce(roles ->> v_new_id::text, 'member'), app_roles ->> v_new_id::text,
             actor_id,
             case when v_from_start then 1 else v_conversation.last_seq + 1 end,
             case when v_from_start then 1 else v_conversation.last_event_seq + 1 end,
-            v_conversation.last_seq, v_conversation.last_seq
+            v_conversation.last_seq, v_conversation.last_seq, clock_timestamp()
         )
         on conflict (conversation_id, user_id) do update
         set
@@ -110,7 +110,7 @@ begin
             folder = excluded.folder,
             -- in the inbox again, and yet not forgotten
             deleted_seq = case when p.deleted_seq is not null then least(p.deleted_seq, v_conversation.last_seq - 1) end,
-            joined_at = now(),
+            joined_at = excluded.joined_at,
             left_at = null
         returning p.history_from_seq into v_history_from_seq;
         perform parley.append_event(

@@ -24,7 +24,7 @@ begin
         participant.conversation_id, 'participant:left', actor_id, null, null, participant.user_id, null
     );
     update parley.participant as p
-    set left_at = clock_timestamp(), left_event_seq = v_event_seq
+    set left_at = clock_timestamp(), left_event_seq = v_event_seq, has_draft = false
     where p.conversation_id = participant.conversation_id and p.user_id = participant.user_id;
     delete from parley.draft as d
     where d.conversation_id = participant.conversation_id and d.user_id = participant.user_id;

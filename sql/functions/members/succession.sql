@@ -34,26 +34,28 @@ as $$
 declare
     v_heir parley.participant;
 begin
-    if leaver.role = 'member' or exists (
-        select from parley.participant as p
-        where p.conversation_id = leaver.conversation_id
-            and p.left_at is null
-            and p.role in ('owner', leaver.role)
-    ) then
+    if leaver.role = 'member' then
         return;
     end if;
-    -- who can use it before who cannot, an admin before a member, and who has been there longest
+    -- who can use it before who cannot, who has it before who does not, an admin before a member, and who has been there
+    -- longest
+    select q.* into v_heir
+    from parley.participant as q
+    inner join parley.account as a on q.user_id = a.id
+    where q.conversation_id = leaver.conversation_id and q.left_at is null and q.user_id <> leaver.user_id
+    order by
+        num_nonnulls(a.suspended_at, a.deleted_at) > 0,
+        q.role in ('owner', leaver.role) desc,
+        q.role = 'member',
+        q.joined_at,
+        q.user_id
+    limit 1;
+    if v_heir.role in ('owner', leaver.role) then
+        return;
+    end if;
     update parley.participant as p
     set role = leaver.role
-    where p.conversation_id = leaver.conversation_id
-        and p.user_id = (
-            select q.user_id
-            from parley.participant as q
-            inner join parley.account as a on q.user_id = a.id
-            where q.conversation_id = leaver.conversation_id and q.left_at is null
-            order by num_nonnulls(a.suspended_at, a.deleted_at) > 0, q.role = 'member', q.joined_at, q.user_id
-            limit 1
-        )
+    where p.conversation_id = v_heir.conversation_id and p.user_id = v_heir.user_id
     returning p.* into v_heir;
     if found then
         perform parley.announce_role(v_heir, actor_id, format(
@@ -65,7 +67,7 @@ begin
 end;
 $$;
 comment on function parley.promote_successor is
-'If the last owner is gone, or the last admin where there is no owner, somebody takes over that role: an admin, else the longest-standing member, of those whose account is open.';
+'If the last owner whose account is open is gone, or the last admin where there is no owner, somebody takes over that role: an admin, else the longest-standing member, of those whose account is open.';
 
 create or replace function parley.set_participant_role(conversation_id uuid, user_id uuid, role text)
 returns jsonb
@@ -113,8 +115,11 @@ begin
     end if;
     if not exists (
         select from parley.participant as p
+        inner join parley.account as a on p.user_id = a.id
         where p.conversation_id = v_other.conversation_id
             and p.left_at is null
+            and a.suspended_at is null
+            and a.deleted_at is null
             and p.user_id <> v_other.user_id
             and p.role in ('owner', v_other.role)
     ) and set_participant_role.role <> 'owner' and v_other.role <> 'member' then

@@ -147,14 +147,17 @@ begin
         perform parley.remove_poll(v_message);
     end if;
     -- a system message counts as read by whoever caused it, so here it counts as theirs
-    insert into parley.message_tombstone (conversation_id, seq, message_id, sender_id, deleted_by)
+    insert into parley.message_uncounted (conversation_id, seq, message_id, sender_id, deleted_by, deleted_at)
     values (
         v_message.conversation_id,
         v_message.seq,
         v_message.id,
         coalesce(v_message.sender_id, (v_message.metadata ->> 'actor_id')::uuid),
-        retract_message.user_id
-    );
+        retract_message.user_id,
+        clock_timestamp()
+    )
+    on conflict on constraint message_uncounted_pkey do update
+    set deleted_at = excluded.deleted_at, deleted_by = excluded.deleted_by;
     perform parley.clear_message(v_message);
     select m.* into strict v_message from parley.message as m where m.id = v_message.id;
     perform parley.append_event(

@@ -19,14 +19,16 @@ begin
         perform parley.release_attachments(message.conversation_id, array[message.id]);
     end if;
     -- a system message counts as read by whoever caused it, so here it counts as theirs
-    insert into parley.message_tombstone (conversation_id, seq, message_id, sender_id)
+    insert into parley.message_uncounted (conversation_id, seq, message_id, sender_id, deleted_at)
     values (
         message.conversation_id,
         message.seq,
         message.id,
-        coalesce(message.sender_id, (message.metadata ->> 'actor_id')::uuid)
+        coalesce(message.sender_id, (message.metadata ->> 'actor_id')::uuid),
+        clock_timestamp()
     )
-    on conflict do nothing;
+    on conflict (conversation_id, seq) do update
+    set deleted_at = coalesce(message_uncounted.deleted_at, excluded.deleted_at);
     perform parley.clear_message(message);
     perform parley.append_event(
         message.conversation_id, 'message:deleted', null, message.id, message.seq, null,

@@ -10,20 +10,23 @@ as $$
 begin
     return parley.write_message(
         null, conversation_id, content, 'system',
-        metadata => metadata, from_server => true, actor_id => post_system_message.actor_id
+        metadata => metadata, from_server => true, actor_id => post_system_message.actor_id,
+        is_notice => parley.setting_value('notices_count') is distinct from 'true'
     );
 end;
 $$;
 comment on function parley.post_system_message is
-'Writes a notice about a change, which is taken as it is. With an actor, who need not read it, metadata carries actor_id.';
+'Writes a notice about a change, which is taken as it is, and counts as unread only by the setting notices_count. With an actor, who need not read it, metadata carries actor_id.';
 
 create or replace function parley.send_system_message(
-    conversation_id uuid, content text, metadata jsonb default null
+    conversation_id uuid, content text, metadata jsonb default null, skip_if_gone boolean default false
 )
 returns jsonb
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_metadata jsonb;
 begin
     if conversation_id is null then
         raise exception using errcode = 'PT400', message = 'conversation_id is required.';
@@ -32,11 +35,26 @@ begin
     if metadata ? 'actor_id' then
         raise exception using errcode = 'PT400', message = 'metadata may not contain actor_id.';
     end if;
-    return parley.write_message(
-        null, conversation_id, content, 'system', metadata => parley.validate_metadata(metadata), from_server => true
-    );
+    v_metadata := parley.validate_metadata(metadata);
+    if not coalesce(skip_if_gone, false) then
+        return parley.write_message(
+            null, conversation_id, content, 'system', metadata => v_metadata, from_server => true
+        );
+    end if;
+    if not exists (select from parley.conversation as c where c.id = conversation_id) then
+        return null;
+    end if;
+    begin
+        return parley.write_message(
+            null, conversation_id, content, 'system', metadata => v_metadata, from_server => true
+        );
+    exception
+        -- deleted while this waited for it
+        when sqlstate 'PT404' then
+            return null;
+    end;
 end;
 $$;
 comment on function parley.send_system_message is
-'Writes a system message; for the service role and the host''s own SQL, inside whatever transaction they are in. Returns the message.';
+'Writes a system message; for the service role and the host''s own SQL, inside whatever transaction they are in. Returns the message. skip_if_gone: a conversation that does not exist any more is no error, so that it never stops a transaction of the host; then nothing is said and null returned.';
 grant execute on function parley.send_system_message to service_role;

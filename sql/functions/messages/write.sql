@@ -21,7 +21,8 @@ create or replace function parley.write_message(
     actor_id uuid default null,
     forwards_id uuid default null,
     forward_count integer default null,
-    request_hash bytea default null
+    request_hash bytea default null,
+    is_notice boolean default false
 )
 returns jsonb
 language plpgsql volatile security definer
@@ -180,10 +181,12 @@ begin
         last_read_seq = case
             when p.last_read_seq = v_conversation.last_seq - 1 then v_conversation.last_seq else p.last_read_seq
         end,
-        last_delivered_seq = case
-            when p.last_read_seq = v_conversation.last_seq - 1 then v_conversation.last_seq else p.last_delivered_seq
-        end,
-        own_unread = case when p.last_read_seq = v_conversation.last_seq - 1 then 0 else p.own_unread + 1 end
+        own_unread = case
+            when p.last_read_seq = v_conversation.last_seq - 1 then 0
+            -- a notice counts for nobody, so there is nothing to take off
+            when write_message.is_notice then p.own_unread
+            else p.own_unread + 1
+        end
     where p.conversation_id = write_message.conversation_id
         and p.user_id = coalesce(v_user_id, write_message.actor_id)
         and p.left_at is null
@@ -245,6 +248,21 @@ begin
             perform parley.attach(v_message, v_attachment_ids);
         end if;
     end if;
+    if write_message.is_notice then
+        insert into parley.message_uncounted (conversation_id, seq, message_id, is_notice)
+        values (v_conversation.id, v_conversation.last_seq, v_id, true);
+    end if;
+    -- what was begun is said; a copy, a poll or what was scheduled is something else
+    if v_participant.has_draft
+        and not (
+            write_message.from_server
+            or write_message.was_scheduled
+            or write_message.any_type
+            or write_message.forwards_id is not null
+        )
+    then
+        perform parley.clear_draft(v_conversation.id, v_user_id);
+    end if;
     -- parley.ring(), written out for the same reason
     if exists (select from parley.worker as w where not pg_try_advisory_xact_lock_shared(w.lock_key)) then
         perform pg_notify('parley', '');
@@ -259,4 +277,4 @@ begin
 end;
 $$;
 comment on function parley.write_message is
-'Writes a message and returns it. A sender is asked everything a send is asked. from_server: it has no sender, and actor_id names whom it is about, who need not read it. any_type allows a type users may not send; forwards_id names what is passed on, whose text and attachments are copied; was_scheduled leaves out mentions and a quote that are no longer possible; request_hash stands for the request where a retry may bring other text.';
+'Writes a message and returns it. A sender is asked everything a send is asked. from_server: it has no sender, and actor_id names whom it is about, who need not read it. is_notice: it is unread for nobody, and no preview. any_type allows a type users may not send; forwards_id names what is passed on, whose text and attachments are copied; was_scheduled leaves out mentions and a quote that are no longer possible; request_hash stands for the request where a retry may bring other text.';

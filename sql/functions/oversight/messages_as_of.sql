@@ -181,7 +181,7 @@ begin
         v_quoted := parley.message_as_of(v_quoted, message_as_of_json.event_seq);
     end if;
     -- what the log does not tell as of then is left out
-    return parley.message_json(v_message, '[]') - '{status,pinned_at,poll,forward_count}'::text[]
+    return parley.message_json(v_message, '[]') - '{status,pinned_at,poll,forward_count,updated_at}'::text[]
         || jsonb_build_object(
             'attachments', case when v_message.deleted_at is null then parley.attachments_as_of(v_message) else '[]' end,
             'reactions', case

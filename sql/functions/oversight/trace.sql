@@ -61,7 +61,9 @@ begin
                         'user_id', p.user_id,
                         'blocked_by', parley.message_blocker(v_message, q.participant, q.account),
                         -- who comes later begins with horizons behind what was said before
-                        'delivered', v_message.seq between p.history_from_seq and p.last_delivered_seq,
+                        'delivered', v_message.seq between p.history_from_seq and greatest(
+                            p.last_delivered_seq, p.last_read_seq
+                        ),
                         'read', v_message.seq between p.history_from_seq and p.last_read_seq,
                         'read_at', case
                             when p.last_read_seq >= v_message.seq then (

@@ -14,7 +14,10 @@ begin
         'joined_at', participant.joined_at,
         'left_at', participant.left_at,
         'last_read_seq', case when account.read_receipts then participant.last_read_seq end,
-        'last_delivered_seq', participant.last_delivered_seq
+        -- what was read has arrived, but private reading shows nowhere
+        'last_delivered_seq', greatest(
+            participant.last_delivered_seq, case when account.read_receipts then participant.last_read_seq end
+        )
     );
 end;
 $$;
@@ -46,7 +49,7 @@ begin
         'app_role', participant.app_role,
         'last_read_seq', participant.last_read_seq,
         'last_read_at', participant.last_read_at,
-        'last_delivered_seq', participant.last_delivered_seq,
+        'last_delivered_seq', greatest(participant.last_delivered_seq, participant.last_read_seq),
         'history_from_seq', participant.history_from_seq,
         'marked_unread', participant.marked_unread,
         'muted_until', participant.muted_until,

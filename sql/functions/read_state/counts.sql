@@ -1,4 +1,5 @@
--- How much is unread. A count is a difference of numbers, corrected for own, hidden, deleted and expired messages.
+-- How much is unread. A count is a difference of numbers, corrected for own, hidden, deleted and expired messages, and
+-- for notices.
 
 create or replace function parley.unread_count(
     participant parley.participant, last_seq bigint, floor_id uuid default null
@@ -52,7 +53,7 @@ begin
         v_unread
         - (
             select count(*)
-            from parley.message_tombstone as t
+            from parley.message_uncounted as t
             where t.conversation_id = participant.conversation_id
                 and t.seq >= v_from_seq
                 and t.sender_id is distinct from participant.user_id
@@ -65,7 +66,7 @@ begin
                 and h.seq >= v_from_seq
                 and not h.own
                 and not exists (
-                    select from parley.message_tombstone as t
+                    select from parley.message_uncounted as t
                     where t.conversation_id = h.conversation_id and t.seq = h.seq
                 )
         )
@@ -75,7 +76,7 @@ begin
 end;
 $$;
 comment on function parley.unread_count is
-'Messages of others past the read horizon and within the tier''s window, without those deleted for everyone, hidden by the participant, or expired. Callers that count many pass message_floor_of, to look it up once.';
+'Messages of others past the read horizon and within the tier''s window, without notices, those deleted for everyone, hidden by the participant, or expired. Callers that count many pass message_floor_of, to look it up once.';
 
 create or replace function parley.mention_count(
     participant parley.participant, last_seq bigint, floor_id uuid default null

@@ -11,7 +11,7 @@ as $$
         'last_read_seq', participant.last_read_seq,
         'last_read_message_id', parley.message_id_at(participant.conversation_id, participant.last_read_seq),
         'last_read_at', participant.last_read_at,
-        'last_delivered_seq', participant.last_delivered_seq,
+        'last_delivered_seq', greatest(participant.last_delivered_seq, participant.last_read_seq),
         'marked_unread', participant.marked_unread,
         'unread_count', parley.unread_count(participant, last_seq),
         'mention_count', parley.mention_count(participant, last_seq)
@@ -75,8 +75,8 @@ begin
         return parley.read_state_json(v_participant, v_last_seq);
     end if;
     -- horizons never go back, so without the lock a "nothing to do" can already be trusted
-    if v_seq <= v_participant.last_delivered_seq
-        and (not is_read or (v_seq <= v_participant.last_read_seq and not v_participant.marked_unread))
+    if (is_read and v_seq <= v_participant.last_read_seq and not v_participant.marked_unread)
+        or (not is_read and v_seq <= v_participant.last_delivered_seq)
     then
         return parley.read_state_json(v_participant, v_last_seq);
     end if;
@@ -90,11 +90,15 @@ begin
         return parley.read_state_json(v_participant, v_last_seq);
     end if;
     if is_read and v_seq > v_read_before then
+        v_is_private := not (select a.read_receipts from parley.account as a where a.id = v_participant.user_id);
         update parley.participant as p
         set
             last_read_seq = v_seq,
             last_read_at = v_now,
-            last_delivered_seq = greatest(p.last_delivered_seq, v_seq),
+            -- the others see it: private reading must not show there
+            last_delivered_seq = case
+                when v_is_private then p.last_delivered_seq else greatest(p.last_delivered_seq, v_seq)
+            end,
             marked_unread = false,
             own_unread = case
                 when p.own_unread = 0 or v_seq = v_last_seq then 0
@@ -104,7 +108,6 @@ begin
             end
         where p.conversation_id = advance_horizon.conversation_id and p.user_id = advance_horizon.user_id
         returning p.* into v_participant;
-        v_is_private := not (select a.read_receipts from parley.account as a where a.id = v_participant.user_id);
         insert into parley.read_marker (conversation_id, user_id, seq, after_seq, read_at, is_private)
         values (advance_horizon.conversation_id, advance_horizon.user_id, v_seq, v_read_before, v_now, v_is_private);
         perform parley.append_read_event(v_participant, v_is_private);
@@ -128,4 +131,4 @@ begin
 end;
 $$;
 comment on function parley.advance_horizon is
-'Moves the read (and delivery) or only the delivery horizon of a participant forward; nothing is written if it does not move.';
+'Moves the read (and, unless receipts are private, delivery) or only the delivery horizon of a participant forward; nothing is written if it does not move.';

@@ -36,14 +36,19 @@ begin
         select
             case
                 when message.seq <= min(case when a.read_receipts then p.last_read_seq else 0 end) then 'read'
-                when message.seq <= min(p.last_delivered_seq) then 'delivered'
+                when message.seq <= min(greatest(p.last_delivered_seq, case when a.read_receipts then p.last_read_seq end))
+                    then 'delivered'
                 else 'sent'
             end
         from parley.participant as p
-        cross join lateral (select x.read_receipts from parley.account as x where x.id = p.user_id offset 0) as a
+        cross join lateral (
+            select x.read_receipts, x.deleted_at, x.suspended_at from parley.account as x where x.id = p.user_id offset 0
+        ) as a
         where p.conversation_id = message.conversation_id
             and p.user_id <> message_status.user_id
             and p.left_at is null
+            and a.deleted_at is null
+            and a.suspended_at is null
     );
 end;
 $$;
@@ -81,9 +86,9 @@ begin
         ),
         -- as in the history: when all have it
         case
-            when v_message.sender_id is distinct from v_user_id or count(*) = 0 then 'sent'
-            when bool_and(r.is_read) then 'read'
-            when bool_and(r.is_past) then 'delivered'
+            when v_message.sender_id is distinct from v_user_id then 'sent'
+            when bool_and(r.is_read) filter (where r.is_open) then 'read'
+            when bool_and(r.is_past) filter (where r.is_open) then 'delivered'
             else 'sent'
         end
     into v_receipts, v_status
@@ -92,10 +97,16 @@ begin
             p.user_id,
             a.display_name,
             a.deleted_at,
-            -- who joined later never got it, but who has read it and then cleared the conversation did
-            p.last_delivered_seq >= v_message.seq
-            and (p.history_from_seq <= v_message.seq or k.read_at is not null) as delivered,
-            p.last_delivered_seq >= v_message.seq as is_past,
+            -- Who joined later never got it, but who was there and then cleared the conversation did; whether they had
+            -- read it does not show where it is private.
+            d.delivered_seq >= v_message.seq
+            and (
+                p.history_from_seq <= v_message.seq
+                or p.joined_at <= v_message.created_at
+                or (k.read_at is not null and not k.is_private)
+            ) as delivered,
+            d.delivered_seq >= v_message.seq as is_past,
+            a.deleted_at is null and a.suspended_at is null as is_open,
             a.read_receipts and p.last_read_seq >= v_message.seq as is_read,
             -- only the reader knows when they read what they keep to themselves
             case
@@ -103,6 +114,10 @@ begin
             end as read_at
         from parley.participant as p
         inner join parley.account as a on p.user_id = a.id
+        -- what was read has arrived, but private reading shows nowhere
+        cross join lateral (
+            values (greatest(p.last_delivered_seq, case when a.read_receipts then p.last_read_seq end))
+        ) as d (delivered_seq)
         left join lateral (
             select k.read_at, k.is_private, k.after_seq
             from parley.read_marker as k

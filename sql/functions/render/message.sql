@@ -6,7 +6,8 @@ create or replace function parley.message_json(
     status text default 'sent',
     viewer_id uuid default null,
     viewer_from_seq bigint default null,
-    viewer_floor_id uuid default null
+    viewer_floor_id uuid default null,
+    times_forwarded bigint default 0
 )
 returns jsonb
 language plpgsql stable security invoker parallel safe
@@ -30,7 +31,7 @@ declare
             else parley.quoted_json(message, viewer_id, viewer_from_seq, viewer_floor_id)
         end,
         'forwarded', message.forward_count is not null,
-        'forward_count', coalesce(message.forward_count, 0),
+        'forward_count', coalesce(message.forward_count, 0) + times_forwarded,
         'client_message_id', message.client_message_id,
         'attachments', case
             when message.has_attachments and message.deleted_at is null
@@ -43,7 +44,8 @@ declare
         'edited_at', message.edited_at,
         'deleted_at', message.deleted_at,
         'expires_at', message.expires_at,
-        'created_at', message.created_at
+        'created_at', message.created_at,
+        'updated_at', greatest(message.created_at, message.edited_at, message.deleted_at, message.pinned_at)
     );
 begin
     if message.type = 'poll' then
@@ -88,6 +90,24 @@ end;
 $$;
 comment on function parley.reactions_json is 'Reactions of a message: [{emoji, count, user_ids}], the oldest first.';
 
+create or replace function parley.times_forwarded(conversation_id uuid, message_id uuid)
+returns bigint
+language plpgsql stable security definer parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    return (
+        select coalesce(sum(f.forward_count), 0)::bigint
+        from parley.message_forward as f
+        where f.conversation_id = times_forwarded.conversation_id and f.message_id = times_forwarded.message_id
+    );
+end;
+$$;
+comment on function parley.times_forwarded is
+'How often a message has been passed on by all users. message_json adds how often its text had been before it got here.';
+grant execute on function parley.times_forwarded to authenticated, service_role;
+
 create or replace function parley.message_now_json(message parley.message)
 returns jsonb
 language plpgsql stable security definer
@@ -97,7 +117,11 @@ begin
     if message.deleted_at is not null then
         return parley.message_json(message, '[]');
     end if;
-    return parley.message_json(message, parley.reactions_json(message.conversation_id, message.id));
+    return parley.message_json(
+        message,
+        parley.reactions_json(message.conversation_id, message.id),
+        times_forwarded => parley.times_forwarded(message.conversation_id, message.id)
+    );
 end;
 $$;
 comment on function parley.message_now_json is 'A message with its reactions as it stands now; what events carry.';
@@ -119,7 +143,8 @@ begin
         status,
         participant.user_id,
         participant.history_from_seq,
-        floor_id
+        floor_id,
+        parley.times_forwarded(message.conversation_id, message.id)
     );
 end;
 $$;

@@ -57,7 +57,7 @@ declare
     v_after parley.scheduled_message := v_before;
     v_checked parley.scheduled_message;
 begin
-    if v_before.status <> 'pending' then
+    if v_before.status not in ('pending', 'held') then
         raise exception using
             errcode = 'PT409',
             message = format('The message is %s and cannot be changed.', v_before.status),
@@ -104,6 +104,8 @@ begin
         mentions = v_after.mentions,
         mentions_all = v_after.mentions_all,
         send_at = v_after.send_at,
+        -- whoever changes it means it
+        status = 'pending',
         time_zone = v_after.time_zone,
         attempt_at = v_after.send_at,
         attempts = 0,
@@ -116,7 +118,7 @@ begin
 end;
 $$;
 comment on function parley.update_scheduled_message is
-'Changes the text, the metadata, the mentions or the time of a message of the caller that is still pending; what is left out stays.';
+'Changes the text, the metadata, the mentions or the time of a message of the caller that is still pending or held, which it is no more; what is left out stays.';
 grant execute on function parley.update_scheduled_message to authenticated;
 
 create or replace function parley.get_scheduled_messages(
@@ -139,9 +141,9 @@ declare
     v_page parley.scheduled_message[];
 begin
     if get_scheduled_messages.status is null
-        or get_scheduled_messages.status not in ('pending', 'sent', 'cancelled', 'failed')
+        or get_scheduled_messages.status not in ('pending', 'held', 'sent', 'cancelled', 'failed')
     then
-        raise exception using errcode = 'PT400', message = 'status must be pending, sent, cancelled or failed.';
+        raise exception using errcode = 'PT400', message = 'status must be pending, held, sent, cancelled or failed.';
     end if;
     if get_scheduled_messages.cursor is not null then
         v_cursor := regexp_match(get_scheduled_messages.cursor, E'^(\\d{1,17})\\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$');

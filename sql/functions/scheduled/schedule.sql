@@ -1,7 +1,8 @@
 -- Messages to be sent later. Until then only the author knows of them; then send_due_messages sends each as its author,
 -- through send_message like any other, so what decides is decided at that moment: membership, plan, limits, whether the
--- conversation takes messages. A row goes from pending to sent, cancelled or failed, once, under its own lock: who
--- cancels waits for a send that has begun and learns how it ended; the sender passes by what is being changed.
+-- conversation takes messages. A row goes from pending (or held, closing.sql) to sent, cancelled or failed,
+-- once, under its own lock: who cancels waits for a send that has begun and learns how it ended; the sender passes by
+-- what is being changed.
 
 create or replace function parley.scheduled_json(scheduled parley.scheduled_message)
 returns jsonb
@@ -196,7 +197,7 @@ begin
     v_new.attempt_at := v_new.send_at;
     perform parley.check_scheduled_message(v_new);
     if (
-        select count(*) from parley.scheduled_message as s where s.sender_id = v_user_id and s.status = 'pending'
+        select count(*) from parley.scheduled_message as s where s.sender_id = v_user_id and s.finished_at is null
     ) >= v_max then
         raise exception using
             errcode = 'PT403', message = format('At most %s messages can be scheduled at a time.', v_max);

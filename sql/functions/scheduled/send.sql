@@ -64,6 +64,18 @@ begin
     if not found then
         return false;
     end if;
+    -- one that was scheduled while the sessions of its author were being revoked
+    if exists (
+        select from parley.account as a
+        where a.id = v_scheduled.sender_id and a.tokens_valid_after > v_scheduled.updated_at
+    ) then
+        update parley.scheduled_message as s
+        set status = 'held', error_code = null
+        where s.conversation_id = v_scheduled.conversation_id and s.id = v_scheduled.id
+        returning s.* into v_scheduled;
+        perform parley.append_scheduled_event(v_scheduled);
+        return true;
+    end if;
     begin
         perform set_config(
             'request.jwt.claims',

@@ -165,7 +165,8 @@ begin
                         parley.message_status(f.message, v_user_id),
                         v_user_id,
                         f.history_from_seq,
-                        v_floor_id
+                        v_floor_id,
+                        parley.times_forwarded((f.message).conversation_id, f.message_id)
                     ),
                     'rank', round(
                         (

@@ -61,12 +61,20 @@ begin
             and m.seq <= own_messages.up_to_seq
             and (
                 m.sender_id = own_messages.user_id
-                or (m.sender_id is null and m.metadata ->> 'actor_id' = own_messages.user_id::text)
+                or (
+                    m.sender_id is null
+                    and m.metadata ->> 'actor_id' = own_messages.user_id::text
+                    -- a notice counts for nobody
+                    and not exists (
+                        select from parley.message_uncounted as t
+                        where t.conversation_id = m.conversation_id and t.seq = m.seq and t.is_notice
+                    )
+                )
                 or (
                     m.sender_id is null
                     and m.deleted_at is not null
                     and exists (
-                        select from parley.message_tombstone as t
+                        select from parley.message_uncounted as t
                         where
                             t.conversation_id = m.conversation_id
                             and t.seq = m.seq
@@ -78,7 +86,7 @@ begin
 end;
 $$;
 comment on function parley.own_messages is
-'How many messages in that range the user sent or, for system messages, caused.';
+'How many messages in that range the user sent or, for system messages, caused; notices, which count for nobody, apart.';
 
 create or replace function parley.expired_count(participant parley.participant, from_seq bigint, floor_id uuid)
 returns bigint
@@ -97,6 +105,11 @@ begin
             and m.id < parley.uuid_v7_floor(now() + interval '1 day')
             and m.sender_id is distinct from participant.user_id
             and (m.sender_id is not null or m.metadata ->> 'actor_id' is distinct from participant.user_id::text)
+            -- a notice has been taken off before
+            and (m.sender_id is not null or not exists (
+                select from parley.message_uncounted as t
+                where t.conversation_id = m.conversation_id and t.seq = m.seq
+            ))
             -- verdict: not readable, and listed nowhere
             -- of message m viewer=participant.user_id from=expired_count.from_seq floor=expired_count.floor_id
             and m.expires_at <= now()
