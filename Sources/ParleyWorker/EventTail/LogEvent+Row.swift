@@ -9,6 +9,9 @@ extension LogEvent {
         case payload, revoked
     }
 
+    /// How many columns of `parley.read_log` are an event's; one more says when it was written.
+    static let columnsOfRead = Column.revoked.rawValue + 1
+
     /// Reads a row of the log.
     ///
     /// - Parameters:

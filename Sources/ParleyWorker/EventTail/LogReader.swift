@@ -6,10 +6,18 @@ internal import PostgresClient
 /// It lives as long as its connection. Every method blocks; errors other than those of `connect` mean that the
 /// session is of no more use.
 final class LogReader {
-    /// The log's end when the session began.
+    /// A place in the log, and which log it is.
     struct Position {
         var cursor: LogCursor
         var epoch: String
+        var mark: Mark
+    }
+
+    /// What the highest event of a position is, as the database writes it: a copy that is put back has the same epoch and
+    /// uses ids again. Nil where no event is kept.
+    struct Mark: Equatable {
+        var transactionID: String?
+        var createdAt: String?
     }
 
     private static let mostRows = 2000
@@ -41,21 +49,39 @@ final class LogReader {
             self.connection.query(
                 "select worker_id, lock_key from parley.worker_start($1, $2)", [workerName, version]))
         let end = try Self.row(
-            self.connection.query("select snapshot::text, max_id, epoch from parley.log_position()"))
+            self.connection.query("select snapshot::text, max_id, epoch, xid, created_at from parley.log_position()"))
         guard let id = worker.string(0), let key = worker.string(1),
             let snapshot = end.string(0).flatMap(PgSnapshot.init), let maxID = end.int64(1), let epoch = end.string(2)
         else { throw PostgresError.unexpectedShape }
         self.workerID = id
         self.lockKey = key
-        self.position = Position(cursor: LogCursor(snapshot: snapshot, maxID: maxID), epoch: epoch)
+        self.position = Position(
+            cursor: LogCursor(snapshot: snapshot, maxID: maxID), epoch: epoch,
+            mark: Mark(transactionID: end.string(3), createdAt: end.string(4)))
+    }
+
+    /// Whether a position of this epoch, of an earlier session, still speaks of this log. If not, a new epoch begins, for
+    /// everybody who reads it, and this session is of no more use.
+    func holds(_ position: Position) throws(PostgresError) -> Bool {
+        let answer = try Self.row(
+            self.connection.query(
+                "select parley.position_holds($1, $2::bigint, $3::xid8, $4::timestamptz)",
+                [
+                    position.epoch, String(position.cursor.maxID), position.mark.transactionID, position.mark.createdAt,
+                ]))
+        if answer.bool(0) == true { return true }
+        _ = try self.connection.query(
+            "select parley.begin_epoch('the log was set back', $1)", [position.epoch])
+        return false
     }
 
     /// What became visible since `cursor`. `isFull`: there may be more.
     ///
     /// Bells that rang before it are forgotten: what they announced is in the answer.
     func read(
-        after cursor: LogCursor, within time: Duration
-    ) throws(PostgresError) -> (batch: TailBatch, isFull: Bool) {
+        after position: Position, within time: Duration
+    ) throws(PostgresError) -> (batch: TailBatch, mark: Mark, isFull: Bool) {
+        let cursor = position.cursor
         try self.connection.forgetNotifications()
         let result = try self.connection.query(
             """
@@ -66,6 +92,7 @@ final class LogReader {
         guard let snapshot = result.rows.first?.string(0).flatMap(PgSnapshot.init) else { throw .unexpectedShape }
         var events: [LogEvent] = []
         var next = LogCursor(snapshot: snapshot, maxID: cursor.maxID)
+        var mark = position.mark
         var fresh = 0
         var bytes = 0
         // The left join gives one row of nulls when there is no event.
@@ -75,7 +102,10 @@ final class LogReader {
                 let event = try LogEvent(row, from: 1, hasRevoked: true)
                 fresh += event.id > cursor.maxID ? 1 : 0
                 bytes += event.payload.count
-                next.maxID = max(next.maxID, event.id)
+                if event.id > next.maxID {
+                    next.maxID = event.id
+                    mark = Mark(transactionID: row.string(2), createdAt: row.string(LogEvent.columnsOfRead + 1))
+                }
                 events.append(event)
             }
         }
@@ -86,7 +116,7 @@ final class LogReader {
         } else if isFull {
             self.batch = min(self.batch * 2, Self.mostRows)
         }
-        return (TailBatch(events: events, cursor: next), isFull)
+        return (TailBatch(events: events, cursor: next), mark, isFull)
     }
 
     /// - Returns: false while a writer's transaction is open.

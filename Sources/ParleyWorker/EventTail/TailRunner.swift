@@ -65,8 +65,9 @@ actor TailRunner {
         case .read:
             // Before the read begins: a commit that was answered by now is in what it finds.
             self.settings.nudge.forget()
-            let (batch, isFull) = try self.read(reader, after: position.cursor)
+            let (batch, mark, isFull) = try self.read(reader, after: position)
             self.position?.cursor = batch.cursor
+            self.position?.mark = mark
             self.found = batch
             return .read(count: batch.events.count, isFull: isFull)
         case .deliver:
@@ -86,10 +87,10 @@ actor TailRunner {
     }
 
     private func read(
-        _ reader: LogReader, after cursor: LogCursor
-    ) throws(PostgresError) -> (batch: TailBatch, isFull: Bool) {
+        _ reader: LogReader, after position: LogReader.Position
+    ) throws(PostgresError) -> (batch: TailBatch, mark: LogReader.Mark, isFull: Bool) {
         do throws(PostgresError) {
-            let answer = try reader.read(after: cursor, within: self.settings.policy.answerTime * self.patience)
+            let answer = try reader.read(after: position, within: self.settings.policy.answerTime * self.patience)
             self.patience = 1
             return answer
         } catch {
@@ -134,6 +135,10 @@ actor TailRunner {
             self.settings.log.warning(
                 "the database URL leads through a pooler: no LISTEN, the log is polled",
                 [("advice", "give a direct connection with --listen-database-url, or say --poll-only")])
+        }
+        if let position, position.epoch == reader.position.epoch, try !reader.holds(position) {
+            self.settings.log.warning("the log was set back to an older copy: a new epoch begins")
+            throw PostgresError(.connectionLost, message: "the log was set back")
         }
         self.reader = reader
         self.lastBeat = .now
