@@ -16,7 +16,7 @@
 \ir apply.sql
 \set version 4
 \set name '0004_conversations'
-\set sha256 '5beb4b95564c32c6ea61bf52a10b064591e35244e9a4f355a8bfce2ff9ad188f'
+\set sha256 '53724f9d96b42e7a5c5136546a75352d0ec148faf7cfaf6bc066dd855f020cf4'
 \set breaking false
 \ir apply.sql
 \set version 5
@@ -41,7 +41,7 @@
 \ir apply.sql
 \set version 9
 \set name '0009_attachments'
-\set sha256 '398fff98d4e2da30820ea8b5829a4c5d9f1b18be82e94fb9136a490da0114caa'
+\set sha256 'd47356f2a0591b21e498c9c7f1fda368507512f2806774e69e752a58ba78b622'
 \set breaking false
 \ir apply.sql
 \set version 10
@@ -81,7 +81,7 @@
 \ir apply.sql
 \set version 17
 \set name '0017_seeds'
-\set sha256 '5a7429526382ff2e47cc56e1cc7612e0dbd466fe42c6c8f7d408c4e7242e7b39'
+\set sha256 '8b4f422bccdac965eca5141d3b34fb5c15801a06dbc968d948ce524c634e24fb'
 \set breaking false
 \ir apply.sql
 \set version 17

@@ -42,7 +42,7 @@ begin atomic
     select * from parley.objects_to_delete($1);
 end;
 comment on function parley_api.objects_to_delete is
-'For the service that keeps the files: paths of those that nothing needs any more, the longest since first.';
+'For the service that keeps the files: paths of files that nothing needs any more, oldest first.';
 grant execute on function parley_api.objects_to_delete to service_role;
 
 create or replace function parley_api.record_scan(attachment_id uuid, scan_state text)
@@ -64,5 +64,5 @@ begin atomic
     select parley.record_upload($1, $2, parley.bounded_text($3, 'content_type', 16384), $4, $5, $6, parley.bounded_json($7, 'variants', 262144), parley.bounded_text($8, 'url', 16384), parley.bounded_text($9, 'failure', 16384));
 end;
 comment on function parley_api.record_upload is
-'For the service that keeps the files: what was uploaded, or why it failed; later also new variants. A file that breaks a limit becomes state failed, and status says with which HTTP status to tell the uploader. Again is fine.';
+'For the service that keeps the files: records an upload, the reason of its failure, or later new variants. A file over a limit becomes failed; status is then the HTTP status for the uploader. A repeated call changes nothing.';
 grant execute on function parley_api.record_upload to service_role;

@@ -9,7 +9,7 @@ begin atomic
     select parley.delete_conversation($1);
 end;
 comment on function parley_api.delete_conversation is
-'Deletes a conversation for the caller alone: what was said until now is gone for them, with pin, archive, mark and draft. The others keep it. Returns the caller''s settings.';
+'Deletes a conversation for the caller alone. The caller loses its messages so far, the pin, the archive, the mark and the draft; the others keep it. Returns the caller''s settings.';
 grant execute on function parley_api.delete_conversation to authenticated;
 
 create or replace function parley_api.delete_conversations_of_context(context_type text, context_id text)
@@ -31,7 +31,7 @@ begin atomic
     select parley.get_conversation($1);
 end;
 comment on function parley_api.get_conversation is
-'A conversation with its first 256 participants, what it is about, and the caller''s settings, permissions and draft.';
+'A conversation with its first 256 participants, its contexts, and the caller''s settings, permissions and draft.';
 grant execute on function parley_api.get_conversation to authenticated, service_role;
 
 create or replace function parley_api.save_draft(conversation_id uuid, content text default null, reply_to_id uuid default null, metadata jsonb default null)
@@ -64,5 +64,5 @@ begin atomic
     select parley.update_conversation($1, parley.bounded_text($2, 'title', 16384), parley.bounded_text($3, 'description', 16384), parley.bounded_text($4, 'icon_url', 16384), parley.bounded_json($5, 'settings', 262144), parley.bounded_text($6, 'status', 16384), parley.bounded_text($7, 'who_can_send', 16384), parley.bounded_text($8, 'who_can_add', 16384), parley.bounded_json($9, 'permissions', 262144), $10, parley.bounded_text($11, 'history_visible', 16384), $12);
 end;
 comment on function parley_api.update_conversation is
-'Changes what is given and leaves the rest; an empty text or 0 clears a value, and a null inside settings takes that key away. Returns the conversation.';
+'Changes the values that are given; a null argument leaves its value. An empty text or 0 clears it; a null inside settings removes that key. Returns the conversation.';
 grant execute on function parley_api.update_conversation to authenticated, service_role;

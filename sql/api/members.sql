@@ -20,7 +20,7 @@ begin atomic
     select parley.get_participants($1, parley.bounded_text($2, 'cursor', 65536), $3);
 end;
 comment on function parley_api.get_participants is
-'Who is in a conversation, by joining, page by page: {participants, next_cursor}.';
+'The participants of a conversation by time of joining, page by page: {participants, next_cursor}.';
 grant execute on function parley_api.get_participants to authenticated, service_role;
 
 create or replace function parley_api.leave_conversation(conversation_id uuid)
@@ -42,7 +42,7 @@ begin atomic
     select parley.remove_participant($1, $2);
 end;
 comment on function parley_api.remove_participant is
-'Takes a user out of a group, by who may remove members: they receive nothing committed after it. Returns the conversation.';
+'Removes a user from a group. Needs the right to remove members. The user receives nothing that is committed afterwards. Returns the conversation.';
 grant execute on function parley_api.remove_participant to authenticated, service_role;
 
 create or replace function parley_api.search_members(conversation_id uuid, query text default null, page_size integer default 10)

@@ -31,7 +31,7 @@ begin atomic
     select parley.edit_message($1, parley.bounded_text($2, 'content', 1048576), parley.bounded_json($3, 'metadata', 262144), parley.bounded_list($4, 'mentions', 16384), $5);
 end;
 comment on function parley_api.edit_message is
-'Changes the text, and the metadata and mentions if given, of a message the caller sent a short while ago; an empty array mentions nobody any more; without metadata, new text loses its formatting. Returns the message.';
+'Changes the text of a message that the caller sent a short while ago. metadata and mentions change if they are given; an empty array removes all mentions; new text without metadata loses its formatting. Returns the message.';
 grant execute on function parley_api.edit_message to authenticated;
 
 create or replace function parley_api.forward_message(message_id uuid, conversation_ids uuid[], client_message_id uuid default null)
@@ -53,7 +53,7 @@ begin atomic
     select parley.get_message_revisions($1);
 end;
 comment on function parley_api.get_message_revisions is
-'What a message said, and whom it mentioned, before each edit, the oldest first (at most the last 200); nothing of one that was deleted for everyone.';
+'The texts and mentions of a message before each edit, oldest first, at most 200. A message that was deleted for everyone has none.';
 grant execute on function parley_api.get_message_revisions to authenticated;
 
 create or replace function parley_api.pin_message(message_id uuid)
@@ -64,7 +64,7 @@ begin atomic
     select parley.pin_message($1);
 end;
 comment on function parley_api.pin_message is
-'Pins a message for everybody in the conversation, by who may change its settings; again is fine. Returns the message.';
+'Pins a message for everybody in the conversation. Needs the right to change its settings. A repeated call changes nothing. Returns the message.';
 grant execute on function parley_api.pin_message to authenticated;
 
 create or replace function parley_api.remove_reaction(message_id uuid, emoji text)
@@ -75,7 +75,7 @@ begin atomic
     select parley.remove_reaction($1, parley.bounded_text($2, 'emoji', 16384));
 end;
 comment on function parley_api.remove_reaction is
-'Removes a reaction of the caller; one that is not there is fine. Returns the message.';
+'Removes a reaction of the caller. A reaction that does not exist is no error. Returns the message.';
 grant execute on function parley_api.remove_reaction to authenticated;
 
 create or replace function parley_api.send_system_message(conversation_id uuid, content text, metadata jsonb default null, skip_if_gone boolean default false)
@@ -108,7 +108,7 @@ begin atomic
     select parley.unpin_message($1);
 end;
 comment on function parley_api.unpin_message is
-'Unpins a message, by who may change the conversation''s settings; one that is not pinned is fine. Returns the message.';
+'Unpins a message. Needs the right to change the conversation''s settings. A message without a pin stays as it is. Returns the message.';
 grant execute on function parley_api.unpin_message to authenticated;
 
 create or replace function parley_api.unstar_message(message_id uuid)

@@ -20,5 +20,5 @@ begin atomic
     select parley.trace_message($1, parley.bounded_text($2, 'reason', 16384), $3);
 end;
 comment on function parley_api.trace_message is
-'What became of a message, for owners and moderators of the tenant and the application: {message, events, participants}, of one user or of all who are or were in the conversation; blocked_by says why one cannot see it. Without its content. Each call is in the audit log with its reason.';
+'The fate of a message, for owners and moderators of the tenant and the application: {message, events, participants}, of one user or of everybody who is or was in the conversation. blocked_by is the reason why a participant cannot see it. The content is left out. Each call is in the audit log with its reason.';
 grant execute on function parley_api.trace_message to authenticated, service_role;

@@ -9,7 +9,7 @@ begin atomic
     select parley.get_message_receipts($1);
 end;
 comment on function parley_api.get_message_receipts is
-'Who has received and who has read a message, and when, for those who may see it. Who keeps receipts to themselves shows as delivered only.';
+'Receipts of a message, for users who may see it. A reader without read receipts shows as delivered only.';
 grant execute on function parley_api.get_message_receipts to authenticated;
 
 create or replace function parley_api.get_role_unread_counts(conversation_id uuid)
@@ -20,7 +20,7 @@ begin atomic
     select parley.get_role_unread_counts($1);
 end;
 comment on function parley_api.get_role_unread_counts is
-'What the participants with each application role have not read: {unread_count_customer, unread_count_artist}. Null for a role somebody of which keeps receipts to themselves.';
+'Unread messages of the participants by application role: {unread_count_customer, unread_count_artist}. Null for a role with a participant whose read receipts are off.';
 grant execute on function parley_api.get_role_unread_counts to authenticated, service_role;
 
 create or replace function parley_api.get_unread_counts()

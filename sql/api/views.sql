@@ -42,9 +42,9 @@ comment on column parley_wanted.conversations.icon_url is 'Group icon.';
 comment on column parley_wanted.conversations.settings is 'Free settings of the host application.';
 comment on column parley_wanted.conversations.who_can_send is 'everyone or admins_only.';
 comment on column parley_wanted.conversations.who_can_add is 'everyone or admins_only.';
-comment on column parley_wanted.conversations.context_type is 'What it is about.';
+comment on column parley_wanted.conversations.context_type is 'The thing it is about.';
 comment on column parley_wanted.conversations.context_id is 'Id of that thing.';
-comment on column parley_wanted.conversations.created_by is 'Who started it.';
+comment on column parley_wanted.conversations.created_by is 'The user who started it.';
 comment on column parley_wanted.conversations.tenant_id is 'The tenant its participants share.';
 comment on column parley_wanted.conversations.created_at is 'When it was started.';
 comment on column parley_wanted.conversations.updated_at is 'When its description last changed.';
@@ -71,7 +71,7 @@ select
     p.joined_at
 from parley.participant as p
 where p.left_at is null;
-comment on view parley_wanted.participants is 'Who is in the caller''s conversations.';
+comment on view parley_wanted.participants is 'Participants of the caller''s conversations.';
 comment on column parley_wanted.participants.conversation_id is 'The conversation.';
 comment on column parley_wanted.participants.user_id is 'The participant.';
 comment on column parley_wanted.participants.role is 'owner, admin or member.';
@@ -163,7 +163,7 @@ comment on column parley_wanted.attachments.conversation_id is 'The conversation
 comment on column parley_wanted.attachments.message_id is 'The message it is part of; null: none yet.';
 comment on column parley_wanted.attachments.message_seq is 'seq of that message.';
 comment on column parley_wanted.attachments.position is 'Place among the attachments of its message.';
-comment on column parley_wanted.attachments.owner_id is 'Who declared it, or passed it on.';
+comment on column parley_wanted.attachments.owner_id is 'The user who declared or forwarded it.';
 comment on column parley_wanted.attachments.kind is 'image, video, voice, audio or file.';
 comment on column parley_wanted.attachments.state is 'declared, uploaded, attached or failed.';
 comment on column parley_wanted.attachments.scan_state is 'pending, clean or infected.';
@@ -207,7 +207,7 @@ cross join
     ) as k
 where k.after_seq < m.seq and p.user_id is distinct from m.sender_id;
 comment on view parley_wanted.message_receipts is
-'Who read which message when, exactly, of the messages the caller may see; without what its reader kept to themselves.';
+'Exact times of reading, per message and reader, of the messages that the caller may see. Readers without read receipts are left out.';
 comment on column parley_wanted.message_receipts.message_id is 'The message.';
 comment on column parley_wanted.message_receipts.conversation_id is 'The conversation.';
 comment on column parley_wanted.message_receipts.seq is 'seq of the message.';

@@ -99,7 +99,7 @@ is 'New messages disappear after so many seconds, unless they say otherwise. Nul
 comment on column parley.conversation_profile.settings is 'Free settings of the host application.';
 comment on column parley.conversation_profile.context_type is 'What the conversation is about: listing, project, booking...';
 comment on column parley.conversation_profile.context_id is 'Id of that thing in the host application.';
-comment on column parley.conversation_profile.created_by is 'Who started it. Null: the host application.';
+comment on column parley.conversation_profile.created_by is 'The user who started it. Null: the host application.';
 comment on column parley.conversation_profile.tenant_id is 'The tenant all participants share, resolved when it was started.';
 comment on column parley.conversation_profile.created_at is 'When it was started.';
 comment on column parley.conversation_profile.updated_at is 'When a column of this row was last changed.';

@@ -100,7 +100,7 @@ comment on table parley.attachment
 is 'Files of messages. When a message is deleted for everyone, its rows are marked as removed; when it or its conversation is purged, release_attachments deletes them first, so that the files are not forgotten. An erased account leaves the rows of its messages, without owner_id.';
 comment on column parley.attachment.id is 'The attachment, a UUIDv7.';
 comment on column parley.attachment.conversation_id is 'The conversation it was declared for, the only one it can be attached in.';
-comment on column parley.attachment.owner_id is 'Who declared it, or passed it on.';
+comment on column parley.attachment.owner_id is 'The user who declared or forwarded it.';
 comment on column parley.attachment.message_id is 'The message it is part of. Null: none yet.';
 comment on column parley.attachment.message_seq is 'seq of that message; with conversation_id it says who may see the attachment.';
 comment on column parley.attachment.byte_size is 'Size of the file: as declared, then as uploaded.';

@@ -3,7 +3,7 @@
 insert into parley.setting (name, value, description) values
 -- accounts and conversations
 ('default_tier', 'free', 'Tier of an account that messaging meets for the first time. A name from parley.tier.'),
-('unknown_users', 'refuse', 'What happens when someone writes to a user without an account: refuse, or create it.'),
+('unknown_users', 'refuse', 'Writing to a user without an account: refuse it, or create the account.'),
 (
     'direct_threading', 'pair_and_context',
     'Direct conversations are unique per pair (one thread for two people) or per pair_and_context (one per listing).'
@@ -23,7 +23,7 @@ insert into parley.setting (name, value, description) values
 -- messages
 (
     'who_can_mention_all', 'everyone',
-    'Who may mention everybody in a conversation at once: everyone in it, or admins.'
+    'The users who may mention everybody in a conversation at once: everyone in it, or admins.'
 ),
 (
     'notices_count', 'false',
@@ -45,7 +45,7 @@ insert into parley.setting (name, value, description) values
 ),
 -- calls
 ('call_ring_seconds', '45', 'How long a call rings before it is missed, in seconds, 5 to 600.'),
-('call_max_seconds', '28800', 'When a call that nobody ended is ended, in seconds after the answer, 60 to 86400.'),
+('call_max_seconds', '28800', 'The longest a call lasts, in seconds after the answer, 60 to 86400. A forgotten call ends then.'),
 ('stun_urls', '', 'STUN servers for calls, separated by commas: stun:stun.example.com:3478.'),
 (
     'turn_urls', '',
@@ -120,7 +120,7 @@ insert into parley.job (name, period_seconds, description) values
 ('send_due_messages', 1, 'Sends scheduled messages whose time has come.'),
 ('purge_scheduled_messages', 3600, 'Forgets scheduled messages that were sent, cancelled or given up a month ago.'),
 ('settle_closings', 5, 'Membership follows accounts that were suspended, erased or opened again.'),
-('expire_messages', 5, 'Removes what expired messages said.'),
+('expire_messages', 5, 'Removes the content of expired messages.'),
 ('index_messages', 1, 'Brings new, edited and deleted messages into the search index.'),
 ('close_due_polls', 5, 'Closes polls whose time has come.'),
 ('remove_orphaned_attachments', 3600, 'Forgets attachments that were declared a day ago and are part of no message.'),

@@ -41,7 +41,7 @@ extension ServeConfiguration {
             Setting(
                 "lock-timeout", environment: "PARLEY_LOCK_TIMEOUT", \.lockTimeout,
                 .duration(.milliseconds(10) ... .seconds(300)), defaults: defaults,
-                help: "The longest a request waits for a lock that another transaction holds; then it is answered 503 "
+                help: "The longest a request waits for another transaction's lock. After that it is answered 503 "
                     + "and may be sent again."),
         ]
     }
@@ -127,7 +127,7 @@ extension ServeConfiguration {
             Setting(
                 "max-queue-bytes", environment: "PARLEY_MAX_QUEUE_BYTES", \.maxQueueBytes,
                 .bytes(16 * 1024...1024 * 1024 * 1024), defaults: defaults,
-                help: "What may wait to be sent to one connection; a slower client is closed and catches up later."),
+                help: "Bytes that may wait to be sent to one connection. A slower client is closed and catches up later."),
             Setting(
                 "max-held-bytes", environment: "PARLEY_MAX_HELD_BYTES", \.maxHeldBytes,
                 .bytes(16 * 1024 * 1024...64 * 1024 * 1024 * 1024), defaults: defaults,
@@ -165,7 +165,7 @@ extension ServeConfiguration {
             Setting(
                 "drain-seconds", environment: "PARLEY_DRAIN_SECONDS", \.drainTime,
                 .duration(.zero ... .seconds(600)), defaults: defaults,
-                help: "How long a stopping worker finishes what is under way."),
+                help: "Time that a stopping worker takes to finish its open requests."),
         ]
     }
 

@@ -22,7 +22,7 @@ begin
     return case when profile.type = 'announcement' and permission = 'send_messages' then 'admins_only' else v_who end;
 end;
 $$;
-comment on function parley.who_can is 'Who has a permission in this conversation: everyone or admins_only.';
+comment on function parley.who_can is 'The holders of a permission in this conversation: everyone or admins_only.';
 
 create or replace function parley.has_permission(
     participant parley.participant, profile parley.conversation_profile, permission text

@@ -13,7 +13,7 @@ begin
 end;
 $$;
 comment on function parley.hold_memberships is
-'Keeps these users in their tenants until the transaction ends: what it lets them into would outlive a membership that ends meanwhile. Waits for one that is ending.';
+'Keeps these users in their tenants until the transaction ends. Waits for a membership that is ending.';
 
 create or replace function parley.shared_tenant(user_ids uuid[], caller_id uuid)
 returns uuid

@@ -27,7 +27,7 @@ as $$
     )
 $$;
 comment on function parley.append_account_event is
-'Tells the devices of a user, and whoever follows the log, that the plan of the account is another one.';
+'Tells a user''s devices, and readers of the log, of another plan.';
 
 create or replace function parley.upsert_account(user_id uuid, display_name text default null, tier text default null)
 returns jsonb

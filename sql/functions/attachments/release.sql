@@ -79,7 +79,7 @@ begin
 end;
 $$;
 comment on function parley.release_attachments is
-'For whoever purges messages: deletes the rows of their attachments; the files that nothing else shares are to be deleted. Returns how many rows.';
+'Deletes the attachment rows of purged messages. Files that nothing else shares are to be deleted. Returns the number of rows.';
 
 create or replace function parley.remove_orphaned_attachments()
 returns boolean
@@ -141,7 +141,7 @@ begin
 end;
 $$;
 comment on function parley.objects_to_delete is
-'For the service that keeps the files: paths of those that nothing needs any more, the longest since first.';
+'For the service that keeps the files: paths of files that nothing needs any more, oldest first.';
 grant execute on function parley.objects_to_delete to service_role;
 
 create or replace function parley.object_deleted(storage_path text)

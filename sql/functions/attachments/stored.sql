@@ -164,7 +164,7 @@ begin
 end;
 $$;
 comment on function parley.record_upload is
-'For the service that keeps the files: what was uploaded, or why it failed; later also new variants. A file that breaks a limit becomes state failed, and status says with which HTTP status to tell the uploader. Again is fine.';
+'For the service that keeps the files: records an upload, the reason of its failure, or later new variants. A file over a limit becomes failed; status is then the HTTP status for the uploader. A repeated call changes nothing.';
 grant execute on function parley.record_upload to service_role;
 
 create or replace function parley.record_scan(attachment_id uuid, scan_state text)

@@ -82,4 +82,4 @@ begin
     end if;
 end;
 $$;
-comment on function parley.decode_inbox_cursor is 'Reads what encode_inbox_cursor wrote; PT400 for anything else.';
+comment on function parley.decode_inbox_cursor is 'Decodes a cursor of encode_inbox_cursor; PT400 for anything else.';

@@ -62,7 +62,7 @@ begin
     if v_call.initiator_id <> v_user_id then
         raise exception using
             errcode = 'PT403',
-            message = 'Only who called can cancel a call.',
+            message = 'Only the initiator can cancel a call.',
             hint = 'Decline it with decline_call.';
     end if;
     if v_call.outcome = 'cancelled' then

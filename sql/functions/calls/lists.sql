@@ -42,7 +42,7 @@ begin
         if get_calls.cursor !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
             raise exception using
                 errcode = 'PT400',
-                message = 'cursor is not one that get_calls returned.';
+                message = 'The cursor was not made by get_calls.';
         end if;
         v_before := get_calls.cursor::uuid;
     end if;

@@ -118,7 +118,7 @@ begin
     return v_callees;
 end;
 $$;
-comment on function parley.callees is 'Whom a call rings: the other participants, or those of them who are invited.';
+comment on function parley.callees is 'The users whom a call rings: the other participants, or the invited ones among them.';
 
 create or replace function parley.expire_call(call parley.call)
 returns parley.call

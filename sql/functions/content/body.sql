@@ -18,7 +18,7 @@ begin
             raise exception using
                 errcode = 'PT400',
                 message = 'An encrypted message has no content.',
-                hint = 'Put what was encrypted into metadata.envelope.';
+                hint = 'Put the ciphertext into metadata.envelope.';
         end if;
         if coalesce(jsonb_typeof(metadata -> 'envelope'), 'null') not in ('string', 'object')
             or metadata -> 'envelope' in ('""', '{}')
@@ -46,4 +46,4 @@ begin
     end if;
 end;
 $$;
-comment on function parley.check_message_body is 'Fails with PT400 if what a message says does not fit its type.';
+comment on function parley.check_message_body is 'PT400 if the content of a message does not fit its type.';

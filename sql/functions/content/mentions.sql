@@ -37,7 +37,7 @@ begin
             select from parley.conversation_profile as cp
             where cp.conversation_id = check_mentions.conversation_id and cp.type = 'direct'
         ) then
-            raise exception using errcode = 'PT400', message = 'In a direct conversation nobody else can be mentioned.';
+            raise exception using errcode = 'PT400', message = 'A direct conversation allows mentions of its two users only.';
         end if;
         if check_mentions.sender_role = 'member'
             and parley.setting_value('who_can_mention_all') is distinct from 'everyone'
@@ -66,4 +66,4 @@ begin
     );
 end;
 $$;
-comment on function parley.present_of is 'Those of the users who are in the conversation, in the same order.';
+comment on function parley.present_of is 'The given users without those outside the conversation, in the same order.';

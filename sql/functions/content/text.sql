@@ -109,7 +109,7 @@ begin
         raise exception using
             errcode = 'PT400',
             message = 'metadata must be a JSON object of at most 8192 bytes.',
-            hint = 'Messages whose metadata contains it are shown.';
+            hint = 'The page then shows the messages with this object in their metadata.';
     end if;
 end;
 $$;

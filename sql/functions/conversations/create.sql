@@ -84,4 +84,4 @@ begin
 end;
 $$;
 comment on function parley.reopen_direct is
-'Lets those of a pair who had left come back, if the two could start a conversation now; they see what comes from then on.';
+'Lets the users of a pair who had left come back, if the two could start a conversation now. They see messages from then on.';

@@ -57,5 +57,5 @@ begin
 end;
 $$;
 comment on function parley.delete_conversation is
-'Deletes a conversation for the caller alone: what was said until now is gone for them, with pin, archive, mark and draft. The others keep it. Returns the caller''s settings.';
+'Deletes a conversation for the caller alone. The caller loses its messages so far, the pin, the archive, the mark and the draft; the others keep it. Returns the caller''s settings.';
 grant execute on function parley.delete_conversation to authenticated;

@@ -54,7 +54,7 @@ begin
     if not by_host then
         raise exception using
             errcode = 'PT403',
-            message = 'Only the application decides which conversation is the only one about a context.',
+            message = 'Only the application may make a conversation the only one of a context.',
             hint = 'The setting unique_context_types does it for everybody.';
     end if;
     if unique_context and (type = 'direct' or context_type is null) then

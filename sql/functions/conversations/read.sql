@@ -37,5 +37,5 @@ begin
 end;
 $$;
 comment on function parley.get_conversation is
-'A conversation with its first 256 participants, what it is about, and the caller''s settings, permissions and draft.';
+'A conversation with its first 256 participants, its contexts, and the caller''s settings, permissions and draft.';
 grant execute on function parley.get_conversation to authenticated, service_role;

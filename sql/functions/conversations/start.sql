@@ -93,14 +93,14 @@ begin
     if v_by_host and start_conversation.message is not null then
         raise exception using
             errcode = 'PT400',
-            message = 'A first message needs a user who sends it.',
+            message = 'A first message needs a sender: call as a user.',
             hint = 'Use send_system_message.';
     end if;
     if start_conversation.roles is not null and (v_is_direct or not v_by_host) then
         raise exception using
             errcode = case when v_by_host then 'PT400' else 'PT403' end,
             message = 'Roles are given by the application, in conversations that are not direct.',
-            hint = 'Who starts a group owns it, and gives roles with set_participant_role.';
+            hint = 'The user who starts a group becomes its owner. The owner gives roles with set_participant_role.';
     end if;
     perform parley.check_roles(start_conversation.roles, v_all);
     v_unique := parley.is_unique_by_context(

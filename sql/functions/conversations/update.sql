@@ -97,7 +97,7 @@ begin
 end;
 $$;
 comment on function parley.profile_changes is
-'What differs between two profiles of a conversation, with the words for it.';
+'The differences between two profiles of a conversation, in words.';
 
 create or replace function parley.update_conversation(
     conversation_id uuid,
@@ -203,5 +203,5 @@ begin
 end;
 $$;
 comment on function parley.update_conversation is
-'Changes what is given and leaves the rest; an empty text or 0 clears a value, and a null inside settings takes that key away. Returns the conversation.';
+'Changes the values that are given; a null argument leaves its value. An empty text or 0 clears it; a null inside settings removes that key. Returns the conversation.';
 grant execute on function parley.update_conversation to authenticated, service_role;

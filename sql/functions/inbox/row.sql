@@ -65,4 +65,4 @@ begin
 end;
 $$;
 comment on function parley.inbox_row is
-'A conversation as the inbox shows it: with its first participants, the last message, and what the user has begun to write.';
+'A conversation as the inbox shows it: first participants, last message, the user''s draft.';

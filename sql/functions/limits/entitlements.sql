@@ -30,5 +30,5 @@ begin
 end;
 $$;
 comment on function parley.get_entitlements is
-'The caller''s tier, what it grants, and its limits (a null amount is unlimited).';
+'The caller''s tier with its entitlements and limits. A null amount is unlimited.';
 grant execute on function parley.get_entitlements to authenticated;

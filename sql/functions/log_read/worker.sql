@@ -36,7 +36,7 @@ begin
     if found then
         raise exception using
             errcode = 'PT426',
-            message = format('This worker is older than the database, which needs one that knows %s.', v_name),
+            message = format('This worker is older than the database. The database needs a worker with migration %s.', v_name),
             hint = 'Start the worker of the release that the database was upgraded with.';
     end if;
 end

@@ -15,7 +15,7 @@ begin
 end;
 $$;
 comment on function parley.member_limit is
-'How many may be in a conversation, by the tier of who made it and its own max_members; for the host (no caller) max_members decides alone. Null: unlimited.';
+'Most participants of a conversation, by its creator''s tier and its own max_members. For the host (no caller) max_members decides alone. Null: unlimited.';
 
 create or replace function parley.check_new_members(
     profile parley.conversation_profile, user_ids uuid[], caller_id uuid

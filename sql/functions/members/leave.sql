@@ -128,5 +128,5 @@ begin
 end;
 $$;
 comment on function parley.remove_participant is
-'Takes a user out of a group, by who may remove members: they receive nothing committed after it. Returns the conversation.';
+'Removes a user from a group. Needs the right to remove members. The user receives nothing that is committed afterwards. Returns the conversation.';
 grant execute on function parley.remove_participant to authenticated, service_role;

@@ -85,7 +85,7 @@ begin
 end;
 $$;
 comment on function parley.get_participants is
-'Who is in a conversation, by joining, page by page: {participants, next_cursor}.';
+'The participants of a conversation by time of joining, page by page: {participants, next_cursor}.';
 grant execute on function parley.get_participants to authenticated, service_role;
 
 create or replace function parley.search_members(

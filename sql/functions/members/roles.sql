@@ -59,7 +59,7 @@ begin
         except
         select u.id::text from unnest(user_ids) as u (id)
     ) then
-        raise exception using errcode = 'PT400', message = 'roles may name only those who join.';
+        raise exception using errcode = 'PT400', message = 'roles names a user who does not join.';
     end if;
 end;
 $$;

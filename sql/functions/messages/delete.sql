@@ -42,7 +42,7 @@ begin
 end;
 $$;
 comment on function parley.clear_message is
-'Makes a message a tombstone: without what it said, its files, its pin and its stars. The caller holds the lock.';
+'Makes a message a tombstone: no content, files, pin or stars. The caller holds the lock.';
 
 create or replace function parley.hide_message(message_id uuid, user_id uuid)
 returns parley.message
@@ -168,7 +168,7 @@ begin
 end;
 $$;
 comment on function parley.retract_message is
-'Deletes a message for everyone: the row stays as a tombstone, what it said is kept for moderation only.';
+'Deletes a message for everyone. The row stays as a tombstone; its content is kept for moderation only.';
 
 create or replace function parley.delete_message(message_id uuid, for_everyone boolean default false)
 returns jsonb

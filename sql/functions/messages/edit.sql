@@ -94,7 +94,7 @@ begin
 end;
 $$;
 comment on function parley.edit_message is
-'Changes the text, and the metadata and mentions if given, of a message the caller sent a short while ago; an empty array mentions nobody any more; without metadata, new text loses its formatting. Returns the message.';
+'Changes the text of a message that the caller sent a short while ago. metadata and mentions change if they are given; an empty array removes all mentions; new text without metadata loses its formatting. Returns the message.';
 grant execute on function parley.edit_message to authenticated;
 
 create or replace function parley.get_message_revisions(message_id uuid)
@@ -150,5 +150,5 @@ begin
 end;
 $$;
 comment on function parley.get_message_revisions is
-'What a message said, and whom it mentioned, before each edit, the oldest first (at most the last 200); nothing of one that was deleted for everyone.';
+'The texts and mentions of a message before each edit, oldest first, at most 200. A message that was deleted for everyone has none.';
 grant execute on function parley.get_message_revisions to authenticated;

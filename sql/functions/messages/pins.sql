@@ -14,7 +14,7 @@ begin
 end;
 $$;
 comment on function parley.require_pinner is
-'PT403 unless the user may pin messages of the conversation: who may change its settings.';
+'PT403 unless the user may change the conversation''s settings, which pinning needs.';
 
 create or replace function parley.pin_message(message_id uuid)
 returns jsonb
@@ -56,7 +56,7 @@ begin
 end;
 $$;
 comment on function parley.pin_message is
-'Pins a message for everybody in the conversation, by who may change its settings; again is fine. Returns the message.';
+'Pins a message for everybody in the conversation. Needs the right to change its settings. A repeated call changes nothing. Returns the message.';
 grant execute on function parley.pin_message to authenticated;
 
 create or replace function parley.unpin_message(message_id uuid)
@@ -86,5 +86,5 @@ begin
 end;
 $$;
 comment on function parley.unpin_message is
-'Unpins a message, by who may change the conversation''s settings; one that is not pinned is fine. Returns the message.';
+'Unpins a message. Needs the right to change the conversation''s settings. A message without a pin stays as it is. Returns the message.';
 grant execute on function parley.unpin_message to authenticated;

@@ -74,5 +74,5 @@ begin
 end;
 $$;
 comment on function parley.remove_reaction is
-'Removes a reaction of the caller; one that is not there is fine. Returns the message.';
+'Removes a reaction of the caller. A reaction that does not exist is no error. Returns the message.';
 grant execute on function parley.remove_reaction to authenticated;

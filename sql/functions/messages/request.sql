@@ -46,7 +46,7 @@ begin
 end;
 $$;
 comment on function parley.check_message_request is
-'Checks what a message says, where it is more than a plain short text.';
+'Checks a message that is more than a short plain text.';
 
 create or replace function parley.repeated_message(
     conversation_id uuid, sender_id uuid, client_message_id uuid, request_hash bytea

@@ -145,5 +145,5 @@ begin
 end;
 $$;
 comment on function parley.get_message_receipts is
-'Who has received and who has read a message, and when, for those who may see it. Who keeps receipts to themselves shows as delivered only.';
+'Receipts of a message, for users who may see it. A reader without read receipts shows as delivered only.';
 grant execute on function parley.get_message_receipts to authenticated;

@@ -104,5 +104,5 @@ begin
 end;
 $$;
 comment on function parley.get_role_unread_counts is
-'What the participants with each application role have not read: {unread_count_customer, unread_count_artist}. Null for a role somebody of which keeps receipts to themselves.';
+'Unread messages of the participants by application role: {unread_count_customer, unread_count_artist}. Null for a role with a participant whose read receipts are off.';
 grant execute on function parley.get_role_unread_counts to authenticated, service_role;

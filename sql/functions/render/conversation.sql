@@ -19,7 +19,7 @@ begin
     );
 end;
 $$;
-comment on function parley.draft is 'What the user has begun to write there. Null: nothing.';
+comment on function parley.draft is 'The user''s draft in the conversation. Null: none.';
 
 create or replace function parley.contexts_json(conversation_id uuid)
 returns jsonb
@@ -46,7 +46,7 @@ begin
     );
 end;
 $$;
-comment on function parley.contexts_json is 'What a conversation is about, the newest first, 100 at most.';
+comment on function parley.contexts_json is 'Contexts of a conversation, newest first, at most 100.';
 
 create or replace function parley.conversation_json(
     conversation_id uuid,

@@ -58,7 +58,7 @@ begin
 end;
 $$;
 comment on function parley.message_json is
-'A message as clients see it. One that was deleted for everyone has no content any more. What a reply quotes is for the viewer or, without one, for all participants.';
+'A message as clients see it. A message that was deleted for everyone has no content. Its quote is made for the viewer or, without one, for all participants.';
 
 create or replace function parley.reactions_json(conversation_id uuid, message_id uuid)
 returns jsonb

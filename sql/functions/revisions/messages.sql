@@ -25,4 +25,4 @@ as $$
     from parley.message_revision as r
     where r.conversation_id = message.conversation_id and r.message_id = message.id
 $$;
-comment on function parley.keep_revision is 'Keeps what a message says before it changes.';
+comment on function parley.keep_revision is 'Keeps the content of a message before it changes.';

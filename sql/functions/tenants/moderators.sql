@@ -15,14 +15,14 @@ begin
 end;
 $$;
 comment on function parley.end_moderation is
-'Trigger: who is no moderator of a tenant any more loses the topic tenant:<id>:moderation by the event this writes.';
+'Trigger: a user who stops being a moderator of a tenant loses the topic tenant:<id>:moderation by the event this writes.';
 
 create trigger tenant_member_removed_trigger
 after delete on parley_wanted.tenant_member
 for each row
 when (old.role <> 'member')
 execute function parley.end_moderation();
-comment on trigger tenant_member_removed_trigger on parley_wanted.tenant_member is 'Closes the moderation to who was removed.';
+comment on trigger tenant_member_removed_trigger on parley_wanted.tenant_member is 'Closes the moderation topic to a removed moderator.';
 
 create trigger tenant_member_demoted_trigger
 after update on parley_wanted.tenant_member
@@ -32,4 +32,4 @@ when (
     and (new.role = 'member' or new.tenant_id <> old.tenant_id or new.user_id <> old.user_id)
 )
 execute function parley.end_moderation();
-comment on trigger tenant_member_demoted_trigger on parley_wanted.tenant_member is 'Closes the moderation to who was demoted.';
+comment on trigger tenant_member_demoted_trigger on parley_wanted.tenant_member is 'Closes the moderation topic to a demoted moderator.';
