@@ -81,7 +81,7 @@
 \ir apply.sql
 \set version 17
 \set name '0017_seeds'
-\set sha256 '8b4f422bccdac965eca5141d3b34fb5c15801a06dbc968d948ce524c634e24fb'
+\set sha256 'ebca34ef3255d9e3209294c625e1a89a611b03f4d7cc5554444c77ae9da3f341'
 \set breaking false
 \ir apply.sql
 \set version 17

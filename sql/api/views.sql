@@ -100,7 +100,7 @@ select
     m.created_at,
     m.mentions_all,
     m.has_attachments,
-    coalesce(m.forward_count, 0) + parley.times_forwarded(m.conversation_id, m.id) as forward_count,
+    coalesce(m.forward_count, 0) as forward_count,
     m.pinned_at,
     greatest(m.created_at, m.edited_at, m.deleted_at, m.pinned_at) as updated_at
 from parley.message as m;
@@ -123,7 +123,7 @@ comment on column parley_wanted.messages.created_at is 'When it was sent.';
 comment on column parley_wanted.messages.mentions_all is 'True if everybody is mentioned.';
 comment on column parley_wanted.messages.has_attachments is 'True if it has attachments (parley_api.attachments).';
 comment on column parley_wanted.messages.forward_count
-is 'How often its text has been passed on: before it got here, and from here.';
+is 'How often its text had been passed on before it got here. The functions also count from here.';
 comment on column parley_wanted.messages.pinned_at is 'When it was pinned, if it is.';
 comment on column parley_wanted.messages.updated_at is 'When it was sent, last edited, deleted or pinned, whichever came last.';
 grant select on table parley_wanted.messages to authenticated, service_role;

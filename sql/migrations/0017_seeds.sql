@@ -45,7 +45,10 @@ insert into parley.setting (name, value, description) values
 ),
 -- calls
 ('call_ring_seconds', '45', 'How long a call rings before it is missed, in seconds, 5 to 600.'),
-('call_max_seconds', '28800', 'The longest a call lasts, in seconds after the answer, 60 to 86400. A forgotten call ends then.'),
+(
+    'call_max_seconds', '28800',
+    'The longest a call lasts, in seconds after the answer, 60 to 86400. A forgotten call ends then.'
+),
 ('stun_urls', '', 'STUN servers for calls, separated by commas: stun:stun.example.com:3478.'),
 (
     'turn_urls', '',

@@ -127,7 +127,7 @@ extension ServeConfiguration {
             Setting(
                 "max-queue-bytes", environment: "PARLEY_MAX_QUEUE_BYTES", \.maxQueueBytes,
                 .bytes(16 * 1024...1024 * 1024 * 1024), defaults: defaults,
-                help: "Bytes that may wait to be sent to one connection. A slower client is closed and catches up later."),
+                help: "Bytes that may wait for one connection. A slower client is closed and catches up later."),
             Setting(
                 "max-held-bytes", environment: "PARLEY_MAX_HELD_BYTES", \.maxHeldBytes,
                 .bytes(16 * 1024 * 1024...64 * 1024 * 1024 * 1024), defaults: defaults,

@@ -47,7 +47,7 @@ select is(t.forward('copy', 'c2') #> '{messages,0,forward_count}', '2', 'a copy 
 select is(
     parley_api.get_conversation_messages(t.id('talk'), after_seq => 1) #> '{messages,0,forward_count}', '1', 'the original has been passed on once'
 );
-select is((select m.forward_count from parley_api.messages m where m.id = t.id('m')), 1::bigint, 'in the view, too');
+select is((select m.forward_count from parley_api.messages m where m.id = t.id('m')), 0, 'the view shows how often it had been before it got here');
 select t.refused('PT403', $$select parley_api.edit_message(t.id('copy'), 'altered')$$, 'nobody puts other words into what they passed on');
 
 -- who, what and where

@@ -106,7 +106,6 @@ end;
 $$;
 comment on function parley.times_forwarded is
 'How often a message has been passed on by all users. message_json adds how often its text had been before it got here.';
-grant execute on function parley.times_forwarded to authenticated, service_role;
 
 create or replace function parley.message_now_json(message parley.message)
 returns jsonb
