@@ -52,10 +52,6 @@ begin
         raise exception 'Parley needs a database with encoding UTF8, this one is %', getdatabaseencoding()
             using hint = 'create database ... template template0 encoding ''UTF8''';
     end if;
-    -- names are compared by Unicode, whatever the locale of the database
-    if not exists (select from pg_catalog.pg_collation as c where c.collname = 'und-x-icu') then
-        raise exception 'Parley needs a PostgreSQL that was built with ICU' using hint = 'configure --with-icu';
-    end if;
 
     -- Defaults of all schemas would give every new function and table to clients, also those for the host application alone,
     -- and defaults of one schema cannot take that back.
@@ -236,6 +232,30 @@ revoke all on schema parley from public;
 -- The worker calls its own functions by name; it has no right to any table.
 grant usage on schema parley to parley_worker;
 comment on schema parley is 'Parley, private: tables and functions. API roles have no usage here.';
+
+-- Names are lowered by Unicode, not by the locale of the database, which may be C or Turkish: by ICU, by PostgreSQL's own
+-- tables (17 and newer), or by the C library.
+do $unicode$
+begin
+    if to_regcollation('parley.unicode') is not null then
+        return;
+    end if;
+    if exists (select from pg_catalog.pg_collation as c where c.collname = 'und-x-icu') then
+        create collation parley.unicode (provider = icu, locale = 'und');
+    elsif exists (select from pg_catalog.pg_collation as c where c.collname = 'pg_c_utf8') then
+        execute 'create collation parley.unicode from pg_catalog.pg_c_utf8';
+    else
+        begin
+            create collation parley.unicode (provider = libc, lc_collate = 'C', lc_ctype = 'C.UTF-8');
+        exception
+            when others then
+                raise exception 'this server can lower names by no table of Unicode'
+                    using hint = 'Install a PostgreSQL that was built with ICU, or the locale C.UTF-8 of its machine.';
+        end;
+    end if;
+    comment on collation parley.unicode is 'How letters are lowered when names are compared, whatever the locale.';
+end
+$unicode$;
 
 create schema if not exists parley_api;
 revoke all on schema parley_api from public;

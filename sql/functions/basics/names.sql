@@ -34,7 +34,7 @@ begin
         || E'\ufe00-\ufe0f\ufe20-\ufe2f\ufeff]',
         '', 'g'
     );
-    v_name := lower(v_name collate "und-x-icu");
+    v_name := lower(v_name collate parley.unicode);
     -- letters with a stroke or of another shape that nobody types into a search
     v_name := translate(v_name, 'ςıøđłħŧƀðɨɵʉ', 'σiodlhtbdiou');
     v_name := replace(replace(replace(replace(v_name, 'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe'), 'þ', 'th');
