@@ -114,7 +114,21 @@ $replaced$;
 -- What is here now is what `parley doctor` expects from now on.
 do $record$
 begin
-    perform parley.record_catalog();
+    perform parley.record_catalog(
+        array(
+            select 'function ' || to_regprocedure(i.identity)::text
+            from unnest(current_setting('parley.identities')::text[]) as i (identity)
+            union all
+            select format('trigger %I on parley.%I', t.tgname, c.relname)
+            from pg_catalog.pg_trigger as t
+            inner join pg_catalog.pg_class as c on t.tgrelid = c.oid
+            where c.relnamespace = 'parley_wanted'::regnamespace and not t.tgisinternal
+            union all
+            select format('view parley_api.%I', c.relname)
+            from pg_catalog.pg_class as c
+            where c.relnamespace = 'parley_wanted'::regnamespace and c.relkind = 'v'
+        )
+    );
     drop schema parley_wanted cascade;
 end
 $record$;

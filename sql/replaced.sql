@@ -251,7 +251,7 @@ declare
     'parley.read_state_json(parley.participant, bigint)',
     'parley.readable_part(parley.message)',
     'parley.rebuild_search_index(integer)',
-    'parley.record_catalog()',
+    'parley.record_catalog(text[])',
     'parley.record_scan(uuid, text)',
     'parley.record_upload(uuid, bigint, text, integer, integer, bigint, jsonb, text, text)',
     'parley.release_attachments(uuid, uuid[])',
@@ -463,6 +463,7 @@ declare
         and not exists (select from parley.expected_object as e where e.kind = 'function');
     v_old record;
 begin
+    perform set_config('parley.identities', v_identities::text, true);
     select array_agg(distinct split_part(i, '(', 1)), array_agg(to_regprocedure(i)::oid)
     into v_names, v_kept
     from unnest(v_identities) as i;

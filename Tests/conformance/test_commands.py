@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import uuid
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from pooler import transaction_pooler
 @pytest.fixture(scope="module")
 def cluster():
     """One of its own: these tests judge a whole installation and spoil it, others put what they need beside it."""
-    with Cluster() as cluster:
+    with Cluster(watch=False) as cluster:
         yield cluster
 
 

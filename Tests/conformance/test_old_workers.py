@@ -26,9 +26,9 @@ def test_an_old_worker_ends_and_does_not_start_again(newer):
         # It learns of it with its next sign of life.
         assert worker.process.wait(40) == 1
         said = worker.output()
-        assert "needs one that knows 9000_breaking" in said
+        assert "needs a worker with migration 9000_breaking" in said
         worker.start(wait=False)
         assert worker.process.wait(20) == 1
-        assert "needs one that knows 9000_breaking" in worker.output()[len(said):]
+        assert "needs a worker with migration 9000_breaking" in worker.output()[len(said):]
         cluster.psql("delete from parley.migration where breaking")
         worker.start()

@@ -19,7 +19,7 @@ from parley import ROOT, Cluster
 @pytest.fixture(scope="module")
 def cluster():
     """One of its own, because these tests spoil it."""
-    with Cluster() as cluster:
+    with Cluster(watch=False) as cluster:
         yield cluster
 
 

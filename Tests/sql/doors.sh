@@ -88,7 +88,13 @@ overloads() {
         insert into parley.expected_object (kind, name, definition)
         select 'function', p.oid::regprocedure::text, '' from pg_proc as p where p.proname = 'delete_message'"
     psql -d "$base/psql_door" --set ON_ERROR_ROLLBACK=on -f "$work/present/sql/install.sql"
+    # and once more, with a trigger of the host: what an installation has found is not its own
+    psql -d "$base/psql_door" -c "
+        create function public.of_the_host() returns trigger language plpgsql as 'begin return null; end';
+        create trigger of_the_host after insert on parley.tenant for each row execute function public.of_the_host()"
+    for _ in 1 2; do psql -d "$base/psql_door" -f "$work/present/sql/install.sql"; done
     [ "$(psql -At -d "$base/psql_door" -c "select parley.not_of_parley()")" = 1 ]
+    psql -d "$base/psql_door" -c "drop trigger of_the_host on parley.tenant" -c "drop function public.of_the_host()"
     psql -d "$base/psql_door" -c "drop function parley.not_of_parley()"
     dump "$base/psql_door" >"$work/again.sql"
     same "$work/psql.sql" "$work/again.sql"

@@ -53,15 +53,16 @@ def free_port() -> int:
 class Cluster:
     """A Postgres cluster of its own, with Parley installed; its URLs and data directory as attributes.
 
-    `flags` are those of `cluster.sh start`; benchmarks that commit want `--fsync`.
+    `flags` are those of `cluster.sh start`; benchmarks that commit want `--fsync`. `watch`: the log refuses unknown events.
     """
 
-    def __init__(self, *flags: str):
-        self.flags = flags
+    def __init__(self, *flags: str, watch: bool = True):
+        self.flags, self.watch = flags, watch
 
     def __enter__(self) -> Cluster:
+        environment = os.environ if self.watch else {**os.environ, "PARLEY_WATCH": "off"}
         output = subprocess.run(
-            [str(CLUSTER), "start", *self.flags], check=True, stdout=subprocess.PIPE, text=True
+            [str(CLUSTER), "start", *self.flags], check=True, stdout=subprocess.PIPE, text=True, env=environment
         ).stdout
         self.environment = dict(re.findall(r"^export (\w+)='?([^'\n]*)'?$", output, re.M))
         self.owner_url = self.environment["PARLEY_TEST_DATABASE_URL"]

@@ -72,7 +72,7 @@ select is_empty(
       where has_table_privilege(r, 'parley.expected_object', 'select')
         or has_function_privilege(r, 'parley.catalog_differences()', 'execute')
         or has_function_privilege(r, 'parley.catalog_fingerprint()', 'execute')
-        or has_function_privilege(r, 'parley.record_catalog()', 'execute')$$,
+        or has_function_privilege(r, 'parley.record_catalog(text[])', 'execute')$$,
     'only the owner may look'
 );
 create index of_the_host on parley.account (created_at);

@@ -1,6 +1,6 @@
 -- What is there at the end of an installation is what is expected from then on.
 
-create or replace function parley.record_catalog()
+create or replace function parley.record_catalog(own text[])
 returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -21,6 +21,8 @@ begin
         where
             (v_tables or f.kind not in ('column', 'constraint', 'index'))
             and f.kind not in ('row-level security', 'owner')
+            -- not those of the host: what is recorded and no longer wanted is dropped one day
+            and (f.kind not in ('function', 'trigger', 'view') or f.kind || ' ' || f.name = any(own))
         union all
         select 'server', v_major, ''
     ),
@@ -40,4 +42,4 @@ begin
         and not exists (select from found as f where f.kind = e.kind and f.name = e.name);
 end;
 $$;
-comment on function parley.record_catalog is 'The last step of an installation: what is there now is what is expected.';
+comment on function parley.record_catalog is 'The last step of an installation: what is there now is what is expected. own: kind and name of each function, trigger and view of this release.';
