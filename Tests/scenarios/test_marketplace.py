@@ -296,7 +296,9 @@ async def test_a_bad_network(deployment: Deployment, story):
         assert dead["message"]["content"] is None and dead["message"]["deleted_at"]
         await again.expect("message:updated", where=bicycle, message={"id": kept["id"]})
         await again.expect("message:deleted", where=bicycle, message_id=gone["id"])
-        replayed = [heard for heard in again.heard if heard.where == bicycle]
+        end = await again.expect("replay:end", where=bicycle)
+        assert end["to"] == last + 4
+        replayed = [heard for heard in again.heard if heard.where == bicycle and "event_seq" in heard.payload]
         assert [heard.payload["event_seq"] for heard in replayed] == list(range(last + 1, last + 5))
         assert all(heard.replayed for heard in replayed)
         await seller.send(bicycle, "Bring a lock")
