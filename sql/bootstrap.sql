@@ -233,8 +233,8 @@ revoke all on schema parley from public;
 grant usage on schema parley to parley_worker;
 comment on schema parley is 'Parley, private: tables and functions. API roles have no usage here.';
 
--- Names are lowered by Unicode, not by the locale of the database, which may be C or Turkish: by ICU, by PostgreSQL's own
--- tables (17 and newer), or by the C library.
+-- Names are lowered by Unicode, not by the locale of the database, which may be C or Turkish: by ICU, by tables of
+-- PostgreSQL's own (17 and newer), or by the C library.
 do $unicode$
 begin
     if to_regcollation('parley.unicode') is not null then
