@@ -58,7 +58,10 @@ import Testing
         try await pool.run("create table s.t (a int)")
         try await blocking {
             let connection = try PostgresConnection(root)
-            for sql in ["alter system set synchronous_standby_names = 'nobody'", "select pg_reload_conf()"] {
+            // Commits begin to wait when the checkpointer has read the setting, which it does before a checkpoint.
+            for sql in [
+                "alter system set synchronous_standby_names = 'nobody'", "select pg_reload_conf()", "checkpoint",
+            ] {
                 _ = try connection.query(sql)
             }
         }
