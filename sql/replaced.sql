@@ -283,6 +283,7 @@ declare
     'parley.require_metadata_filter(jsonb)',
     'parley.require_name(text, text, integer)',
     'parley.require_open_call(parley.call)',
+    'parley.require_other_participant(uuid, uuid)',
     'parley.require_page_size(integer)',
     'parley.require_participant(uuid, uuid)',
     'parley.require_permission(parley.participant, parley.conversation_profile, text)',

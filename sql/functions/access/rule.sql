@@ -140,3 +140,28 @@ end;
 $$;
 comment on function parley.require_participant is
 'The user''s current participant row, or PT403, which does not tell an unknown conversation from a foreign one.';
+
+create or replace function parley.require_other_participant(conversation_id uuid, user_id uuid)
+returns parley.participant
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_participant parley.participant;
+begin
+    select p.* into v_participant
+    from parley.participant as p
+    where p.conversation_id = require_other_participant.conversation_id
+        and p.user_id = require_other_participant.user_id
+        and p.left_at is null;
+    if not found then
+        raise exception using
+            errcode = 'PT404',
+            message = 'The user is not a participant of this conversation.';
+    end if;
+    return v_participant;
+end;
+$$;
+comment on function parley.require_other_participant is
+'The participant whom an admin is about to change, or PT404. The caller has been found to be in the conversation.';

@@ -94,16 +94,7 @@ begin
     if not v_by_host then
         v_me := parley.require_participant(remove_participant.conversation_id, v_user_id);
     end if;
-    select p.* into v_other
-    from parley.participant as p
-    where p.conversation_id = remove_participant.conversation_id
-        and p.user_id = remove_participant.user_id
-        and p.left_at is null;
-    if not found then
-        raise exception using
-            errcode = 'PT404',
-            message = 'The user is not a participant of this conversation.';
-    end if;
+    v_other := parley.require_other_participant(remove_participant.conversation_id, remove_participant.user_id);
     v_profile := parley.require_managed_conversation(remove_participant.conversation_id);
     if not v_by_host then
         perform parley.require_permission(v_me, v_profile, 'remove_members');

@@ -91,16 +91,7 @@ begin
     if not v_by_host then
         v_me := parley.require_participant(set_participant_role.conversation_id, v_user_id);
     end if;
-    select p.* into v_other
-    from parley.participant as p
-    where p.conversation_id = set_participant_role.conversation_id
-        and p.user_id = set_participant_role.user_id
-        and p.left_at is null;
-    if not found then
-        raise exception using
-            errcode = 'PT404',
-            message = 'The user is not a participant of this conversation.';
-    end if;
+    v_other := parley.require_other_participant(set_participant_role.conversation_id, set_participant_role.user_id);
     perform parley.require_managed_conversation(set_participant_role.conversation_id);
     if not v_by_host then
         perform parley.require_may_give_roles(
