@@ -6,7 +6,7 @@
 \ir apply.sql
 \set version 2
 \set name '0002_tiers_and_limits'
-\set sha256 '425438b2ade15a4b4903265a94d0933f2c383b7284a2409d6d90d77730495997'
+\set sha256 '5a8bfae49787b97773bde5cfc5365582155cf2d02b9091dd0654414d09719c0e'
 \set breaking false
 \ir apply.sql
 \set version 3
@@ -46,7 +46,7 @@
 \ir apply.sql
 \set version 10
 \set name '0010_log'
-\set sha256 'c3392bf26891d97ca6e94fe64d423aa15a72d8f54d4337fc5bc540edcfa12161'
+\set sha256 '0447ef6ea17f13c4fe18668d3d9ec3cc640c9651c622ede06ea560b2ddd10623'
 \set breaking false
 \ir apply.sql
 \set version 11

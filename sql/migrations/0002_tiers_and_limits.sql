@@ -11,6 +11,8 @@ create table parley.tier (
     send_amount bigint,
     send_period_seconds bigint,
     send_burst bigint,
+    partitions_from timestamptz,
+    partitions_until timestamptz,
     constraint tier_pkey primary key (name),
     constraint tier_rank_key unique (rank),
     constraint tier_name_check check (name ~ '^[a-z][a-z0-9_]{0,62}$')
@@ -24,6 +26,9 @@ is 'What tier_limit says of max_content_length. This and the three below are cop
 comment on column parley.tier.send_amount is 'What tier_limit says of messages_per_minute: its amount. Null: no limit.';
 comment on column parley.tier.send_period_seconds is 'The same: its period.';
 comment on column parley.tier.send_burst is 'The same: its burst.';
+comment on column parley.tier.partitions_from
+is 'From here to partitions_until parley.message has its partitions. ensure_partitions writes both into every tier, where a send reads them at no cost. Null: not known, so the send looks.';
+comment on column parley.tier.partitions_until is 'The end of the last month that has its partition.';
 
 create table parley.limit_kind (
     name text not null,

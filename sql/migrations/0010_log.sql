@@ -64,6 +64,37 @@ comment on column parley.event.message_id is 'The message it is about.';
 comment on column parley.event.kind is 'message:new, participant:left, ...';
 comment on column parley.event.data is 'Small delta of this kind of event. Never message text.';
 
+create type parley.rendered_event as (
+    id bigint,
+    xid xid8,
+    conversation_id uuid,
+    event_seq bigint,
+    user_id uuid,
+    kind text,
+    actor_id uuid,
+    message_id uuid,
+    message_seq bigint,
+    history_from_seq bigint,
+    payload text,
+    revoked uuid[],
+    created_at timestamptz
+);
+comment on type parley.rendered_event is 'An event as readers of the log receive it: its row, and what clients are told.';
+comment on column parley.rendered_event.id is 'The event. 0: not an event, but what a replay says of itself.';
+comment on column parley.rendered_event.xid is 'The transaction that wrote it.';
+comment on column parley.rendered_event.conversation_id is 'Its conversation. Null: the event is of one user.';
+comment on column parley.rendered_event.event_seq is 'Its position in the conversation.';
+comment on column parley.rendered_event.user_id is 'Whom it is for, without a conversation; otherwise whom it is about.';
+comment on column parley.rendered_event.kind is 'As in event_kind.name, or replay:gap and replay:end.';
+comment on column parley.rendered_event.actor_id is 'Who did it. Null: the server.';
+comment on column parley.rendered_event.message_id is 'The message it is about.';
+comment on column parley.rendered_event.message_seq is 'The seq of that message.';
+comment on column parley.rendered_event.history_from_seq is 'Of participant:joined: the first message the new participant sees.';
+comment on column parley.rendered_event.payload is 'The JSON object clients receive, as of now.';
+comment on column parley.rendered_event.revoked
+is 'Users who must not be shown it any more; read_log alone looks for them.';
+comment on column parley.rendered_event.created_at is 'When it was written.';
+
 create table parley.log_state (
     system_identifier bigint not null,
     floor_id bigint not null default 0,

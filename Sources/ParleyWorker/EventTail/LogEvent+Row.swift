@@ -3,22 +3,20 @@ internal import ParleyCore
 internal import PostgresClient
 
 extension LogEvent {
-    /// The columns of `parley.read_log` in their order; `parley.replay` has all but the last.
+    /// The columns of `parley.rendered_event` in their order; one more says when it was written.
     private enum Column: Int {
         case id, transactionID, conversationID, eventSeq, userID, kind, actorID, messageID, messageSeq, historyFromSeq
         case payload, revoked
     }
 
-    /// How many columns of `parley.read_log` are an event's; one more says when it was written.
-    static let columnsOfRead = Column.revoked.rawValue + 1
+    /// How many columns an event has here, without the moment it was written at.
+    static let columnCount = Column.revoked.rawValue + 1
 
     /// Reads a row of the log.
     ///
-    /// - Parameters:
-    ///   - first: the column of the id.
-    ///   - hasRevoked: whether the column of the revoked users follows.
+    /// - Parameter first: the column of the id.
     /// - Throws: for a row of another shape; nothing is left out silently.
-    init(_ row: Row, from first: Int, hasRevoked: Bool) throws(PostgresError) {
+    init(_ row: Row, from first: Int) throws(PostgresError) {
         func place(_ column: Column) -> Int { first + column.rawValue }
         func optional<Value>(
             _ column: Column, _ read: (Int) -> Value?
@@ -36,7 +34,7 @@ extension LogEvent {
             actorID: try optional(.actorID, row.uuid), messageID: try optional(.messageID, row.uuid),
             messageSeq: try optional(.messageSeq, row.int64),
             historyFromSeq: try optional(.historyFromSeq, row.int64),
-            revoked: hasRevoked ? try Self.users(row.string(place(.revoked))) : [],
+            revoked: try Self.users(row.string(place(.revoked))),
             payload: try Self.expect(row[place(.payload)]))
     }
 

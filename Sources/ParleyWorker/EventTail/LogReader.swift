@@ -99,12 +99,12 @@ final class LogReader {
         if !result.rows[0].isNull(1) {
             events.reserveCapacity(result.rows.count)
             for row in result.rows {
-                let event = try LogEvent(row, from: 1, hasRevoked: true)
+                let event = try LogEvent(row, from: 1)
                 fresh += event.id > cursor.maxID ? 1 : 0
                 bytes += event.payload.count
                 if event.id > next.maxID {
                     next.maxID = event.id
-                    mark = Mark(transactionID: row.string(2), createdAt: row.string(LogEvent.columnsOfRead + 1))
+                    mark = Mark(transactionID: row.string(2), createdAt: row.string(LogEvent.columnCount + 1))
                 }
                 events.append(event)
             }

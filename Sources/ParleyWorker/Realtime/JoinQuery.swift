@@ -40,7 +40,7 @@ enum JoinQuery {
                 Statement(
                     """
                     select id, xid::text, conversation_id, event_seq, user_id, kind, actor_id, message_id, message_seq, \
-                    history_from_seq, payload \
+                    history_from_seq, payload, revoked \
                     from parley.replay($1, $2::uuid, $3, $4::bigint, \
                     'epoch'::timestamptz + $5::bigint * interval '1 millisecond', $6::int)
                     """,
@@ -73,7 +73,7 @@ enum JoinQuery {
         var replay: [LogEvent] = []
         do throws(PostgresError) {
             for row in results.count > 1 ? results[1].rows : [] {
-                replay.append(try LogEvent(row, from: 0, hasRevoked: false))
+                replay.append(try LogEvent(row, from: 0))
             }
         } catch {
             throw .internalError

@@ -7,6 +7,7 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    v_this_month timestamp := date_trunc('month', clock_timestamp() at time zone 'UTC');
     v_month timestamptz;
     v_name text;
     v_made integer := 0;
@@ -18,7 +19,7 @@ begin
     perform pg_advisory_xact_lock(hashtextextended('parley.ensure_partitions', 0));
     -- from last month on: a clock that is set back across midnight of the first must not stop the sends
     for v_ahead in -1..months_ahead loop
-        v_month := (date_trunc('month', clock_timestamp() at time zone 'UTC') + make_interval(months => v_ahead)) at time zone 'UTC';
+        v_month := (v_this_month + make_interval(months => v_ahead)) at time zone 'UTC';
         v_name := 'message_' || to_char(v_month at time zone 'UTC', 'YYYY_MM');
         continue when to_regclass('parley.' || v_name) is not null;
         execute format('create table parley.%I (like parley.message including all)', v_name);
@@ -43,6 +44,14 @@ begin
         );
         v_made := v_made + 1;
     end loop;
+    update parley.tier as t
+    set partitions_from = b.first_moment, partitions_until = b.last_moment
+    from (
+        select
+            (v_this_month - interval '1 month') at time zone 'UTC' as first_moment,
+            (v_this_month + make_interval(months => months_ahead + 1)) at time zone 'UTC' as last_moment
+    ) as b
+    where (t.partitions_from, t.partitions_until) is distinct from (b.first_moment, b.last_moment);
     return v_made;
 end;
 $$;

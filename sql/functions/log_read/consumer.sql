@@ -38,20 +38,7 @@ comment on function parley.create_consumer is
 grant execute on function parley.create_consumer to parley_worker;
 
 create or replace function parley.consume(name text, batch integer default 1000)
-returns table (
-    id bigint,
-    xid xid8,
-    conversation_id uuid,
-    event_seq bigint,
-    user_id uuid,
-    kind text,
-    actor_id uuid,
-    message_id uuid,
-    message_seq bigint,
-    history_from_seq bigint,
-    payload text,
-    created_at timestamptz
-)
+returns setof parley.rendered_event
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$

@@ -55,21 +55,7 @@ comment on function parley.read_log_ids is
 'Ids of the events that became visible since a cursor, in no order. At or below floor_id no late commit is possible.';
 
 create or replace function parley.read_log(after_snapshot pg_snapshot, after_id bigint, batch integer)
-returns table (
-    id bigint,
-    xid xid8,
-    conversation_id uuid,
-    event_seq bigint,
-    user_id uuid,
-    kind text,
-    actor_id uuid,
-    message_id uuid,
-    message_seq bigint,
-    history_from_seq bigint,
-    payload text,
-    revoked uuid[],
-    created_at timestamptz
-)
+returns setof parley.rendered_event
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan

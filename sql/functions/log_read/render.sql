@@ -11,20 +11,7 @@
 create or replace function parley.render_events(
     ids bigint[], max_bytes bigint default null, whole_up_to bigint default 0
 )
-returns table (
-    id bigint,
-    xid xid8,
-    conversation_id uuid,
-    event_seq bigint,
-    user_id uuid,
-    kind text,
-    actor_id uuid,
-    message_id uuid,
-    message_seq bigint,
-    history_from_seq bigint,
-    payload text,
-    created_at timestamptz
-)
+returns setof parley.rendered_event
 language plpgsql stable security definer
 rows 1000
 set search_path = pg_catalog, pg_temp
@@ -42,6 +29,8 @@ declare
     v_shown jsonb;
     v_participant parley.participant;
     v_json jsonb;
+    v_payload text;
+    v_answer parley.rendered_event;
     v_bytes bigint := 0;
 begin
     for v_event in
@@ -146,24 +135,28 @@ begin
             );
         end if;
 
-        payload := case when v_event.data is null then v_json else v_json || v_event.data end;
-        v_bytes := v_bytes + octet_length(payload);
-        exit when v_bytes > max_bytes and v_bytes > octet_length(payload) and v_event.id > whole_up_to;
-        id := v_event.id;
-        xid := v_event.xid;
-        conversation_id := v_event.conversation_id;
-        event_seq := v_event.event_seq;
-        user_id := v_event.user_id;
-        kind := v_event.kind;
-        actor_id := v_event.actor_id;
-        message_id := v_event.message_id;
-        message_seq := v_event.message_seq;
-        history_from_seq := case
-            when v_event.kind = 'participant:joined'
-                then coalesce((v_event.data ->> 'history_from_seq')::bigint, v_participant.history_from_seq)
-        end;
-        created_at := v_event.created_at;
-        return next;
+        v_payload := case when v_event.data is null then v_json else v_json || v_event.data end;
+        v_bytes := v_bytes + octet_length(v_payload);
+        exit when v_bytes > max_bytes and v_bytes > octet_length(v_payload) and v_event.id > whole_up_to;
+        v_answer := row(
+            v_event.id,
+            v_event.xid,
+            v_event.conversation_id,
+            v_event.event_seq,
+            v_event.user_id,
+            v_event.kind,
+            v_event.actor_id,
+            v_event.message_id,
+            v_event.message_seq,
+            case
+                when v_event.kind = 'participant:joined'
+                    then coalesce((v_event.data ->> 'history_from_seq')::bigint, v_participant.history_from_seq)
+            end,
+            v_payload,
+            null,
+            v_event.created_at
+        );
+        return next v_answer;
     end loop;
 end;
 $$;

@@ -49,26 +49,13 @@ comment on function parley.events_after is
 'The next events of a conversation that a reader with this history and tier may see. Without a reader nothing counts as hidden.';
 
 create or replace function parley.replay_signs(sign text, payloads jsonb)
-returns table (
-    id bigint,
-    xid xid8,
-    conversation_id uuid,
-    event_seq bigint,
-    user_id uuid,
-    kind text,
-    actor_id uuid,
-    message_id uuid,
-    message_seq bigint,
-    history_from_seq bigint,
-    payload text,
-    created_at timestamptz
-)
+returns setof parley.rendered_event
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
     select
         0::bigint, null::xid8, (s.payload ->> 'conversation_id')::uuid, null::bigint, null::uuid, sign,
-        null::uuid, null::uuid, null::bigint, null::bigint, s.payload::text, null::timestamptz
+        null::uuid, null::uuid, null::bigint, null::bigint, s.payload::text, null::uuid[], null::timestamptz
     from jsonb_array_elements(payloads) with ordinality as s (payload, n)
     order by s.n
 $$;
@@ -83,20 +70,7 @@ create or replace function parley.replay(
     max_rows integer,
     max_bytes bigint default 1048576
 )
-returns table (
-    id bigint,
-    xid xid8,
-    conversation_id uuid,
-    event_seq bigint,
-    user_id uuid,
-    kind text,
-    actor_id uuid,
-    message_id uuid,
-    message_seq bigint,
-    history_from_seq bigint,
-    payload text,
-    created_at timestamptz
-)
+returns setof parley.rendered_event
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan

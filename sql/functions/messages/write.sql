@@ -32,6 +32,7 @@ as $$
 declare
     v_user_id constant uuid := case when not write_message.from_server then write_message.sender_id end;
     v_sender record;
+    v_has_partition boolean;
     v_metadata jsonb;
     v_mentions uuid[] := nullif(write_message.mentions, '{}');
     v_attachment_ids uuid[] := nullif(write_message.attachment_ids, '{}');
@@ -74,11 +75,17 @@ begin
             t.send_amount,
             t.send_period_seconds,
             t.send_burst,
-            t.max_content_length
+            t.max_content_length,
+            clock_timestamp() between t.partitions_from and t.partitions_until as has_partition
         into v_sender
         from parley.participant as p
         -- in this order (offset 0): while accounts are few, the planner would read all of a tier
-        cross join lateral (select x.* from parley.account as x where x.id = p.user_id offset 0) as a
+        cross join lateral (
+            select x.suspended_at, x.deleted_at, x.tokens_valid_after, x.tier_name
+            from parley.account as x
+            where x.id = p.user_id
+            offset 0
+        ) as a
         cross join lateral (select x.* from parley.tier as x where x.name = a.tier_name offset 0) as t
         where p.conversation_id = write_message.conversation_id and p.user_id = v_user_id and p.left_at is null;
         if not found then
@@ -87,6 +94,7 @@ begin
             raise exception using
                 errcode = '40001', message = 'The membership changed while sending.', hint = 'Try again.';
         end if;
+        v_has_partition := v_sender.has_partition;
         if v_sender.suspended_at is not null
             or v_sender.deleted_at is not null
             or v_sender.tokens_valid_after is not null
@@ -152,7 +160,9 @@ begin
     end if;
 
     -- a clock that was set may stand in a month that upkeep has not been in
-    if to_regclass('parley.message_' || to_char(clock_timestamp() at time zone 'UTC', 'YYYY_MM')) is null then
+    if v_has_partition is not true
+        and to_regclass('parley.message_' || to_char(clock_timestamp() at time zone 'UTC', 'YYYY_MM')) is null
+    then
         perform parley.ensure_partitions(0);
     end if;
 
