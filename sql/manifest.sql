@@ -46,7 +46,7 @@
 \ir apply.sql
 \set version 10
 \set name '0010_log'
-\set sha256 '0447ef6ea17f13c4fe18668d3d9ec3cc640c9651c622ede06ea560b2ddd10623'
+\set sha256 '164bdd0739ea59b491f132e9962e5c58dc16640e8cacd9cf50c3b25d49b32c34'
 \set breaking false
 \ir apply.sql
 \set version 11
@@ -99,7 +99,6 @@
 \ir functions/basics/moments.sql
 \ir functions/basics/names.sql
 \ir functions/basics/paging.sql
-\ir functions/basics/partitions.sql
 \ir functions/basics/settings.sql
 \ir functions/basics/text.sql
 \ir functions/basics/uuid.sql
@@ -157,6 +156,7 @@
 \ir functions/messages/edit.sql
 \ir functions/messages/expiry.sql
 \ir functions/messages/forward.sql
+\ir functions/messages/partitions.sql
 \ir functions/messages/pins.sql
 \ir functions/messages/reactions.sql
 \ir functions/messages/request.sql

@@ -76,7 +76,7 @@ create type parley.rendered_event as (
     message_seq bigint,
     history_from_seq bigint,
     payload text,
-    revoked uuid[],
+    revoked uuid[], -- noqa: LT01
     created_at timestamptz
 );
 comment on type parley.rendered_event is 'An event as readers of the log receive it: its row, and what clients are told.';
