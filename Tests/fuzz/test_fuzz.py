@@ -11,6 +11,7 @@ every fault is printed, and the run goes on; it fails at its end.
 from __future__ import annotations
 
 import collections
+import contextlib
 import json
 import os
 import re
@@ -25,6 +26,7 @@ from http_cases import Client, Description, Request, calls, posts, reads
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from parley import Cluster, Worker
+from values import mostly
 
 SECONDS = float(os.environ.get("PARLEY_FUZZ_SECONDS", "20"))
 SEED = int(os.environ.get("PARLEY_FUZZ_SEED") or SystemRandom().randrange(1 << 32))
@@ -121,6 +123,10 @@ class Round:
         self.client.close()
 
 
+class TimeIsUp(Exception):
+    """Ends a round."""
+
+
 class Run:
     """Rounds until the time is over, and what was seen."""
 
@@ -148,14 +154,14 @@ class Run:
 
     def round(self, about: Description, number: int) -> None:
         round = Round(self.cluster, self.worker)
-        cases = st.one_of(calls(about), calls(about), reads(about), posts(), frames(about), frames(about))
+        cases = mostly(mostly(st.one_of(calls(about), frames(about)), reads(about), 3), posts(), 12)
 
         @seed(number)
         @settings(max_examples=CASES_A_ROUND, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
         @given(case=cases)
         def play(case: Request | Frame) -> None:
             if time.monotonic() > self.until:
-                return
+                raise TimeIsUp
             try:
                 self.one(round, case)
             except Exception as error:  # noqa: BLE001: every kind is a fault, told and counted
@@ -166,7 +172,8 @@ class Run:
                 round.speakers.clear()
 
         before = self.outcomes.total()
-        play()
+        with contextlib.suppress(TimeIsUp):
+            play()
         round.close()
         try:
             self.watch.check(self.outcomes.total() - before)
