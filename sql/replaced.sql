@@ -49,6 +49,7 @@ declare
     'parley.cancel_scheduled_message(uuid)',
     'parley.catalog_differences()',
     'parley.catalog_fingerprint()',
+    'parley.certain_snapshot()',
     'parley.changed_profile(parley.conversation_profile, text, text, text, jsonb, text, text, text, jsonb, bigint, text, bigint)',
     'parley.character_pairs(text)',
     'parley.check_app_roles(jsonb, boolean)',

@@ -25,7 +25,7 @@ declare
     v_tenant constant uuid := parley.topic_uuid(topic, 'tenant:', ':moderation');
 begin
     allowed := false;
-    snapshot := pg_current_snapshot();
+    snapshot := parley.certain_snapshot();
     max_id := parley.log_end();
     conversation_ids := '{}';
     history_from := '{}';
