@@ -247,9 +247,10 @@ public struct SocketSession: Sendable {
                 joinRef: joinRef, ref: ref, topic: channel.name, event: "phx_join", payload: .json([]))
             actions = [self.reply(to: join, error: joinRefusal.reason)]
         }
-        return actions + deferred.filter { self.wantsReply($0, ack: channel.ack) }.map {
-            self.reply(to: $0, refusal: .unmatchedTopic)
-        }
+        return actions
+            + deferred.filter { self.wantsReply($0, ack: channel.ack) }.map {
+                self.reply(to: $0, refusal: .unmatchedTopic)
+            }
     }
 
     func close(_ channel: Channel) -> SessionAction {

@@ -11,7 +11,9 @@ extension TokenVerifier {
                 return .success(
                     SessionToken(
                         subject: verified.subject.flatMap(UUID.init(uuidString:)), role: verified.role,
-                        expiresAt: verified.expiresAt, issuedAt: verified.issuedAt == nil ? nil : Self.issuedAt(verified.claimsJSON), claims: verified.claimsJSON,
+                        expiresAt: verified.expiresAt,
+                        issuedAt: verified.issuedAt == nil ? nil : Self.issuedAt(verified.claimsJSON),
+                        claims: verified.claimsJSON,
                         fingerprint: SessionToken.fingerprint(of: token)))
             } catch {
                 return .failure(
@@ -21,7 +23,8 @@ extension TokenVerifier {
         }
     }
 
-    private static func issuedAt(_ claims: [UInt8]) -> String? {
-        (try? RawJSON(claims))?["iat"].map { String(decoding: $0.bytes, as: UTF8.self) }
+    private static func issuedAt(_ token: VerifiedToken) -> String? {
+        guard token.issuedAt != nil else { return nil }
+        return (try? RawJSON(token.claimsJSON))?["iat"].map { String(decoding: $0.bytes, as: UTF8.self) }
     }
 }

@@ -31,7 +31,8 @@ enum GatewayStatements {
 
     /// The planned statement, marked with the caller's role. The answer of a read has one more column, its size, and is
     /// null if it is larger than it may be.
-    static func query(_ plan: GatewayPlan, _ caller: GatewayCaller, _ configuration: GatewayConfiguration) -> Statement {
+    static func query(_ plan: GatewayPlan, _ caller: GatewayCaller, _ configuration: GatewayConfiguration) -> Statement
+    {
         let mark = RoleMark.text(caller.role)
         guard plan.isReadOnly, plan.shape != .void else { return Statement(mark + plan.sql, plan.parameters) }
         let names = plan.shape == .rows ? "answer, rows, total" : "answer"
