@@ -1,6 +1,6 @@
 # Parley. The two commands are `make demo` and `make test`.
-.PHONY: all build release setup setup-test demo test lint clean test-versions \
-    bench bench-send bench-fanout bench-idle bench-messages bench-latency bench-history bench-load bench-compare
+.PHONY: all build release setup setup-test demo test fuzz lint clean test-versions \
+    bench bench-send bench-fanout bench-idle bench-messages bench-latency bench-history bench-hostile bench-fresh bench-load bench-compare
 
 all: build
 
@@ -27,13 +27,18 @@ test-versions: setup-test
 	@scripts/step.sh "building the worker" swift build -c release --product parley
 	@scripts/versions.sh $(VERSIONS) $(SUITE)
 
+# Whatever can be sent, drawn from a printed seed, at a real worker. The same again: make fuzz SECONDS=60 SEED=4711
+fuzz: setup-test
+	@scripts/step.sh "building the worker" swift build -c release --product parley
+	@PARLEY_FUZZ_SECONDS=$(or $(SECONDS),3600) PARLEY_FUZZ_SEED=$(SEED) .venv/bin/python -m pytest -q -s Tests/fuzz
+
 lint: setup-test
 	@scripts/lint.sh
 
 # Figures of the README, each next to its peer in one run.
-bench: bench-send bench-fanout bench-idle bench-messages bench-latency bench-history
+bench: bench-send bench-fanout bench-idle bench-messages bench-latency bench-history bench-hostile bench-fresh
 
-bench-send bench-fanout bench-idle bench-messages bench-latency: setup-test
+bench-send bench-fanout bench-idle bench-messages bench-latency bench-hostile bench-fresh: setup-test
 	@swift build -c release --product parley
 	@cd Benchmarks && PARLEY_WATCH=off PYTHONPATH=../Tests/support ../.venv/bin/python $(@:bench-%=%).py
 

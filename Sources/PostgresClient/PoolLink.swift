@@ -12,6 +12,9 @@ final class PoolLink {
     /// For what the pool sends on its own behalf.
     private static let ownTime = Duration.seconds(5)
 
+    /// Bytes of one result after which a connection is replaced.
+    private static let largeResult = 4 << 20
+
     private let connection: OpaquePointer
     let descriptor: Int32
     private(set) var inFlight: [PoolJob] = []
@@ -185,7 +188,10 @@ final class PoolLink {
         case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY:
             switch item {
             case .prepare(let sql): self.cache.prepared(sql)
-            case .statement: job.results.append(ResultSet(result: result))
+            case .statement:
+                job.results.append(ResultSet(result: result))
+                // libpq never gives back the buffer that a large answer needed.
+                if PQresultMemorySize(result) > Self.largeResult { self.isRetiring = true }
             case .control: break
             case nil: self.lose()
             }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 import urllib.error
@@ -10,6 +11,7 @@ import urllib.request
 import pytest
 from conftest import People
 from parley import Cluster, RpcError, Worker
+from sockets import Refused, Socket
 
 
 def unready(worker: Worker, wanted: str) -> str:
@@ -35,7 +37,6 @@ def unready(worker: Worker, wanted: str) -> str:
         ("drop schema parley, parley_api cascade", "Parley is not installed", "parley migrate"),
         ("drop function parley.check_worker", "older than this program", "Run: parley migrate"),
         ("revoke usage on schema parley from parley_worker", "not a member of parley_worker", "grant parley_worker"),
-        ("alter database parley set default_transaction_read_only = on", "read-only, or a standby", "the primary"),
     ],
 )
 def test_the_log_and_health_say_what_is_wrong(change, state, advice):
@@ -72,3 +73,37 @@ def test_a_database_that_turns_read_only_says_so_to_who_sends():
         with pytest.raises(RpcError) as refused:
             people.rpc("Alice", "send_message", conversation_id=conversation, content="now")
         assert refused.value.status == 503 and "read-only" in refused.value.body["message"], refused.value
+
+
+@pytest.mark.asyncio
+async def test_a_read_only_database_is_served_as_far_as_it_goes():
+    with Cluster() as cluster, Worker(cluster) as first:
+        people = People(cluster, first)
+        conversation = people.conversation("Alice", "Bob")
+        first.stop()
+        name = cluster.psql("select current_database()")
+        cluster.psql(f"alter database {name} set default_transaction_read_only = on", cluster.superuser_url)
+        with Worker(cluster) as worker:
+            people.worker = worker
+            token = people.token("Alice")
+            assert worker.output().count("the database is read-only, or a standby") == 1
+            async with await Socket.open(worker) as socket:
+                await socket.join(f"conversation:{conversation}", token)
+                with pytest.raises(Refused) as refused:
+                    await socket.send_message(conversation, "now")
+                assert refused.value.response["retriable"] is True
+                # Beyond the next sign of life, which would write.
+                await asyncio.sleep(16)
+                async with await Socket.open(worker) as late:
+                    await late.join(f"conversation:{conversation}", token)
+                assert not socket.closed.done() and "tail disconnected" not in worker.output()
+                cluster.psql(f"begin read write; alter database {name} reset default_transaction_read_only; commit", cluster.superuser_url)
+                cluster.psql(
+                    "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'parley pool'", cluster.superuser_url
+                )
+                limit = time.monotonic() + 20
+                while cluster.psql("select count(*) from parley.worker where beat_at > now() - interval '1 minute'") != "1":
+                    assert time.monotonic() < limit
+                    await asyncio.sleep(0.2)
+                await socket.send_message(conversation, "again")
+                assert (await socket.event("message:new"))["message"]["content"] == "again"

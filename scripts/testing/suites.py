@@ -66,4 +66,5 @@ SUITES = [
     shell("sql-doors", "Tests/sql/doors.sh"),
     python("chaos", kind="timed"),
     python("scenarios", kind="timed"),
+    python("fuzz", kind="timed"),
 ]

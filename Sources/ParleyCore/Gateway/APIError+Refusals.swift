@@ -20,6 +20,13 @@ extension APIError {
             status: 400, code: Code("PGRST100"), message: "the query parameter '\(name)' was given more than once")
     }
 
+    /// PT413: more rows, or longer ones, than one answer may hold.
+    public static func answerTooLarge(limit: Int) -> APIError {
+        APIError(
+            status: 413, code: Code("PT413"), message: "The answer is larger than \(limit) bytes.",
+            hint: "Ask for fewer rows at a time (limit, page_size), or for fewer columns (select).")
+    }
+
     /// PGRST101: a verb no function answers to, or GET on a function that may write.
     public static func method(_ method: String, onFunctionAllowing allowed: String, details: String? = nil)
         -> APIError

@@ -45,7 +45,8 @@ struct FrameAddress {
             }
             var writer = JSONWriter()
             writer.string(text)
-            names.append(text.isEmpty ? nil : Self.value(writer.bytes, writer.bytes.indices))
+            // No ref is written as an empty one; an empty topic is one.
+            names.append(text.isEmpty && names.count < 2 ? nil : Self.value(writer.bytes, writer.bytes.indices))
             offset = end
         }
         self.init(joinRef: names[0], ref: names[1], topic: names[2])

@@ -1,4 +1,4 @@
-/// Why a broadcast of a client is refused.
+/// Why a message of a client is refused, if it is no join.
 public struct BroadcastRefusal: Error, Sendable, Equatable {
     public var reason: String
     /// As of a command that the database refused: a SQLSTATE.
@@ -29,6 +29,14 @@ public struct BroadcastRefusal: Error, Sendable, Equatable {
     /// More bytes than one user, or all together on one topic, may broadcast.
     public static let tooManyBytes = BroadcastRefusal(
         reason: "Too many bytes of broadcasts per second", code: "PT429", isRetriable: true)
+    /// The topic has no `realtime:` prefix, or the channel is not joined.
+    static let unmatchedTopic = BroadcastRefusal(reason: ProtocolText.Reply.unmatchedTopic, code: "PT404")
+    static let presenceNotMap = BroadcastRefusal(reason: ProtocolText.Reply.presenceNotMap)
+    static let presenceOfAnother = BroadcastRefusal(reason: ProtocolText.Reply.presenceOfAnother, code: "PT403")
+    static let presenceRefused = BroadcastRefusal(reason: ProtocolText.Reply.presenceRefused)
+    static let presenceRate = BroadcastRefusal(
+        reason: ProtocolText.System.presenceRateLimit, code: "PT429", isRetriable: true)
+    static let presenceTooLarge = BroadcastRefusal(reason: ProtocolText.System.presenceTooLarge, code: "PT413")
     static let unknownEvent = BroadcastRefusal(reason: "This event has no meaning here")
     static let malformed = BroadcastRefusal(reason: "A broadcast needs an event name")
     public static let tooLarge = BroadcastRefusal(

@@ -23,6 +23,10 @@ public struct JoinRefusal: Error, Sendable, Equatable {
     /// More happened while the join was decided than is kept; the next try succeeds.
     public static let overtaken = JoinRefusal(
         reason: "UnableToSubscribe: Too many events while joining, please try again")
+    /// A newer join of the same topic came before this one was decided.
+    static let replaced = JoinRefusal(reason: "UnableToSubscribe: A newer join of this socket replaces this one")
+    static let left = JoinRefusal(reason: "UnableToSubscribe: The channel was left before it was joined")
+    static let notJSON = JoinRefusal(reason: ProtocolText.Join.unknown("A join takes JSON"))
     public static let internalError = JoinRefusal(reason: ProtocolText.Join.unknown)
 
     /// The access rule says no; also the answer to a topic that does not exist.

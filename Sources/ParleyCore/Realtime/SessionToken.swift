@@ -7,14 +7,14 @@ public final class SessionToken: Sendable, Equatable {
     public let role: String
     /// `exp` in Unix seconds.
     public let expiresAt: Int64
-    /// `iat` in Unix seconds.
-    public let issuedAt: Int64?
+    /// `iat` in Unix seconds, digit for digit: it may have fractions.
+    public let issuedAt: String?
     /// The claims as the database gets them in `request.jwt.claims`.
     public let claims: [UInt8]
     /// Recognises the same token when it is sent again; the token itself is not kept.
     public let fingerprint: Int
 
-    public init(subject: UUID?, role: String, expiresAt: Int64, issuedAt: Int64?, claims: [UInt8], fingerprint: Int) {
+    public init(subject: UUID?, role: String, expiresAt: Int64, issuedAt: String?, claims: [UInt8], fingerprint: Int) {
         self.subject = subject
         self.role = role
         self.expiresAt = expiresAt

@@ -5,16 +5,16 @@ extension SocketSession {
         _ message: ClientMessage, context: SessionContext, verify: TokenCheck
     ) -> [SessionAction] {
         guard Topic.subTopic(ofWire: message.topic) != nil else {
-            return [self.reply(to: message, error: ProtocolText.Reply.unmatchedTopic)]
+            return [self.reply(to: message, refusal: .unmatchedTopic)]
         }
         guard self.joins.take(now: context.steady) else { return self.refuse(message, .tooManyJoins) }
         var actions: [SessionAction] = []
-        // One membership per topic: the newer join replaces the older one without a word, because a `phx_close` of the
-        // older would close the newer in clients that do not look at its ref. One of another spelling is told: it is
-        // another channel for its client.
+        // One membership per topic: the newer join replaces the older one without a `phx_close`, which would close the
+        // newer in clients that do not look at its ref. One of another spelling is told: it is another channel for its
+        // client.
         if let index = self.index(of: message.topic) {
             let older = self.channels[index]
-            actions = self.remove(at: index, context: context) + [.drop(older.id)]
+            actions = self.remove(at: index, joinRefusal: .replaced, context: context) + [.drop(older.id)]
             if older.name != message.topic { actions.append(self.close(older)) }
         }
         do {
@@ -40,7 +40,7 @@ extension SocketSession {
         }
         guard !context.draining else { throw .restarting }
         guard self.channels.count < context.limits.maxChannels else { throw .tooManyChannels }
-        guard case .json(let payload) = message.payload else { throw .internalError }
+        guard case .json(let payload) = message.payload else { throw .notJSON }
         let config = JoinConfig(payload: payload)
         guard config.isPrivate else { throw .privateOnly }
         guard config.replay != .invalid else { throw .replayParameters }

@@ -4,16 +4,17 @@ extension SocketSession {
         _ message: ClientMessage, at index: Int, context: SessionContext
     ) -> [SessionAction] {
         guard self.channels[index].countPresenceCall(second: context.seconds, limits: context.limits) else {
-            return self.terminate(at: index, text: ProtocolText.System.presenceRateLimit, context: context)
+            return self.refuse(message, .presenceRate)
+                + self.terminate(at: index, text: ProtocolText.System.presenceRateLimit, context: context)
         }
         let channel = self.channels[index]
         let id = channel.id
-        guard case .json(let payload) = message.payload else { return [self.reply(toUnknown: message)] }
+        guard case .json(let payload) = message.payload else { return self.refuse(message, .presenceNotMap) }
         switch PresenceCommand(payload: payload) {
         case .track(let fields):
             let user = channel.token.boundUser
             if let user, PresenceTrack.names(channel.presenceKey, anotherThan: user) {
-                return [self.reply(to: message, error: ProtocolText.Reply.presenceOfAnother)]
+                return [self.reply(to: message, refusal: .presenceOfAnother)]
             }
             let track = PresenceTrack(
                 channel: id, user: user, key: channel.presenceKey, fields: fields, joinRef: message.joinRef,
@@ -23,10 +24,11 @@ extension SocketSession {
             self.channels[index].presenceEnabled = true
             return [.presenceState(id), .track(track)]
         case .tooLarge:
-            return self.terminate(at: index, text: ProtocolText.System.presenceTooLarge, context: context)
+            return self.refuse(message, .presenceTooLarge)
+                + self.terminate(at: index, text: ProtocolText.System.presenceTooLarge, context: context)
         case .untrack: return [self.reply(to: message, ok: RealtimeCodec.emptyObject), .untrack(id)]
-        case .notAMap: return [self.reply(to: message, error: ProtocolText.Reply.presenceNotMap)]
-        case .unknown: return [self.reply(toUnknown: message)]
+        case .notAMap: return [self.reply(to: message, refusal: .presenceNotMap)]
+        case .unknown: return self.refuse(message, .unknownEvent)
         }
     }
 
@@ -40,17 +42,10 @@ extension SocketSession {
             payload: .json([]))
         switch outcome {
         case .done: return [self.reply(to: message, ok: RealtimeCodec.emptyObject)]
-        case .refused: return [self.reply(to: message, error: ProtocolText.Reply.presenceRefused)]
+        case .refused: return [self.reply(to: message, refusal: .presenceRefused)]
         case .tooLarge:
-            return self.terminate(at: index, text: ProtocolText.System.presenceTooLarge, context: context)
+            return self.refuse(message, .presenceTooLarge)
+                + self.terminate(at: index, text: ProtocolText.System.presenceTooLarge, context: context)
         }
-    }
-
-    /// An error that upstream gives no reason for.
-    private func reply(toUnknown message: ClientMessage) -> SessionAction {
-        .send(
-            RealtimeCodec.reply(
-                self.version, joinRef: message.joinRef, ref: message.ref, topic: message.topic, status: .error,
-                response: RealtimeCodec.emptyObject))
     }
 }

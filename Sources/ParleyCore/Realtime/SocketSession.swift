@@ -55,7 +55,7 @@ public struct SocketSession: Sendable {
             return self.leave(message, context: context)
         default:
             guard let index = self.index(of: message.topic) else {
-                return [self.reply(to: message, error: ProtocolText.Reply.unmatchedTopic)]
+                return [self.reply(to: message, refusal: .unmatchedTopic)]
             }
             return self.receive(message, at: index, context: context, verify: verify)
         }
@@ -202,14 +202,14 @@ public struct SocketSession: Sendable {
         let done = self.reply(to: message, ok: RealtimeCodec.emptyObject)
         guard let index = self.index(of: message.topic) else {
             guard Topic.subTopic(ofWire: message.topic) != nil else {
-                return [self.reply(to: message, error: ProtocolText.Reply.unmatchedTopic)]
+                return [self.reply(to: message, refusal: .unmatchedTopic)]
             }
             return [done]
         }
         let channel = self.channels[index]
         // A leave that names another join is late: it must not end the membership that replaced it.
         if let joinRef = message.joinRef, joinRef != channel.joinRef { return [done] }
-        let waiting = self.remove(at: index, context: context)
+        let waiting = self.remove(at: index, joinRefusal: .left, context: context)
         return waiting + [done, self.close(channel), .drop(channel.id)]
     }
 
@@ -231,17 +231,26 @@ public struct SocketSession: Sendable {
         return [.send(system), self.close(channel), .drop(channel.id)]
     }
 
-    /// Forgets a channel; answers what still waited for its join.
-    mutating func remove(at index: Int, context: SessionContext) -> [SessionAction] {
+    /// Forgets a channel; answers what still waited for its join, and the join itself if a refusal is given for it.
+    mutating func remove(
+        at index: Int, joinRefusal: JoinRefusal? = nil, context: SessionContext
+    ) -> [SessionAction] {
         let channel = self.channels.remove(at: index)
         if self.channels.isEmpty {
             self.channels = []
             self.emptySince = context.seconds
         }
-        guard case .joining(_, _, let deferred) = channel.state else { return [] }
-        return deferred.filter { self.wantsReply($0, ack: channel.ack) }.map {
-            self.reply(to: $0, error: ProtocolText.Reply.unmatchedTopic)
+        guard case .joining(let ref, let joinRef, let deferred) = channel.state else { return [] }
+        var actions: [SessionAction] = []
+        if let joinRefusal, ref != nil {
+            let join = ClientMessage(
+                joinRef: joinRef, ref: ref, topic: channel.name, event: "phx_join", payload: .json([]))
+            actions = [self.reply(to: join, error: joinRefusal.reason)]
         }
+        return actions
+            + deferred.filter { self.wantsReply($0, ack: channel.ack) }.map {
+                self.reply(to: $0, refusal: .unmatchedTopic)
+            }
     }
 
     func close(_ channel: Channel) -> SessionAction {

@@ -11,7 +11,9 @@ extension TokenVerifier {
                 return .success(
                     SessionToken(
                         subject: verified.subject.flatMap(UUID.init(uuidString:)), role: verified.role,
-                        expiresAt: verified.expiresAt, issuedAt: verified.issuedAt, claims: verified.claimsJSON,
+                        expiresAt: verified.expiresAt,
+                        issuedAt: verified.issuedAt == nil ? nil : Self.issuedAt(verified.claimsJSON),
+                        claims: verified.claimsJSON,
                         fingerprint: SessionToken.fingerprint(of: token)))
             } catch {
                 return .failure(
@@ -19,5 +21,10 @@ extension TokenVerifier {
                         upgradeText: error.handshakeText, systemText: error.message, joinReason: error.joinReason))
             }
         }
+    }
+
+    private static func issuedAt(_ token: VerifiedToken) -> String? {
+        guard token.issuedAt != nil else { return nil }
+        return (try? RawJSON(token.claimsJSON))?["iat"].map { String(decoding: $0.bytes, as: UTF8.self) }
     }
 }

@@ -13,7 +13,7 @@ extension ServeConfiguration {
         server.maxConnectionsPerUser = self.maxConnectionsPerUser
         server.alwaysServed = HealthRoutes.paths
         server.maxHeldBytes = self.maxHeldBytes
-        server.maxAnswerBytes = self.maxHeldBytes / 8
+        server.maxAnswerBytes = self.maxAnswerBytes
         server.maxMessageBytes = self.maxMessageBytes
         server.maxBodyBytes = self.maxMessageBytes
         server.maxQueuedBytes = self.maxQueueBytes
@@ -63,8 +63,12 @@ extension ServeConfiguration {
         return realtime
     }
 
+    /// Each connection of the pool may be receiving an answer of this size, in a buffer of up to twice as much.
+    private var maxAnswerBytes: Int { min(self.maxHeldBytes / 8, max(8 << 20, self.maxHeldBytes / 32)) }
+
     var gateway: GatewayConfiguration {
         var gateway = GatewayConfiguration()
+        gateway.maxAnswerBytes = self.maxAnswerBytes
         gateway.statementTimeout = self.statementTimeout
         gateway.lockTimeout = self.lockTimeout
         return gateway

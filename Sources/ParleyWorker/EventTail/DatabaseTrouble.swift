@@ -26,6 +26,10 @@ struct DatabaseTrouble: Sendable, Equatable {
         }
     }
 
+    static let readOnly = DatabaseTrouble(
+        "the database is read-only, or a standby",
+        "Give parley serve the primary; if this is it: alter database ... set default_transaction_read_only = off")
+
     private static func refusal(_ sqlState: String) -> DatabaseTrouble {
         switch sqlState {
         case "3F000":
@@ -38,11 +42,7 @@ struct DatabaseTrouble: Sendable, Equatable {
             DatabaseTrouble(
                 "this login may not read the log: it is not a member of parley_worker, or that role lacks its grants",
                 "grant parley_worker to <this login>; if it is one, run: parley migrate")
-        case "25006":
-            DatabaseTrouble(
-                "the database is read-only, or a standby",
-                "Give parley serve the primary; if this is it: alter database ... set default_transaction_read_only = off"
-            )
+        case "25006": Self.readOnly
         case LogReader.workerIsTooOld:
             DatabaseTrouble("the installation is not for this worker", "Upgrade the worker.")
         case _ where sqlState.hasPrefix("53"):

@@ -5,6 +5,11 @@ internal import PostgresClient
 ///
 /// It lives as long as its connection. Every method blocks; errors other than those of `connect` mean that the
 /// session is of no more use.
+///
+/// **A database that may only be read**, a standby or one with `default_transaction_read_only`, takes no registration
+/// and no LISTEN: it is polled, and with each sign of life asked whether it takes changes again. The snapshots of a
+/// standby do not say which transactions are in progress (they are kept as subtransactions there), so everything from
+/// `xmin` on counts as not seen, and what comes twice by that is left out here.
 final class LogReader {
     /// A place in the log, and which log it is.
     struct Position {
@@ -28,8 +33,15 @@ final class LogReader {
     static let workerIsTooOld = "PT426"
 
     private let connection: PostgresConnection
+    private let configuration: PostgresConfiguration
+    private let interrupter: PostgresConnection.Interrupter
+    private let answerTime: Duration
     private let workerID: String
     private let lockKey: String
+    let isReadOnly: Bool
+    private let isStandby: Bool
+    /// Ids of events at or above the snapshot's `xmin` that were handed on. Only of a standby.
+    private var seenAhead: Set<Int64> = []
     /// Behind a pooler the session may change hands with every statement: no LISTEN, no session locks.
     let isPooled: Bool
     let position: Position
@@ -42,12 +54,16 @@ final class LogReader {
     ) throws(PostgresError) {
         self.connection = try PostgresConnection(
             configuration, queryTimeout: answerTime, interrupter: interrupter)
+        self.configuration = configuration
+        self.interrupter = interrupter
+        self.answerTime = answerTime
         self.isPooled = self.connection.isPooled
-        if !pollOnly, !self.isPooled { try self.connection.listen("parley") }
+        (self.isReadOnly, self.isStandby) = try Self.mode(self.connection)
+        if !pollOnly, !self.isPooled, !self.isReadOnly { try self.connection.listen("parley") }
         try Self.check(self.connection)
+        let register = self.isReadOnly ? "select '', ''" : "select worker_id, lock_key from parley.worker_start($1, $2)"
         let worker = try Self.row(
-            self.connection.query(
-                "select worker_id, lock_key from parley.worker_start($1, $2)", [workerName, version]))
+            self.connection.query(register, self.isReadOnly ? [] : [workerName, version]))
         let end = try Self.row(
             self.connection.query("select snapshot::text, max_id, epoch, xid, created_at from parley.log_position()"))
         guard let id = worker.string(0), let key = worker.string(1),
@@ -56,7 +72,7 @@ final class LogReader {
         self.workerID = id
         self.lockKey = key
         self.position = Position(
-            cursor: LogCursor(snapshot: snapshot, maxID: maxID), epoch: epoch,
+            cursor: LogCursor(snapshot: Self.certain(snapshot, self.isStandby), maxID: maxID), epoch: epoch,
             mark: Mark(transactionID: end.string(3), createdAt: end.string(4)))
     }
 
@@ -70,6 +86,7 @@ final class LogReader {
                     position.epoch, String(position.cursor.maxID), position.mark.transactionID, position.mark.createdAt,
                 ]))
         if answer.bool(0) == true { return true }
+        guard !self.isReadOnly else { return false }
         _ = try self.connection.query(
             "select parley.begin_epoch('the log was set back', $1)", [position.epoch])
         return false
@@ -89,7 +106,8 @@ final class LogReader {
             left join parley.read_log($1::pg_snapshot, $2::bigint, $3::integer) e on true
             """,
             [cursor.snapshot.description, String(cursor.maxID), String(self.batch)], timeout: time)
-        guard let snapshot = result.rows.first?.string(0).flatMap(PgSnapshot.init) else { throw .unexpectedShape }
+        guard let seen = result.rows.first?.string(0).flatMap(PgSnapshot.init) else { throw .unexpectedShape }
+        let snapshot = Self.certain(seen, self.isStandby)
         var events: [LogEvent] = []
         var next = LogCursor(snapshot: snapshot, maxID: cursor.maxID)
         var mark = position.mark
@@ -101,6 +119,7 @@ final class LogReader {
             for row in result.rows {
                 let event = try LogEvent(row, from: 1)
                 fresh += event.id > cursor.maxID ? 1 : 0
+                if self.isStandby, self.seenAhead.contains(event.id) { continue }
                 bytes += event.payload.count
                 if event.id > next.maxID {
                     next.maxID = event.id
@@ -109,6 +128,7 @@ final class LogReader {
                 events.append(event)
             }
         }
+        if self.isStandby { self.seenAhead = Self.ahead(result, of: snapshot.xmin) }
         // Late commits come complete, whatever was asked for; only the new ones were cut.
         let isFull = fresh >= self.batch
         if bytes > Self.mostBytes {
@@ -140,17 +160,56 @@ final class LogReader {
     /// The sign of life. False: other workers took this one for dead.
     func beat() throws(PostgresError) -> Bool {
         try Self.check(self.connection)
+        guard !self.isReadOnly else {
+            try self.lookForChange()
+            return true
+        }
         return try Self.row(self.connection.query("select parley.worker_beat($1::bigint)", [self.workerID])).bool(0)
             ?? false
     }
 
+    /// - Throws: when a new session may write. This one keeps the setting that it began with.
+    private func lookForChange() throws(PostgresError) {
+        let probe = try PostgresConnection(
+            self.configuration, queryTimeout: self.answerTime, interrupter: self.interrupter)
+        defer { probe.close() }
+        guard try Self.mode(probe) != (isReadOnly: true, isStandby: self.isStandby) else { return }
+        throw PostgresError(.connectionLost, message: "the database takes changes again")
+    }
+
     /// Leaves in good order.
     func stop() throws(PostgresError) {
-        _ = try self.connection.query("select parley.worker_stop($1::bigint)", [self.workerID], timeout: .seconds(1))
+        if !self.isReadOnly {
+            _ = try self.connection.query(
+                "select parley.worker_stop($1::bigint)", [self.workerID], timeout: .seconds(1))
+        }
         self.connection.close()
     }
 
     // MARK: -
+
+    private static func mode(
+        _ connection: PostgresConnection
+    ) throws(PostgresError) -> (isReadOnly: Bool, isStandby: Bool) {
+        let row = try Self.row(
+            connection.query("select current_setting('transaction_read_only')::boolean, pg_is_in_recovery()"))
+        guard let isReadOnly = row.bool(0), let isStandby = row.bool(1) else { throw PostgresError.unexpectedShape }
+        return (isReadOnly, isStandby)
+    }
+
+    /// Of the transactions that a snapshot has seen, those that it certainly has.
+    private static func certain(_ snapshot: PgSnapshot, _ isStandby: Bool) -> PgSnapshot {
+        isStandby ? PgSnapshot(xmin: snapshot.xmin, xmax: snapshot.xmin, xip: []) : snapshot
+    }
+
+    /// The ids that the next read will bring again.
+    private static func ahead(_ result: ResultSet, of xmin: UInt64) -> Set<Int64> {
+        var ids: Set<Int64> = []
+        for row in result.rows {
+            if let id = row.int64(1), let transactionID = row.uint64(2), transactionID >= xmin { ids.insert(id) }
+        }
+        return ids
+    }
 
     /// The database may be upgraded while the worker runs.
     private static func check(_ connection: PostgresConnection) throws(PostgresError) {

@@ -11,6 +11,7 @@ actor TailRunner {
     private let interrupter: PostgresConnection.Interrupter
     private var machine: TailMachine
     private var isPollOnly: Bool
+    private var machineIsPollOnly: Bool
 
     private var reader: LogReader?
     private var position: LogReader.Position?
@@ -31,6 +32,7 @@ actor TailRunner {
         self.settings = settings
         self.interrupter = interrupter
         self.isPollOnly = settings.pollOnly
+        self.machineIsPollOnly = settings.pollOnly
         self.machine = TailMachine(policy: settings.policy, pollOnly: settings.pollOnly)
     }
 
@@ -131,21 +133,34 @@ actor TailRunner {
             version: self.settings.version, answerTime: self.settings.policy.answerTime, pollOnly: self.isPollOnly)
         if reader.isPooled, !self.isPollOnly {
             self.isPollOnly = true
-            self.machine = TailMachine(policy: self.settings.policy, pollOnly: true)
             self.settings.log.warning(
                 "the database URL leads through a pooler: no LISTEN, the log is polled",
                 [("advice", "give a direct connection with --listen-database-url, or say --poll-only")])
         }
+        self.choosePolling(self.isPollOnly || reader.isReadOnly)
         if let position, position.epoch == reader.position.epoch, try !reader.holds(position) {
             self.settings.log.warning("the log was set back to an older copy: a new epoch begins")
-            throw PostgresError(.connectionLost, message: "the log was set back")
+            guard reader.isReadOnly else { throw PostgresError(.connectionLost, message: "the log was set back") }
+            // Nothing can be written there; this worker's clients learn of it all the same.
+            self.position?.epoch = ""
         }
         self.reader = reader
         self.lastBeat = .now
         await self.settle(reader.position)
         self.told = nil
         self.settings.log.info("tail connected", [("log.epoch", reader.position.epoch)])
+        if reader.isReadOnly {
+            let trouble = DatabaseTrouble.readOnly
+            self.settings.log.warning(
+                "reads and joins go on, changes are refused", [("problem", trouble.state), ("advice", trouble.advice)])
+        }
         return .connected
+    }
+
+    private func choosePolling(_ pollOnly: Bool) {
+        guard pollOnly != self.machineIsPollOnly else { return }
+        self.machineIsPollOnly = pollOnly
+        self.machine = TailMachine(policy: self.settings.policy, pollOnly: pollOnly)
     }
 
     /// A cursor from before is good for as long as the log is the same one: nothing is lost, and nothing comes twice.

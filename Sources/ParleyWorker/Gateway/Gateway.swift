@@ -162,7 +162,7 @@ public final class Gateway: Sendable {
         let transaction = Transaction(
             [
                 GatewayStatements.settings(request, caller, schema: self.schema.name, self.configuration),
-                GatewayStatements.query(plan, caller),
+                GatewayStatements.query(plan, caller, self.configuration),
             ],
             mode: plan.isReadOnly ? .readOnly : .readWrite,
             // The server gives up first, and says so better than a lost connection would.
@@ -177,6 +177,9 @@ public final class Gateway: Sendable {
             case .success(let results):
                 guard let row = results.last?.rows.first else { return finish(.failure(.unexpected)) }
                 let columns = (0..<row.count).map { row[$0] }
+                if let refusal = GatewayStatements.refusal(plan, columns, self.configuration) {
+                    return finish(.failure(refusal))
+                }
                 do throws(APIError) {
                     finish(.success(try plan.response(columns)))
                 } catch {

@@ -4,6 +4,8 @@ public struct GatewayConfiguration: Sendable {
     public var prefix = "/rest/v1"
     /// Most rows in one answer, whatever `limit` says.
     public var maxRows = 1_000
+    /// The largest answer of a read; a larger one does not leave the database.
+    public var maxAnswerBytes = 8 << 20
     /// Longest run of one statement in the database.
     public var statementTimeout = Duration.seconds(10)
     /// Longest wait of one statement for a lock; then it fails with 55P03, answered 503.

@@ -29,9 +29,29 @@ enum GatewayStatements {
             ])
     }
 
-    /// The planned statement, marked with the caller's role.
-    static func query(_ plan: GatewayPlan, _ caller: GatewayCaller) -> Statement {
-        Statement(RoleMark.text(caller.role) + plan.sql, plan.parameters)
+    /// The planned statement, marked with the caller's role. The answer of a read has one more column, its size, and is
+    /// null if it is larger than it may be.
+    static func query(_ plan: GatewayPlan, _ caller: GatewayCaller, _ configuration: GatewayConfiguration) -> Statement
+    {
+        let mark = RoleMark.text(caller.role)
+        guard plan.isReadOnly, plan.shape != .void else { return Statement(mark + plan.sql, plan.parameters) }
+        let names = plan.shape == .rows ? "answer, rows, total" : "answer"
+        let others = plan.shape == .rows ? ", a.rows, a.total" : ""
+        // offset 0: or the planner might compute the answer once for each place that names it.
+        return Statement(
+            "\(mark)select case when octet_length(a.answer) <= \(configuration.maxAnswerBytes) then a.answer end\(others), "
+                + "octet_length(a.answer) from (\(plan.sql) offset 0) as a(\(names))",
+            plan.parameters)
+    }
+
+    /// Why an answer with these columns is not given: it was left in the database.
+    static func refusal(
+        _ plan: GatewayPlan, _ columns: [[UInt8]?], _ configuration: GatewayConfiguration
+    ) -> APIError? {
+        guard plan.isReadOnly, plan.shape != .void, let size = columns.last ?? nil,
+            let bytes = Int(String(decoding: size, as: UTF8.self)), bytes > configuration.maxAnswerBytes
+        else { return nil }
+        return .answerTooLarge(limit: configuration.maxAnswerBytes)
     }
 
     private static func headers(_ headers: [String: String]) -> String {

@@ -95,8 +95,8 @@ struct JobRunner: Service {
     }
 
     private func complain(_ message: StaticString, _ error: PostgresError, _ data: [(String, String)] = []) {
-        // While the server stops there is nothing to complain of.
-        guard error.code != .shutdown else { return }
+        // While the server stops there is nothing to complain of; of a database that takes no changes the tail has told.
+        guard error.code != .shutdown, error.sqlState != "25006" else { return }
         self.log.warning(message, data + [("code", "\(error.code)"), ("sqlstate", error.sqlState ?? "")])
     }
 }

@@ -19,9 +19,9 @@ enum JoinQuery {
             Statement(
                 """
                 select allowed, snapshot::text, max_id, conversation_ids, history_from \
-                from parley.authorize_join($1, $2::uuid, $3::bigint, $4)
+                from parley.authorize_join($1, $2::uuid, $3::numeric, $4)
                 """,
-                [role, user, question.token.issuedAt.map(String.init), question.topic.subTopic])
+                [role, user, question.token.issuedAt, question.topic.subTopic])
         ]
         var after: String?
         var since: String?
@@ -110,8 +110,8 @@ extension JoinQuery {
     static func permissions(_ topics: [Topic], _ token: SessionToken, timeout: Duration) -> Transaction {
         let statements = topics.map { topic in
             Statement(
-                "select allowed from parley.authorize_join($1, $2::uuid, $3::bigint, $4)",
-                [token.role, token.subject?.lowercaseText, token.issuedAt.map(String.init), topic.subTopic])
+                "select allowed from parley.authorize_join($1, $2::uuid, $3::numeric, $4)",
+                [token.role, token.subject?.lowercaseText, token.issuedAt, topic.subTopic])
         }
         return Transaction(statements, mode: .readOnly, timeout: timeout, owner: token.owner)
     }

@@ -7,6 +7,7 @@ internal import Synchronization
 /// an answer, the client gets a 500: no request hangs because somebody forgot it.
 public final class HTTPResponder: Sendable {
     private let loop: EventLoop
+    private let transit: AnswersInTransit
     private let answered = Atomic<Bool>(false)
     private let answer: @Sendable (HTTPResponse) -> Void
     private let prove: @Sendable (String) -> Bool
@@ -21,10 +22,11 @@ public final class HTTPResponder: Sendable {
     ///   - answer: called at most once, on the loop's thread.
     ///   - attribute: called on the loop's thread.
     init(
-        loop: EventLoop, answer: @escaping @Sendable (HTTPResponse) -> Void,
+        loop: EventLoop, transit: AnswersInTransit, answer: @escaping @Sendable (HTTPResponse) -> Void,
         attribute: @escaping @Sendable (String) -> Bool
     ) {
         self.loop = loop
+        self.transit = transit
         self.answer = answer
         self.prove = attribute
     }
@@ -42,9 +44,18 @@ public final class HTTPResponder: Sendable {
             self.answer(response)
         } else {
             let answer = self.answer
-            self.loop.execute { answer(response) }
+            let transit = self.transit
+            let bytes = response.body.count
+            // The loop is behind: what waits for it is held, too.
+            guard transit.enter(bytes) else { return self.loop.execute { answer(Self.crowded.response) } }
+            self.loop.execute {
+                transit.leave(bytes)
+                answer(response)
+            }
         }
     }
+
+    private static let crowded = HTTPFailure(503, "Too many answers wait for their readers.", retryAfter: 5)
 
     /// Calls `body` once if the client leaves before the answer: at once if it has left, else on the loop. The last body
     /// counts.

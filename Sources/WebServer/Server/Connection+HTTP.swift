@@ -78,7 +78,7 @@ extension Connection {
         guard head.asksForWebSocket else {
             let bound = LoopBound(self, thread: self.server.loop.thread)
             let responder = HTTPResponder(
-                loop: self.server.loop, answer: { bound.onLoop.respond(serial, $0) },
+                loop: self.server.loop, transit: self.server.transit, answer: { bound.onLoop.respond(serial, $0) },
                 attribute: { bound.onLoop.attribute(to: $0) })
             http.pending?.responder = responder
             return handler.handle(request, responder)

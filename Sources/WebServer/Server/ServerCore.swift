@@ -61,6 +61,7 @@ final class ServerCore {
     /// Connections beyond the limits, the oldest first: they are read to see whether they ask for a path always served.
     var annex: [Connection] = []
     var held: HeldBytes
+    let transit: AnswersInTransit
     /// Milliseconds of the last relief, and what was closed or refused since the last line of the log about it.
     var relievedAt: Int64 = 0
     var refusals = RefusalCounts()
@@ -89,6 +90,7 @@ final class ServerCore {
                 connections: configuration.maxConnections, reserved: configuration.reservedConnections,
                 perAddress: configuration.maxConnectionsPerAddress, perKey: configuration.maxConnectionsPerUser))
         self.held = HeldBytes(ceiling: configuration.maxHeldBytes)
+        self.transit = AnswersInTransit(ceiling: configuration.maxHeldBytes / 4)
         self.readClock()
     }
 

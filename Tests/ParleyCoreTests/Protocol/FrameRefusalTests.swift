@@ -78,6 +78,13 @@ struct FrameRefusalTests {
             }
             #expect(try JSONValue.parse(answer).array?[1] == "9")
         }
+        // An empty topic is one, and is repeated.
+        let empty: [UInt8] = [3, 0, 1, 0, 2, 0, 7] + [UInt8]("9hi{}".utf8)
+        guard case .text(let answer)? = RealtimeCodec.refusal(ofBinary: empty, ProtocolError(.notJSON), .v2) else {
+            Issue.record("no answer")
+            return
+        }
+        #expect(try JSONValue.parse(answer).array?[1...2] == ["9", ""])
         let unnamed = frame(1, "{", ref: "")
         let error = try #require(throws: ProtocolError.self) { try RealtimeCodec.decode(binary: unnamed, version: .v2) }
         #expect(RealtimeCodec.refusal(ofBinary: unnamed, error, .v2) == nil)

@@ -83,6 +83,9 @@ struct SocketSessionBoundsTests {
             let actions = try harness.send(
                 end, #"{"config":{"private":true},"access_token":"expired"}"#, ref: "6")
             #expect(frames(actions).contains { $0.contains(#""5","#) && $0.contains("unmatched topic") }, "\(end)")
+            // And the join itself, before what ended it.
+            #expect(frames(actions).first?.hasPrefix(#"["1","1",""#) == true, "\(end)")
+            #expect(frames(actions).first?.contains(#""status":"error""#) == true, "\(end)")
         }
     }
 

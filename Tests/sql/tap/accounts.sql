@@ -1,6 +1,6 @@
 -- Accounts: met at the first write, refused when suspended, erased or signed out.
 begin;
-select plan(64);
+select plan(65);
 \ir ../people.psql
 
 create function t.know(name text) returns boolean language sql as $$
@@ -163,6 +163,17 @@ select t.bob_with(', "iat": "1577836801"');
 select t.refused('PT403', 'select parley_api.get_entitlements()', 'a text is no time');
 select t.bob_with(', "iat": "NaN"');
 select t.refused('PT403', 'select parley_api.get_entitlements()', 'whatever it says');
+
+-- the rule of joins is the same
+select t.host();
+select is(
+    (
+        select string_agg(j.allowed::text, ' ' order by iat nulls last)
+        from unnest(array[1577836800.500000, 1577836800.5000009999, 1577836800.500001, 1577836801, null]) as iat
+        cross join lateral parley.authorize_join('authenticated', t.id('bob'), iat, 'user:' || t.id('bob')) as j
+    ),
+    'false false true true false', 'a join is refused for a millionth of a second before, and good from that moment on'
+);
 
 select * from finish();
 rollback;

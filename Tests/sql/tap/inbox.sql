@@ -1,6 +1,6 @@
 -- The inbox: pinned first, then recent activity, in pages that neither lose nor repeat a conversation.
 begin;
-select plan(99);
+select plan(105);
 \ir ../people.psql
 update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
 
@@ -293,6 +293,49 @@ select is(
         where c ->> 'app_role' = 'artist'
     ),
     1::numeric, 'unread counts name the role, too'
+);
+
+-- a page is bounded by bytes, too
+select t.host();
+select t.act('ann');
+create temporary table large on commit drop as
+select parley_api.start_conversation(array[t.id('cid'), t.id('dan')], 'group', title => 'g' || n) ->> 'id' as id from generate_series(1, 150) as n;
+select t.host();
+select count(
+    parley.write_message(t.id('ann'), id::uuid, repeat('x', 201), metadata => jsonb_build_object('a', repeat('x', 8000)))
+) as sent from large \gset
+create function t.all_pages(key text, cursor text, out pages integer, out ids text[], out most bigint, out last text) language plpgsql as $$
+declare
+    v_page jsonb;
+begin
+    pages := 0;
+    most := 0;
+    ids := '{}';
+    loop
+        v_page := parley_api.get_user_conversations(cursor => all_pages.cursor, page_size => 200);
+        pages := pages + 1;
+        most := greatest(most, octet_length(v_page::text));
+        ids := ids || array(select c ->> 'id' from jsonb_array_elements(v_page -> 'conversations') as c);
+        last := coalesce(v_page ->> 'prev_cursor', last);
+        all_pages.cursor := v_page ->> all_pages.key;
+        exit when all_pages.cursor is null or pages > 20;
+    end loop;
+end
+$$;
+select t.act('ann');
+select pages, cardinality(ids) as found, (select count(distinct i) from unnest(ids) as i) as distinct_ids, most, last
+from t.all_pages('next_cursor', null) \gset there_
+select cmp_ok(:there_most, '<', 1300000, 'a page of large previews is bounded by bytes');
+select cmp_ok(:there_pages, '>', 1, 'and has a cursor to go on from');
+select is(:there_found, :there_distinct_ids, 'pages repeat no conversation');
+select is(t.look(format('select %s = count(*) from parley.participant where user_id = %L and left_at is null', :there_found, t.id('ann'))), 'true', 'nor lose one');
+select is(
+    (select count(*) from unnest((select p.ids from t.all_pages('prev_cursor', :'there_last') as p)) as i) >= 1, true,
+    'on the way back, too, a page has what fits'
+);
+select is(
+    (select c -> 'last_message' -> 'is_cut' from jsonb_array_elements(parley_api.get_user_conversations(page_size => 1) -> 'conversations') as c),
+    'true', 'a preview says that it was cut'
 );
 
 select * from finish();

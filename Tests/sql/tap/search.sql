@@ -1,6 +1,6 @@
 -- Searching messages: what is found, by whom, in which order, and what of it is shown.
 begin;
-select plan(140);
+select plan(146);
 \ir ../people.psql
 update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
 
@@ -357,6 +357,51 @@ select is(t.look('select count(*) > 4 from parley.search_block'), 'true', 'as it
 delete from parley.message where conversation_id = t.id('many') and seq > 128;
 select parley.index_block(t.id('many'), 4, 'simple') is null as done \gset
 select is(t.look(format('select max(block) from parley.search_block where conversation_id = %L', t.id('many'))), '3', 'of messages that are no more nothing is kept');
+
+-- a configuration of the deployment's own: without accents
+select t.host();
+create extension unaccent schema public;
+create text search configuration public.without_accents (copy = simple);
+alter text search configuration public.without_accents alter mapping for hword, hword_part, word with public.unaccent, simple;
+select parley.set_search_language('public.without_accents') is null as set \gset
+select t.act('bob');
+select t.keep('folded', parley_api.start_conversation(array[t.id('cid'), t.id('ann')], 'group', title => 'folded') ->> 'id') is null as made \gset
+select t.send('folded', 'Das Café in Kraków, eine Straße') is not null as sent \gset
+select t.host();
+select t.index() is not null as indexed \gset
+select t.act('bob');
+select is(t.marked('cafe strasse'), 'Das [Café] in Kraków, eine [Straße]', 'a configuration with unaccent finds words without their accents');
+select is(t.found('KRAKÓW'), 'Das Café in Kraków, eine Straße', 'and with them');
+select is(t.found('krakow', 'folded'), 'Das Café in Kraków, eine Straße', 'in one conversation, too');
+
+-- a page is bounded by bytes, too
+select t.act('bob');
+select t.keep('long', parley_api.start_conversation(array[t.id('cid'), t.id('ann')], 'group', title => 'long') ->> 'id') is null as made \gset
+select t.host();
+select count(parley.write_message(t.id('bob'), t.id('long'), 'wolf ' || repeat(U&'\+01F40C', 4900))) as sent from generate_series(1, 30) \gset
+select t.index() is not null as indexed \gset
+create function t.pages(query text, out pages integer, out distinct_ids bigint, out most bigint) language plpgsql as $$
+declare
+    v_page jsonb;
+    v_ids text[] := '{}';
+begin
+    pages := 0;
+    most := 0;
+    loop
+        v_page := parley_api.search_messages(query, t.id('long'), cursor => v_page ->> 'next_cursor', page_size => 200);
+        pages := pages + 1;
+        most := greatest(most, octet_length(v_page::text));
+        v_ids := v_ids || array(select r -> 'message' ->> 'id' from jsonb_array_elements(v_page -> 'results') as r);
+        exit when v_page ->> 'next_cursor' is null or pages > 20;
+    end loop;
+    distinct_ids := (select count(distinct id) from unnest(v_ids) as id) - (select cardinality(v_ids) - count(distinct id) from unnest(v_ids) as id);
+end
+$$;
+select t.act('bob');
+select * from t.pages('wolf') \gset long_
+select cmp_ok(:long_most, '<', 1300000, 'a page of long messages is bounded by bytes');
+select cmp_ok(:long_pages, '>', 1, 'and has a cursor to go on from');
+select is(:long_distinct_ids, 30, 'and pages neither lose nor repeat one');
 
 -- the limit
 select t.host();

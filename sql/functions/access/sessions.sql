@@ -1,6 +1,6 @@
 -- Which conversations a session may follow.
 
-create or replace function parley.session_is_valid(user_id uuid, issued_at bigint)
+create or replace function parley.session_is_valid(user_id uuid, issued_at numeric)
 returns boolean
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -13,9 +13,9 @@ as $$
             and (
                 a.suspended_at is not null
                 or a.deleted_at is not null
-                -- iat has whole seconds: in doubt refused, as in token_is_valid
+                -- as token_is_valid: digit for digit, and in doubt refused
                 or (a.tokens_valid_after is not null
-                    and (issued_at is null or to_timestamp(issued_at) < a.tokens_valid_after))
+                    and (issued_at is null or issued_at < extract(epoch from a.tokens_valid_after)))
             )
     )
 $$;

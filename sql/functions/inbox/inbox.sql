@@ -134,24 +134,37 @@ begin
     )
     select
         coalesce(
-            jsonb_agg(
-                parley.inbox_row(r.conversation_id, v_user_id, r.history_from_seq, r.last_seq, v_floor_id)
-                order by r.pinned desc, r.last_activity_at desc, r.conversation_id desc
-            ) filter (where r.n <= v_page_size),
+            jsonb_agg(r.inbox_row order by r.pinned desc, r.last_activity_at desc, r.conversation_id desc)
+            filter (where r.is_fitting),
             '[]'
         ) as conversations,
-        count(*) as found,
+        count(*) > count(*) filter (where r.is_fitting) as has_more,
         (array_agg(
             parley.encode_inbox_cursor(r.pinned, r.last_activity_at, r.conversation_id, true)
             order by r.pinned desc, r.last_activity_at desc, r.conversation_id desc
-        ) filter (where r.n <= v_page_size))[1] as before_first,
+        ) filter (where r.is_fitting))[1] as before_first,
         (array_agg(
             parley.encode_inbox_cursor(r.pinned, r.last_activity_at, r.conversation_id, false)
             order by r.pinned, r.last_activity_at, r.conversation_id
-        ) filter (where r.n <= v_page_size))[1] as after_last
+        ) filter (where r.is_fitting))[1] as after_last
     into v_page
-    from near as r;
-    v_has_more := v_page.found > v_page_size;
+    from (
+        select
+            f.*,
+            f.n <= v_page_size
+            -- one at least, whatever its size
+            and (f.n = 1 or sum(pg_column_size(f.inbox_row)) over (order by f.n) <= parley.page_bytes()) as is_fitting
+        from (
+            select
+                e.*,
+                case
+                    when e.n <= v_page_size
+                        then parley.inbox_row(e.conversation_id, v_user_id, e.history_from_seq, e.last_seq, v_floor_id)
+                end as inbox_row
+            from near as e
+        ) as f
+    ) as r;
+    v_has_more := v_page.has_more;
     return jsonb_build_object(
         'conversations', v_page.conversations,
         -- on the side one comes from there is always a page to go back to

@@ -10,6 +10,7 @@ as $$
 #variable_conflict use_column
 declare
     v_message parley.message;
+    v_is_cut boolean;
 begin
     select m.* into v_message
     from parley.message_page(
@@ -20,6 +21,7 @@ begin
         return null;
     end if;
     -- a preview: nobody reads thousands of characters in a list
+    v_is_cut := char_length(v_message.content) > 200;
     v_message.content := left(v_message.content, 200);
     return parley.message_json(
         v_message,
@@ -29,11 +31,11 @@ begin
         last_visible_message.from_seq,
         last_visible_message.floor_id,
         parley.times_forwarded(v_message.conversation_id, v_message.id)
-    );
+    ) || case when v_is_cut then '{"is_cut": true}'::jsonb else '{}' end;
 end;
 $$;
 comment on function parley.last_visible_message is
-'The newest message of a conversation the user may see, but for notices, for previews: the first 200 characters, without reactions.';
+'The newest message of a conversation the user may see, but for notices, for previews: the first 200 characters, with is_cut where there are more, without reactions.';
 
 create or replace function parley.inbox_row(
     conversation_id uuid, user_id uuid, from_seq bigint, last_seq bigint, floor_id uuid

@@ -1,7 +1,7 @@
 -- Joins. The predicate is the one of the policies: who is a current participant. The answer carries the position it is
 -- true at: an event with id <= max_id that is visible in snapshot is part of it, every other event comes after it.
 
-create or replace function parley.authorize_join(role text, user_id uuid, issued_at bigint, topic text)
+create or replace function parley.authorize_join(role text, user_id uuid, issued_at numeric, topic text)
 returns table (
     allowed boolean,
     snapshot pg_snapshot,
@@ -25,7 +25,7 @@ declare
     v_tenant constant uuid := parley.topic_uuid(topic, 'tenant:', ':moderation');
 begin
     allowed := false;
-    snapshot := pg_current_snapshot();
+    snapshot := parley.certain_snapshot();
     max_id := parley.log_end();
     conversation_ids := '{}';
     history_from := '{}';

@@ -98,6 +98,23 @@ comment on function parley.begin_epoch is
 'For the DBA, after the database was set back to an older copy: makes every position in the log void, so that clients load afresh. Workers notice within their next sign of life. With only_after nothing happens unless that is still the epoch. Returns the epoch.';
 grant execute on function parley.begin_epoch to parley_worker;
 
+-- On a standby a snapshot does not say which transactions are in progress: there they are kept as subtransactions. From
+-- xmin on nothing is certain.
+create or replace function parley.certain_snapshot()
+returns pg_snapshot
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if pg_is_in_recovery() then
+        return format('%1$s:%1$s:', pg_snapshot_xmin(pg_current_snapshot()))::pg_snapshot;
+    end if;
+    return pg_current_snapshot();
+end;
+$$;
+comment on function parley.certain_snapshot is
+'The current snapshot; on a standby without what it may have seen or not. A reader who goes on from there loses nothing, and on a standby may get an event twice.';
+
 -- pg_current_snapshot() counts the caller's own transaction as finished, or as not yet begun, by chance. A cursor must
 -- count it as in progress: its events, also those it has yet to write, are for the next reader.
 create or replace function parley.cursor_snapshot()
@@ -118,7 +135,7 @@ as $$
     end
     from
         (select pg_current_xact_id_if_assigned() as xid) o,
-        (select pg_current_snapshot() as snap, array(select pg_snapshot_xip(pg_current_snapshot())) as xip) s
+        (select parley.certain_snapshot() as snap, array(select pg_snapshot_xip(pg_current_snapshot())) as xip) s
 $$;
 comment on function parley.cursor_snapshot is
 'The current snapshot, with the calling transaction itself counted as in progress.';

@@ -6,7 +6,7 @@
 -- ts_rank, normalised by length, halved for every 30 days of age. A rare word has all its matches in one window; of a
 -- word in every message one gets the newest, ranked. A cursor keeps the moment of the first page and a place in a
 -- window: pages neither lose nor repeat a message, whatever is sent meanwhile. A page looks at 128 blocks at most; if
--- they hold little it is short and has a cursor.
+-- they hold little, or much text (page_bytes), it is short and has a cursor.
 
 create or replace function parley.encode_search_cursor(
     as_of uuid, below uuid, down_to uuid, sort_key double precision, message_id uuid
@@ -103,6 +103,8 @@ declare
     v_results jsonb[] := '{}';
     v_next_cursor text;
     v_missing integer;
+    v_fitting integer;
+    v_bytes bigint := 0;
 begin
     if search_messages.query is null or not parley.shows_something(search_messages.query) then
         raise exception using errcode = 'PT400', message = 'query must not be empty.';
@@ -183,33 +185,51 @@ begin
                     )
                 )
                 order by f.sort_key desc, f.message_id desc
-            ) filter (where f.n <= v_missing),
+            ) filter (where f.is_fitting),
             array_agg(f.sort_key order by f.sort_key desc, f.message_id desc),
-            array_agg(f.message_id order by f.sort_key desc, f.message_id desc)
-        into v_found, v_keys, v_ids
+            array_agg(f.message_id order by f.sort_key desc, f.message_id desc),
+            count(*) filter (where f.is_fitting),
+            coalesce(max(f.bytes) filter (where f.is_fitting), v_bytes)
+        into v_found, v_keys, v_ids, v_fitting, v_bytes
         from (
             select
-                m.message,
-                m.message_id,
-                m.history_from_seq,
-                m.sort_key,
-                m.text_rank,
-                row_number() over (order by m.sort_key desc, m.message_id desc) as n
-            from parley.search_matches(
-                v_user_id, v_blocks.conversation_ids, v_blocks.blocks, v_blocks.history_from_seqs, v_blocks.first_ids,
-                v_language, v_query.wanted, v_query.runs, v_query.marks,
-                search_messages.sender_id, search_messages.types, search_messages.metadata, v_floor_id, v_as_of
-            ) as m
-            where v_sort_key is null or (m.sort_key, m.message_id) < (v_sort_key, v_message_id)
-            order by m.sort_key desc, m.message_id desc
-            -- one more tells whether the window has more
-            limit v_missing + 1
+                s.*,
+                s.n <= v_missing
+                -- one message at least, whatever its size
+                and (s.bytes <= parley.page_bytes() or (s.n = 1 and cardinality(v_results) = 0)) as is_fitting
+            from (
+                select
+                    m.message,
+                    m.message_id,
+                    m.history_from_seq,
+                    m.sort_key,
+                    m.text_rank,
+                    row_number() over in_order as n,
+                    -- the text comes twice: in the message and in the highlight
+                    v_bytes + sum(
+                        800 + 2 * coalesce(octet_length((m.message).content), 0)
+                        + coalesce(octet_length((m.message).metadata::text), 0)
+                    ) over in_order as bytes
+                from parley.search_matches(
+                    v_user_id, v_blocks.conversation_ids, v_blocks.blocks, v_blocks.history_from_seqs, v_blocks.first_ids,
+                    v_language, v_query.wanted, v_query.runs, v_query.marks,
+                    search_messages.sender_id, search_messages.types, search_messages.metadata, v_floor_id, v_as_of
+                ) as m
+                where v_sort_key is null or (m.sort_key, m.message_id) < (v_sort_key, v_message_id)
+                window in_order as (order by m.sort_key desc, m.message_id desc)
+                order by m.sort_key desc, m.message_id desc
+                -- one more tells whether the window has more
+                limit v_missing + 1
+            ) as s
         ) as f;
         v_results := v_results || coalesce(v_found, '{}');
-        if cardinality(v_ids) > v_missing then
-            v_next_cursor := parley.encode_search_cursor(
-                v_as_of, v_below, v_down_to, v_keys[v_missing], v_ids[v_missing]
-            );
+        if cardinality(v_ids) > v_fitting then
+            -- a window of which nothing fits is begun by the next page
+            v_next_cursor := case
+                when v_fitting > 0
+                    then parley.encode_search_cursor(v_as_of, v_below, v_down_to, v_keys[v_fitting], v_ids[v_fitting])
+                else parley.encode_search_cursor(v_as_of, v_below, null, null, null)
+            end;
             exit;
         end if;
         v_below := v_down_to;
