@@ -22,7 +22,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # A package takes the files of the one before away with it, so it brings the way back from every released version.
-released=()
+released=(0.2.0)
 
 table=parley_ext.file
 position=0

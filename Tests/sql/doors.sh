@@ -238,6 +238,39 @@ check "dump and restore of the psql door" restore extension_door restored_psql
 check "with its data" kept "$base/restored_psql"
 check "and installs again" install "$base/restored_psql"
 
+# Every release there was -----------------------------------------------------------------------------------------------
+# Tests/upgrade/<version>.sql.gz is what `make sql` printed at that release. The ledger refuses a migration that is
+# another than the one the release had.
+talk() {
+    psql -o /dev/null -d "$1" <<SQL
+select set_config('parley.user_id', '$bob', false);
+select parley_api.start_conversation(participant_ids => array['$eve'::uuid], message => 'kept');
+SQL
+}
+upgrade_from() { # version
+    local name=from_${1//./_}
+    local url=$base/$name
+    database "$name"
+    gunzip -c "Tests/upgrade/$1.sql.gz" | psql -o /dev/null -d "$url"
+    fill "$url"
+    psql -d "$url" -c "insert into parley.account (id, tier_name) values ('$bob', 'privileged'), ('$eve', 'free')"
+    talk "$url"
+    install "$url"
+    kept "$url"
+    unchanged "$url"
+    dump "$url" >"$work/$name.sql"
+    same "$work/psql.sql" "$work/$name.sql"
+    # and who wrote then goes on where they were
+    talk "$url"
+    [ "$(psql -At -d "$url" -c "select string_agg(content, ' ' order by seq) from parley.message")" = "kept kept" ]
+}
+bob=22222222-2222-4222-8222-222222222222
+eve=33333333-3333-4333-8333-333333333333
+for released in Tests/upgrade/*.sql.gz; do
+    version=$(basename "$released" .sql.gz)
+    check "an upgrade from $version keeps the data, and gives the schema of a new installation" upgrade_from "$version"
+done
+
 # Newer versions of the extension --------------------------------------------------------------------------------------
 # `present` is this checkout, `next` has one more migration and function, `last` only another text of that function.
 # `release` is made of the same texts, and so has their version alone.
