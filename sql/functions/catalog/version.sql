@@ -4,7 +4,7 @@ returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select '0.2.0'::text as version;
+    select '0.3.0'::text as version;
 end;
 comment on function parley.version is 'The release of Parley that is installed in this database.';
 grant execute on function parley.version to parley_worker;
