@@ -84,7 +84,12 @@
 \set sha256 'ebca34ef3255d9e3209294c625e1a89a611b03f4d7cc5554444c77ae9da3f341'
 \set breaking false
 \ir apply.sql
-\set version 17
+\set version 18
+\set name '0018_entitlements'
+\set sha256 'a70dd2a1457297539c4859408774ae733b1b3aeac1f52cf4932ae976a479d8ed'
+\set breaking false
+\ir apply.sql
+\set version 18
 \ir newest.sql
 \ir replaced.sql
 \ir wanted.sql
@@ -116,8 +121,11 @@
 \ir functions/accounts/closing.sql
 \ir functions/accounts/manage.sql
 \ir functions/accounts/names.sql
+\ir functions/accounts/plans.sql
 \ir functions/accounts/provision.sql
-\ir functions/access/initiate.sql
+\ir functions/access/app_roles.sql
+\ir functions/access/decision.sql
+\ir functions/access/may.sql
 \ir functions/access/oversight_role.sql
 \ir functions/access/permissions.sql
 \ir functions/access/restricted.sql
@@ -173,11 +181,13 @@
 \ir functions/calls/state.sql
 \ir functions/calls/turn.sql
 \ir functions/members/closing.sql
+\ir functions/members/departure.sql
 \ir functions/members/join.sql
 \ir functions/members/leave.sql
 \ir functions/members/lists.sql
 \ir functions/members/roles.sql
 \ir functions/members/succession.sql
+\ir functions/tenants/boundary.sql
 \ir functions/tenants/members.sql
 \ir functions/tenants/moderators.sql
 \ir functions/conversations/contexts.sql
