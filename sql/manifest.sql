@@ -115,6 +115,7 @@
 \ir functions/limits/tier_copy.sql
 \ir functions/limits/tiers.sql
 \ir functions/limits/token_bucket.sql
+\ir functions/limits/worker_limits.sql
 \ir functions/log_append/append.sql
 \ir functions/log_append/event_kinds.sql
 \ir functions/log_append/ring.sql

@@ -121,27 +121,50 @@ $$;
 comment on function parley.settle_plans is
 'A job: tells users whose subscription has begun or ended. True: there are more.';
 
-create or replace function parley.announce_plans()
+create or replace function parley.follow_rank()
 returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    perform parley.append_event(
-        null, 'plans:changed', null, null, null, '00000000-0000-0000-0000-000000000000', null
-    );
+    perform parley.refresh_plan(u.user_id)
+    from (select distinct s.user_id from parley.subscription as s order by s.user_id) as u;
     return null;
 end;
 $$;
-comment on function parley.announce_plans is
-'Trigger: workers learn, at this position of the log, that tiers and limits are to be read again.';
+comment on function parley.follow_rank is 'Trigger: with another order of the tiers another may be the highest.';
 
-create trigger tier_announce_trigger
-after insert or update or delete on parley_wanted.tier
-for each statement execute function parley.announce_plans();
-comment on trigger tier_announce_trigger on parley_wanted.tier is 'Tells the workers.';
+create trigger tier_rank_trigger
+after update of rank on parley_wanted.tier
+for each row
+when (old.rank <> new.rank)
+execute function parley.follow_rank();
+comment on trigger tier_rank_trigger on parley_wanted.tier is 'Accounts follow the order of the tiers.';
+
+create or replace function parley.announce_limit()
+returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- once in a transaction, and only what workers keep to
+    if exists (
+        select from parley.limit_kind as k
+        where k.name = coalesce(new.name, old.name) and (k.enforced_by = 'worker' or k.name = 'retention_days')
+    ) and not exists (
+        select from parley.event as e where e.xid = pg_current_xact_id() and e.kind = 'limits:changed'
+    ) then
+        perform parley.append_event(
+            null, 'limits:changed', null, null, null, '00000000-0000-0000-0000-000000000000', null
+        );
+    end if;
+    return null;
+end;
+$$;
+comment on function parley.announce_limit is
+'Trigger: workers learn, at this position of the log, that the limits they keep to are to be read again.';
 
 create trigger tier_limit_announce_trigger
 after insert or update or delete on parley_wanted.tier_limit
-for each statement execute function parley.announce_plans();
+for each row execute function parley.announce_limit();
 comment on trigger tier_limit_announce_trigger on parley_wanted.tier_limit is 'Tells the workers.';

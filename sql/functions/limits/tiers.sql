@@ -127,6 +127,7 @@ create or replace function parley.tier_limit_of(tier_name text, limit_name text)
 returns parley.tier_limit
 language plpgsql stable security definer parallel safe
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
 as $$
 #variable_conflict use_column
 declare

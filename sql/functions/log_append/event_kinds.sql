@@ -65,9 +65,9 @@ with release (name, audience, durable, since, payload) as (
     ('account:updated', '{user}', true, '0.2.0', '{tier}'),
     (
         'entitlements:changed', '{user}', true, '0.3.0',
-        '{tier, tenant_id?, role?}: another plan, or another role in a tenant (null: none); see get_entitlements'
+        '{tier, limits, tenant_id?, role?}: another plan, or another role in a tenant (null: none); see get_entitlements'
     ),
-    ('plans:changed', '{user}', true, '0.3.0', '{}: to no user; the workers read tiers and limits again'),
+    ('limits:changed', '{user}', true, '0.3.0', '{}: to no user; the workers read again what they keep to'),
     ('session:revoked', '{user}', true, '0.2.0', '{}: every session of the user ends'),
     ('moderation:revoked', '{user}', true, '0.2.0', '{tenant_id}: the user moderates that tenant no longer'),
     ('typing:start', '{conversation}', false, '0.2.0', '{conversation_id, user_id}'),
