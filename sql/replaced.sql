@@ -381,7 +381,6 @@ declare
     'parley.take_tier_token(uuid, text, integer)',
     'parley.take_token(uuid, text, bigint, bigint, bigint, integer)',
     'parley.tell_of_attachment(parley.attachment)',
-    'parley.tenant_conversations(uuid, uuid)',
     'parley.terms_version(regconfig)',
     'parley.text_as_written(text, integer, integer[])',
     'parley.text_emoji()',

@@ -2,11 +2,13 @@
 -- same transaction, and conversations of no tenant can only be read while a tenant's boundary runs through them.
 
 create or replace function parley.depart_from_tenant(tenant_id uuid, user_id uuid)
-returns void
+returns bigint
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
+declare
+    v_count bigint;
 begin
     -- Only rows of the user, so that nothing is waited for but what the user does at this moment. From here on the user
     -- reads and writes nothing; the conversations are told below, and where somebody holds one, by the job.
@@ -25,13 +27,15 @@ begin
     select g.conversation_id, depart_from_tenant.user_id
     from gone as g
     on conflict on constraint departure_pkey do nothing;
-    if found then
+    get diagnostics v_count = row_count;
+    if v_count > 0 then
         perform parley.settle_departures_of(depart_from_tenant.user_id, 100);
     end if;
+    return v_count;
 end;
 $$;
 comment on function parley.depart_from_tenant is
-'Takes a user out of all conversations of a tenant at once, and tells up to a hundred of them.';
+'Takes a user out of all conversations of a tenant at once, and tells up to a hundred of them. Returns how many they are.';
 
 create or replace function parley.settle_boundary(user_id uuid)
 returns void

@@ -30,25 +30,6 @@ comment on function parley.set_tenant_member is
 'Makes a user a member of a tenant, or gives a member another role there.';
 grant execute on function parley.set_tenant_member to service_role;
 
-create or replace function parley.tenant_conversations(tenant_id uuid, user_id uuid)
-returns setof uuid
-language plpgsql stable security definer
-set search_path = pg_catalog, pg_temp
-as $$
-#variable_conflict use_column
-begin
-    return query
-    select p.conversation_id
-    from parley.participant as p
-    inner join parley.conversation_profile as cp on p.conversation_id = cp.conversation_id
-    where p.user_id = tenant_conversations.user_id
-        and p.left_at is null
-        and cp.tenant_id = tenant_conversations.tenant_id
-    order by p.conversation_id;
-end;
-$$;
-comment on function parley.tenant_conversations is 'The conversations of a tenant a user is in.';
-
 create or replace function parley.remove_tenant_member(tenant_id uuid, user_id uuid)
 returns jsonb
 language plpgsql volatile security definer
@@ -65,9 +46,7 @@ begin
     if not found then
         raise exception using errcode = 'PT404', message = 'The user is not a member of this tenant.';
     end if;
-    v_count := (
-        select count(*) from parley.tenant_conversations(remove_tenant_member.tenant_id, remove_tenant_member.user_id)
-    );
+    v_count := parley.depart_from_tenant(remove_tenant_member.tenant_id, remove_tenant_member.user_id);
     delete from parley.tenant_member as t
     where t.tenant_id = remove_tenant_member.tenant_id and t.user_id = remove_tenant_member.user_id;
     return jsonb_build_object(
