@@ -86,7 +86,7 @@
 \ir apply.sql
 \set version 18
 \set name '0018_entitlements'
-\set sha256 'a70dd2a1457297539c4859408774ae733b1b3aeac1f52cf4932ae976a479d8ed'
+\set sha256 '4c3935c9fab7335f0b9abf9a256d7c851038e9525ed4626353ab66e515695897'
 \set breaking false
 \ir apply.sql
 \set version 18

@@ -52,7 +52,6 @@ is 'database, at each of its doors; or worker, whose doors are http and socket: 
 alter table parley.tier_limit add column young_days bigint;
 alter table parley.tier_limit add column young_amount bigint;
 alter table parley.tier add column send_young_days bigint;
-alter table parley.tier add column send_young_amount bigint;
 alter table parley.limit_kind add constraint limit_kind_young_check check (
     (default_young_days is null) = (default_young_amount is null)
     and (default_young_days is null or kind = 'rate' and default_young_days > 0 and default_young_amount >= 0)
@@ -69,7 +68,6 @@ comment on column parley.tier_limit.young_days
 is 'For a rate: an account is young for so many days, and has young_amount. Null: all accounts have the same.';
 comment on column parley.tier_limit.young_amount is 'Amount and burst while the account is young; never more than the others have.';
 comment on column parley.tier.send_young_days is 'What tier_limit says of messages_per_minute: its young_days.';
-comment on column parley.tier.send_young_amount is 'The same: its young_amount.';
 
 alter table parley.conversation_profile add column severed_at timestamptz;
 comment on column parley.conversation_profile.severed_at

@@ -225,14 +225,14 @@ declare
     v_decision parley.decision := parley.decide_contact(
         actor_id, action, target_ids, require_contact.tenant_id, require_contact.type
     );
-    v_tokens integer := 1;
+    v_tokens bigint := 1;
 begin
     if not v_decision.allowed then
         perform parley.refuse(v_decision);
     end if;
     if action <> 'start' then
         v_tokens := (
-            select count(*)::integer from unnest(target_ids) as u (id)
+            select count(*) from unnest(target_ids) as u (id)
             where not parley.is_acquainted(actor_id, u.id)
         );
     end if;

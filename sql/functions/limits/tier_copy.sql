@@ -22,8 +22,7 @@ begin
             send_amount = v_limit.amount,
             send_period_seconds = v_limit.period_seconds,
             send_burst = v_limit.burst,
-            send_young_days = v_limit.young_days,
-            send_young_amount = v_limit.young_amount
+            send_young_days = v_limit.young_days
         where t.name = set_tier_limit_copy.tier_name;
     end if;
 end;
@@ -82,7 +81,6 @@ begin
     new.send_period_seconds := v_rate.period_seconds;
     new.send_burst := v_rate.burst;
     new.send_young_days := v_rate.young_days;
-    new.send_young_amount := v_rate.young_amount;
     return new;
 end;
 $$;

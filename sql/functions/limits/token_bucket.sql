@@ -1,7 +1,7 @@
 -- Rates: a bucket of tokens for each user and limit. A call that fails gives its token back with its transaction.
 
 create or replace function parley.take_token(
-    user_id uuid, limit_name text, amount bigint, period_seconds bigint, burst bigint, tokens integer default 1
+    user_id uuid, limit_name text, amount bigint, period_seconds bigint, burst bigint, tokens double precision default 1
 )
 returns void
 language plpgsql volatile security definer
@@ -77,7 +77,7 @@ $$;
 comment on function parley.take_token is
 'Takes a token, or several, from a bucket of the user, or fails with PT429 and Retry-After. A call that fails later gives the token back.';
 
-create or replace function parley.take_tier_token(user_id uuid, limit_name text, tokens integer default 1)
+create or replace function parley.take_tier_token(user_id uuid, limit_name text, tokens bigint default 1)
 returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp

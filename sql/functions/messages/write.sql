@@ -75,9 +75,7 @@ begin
             t.send_period_seconds,
             t.send_burst,
             t.max_content_length,
-            -- a young account has less
-            a.created_at > now() - make_interval(hours => 24 * least(t.send_young_days, 36500)::integer) as is_young,
-            t.send_young_amount
+            t.send_young_days
         into v_sender
         from parley.participant as p
         -- in this order (offset 0): while accounts are few, the planner would read all of a tier
@@ -155,11 +153,10 @@ begin
         end if;
 
         -- 4. not too many
-        if v_sender.is_young then
-            v_sender.send_amount := least(v_sender.send_amount, v_sender.send_young_amount);
-            v_sender.send_burst := least(v_sender.send_burst, v_sender.send_young_amount);
-        end if;
-        if v_sender.send_amount is not null then
+        if v_sender.send_young_days is not null then
+            -- where young accounts have less
+            perform parley.take_tier_token(v_user_id, 'messages_per_minute');
+        elsif v_sender.send_amount is not null then
             perform parley.take_token(
                 v_user_id, 'messages_per_minute', v_sender.send_amount, v_sender.send_period_seconds, v_sender.send_burst
             );
