@@ -63,7 +63,8 @@ public actor RealtimeService {
     ///   - clock: milliseconds since 1970.
     init(
         loop: EventLoop, pool: PostgresPool, schema: SchemaCacheStore, configuration: RealtimeConfiguration,
-        verify: @escaping Verify, limiter: UserLimiter? = nil, log: Log, clock: @escaping @Sendable () -> Int64 = Clock.unixMilliseconds
+        verify: @escaping Verify, limiter: UserLimiter? = nil, log: Log,
+        clock: @escaping @Sendable () -> Int64 = Clock.unixMilliseconds
     ) {
         self.loop = loop
         self.pool = pool
