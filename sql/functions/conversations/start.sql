@@ -73,6 +73,7 @@ declare
     v_others uuid[] := parley.clean_user_ids(start_conversation.participant_ids, v_user_id);
     v_all uuid[] := case when v_by_host then v_others else v_others || v_user_id end;
     v_by_context boolean := parley.setting_value('direct_threading') is distinct from 'pair';
+    v_app_roles jsonb := start_conversation.app_roles;
     v_is_direct boolean;
     v_unique boolean;
     v_pair parley.direct_conversation;
@@ -91,12 +92,8 @@ begin
         start_conversation.context_id, start_conversation.app_roles, v_by_host
     );
     if not v_by_host then
-        start_conversation.app_roles := nullif(
-            coalesce(start_conversation.app_roles, '{}') || jsonb_strip_nulls(jsonb_build_object(
-                v_user_id,
-                parley.caller_app_role(v_user_id, start_conversation.app_roles ->> v_user_id::text)
-            )),
-            '{}'
+        v_app_roles := coalesce(v_app_roles, '{}') || jsonb_build_object(
+            v_user_id, parley.caller_app_role(v_user_id, v_app_roles ->> v_user_id::text)
         );
     end if;
     if v_by_host and start_conversation.message is not null then
@@ -193,7 +190,7 @@ begin
     -- 3. make it, or take the one there is
     if v_id is null then
         perform parley.create_conversation(
-            v_profile, v_all, start_conversation.app_roles, start_conversation.roles
+            v_profile, v_all, v_app_roles, start_conversation.roles
         );
     elsif v_is_direct then
         perform parley.reopen_direct(v_id, v_all, v_user_id);

@@ -128,6 +128,7 @@ returns parley.tier_limit
 language plpgsql stable security definer parallel safe
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
+set jit = off
 as $$
 #variable_conflict use_column
 declare
