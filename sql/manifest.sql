@@ -86,7 +86,7 @@
 \ir apply.sql
 \set version 18
 \set name '0018_entitlements'
-\set sha256 '4c3935c9fab7335f0b9abf9a256d7c851038e9525ed4626353ab66e515695897'
+\set sha256 'df2eef7ce00cffb059741a50e3ab5365553b2a5f09f7a047e515d28e7e2e451a'
 \set breaking false
 \ir apply.sql
 \set version 18
@@ -129,6 +129,7 @@
 \ir functions/access/may.sql
 \ir functions/access/oversight_role.sql
 \ir functions/access/permissions.sql
+\ir functions/access/require_may.sql
 \ir functions/access/restricted.sql
 \ir functions/access/rule.sql
 \ir functions/access/sessions.sql

@@ -1,5 +1,5 @@
--- The role a user has in the host application: by the host, or by a token whose issuer the deployment believes. Never by
--- the word of the user.
+-- The role a user has in the host application: by the host, or by a token whose issuer the deployment believes. Never
+-- by the word of the user.
 
 create or replace function parley.own_app_roles(user_id uuid)
 returns text[]

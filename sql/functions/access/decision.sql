@@ -42,7 +42,7 @@ comment on function parley.severed is 'No, because the boundary of a tenant runs
 
 create or replace function parley.refuse(decision parley.decision)
 returns void
-language plpgsql immutable security invoker
+language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin

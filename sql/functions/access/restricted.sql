@@ -25,7 +25,8 @@ comment on function parley.set_restricted is
 'Trigger: conversation.restricted says whether the profile restricts sending, or makes messages disappear.';
 
 create trigger conversation_profile_restricted_trigger
-after insert or update of type, status, who_can_send, message_ttl_seconds, severed_at on parley_wanted.conversation_profile
+after insert or update of type, status, who_can_send, message_ttl_seconds, severed_at
+on parley_wanted.conversation_profile
 for each row execute function parley.set_restricted();
 comment on trigger conversation_profile_restricted_trigger on parley_wanted.conversation_profile is
 'Keeps conversation.restricted true.';

@@ -10,9 +10,9 @@ with release (name, kind, unit, amount, period_seconds, burst, doors, meaning) a
         'Messages that a user sends, however they are sent.'
     ),
     (
-        'new_conversations_per_day', 'rate', 'new conversations', 10, 86400, 10, '{start_conversation,add_participants}',
-        'Conversations that a user starts, contexts that a user adds to the one thread of a pair, and users without a
-        direct conversation with them whom they add to others.'
+        'new_conversations_per_day', 'rate', 'new conversations', 10, 86400, 10,
+        '{start_conversation,add_participants}',
+        'Conversations that a user starts, contexts of the one thread of a pair, and users added who are new to them.'
     ),
     (
         'messages_to_strangers_per_hour', 'rate', 'messages', 50, 3600, 50,
@@ -117,7 +117,7 @@ with release (name, kind, unit, amount, period_seconds, burst, doors, meaning) a
     ),
     (
         'can_create_groups', 'entitlement', 'yes or no', null, null, null, '{start_conversation,add_participants}',
-        'Whether a user may start conversations of more than two, and add users without a direct conversation with them.'
+        'Whether a user may start conversations of more than two, and add users who are new to them.'
     )
 ),
 

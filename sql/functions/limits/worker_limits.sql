@@ -1,5 +1,5 @@
--- What the workers keep to by themselves, because it is no matter of rows: connections, requests, and how old the messages
--- are of which a socket still hears.
+-- What the workers keep to by themselves, because it is no matter of rows: connections, requests, and how old the
+-- messages are of which a socket still hears.
 
 create or replace function parley.worker_limits(user_id uuid)
 returns jsonb

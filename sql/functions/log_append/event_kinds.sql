@@ -65,7 +65,7 @@ with release (name, audience, durable, since, payload) as (
     ('account:updated', '{user}', true, '0.2.0', '{tier}'),
     (
         'entitlements:changed', '{user}', true, '0.3.0',
-        '{tier, limits, tenant_id?, role?}: another plan, or another role in a tenant (null: none); see get_entitlements'
+        '{tier, limits, tenant_id?, role?}: another plan, or another role in a tenant (null: none)'
     ),
     ('limits:changed', '{user}', true, '0.3.0', '{}: to no user; the workers read again what they keep to'),
     ('session:revoked', '{user}', true, '0.2.0', '{}: every session of the user ends'),

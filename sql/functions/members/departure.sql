@@ -1,5 +1,5 @@
--- Who is out of conversations because they left their tenant: out of them at once, and each conversation is told when it
--- can be.
+-- Who is out of conversations because they left their tenant: out of them at once, and each conversation is told when
+-- it can be.
 
 create or replace function parley.settle_departure(conversation_id uuid, user_id uuid)
 returns void
