@@ -188,6 +188,7 @@
 \ir functions/members/leave.sql
 \ir functions/members/lists.sql
 \ir functions/members/roles.sql
+\ir functions/members/severed.sql
 \ir functions/members/succession.sql
 \ir functions/tenants/boundary.sql
 \ir functions/tenants/members.sql

@@ -20,7 +20,7 @@ comment on function parley.denied is 'No, because of this; the remedy would chan
 
 create or replace function parley.unreachable()
 returns parley.decision
-language sql immutable security invoker
+language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
     select parley.denied('You cannot reach this user.')
@@ -30,7 +30,7 @@ comment on function parley.unreachable is
 
 create or replace function parley.severed()
 returns parley.decision
-language sql immutable security invoker
+language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
     select parley.denied(
@@ -42,7 +42,7 @@ comment on function parley.severed is 'No, because the boundary of a tenant runs
 
 create or replace function parley.refuse(decision parley.decision)
 returns void
-language plpgsql volatile security invoker
+language plpgsql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
