@@ -84,7 +84,12 @@
 \set sha256 'ebca34ef3255d9e3209294c625e1a89a611b03f4d7cc5554444c77ae9da3f341'
 \set breaking false
 \ir apply.sql
-\set version 17
+\set version 18
+\set name '0018_entitlements'
+\set sha256 'df2eef7ce00cffb059741a50e3ab5365553b2a5f09f7a047e515d28e7e2e451a'
+\set breaking false
+\ir apply.sql
+\set version 18
 \ir newest.sql
 \ir replaced.sql
 \ir wanted.sql
@@ -109,16 +114,21 @@
 \ir functions/limits/tier_copy.sql
 \ir functions/limits/tiers.sql
 \ir functions/limits/token_bucket.sql
+\ir functions/limits/worker_limits.sql
 \ir functions/log_append/append.sql
 \ir functions/log_append/event_kinds.sql
 \ir functions/log_append/ring.sql
 \ir functions/accounts/closing.sql
 \ir functions/accounts/manage.sql
 \ir functions/accounts/names.sql
+\ir functions/accounts/plans.sql
 \ir functions/accounts/provision.sql
-\ir functions/access/initiate.sql
+\ir functions/access/app_roles.sql
+\ir functions/access/decision.sql
+\ir functions/access/may.sql
 \ir functions/access/oversight_role.sql
 \ir functions/access/permissions.sql
+\ir functions/access/require_may.sql
 \ir functions/access/restricted.sql
 \ir functions/access/rule.sql
 \ir functions/access/sessions.sql
@@ -173,11 +183,14 @@
 \ir functions/calls/state.sql
 \ir functions/calls/turn.sql
 \ir functions/members/closing.sql
+\ir functions/members/departure.sql
 \ir functions/members/join.sql
 \ir functions/members/leave.sql
 \ir functions/members/lists.sql
 \ir functions/members/roles.sql
+\ir functions/members/severed.sql
 \ir functions/members/succession.sql
+\ir functions/tenants/boundary.sql
 \ir functions/tenants/members.sql
 \ir functions/tenants/moderators.sql
 \ir functions/conversations/contexts.sql

@@ -29,12 +29,14 @@ public func runServer(
         configuration.postgres("parley pool"), size: configuration.databasePoolSize,
         maxQueued: configuration.databaseQueueSize, log: log.labelled("pool"), committed: { nudge.nudge() })
     let schema = SchemaCacheStore(pool: pool, log: log.labelled("schema"))
+    let limiter = UserLimiter(pool: pool, log: log.labelled("limits"))
     let realtime = RealtimeService(
         loop: server.loop, pool: pool, schema: schema, configuration: configuration.realtime,
-        verify: verifier.sessionToken, log: log.labelled("realtime"))
+        verify: verifier.sessionToken, limiter: limiter, log: log.labelled("realtime"))
     let gateway = Gateway(
         configuration.gateway, pool: pool, schema: schema,
-        authenticate: { token throws(JWTError) in try verifier.verify(token) }, log: log.labelled("gateway"))
+        authenticate: { token throws(JWTError) in try verifier.verify(token) }, limiter: limiter,
+        log: log.labelled("gateway"))
     let readiness = Readiness()
     let health = HealthRoutes { readiness.problems }
     handler.connect(HTTPRouter([health.handle, gateway.handle, realtime.handleBroadcast]), realtime)

@@ -11,3 +11,14 @@ end;
 comment on function parley_api.can_access_conversation is
 'True if the user (by default the caller) is in the conversation. A caller who is not in it gets false for everybody.';
 grant execute on function parley_api.can_access_conversation to authenticated, service_role;
+
+create or replace function parley_api.may(action text, target_id uuid)
+returns jsonb
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select parley.may(parley.bounded_text($1, 'action', 16384), $2);
+end;
+comment on function parley_api.may is
+'Whether the caller may do that, why not, and what would change it: start with a user; add, write, forward, schedule, call, upload or join in a conversation. Nothing happens by asking.';
+grant execute on function parley_api.may to authenticated;

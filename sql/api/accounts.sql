@@ -12,13 +12,13 @@ comment on function parley_api.set_account_tier is
 'Moves a user to another tier; the next statement obeys it, and the user''s devices are told.';
 grant execute on function parley_api.set_account_tier to service_role;
 
-create or replace function parley_api.upsert_account(user_id uuid, display_name text default null, tier text default null)
+create or replace function parley_api.upsert_account(user_id uuid, display_name text default null, tier text default null, app_role text default null)
 returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.upsert_account($1, parley.bounded_text($2, 'display_name', 16384), parley.bounded_text($3, 'tier', 16384));
+    select parley.upsert_account($1, parley.bounded_text($2, 'display_name', 16384), parley.bounded_text($3, 'tier', 16384), parley.bounded_text($4, 'app_role', 16384));
 end;
 comment on function parley_api.upsert_account is
-'Registers a user, or changes the display name and tier; arguments left out stay as they are.';
+'Registers a user, or changes the display name, tier and role in the application; arguments left out stay as they are, an empty app_role takes the role away.';
 grant execute on function parley_api.upsert_account to service_role;

@@ -18,6 +18,7 @@ public final class Gateway: Sendable {
     private let pool: PostgresPool
     private let schema: SchemaCacheStore
     private let authenticate: Authenticate
+    private let limiter: UserLimiter
     private let log: Log
     private let described = Locked<Description?>(nil)
 
@@ -28,12 +29,13 @@ public final class Gateway: Sendable {
 
     init(
         _ configuration: GatewayConfiguration, pool: PostgresPool, schema: SchemaCacheStore,
-        authenticate: @escaping Authenticate, log: Log
+        authenticate: @escaping Authenticate, limiter: UserLimiter? = nil, log: Log
     ) {
         self.configuration = configuration
         self.pool = pool
         self.schema = schema
         self.authenticate = authenticate
+        self.limiter = limiter ?? UserLimiter(pool: pool, log: log)
         self.log = log
     }
 
@@ -85,7 +87,14 @@ public final class Gateway: Sendable {
             method: request.method, segments: Array(segments.dropFirst(prefixLength)),
             query: request.query.map { GatewayRequest.Parameter($0.name, $0.value) }, headers: request.headers,
             body: request.body)
+        if let refusal = self.limiter.refusal(Self.kind(asked), of: caller.user) { return finish(.failure(refusal)) }
         self.run(asked, caller, cancellation, finish)
+    }
+
+    /// Which limit a request counts against.
+    private static func kind(_ request: GatewayRequest) -> LimitBook.Kind {
+        guard case .function(let function)? = try? request.target() else { return .request }
+        return LimitBook.Kind(function: function)
     }
 
     /// Who calls, by the token of the request.

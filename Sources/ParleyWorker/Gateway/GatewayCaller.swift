@@ -1,4 +1,5 @@
 internal import Crypto
+internal import FoundationEssentials
 internal import ParleyCore
 
 /// On whose behalf a request runs.
@@ -11,6 +12,8 @@ struct GatewayCaller: Sendable, Equatable {
     var isAuthenticated: Bool
     /// Whose share of the database the request takes: the user, else the address it comes from; nil for the service.
     var owner: String?
+    /// The user whose limits count; nil for the service, and for a token without one.
+    var user: UUID?
 
     /// The token a request carries: that of `Authorization: Bearer`, else the `apikey` header. Nil when it has neither.
     static func token(_ headers: [String: String]) throws(APIError) -> String? {
@@ -40,5 +43,6 @@ extension GatewayCaller {
             isAuthenticated: token.role != APIRoles.anonymous)
         // The service is the application itself: its requests are those of many.
         self.owner = token.role == SessionToken.serviceRole ? nil : token.subject?.lowercased() ?? peer
+        self.user = token.role == SessionToken.serviceRole ? nil : token.subject.flatMap(UUID.init(text:))
     }
 }

@@ -9,10 +9,16 @@ enum JoinQuery {
         var grant: JoinGrant?
         /// Rows to show first, oldest first.
         var replay: [LogEvent]
+        /// What the worker enforces of the user; nil without one.
+        var limits: RawJSON?
     }
 
     /// One snapshot decides, names the position and reads the replay.
-    static func transaction(_ question: Authorization, maxReplayRows: Int, timeout: Duration) -> Transaction {
+    ///
+    /// - Parameter withLimits: the limits of the user as well, which are not known yet.
+    static func transaction(
+        _ question: Authorization, withLimits: Bool, maxReplayRows: Int, timeout: Duration
+    ) -> Transaction {
         let role = question.token.role
         let user = question.token.subject?.lowercaseText
         var statements = [
@@ -46,11 +52,16 @@ enum JoinQuery {
                     """,
                     [role, user, question.topic.subTopic, after, since, String(min(asked, maxReplayRows))]))
         }
+        if withLimits { statements.append(Statement("select parley.worker_limits($1::uuid)", [user])) }
         return Transaction(statements, mode: .repeatableReadOnly, timeout: timeout, owner: question.token.owner)
     }
 
     /// - Throws: `JoinRefusal` when the answer does not have the shape of the contract.
-    static func answer(_ results: [ResultSet], to question: Authorization) throws(JoinRefusal) -> Answer {
+    static func answer(
+        _ results: [ResultSet], to question: Authorization, withLimits: Bool
+    ) throws(JoinRefusal) -> Answer {
+        var results = results[...]
+        let limits = withLimits ? results.popLast()?.rows.first?[0] : nil
         guard let row = results.first?.rows.first, let allowed = row.bool(0) else { throw .internalError }
         guard allowed else { return Answer(grant: nil, replay: []) }
         guard let text = row.string(1), let snapshot = PgSnapshot(text), let maxID = row.int64(2) else {
@@ -78,7 +89,9 @@ enum JoinQuery {
         } catch {
             throw .internalError
         }
-        return Answer(grant: JoinGrant(position: cursor, conversations: conversations), replay: replay)
+        return Answer(
+            grant: JoinGrant(position: cursor, conversations: conversations), replay: replay,
+            limits: limits.flatMap { try? RawJSON($0) })
     }
 
     /// The elements of an array of uuids or numbers in Postgres' text format: none needs quotes.

@@ -14,6 +14,12 @@ extension RealtimeService {
                 command.reply, isError: true, response: CommandResponse.failure(overload))
             return self.perform(actions, for: connection)
         }
+        let kind = LimitBook.Kind(function: command.command.function)
+        if let refusal = self.limiter.refusal(kind, of: command.token.boundUser) {
+            let actions = connection.session.commandFinished(
+                command.reply, isError: true, response: refusal.response(isRetriable: true))
+            return self.perform(actions, for: connection)
+        }
         let key = CommandKey(socket: connection.socket.id, slot: connection.slot, subject: command.command.subject)
         self.acceptedCommands += 1
         let waiting = WaitingCommand(command: command, deadline: .now + self.configuration.commandTimeout)

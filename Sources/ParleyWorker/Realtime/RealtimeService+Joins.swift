@@ -15,15 +15,19 @@ extension RealtimeService {
     /// Asks the access rule. The ticket is opened first, so that nothing can fall between the answer and the log.
     func authorize(_ question: Authorization, for connection: SocketConnection) {
         let ticket = question.isRefresh ? nil : self.gate.openTicket()
+        let user = question.token.boundUser
+        let withLimits = user.map { self.limiter.limits(of: $0) == nil } ?? false
         let transaction = JoinQuery.transaction(
-            question, maxReplayRows: self.configuration.maxReplayRows, timeout: self.configuration.joinTimeout)
+            question, withLimits: withLimits, maxReplayRows: self.configuration.maxReplayRows,
+            timeout: self.configuration.joinTimeout)
         self.pool.submit(transaction, cancellation: connection.joins) { result in
-            self.onLoop { $0.authorized(question, ticket, result) }
+            self.onLoop { $0.authorized(question, ticket, result, withLimits) }
         }
     }
 
     private func authorized(
-        _ question: Authorization, _ ticket: JoinGate.Ticket?, _ result: Result<[ResultSet], PostgresError>
+        _ question: Authorization, _ ticket: JoinGate.Ticket?, _ result: Result<[ResultSet], PostgresError>,
+        _ withLimits: Bool
     ) {
         let missed = ticket.map { self.gate.close($0) } ?? .events([])
         // The serial is never used twice: a socket that took the place of a closed one has no such channel.
@@ -31,7 +35,12 @@ extension RealtimeService {
         var plan: LivePlan?
         let answer: AuthorizationAnswer
         do {
-            let found = try JoinQuery.answer(result.get(), to: question)
+            let found = try JoinQuery.answer(result.get(), to: question, withLimits: withLimits)
+            if withLimits, found.grant != nil, let user = question.token.boundUser {
+                self.limiter.learn(found.limits, of: user)
+                // What came since the answer was made is news to it.
+                if case .events(let events) = missed { for event in events { self.applyLimits(event) } }
+            }
             let isFull =
                 !question.isRefresh
                 && question.token.boundUser.map { self.index.count(of: $0) >= self.configuration.maxChannelsPerUser }
@@ -86,9 +95,14 @@ extension RealtimeService {
     private func attribute(_ connection: SocketConnection, to token: SessionToken) -> Bool {
         // Each socket of the application's own servers is a user of its own.
         let key = token.isService ? "service \(connection.socket.id)" : token.subject?.lowercaseText
-        guard let key, !connection.socket.attribute(to: key) else { return true }
-        connection.socket.close(code: 1008, reason: "too many connections of this user")
-        return false
+        guard let key else { return true }
+        guard connection.socket.attribute(to: key) else {
+            Self.closeSurplus(connection)
+            return false
+        }
+        guard let user = token.boundUser else { return true }
+        self.belong(connection, to: user)
+        return !self.closeSurplus(of: user).contains(connection.slot)
     }
 
     private func replay(_ events: [LogEvent], to channel: Channel, _ connection: SocketConnection) {

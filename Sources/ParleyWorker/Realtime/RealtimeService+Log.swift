@@ -24,9 +24,12 @@ extension RealtimeService {
     private func apply(_ event: LogEvent) -> Int {
         var frames = TopicFrames(event)
         var delivered = 0
+        let days = self.daysOld(event)
         let effects = self.index.apply(event) { _, delivery in
+            if days > 0, self.isBeyondWindow(delivery.channel, days) { return }
             if self.deliver(delivery, &frames) { delivered += 1 }
         }
+        self.applyLimits(event)
         self.metrics.deliveries += delivered
         self.gate.record(event)
         for id in effects.closed { self.revoke(id) }

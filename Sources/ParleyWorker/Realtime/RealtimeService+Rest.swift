@@ -56,6 +56,7 @@ extension RealtimeService {
             case .success(let token) = self.verify(text, self.clock() / 1000)
         else { throw .unauthorized }
         guard APIRoles.all.contains(token.role) else { throw .forbidden }
+        if let refusal = self.limiter.refusal(.request, of: token.boundUser) { throw HTTPRefusal(refusal) }
         let isBatch = route == .batch
         var steps: [RestStep] = []
         for message in try BroadcastRequest.messages(request, route) {

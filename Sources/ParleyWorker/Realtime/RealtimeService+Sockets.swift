@@ -85,6 +85,7 @@ extension RealtimeService {
     private func close(_ socket: WebSocket) {
         guard let connection = socket.context as? SocketConnection else { return }
         self.connections.remove(connection)
+        self.leave(connection)
         connection.joins.cancel()
         for channel in connection.session.channels { self.drop(channel.id) }
     }
@@ -112,7 +113,8 @@ extension RealtimeService {
             case .publish(let publication, let reply):
                 let isOut = self.publish(publication)
                 self.perform(connection.session.published(reply, isOut ? nil : .tooManyBytes), for: connection)
-            case .typing(let indicator): self.publish(indicator)
+            case .typing(let indicator):
+                if self.limiter.refusal(.receipt, of: indicator.user) == nil { self.publish(indicator) }
             case .command(let command): self.run(command, for: connection)
             case .close(let code, let reason): connection.socket.close(code: code, reason: reason)
             }

@@ -21,6 +21,7 @@ public actor RealtimeService {
     let schema: SchemaCacheStore
     let transactions: CommandTransaction
     let verify: Verify
+    let limiter: UserLimiter
     let log: Log
     /// Milliseconds since 1970.
     let clock: @Sendable () -> Int64
@@ -34,6 +35,8 @@ public actor RealtimeService {
     var tracked: [ChannelID: Topic] = [:]
     var presenceRefs: PresenceRefs
     var typing = TypingTable()
+    /// The sockets of each user, in the order they came.
+    var socketsByUser: [UUID: [UInt32]] = [:]
     var broadcasts: BroadcastBudget
     /// Why frames were refused since the last line about it.
     var refusedFrames: [String: Int] = [:]
@@ -60,7 +63,8 @@ public actor RealtimeService {
     ///   - clock: milliseconds since 1970.
     init(
         loop: EventLoop, pool: PostgresPool, schema: SchemaCacheStore, configuration: RealtimeConfiguration,
-        verify: @escaping Verify, log: Log, clock: @escaping @Sendable () -> Int64 = Clock.unixMilliseconds
+        verify: @escaping Verify, limiter: UserLimiter? = nil, log: Log,
+        clock: @escaping @Sendable () -> Int64 = Clock.unixMilliseconds
     ) {
         self.loop = loop
         self.pool = pool
@@ -70,6 +74,7 @@ public actor RealtimeService {
             sharedLockTimeout: configuration.sharedLockTimeout)
         self.configuration = configuration
         self.verify = verify
+        self.limiter = limiter ?? UserLimiter(pool: pool, log: log)
         self.log = log
         self.clock = clock
         let now = clock()

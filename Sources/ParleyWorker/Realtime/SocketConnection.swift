@@ -1,3 +1,4 @@
+internal import FoundationEssentials
 internal import ParleyCore
 internal import PostgresClient
 internal import WebServer
@@ -18,6 +19,8 @@ final class SocketConnection {
     let socket: WebSocket
     let slot: UInt32
     var session: SocketSession
+    /// Whose it is, from the first join on.
+    var user: UUID?
     /// Takes back the joins that the database has not decided when the socket closes.
     let joins = PoolCancellation()
 

@@ -1,7 +1,7 @@
 -- Every limit and entitlement of the catalogue is enforced at each of the doors it lists, and lists all that it has.
 begin;
 select plan(count(*)::integer * 2 + 7) from (
-    select k.name, unnest(k.doors) from parley.limit_kind k where k.since is not null
+    select k.name, unnest(k.doors) from parley.limit_kind k where k.since is not null and k.enforced_by = 'database'
     union all
     -- starting a conversation has three ways, and a file without a limit of its own two
     select 'new_conversations_per_day', unnest(array['group', 'context'])
@@ -39,6 +39,19 @@ end
 $$;
 create function t.shows(answer jsonb) returns boolean language sql as $$ select strpos($1::text, 'antique') > 0 $$;
 
+-- Ann has written to Eve, who has not accepted it
+create function t.ask() returns void language plpgsql as $$
+declare
+    v_id uuid;
+begin
+    perform t.act('ann');
+    v_id := parley_api.start_conversation(array[t.id('eve')]) ->> 'id';
+    perform t.keep('request', v_id::text);
+    perform t.host();
+    update parley.participant set folder = 'requests' where conversation_id = v_id and user_id = t.id('eve');
+    update parley.conversation set restricted = true where id = v_id;
+end
+$$;
 create function t.try_probe(n integer, limited boolean) returns text language plpgsql as $$
 declare
     v_probe t.probe;
@@ -123,7 +136,8 @@ $$;
 -- every pair of the catalogue has its probe, and only those
 select set_eq(
     'select p.name, p.door from t.probe p',
-    'select k.name, d.door from parley.limit_kind k cross join unnest(k.doors) as d (door) where k.since is not null',
+    'select k.name, d.door from parley.limit_kind k cross join unnest(k.doors) as d (door)
+     where k.since is not null and k.enforced_by = ''database''',
     'there is a probe for every door that a limit lists, and no other'
 );
 select isnt(t.try_probe(p.n, false), p.refused, format('%s: %s works without a limit (%s)', p.name, p.door, p.n))
@@ -167,17 +181,21 @@ insert into without_effect values
 ('max_attachments', 'create_poll', 'a poll has no files'),
 ('max_attachments', 'start_conversation', 'a first message has no files'),
 ('max_content_length', 'forward_message', 'what is passed on was within the limit'),
+('new_conversations_per_day', 'may', 'tells the limit'),
+('can_initiate_direct_messages', 'may', 'tells the entitlement'),
+('can_create_groups', 'may', 'tells the entitlement'),
+('can_initiate_direct_messages', 'add_participants', 'nobody is added to a direct conversation'),
 ('max_file_bytes', 'get_stored_attachment', 'tells the limit'),
 ('max_video_bytes', 'get_stored_attachment', 'tells the limit'),
 ('max_video_seconds', 'get_stored_attachment', 'tells the limit');
 
 select is_empty(
-    'select k.name from parley.limit_kind k where k.since is not null and not exists (select from reads r where r.kind = k.name)',
+    $$select k.name from parley.limit_kind k where k.since is not null and k.enforced_by = 'database' and not exists (select from reads r where r.kind = k.name)$$,
     'a limit that no function reads is not in the catalogue'
 );
 select is_empty(
-    'select k.name, d.door from parley.limit_kind k cross join unnest(k.doors) as d (door)
-     where not exists (select from reaches r where r.kind = k.name and r.entry = d.door)',
+    $$select k.name, d.door from parley.limit_kind k cross join unnest(k.doors) as d (door)
+     where k.enforced_by = 'database' and not exists (select from reaches r where r.kind = k.name and r.entry = d.door)$$,
     'no door is listed that does not come to the limit'
 );
 select set_eq(
@@ -191,7 +209,7 @@ select is_empty(
       from code c, regexp_matches(c.body, '(?:limit_of|take_tier_token|is_entitled|take_token|tier_limit_of)\([^;]*?''(\w+)''', 'g') m
       where not exists (select from parley.limit_kind k where k.name = m[1])
         -- these choose a name by what they are asked; one of another name would leave one of the catalogue unread
-        and c.name not in ('get_entitlements', 'require_initiator')$$,
+        and c.name not in ('get_entitlements', 'entitlements_json', 'decide_initiative')$$,
     'no function asks for a limit that is not in the catalogue'
 );
 select is_empty(

@@ -67,7 +67,7 @@ select t.refused('PT404', $$select parley_api.revoke_sessions(t.id('none'))$$, '
 select is(
     parley_api.upsert_account(t.id('none'), 'Kim', 'privileged') - '{created_at,updated_at}'::text[],
     jsonb_build_object(
-        'id', t.id('none'), 'display_name', 'Kim', 'tier', 'privileged', 'suspended_at', null, 'tokens_valid_after', null
+        'id', t.id('none'), 'display_name', 'Kim', 'tier', 'privileged', 'app_role', null, 'suspended_at', null, 'tokens_valid_after', null
     ),
     'the application registers a user'
 );

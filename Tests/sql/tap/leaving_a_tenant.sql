@@ -13,7 +13,7 @@ create function t.texts() returns text language sql as $$
 $$;
 create function t.own_events(name text) returns text language sql security definer as $$
     select string_agg(e.kind || coalesce(' ' || (e.data ->> 'tier'), ''), ', ' order by e.id)
-    from parley.event e where e.conversation_id is null and e.user_id = t.id($1) and e.kind <> 'conversation:new'
+    from parley.event e where e.conversation_id is null and e.user_id = t.id($1) and e.kind not in ('conversation:new', 'entitlements:changed')
 $$;
 create function t.moderations_ended(name text) returns text language sql security definer as $$
     select string_agg(n.name, ' ' order by e.id)

@@ -99,6 +99,8 @@ select t.act('ann');
 select t.keep('club', parley_api.start_conversation(array[t.id('bob'), t.id('cid')], 'group', message => 'hello') ->> 'id');
 select parley_api.update_conversation(t.id('club'), title => 'title ' || n) is null as done from generate_series(1, 50) n \g /dev/null
 select parley_api.set_participant_role(t.id('club'), t.id('cid'), 'admin') is null as done \gset
+select t.host();
+update parley.account set tier_name = 'privileged' where id = t.id('cid');
 select t.act('cid');
 select parley_api.add_participants(t.id('club'), array[t.id('dan')]) is null as done \gset
 select t.act('bob');

@@ -85,7 +85,7 @@ select t.refused('PT403', $$select parley_api.start_conversation(array[t.id('bob
 select is((select count(t.send('talk', 'n')) from generate_series(1, 120) n), 120::bigint, 'and the default burst');
 select t.refused('PT429', $$select t.send('talk', 'one more')$$, 'of messages');
 select is(parley_api.get_entitlements() -> 'entitlements', '{"can_create_groups": false, "can_initiate_direct_messages": false}', 'get_entitlements says so');
-select is(parley_api.get_entitlements() #> '{limits,messages_per_minute}', '{"amount": 30, "period_seconds": 60, "burst": 120}', 'with the limits that are in force');
+select is(parley_api.get_entitlements() #> '{limits,messages_per_minute}', '{"amount": 30, "period_seconds": 60, "burst": 120, "left": 0}', 'with the limits that are in force');
 select is(
     (select array_agg(k order by k) from jsonb_object_keys(parley_api.get_entitlements() -> 'limits') k),
     t.look($$select array_agg(k.name order by k.name) from parley.limit_kind k where k.kind <> 'entitlement'$$)::text[],
@@ -238,14 +238,14 @@ select t.act('cid');
 select is(
     parley_api.get_entitlements() - 'limits',
     jsonb_build_object(
-        'user_id', t.id('cid'), 'tier', 'free',
+        'user_id', t.id('cid'), 'tier', 'free', 'tenants', '[]'::jsonb,
         'entitlements', '{"can_create_groups": true, "can_initiate_direct_messages": false}'::jsonb
     ),
     'get_entitlements says what the rows say now'
 );
 select is(
     parley_api.get_entitlements() #> '{limits,new_conversations_per_day}',
-    '{"amount": 2, "period_seconds": 86400, "burst": 2}', 'limits as well'
+    '{"amount": 2, "period_seconds": 86400, "burst": 2, "left": 2}', 'limits as well'
 );
 select is(
     parley_api.get_entitlements() #> '{limits,messages_per_minute,amount}', 'null', 'with null for unlimited'

@@ -27,7 +27,7 @@ begin
     inner join parley.tenant_member as t on cp.tenant_id = t.tenant_id
     where cp.conversation_id = oversight_role.conversation_id
         and t.user_id = v_user_id
-        and t.role in ('owner', 'moderator');
+        and t.role in ('owner', 'administrator', 'moderator');
     if not found then
         raise exception using
             errcode = 'PT403',

@@ -57,35 +57,6 @@ $$;
 comment on function parley.require_permission is
 'PT403 unless the participant has the permission send_messages, add_members, remove_members, change_settings or delete_messages.';
 
-create or replace function parley.require_may_send(conversation_id uuid, user_id uuid)
-returns interval
-language plpgsql stable security definer
-set search_path = pg_catalog, pg_temp
-as $$
-#variable_conflict use_column
-declare
-    v_participant parley.participant := parley.require_participant(
-        require_may_send.conversation_id, require_may_send.user_id
-    );
-    v_profile parley.conversation_profile;
-begin
-    select cp.* into strict v_profile
-    from parley.conversation_profile as cp
-    where cp.conversation_id = require_may_send.conversation_id;
-    if v_profile.status <> 'active' then
-        raise exception using
-            errcode = 'PT403',
-            message = format('This conversation is %s and takes no new messages.', v_profile.status);
-    end if;
-    if not parley.has_permission(v_participant, v_profile, 'send_messages') then
-        raise exception using errcode = 'PT403', message = 'Only admins can send messages in this conversation.';
-    end if;
-    return make_interval(secs => v_profile.message_ttl_seconds);
-end;
-$$;
-comment on function parley.require_may_send is
-'May this participant send here: called under the lock for a conversation that is restricted. Returns how long its messages stay; null: for good.';
-
 create or replace function parley.require_admin(participant parley.participant)
 returns void
 language plpgsql immutable security invoker

@@ -12,7 +12,8 @@ declare
     v_restricted boolean := new.status <> 'active'
         or new.type = 'announcement'
         or new.who_can_send <> 'everyone'
-        or new.message_ttl_seconds is not null;
+        or new.message_ttl_seconds is not null
+        or new.severed_at is not null;
 begin
     update parley.conversation as c
     set restricted = v_restricted
@@ -24,7 +25,8 @@ comment on function parley.set_restricted is
 'Trigger: conversation.restricted says whether the profile restricts sending, or makes messages disappear.';
 
 create trigger conversation_profile_restricted_trigger
-after insert or update of type, status, who_can_send, message_ttl_seconds on parley_wanted.conversation_profile
+after insert or update of type, status, who_can_send, message_ttl_seconds, severed_at
+on parley_wanted.conversation_profile
 for each row execute function parley.set_restricted();
 comment on trigger conversation_profile_restricted_trigger on parley_wanted.conversation_profile is
 'Keeps conversation.restricted true.';

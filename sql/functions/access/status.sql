@@ -1,6 +1,6 @@
 -- Only an active conversation takes changes.
 
-create or replace function parley.require_writable(conversation_id uuid)
+create or replace function parley.require_active(conversation_id uuid)
 returns parley.conversation_profile
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -11,7 +11,7 @@ declare
 begin
     select cp.* into strict v_profile
     from parley.conversation_profile as cp
-    where cp.conversation_id = require_writable.conversation_id;
+    where cp.conversation_id = require_active.conversation_id;
     if v_profile.status <> 'active' then
         raise exception using
             errcode = 'PT403',
@@ -20,7 +20,24 @@ begin
     return v_profile;
 end;
 $$;
-comment on function parley.require_writable is 'The profile of a conversation, or PT403 if it is archived or locked.';
+comment on function parley.require_active is 'The profile of a conversation, or PT403 if it is archived or locked.';
+
+create or replace function parley.require_writable(conversation_id uuid)
+returns parley.conversation_profile
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_profile parley.conversation_profile := parley.require_active(conversation_id);
+begin
+    if v_profile.severed_at is not null then
+        perform parley.refuse(parley.severed());
+    end if;
+    return v_profile;
+end;
+$$;
+comment on function parley.require_writable is
+'The profile of a conversation, or PT403 if it is archived or locked, or the boundary of a tenant runs through it.';
 
 create or replace function parley.require_managed_conversation(conversation_id uuid)
 returns parley.conversation_profile
@@ -28,7 +45,7 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_profile parley.conversation_profile := parley.require_writable(conversation_id);
+    v_profile parley.conversation_profile := parley.require_active(conversation_id);
 begin
     if v_profile.type = 'direct' then
         raise exception using
@@ -40,4 +57,4 @@ begin
 end;
 $$;
 comment on function parley.require_managed_conversation is
-'The profile of a conversation whose members can change, or PT400 for a direct one.';
+'The profile of a conversation whose members can change, or PT400 for a direct one. Who makes it fall apart can be removed.';

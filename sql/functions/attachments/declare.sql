@@ -85,7 +85,7 @@ declare
     v_limits record;
     v_attachment parley.attachment;
 begin
-    perform parley.require_may_send(declare_attachment.conversation_id, v_user_id);
+    perform parley.require_may(v_user_id, 'upload', declare_attachment.conversation_id);
     perform parley.require_name(declare_attachment.file_name, 'file_name');
     if declare_attachment.file_name is null or declare_attachment.file_name ~ E'[/\\\\]' then
         raise exception using errcode = 'PT400', message = 'file_name must be a name without a path.';

@@ -157,7 +157,6 @@ as $$
 #variable_conflict use_column
 declare
     v_user_id uuid := parley.provision_caller();
-    v_me parley.participant;
     v_profile parley.conversation_profile;
     v_call parley.call;
     v_callees uuid[];
@@ -190,7 +189,7 @@ begin
     end if;
 
     perform parley.lock_conversation(start_call.conversation_id);
-    v_me := parley.require_participant(start_call.conversation_id, v_user_id);
+    perform parley.require_participant(start_call.conversation_id, v_user_id);
     v_profile := parley.require_writable(start_call.conversation_id);
     select c.* into v_call
     from parley.call as c
@@ -206,7 +205,7 @@ begin
         return parley.call_json(parley.join_call(v_call, v_user_id, start_call.device_id));
     end if;
 
-    perform parley.require_permission(v_me, v_profile, 'send_messages');
+    perform parley.require_may(v_user_id, 'call', start_call.conversation_id);
     v_callees := parley.callees(v_profile, v_user_id, start_call.invite_ids);
     v_max := parley.limit_of(v_user_id, 'max_call_participants');
     if cardinality(v_callees) + 1 > v_max then

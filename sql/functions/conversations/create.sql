@@ -63,13 +63,11 @@ begin
         return;
     end if;
     -- one of the two has left the tenant they shared: as if they met anew
-    perform parley.shared_tenant(user_ids, actor_id);
+    perform parley.hold_memberships(user_ids);
     if actor_id is not null then
-        perform parley.require_initiator(actor_id, 'direct', parley.shared_tenant(user_ids, actor_id), (
-            select p.app_role from parley.participant as p
-            where p.conversation_id = reopen_direct.conversation_id and p.user_id = actor_id
-        ));
+        perform parley.require_contact(actor_id, 'start', array_remove(user_ids, actor_id));
     end if;
+    perform parley.shared_tenant(user_ids, actor_id);
     perform parley.require_accounts(user_ids);
     perform parley.lock_conversation(reopen_direct.conversation_id);
     v_gone := array(

@@ -73,6 +73,7 @@ declare
     v_others uuid[] := parley.clean_user_ids(start_conversation.participant_ids, v_user_id);
     v_all uuid[] := case when v_by_host then v_others else v_others || v_user_id end;
     v_by_context boolean := parley.setting_value('direct_threading') is distinct from 'pair';
+    v_app_roles jsonb := start_conversation.app_roles;
     v_is_direct boolean;
     v_unique boolean;
     v_pair parley.direct_conversation;
@@ -90,6 +91,11 @@ begin
         v_others, start_conversation.type, start_conversation.title, start_conversation.context_type,
         start_conversation.context_id, start_conversation.app_roles, v_by_host
     );
+    if not v_by_host then
+        v_app_roles := coalesce(v_app_roles, '{}') || jsonb_build_object(
+            v_user_id, parley.caller_app_role(v_user_id, v_app_roles ->> v_user_id::text)
+        );
+    end if;
     if v_by_host and start_conversation.message is not null then
         raise exception using
             errcode = 'PT400',
@@ -144,6 +150,10 @@ begin
 
     -- 2. if not: may it be made
     if v_id is null then
+        perform parley.hold_memberships(v_all);
+        if not v_by_host then
+            perform parley.require_contact(v_user_id, 'start', v_others, type => start_conversation.type);
+        end if;
         v_profile.tenant_id := parley.shared_tenant(v_all, v_user_id);
         if cardinality(v_all) > parley.member_limit(v_user_id, v_user_id, v_profile.max_members) then
             raise exception using
@@ -152,12 +162,6 @@ begin
                     'A conversation may have at most %s participants.',
                     parley.member_limit(v_user_id, v_user_id, v_profile.max_members)
                 );
-        end if;
-        if not v_by_host then
-            perform parley.require_initiator(
-                v_user_id, start_conversation.type, v_profile.tenant_id,
-                start_conversation.app_roles ->> v_user_id::text
-            );
         end if;
         -- after that, so that who may not start anything does not learn which users exist
         perform parley.require_accounts(v_others);
@@ -186,7 +190,7 @@ begin
     -- 3. make it, or take the one there is
     if v_id is null then
         perform parley.create_conversation(
-            v_profile, v_all, start_conversation.app_roles, start_conversation.roles
+            v_profile, v_all, v_app_roles, start_conversation.roles
         );
     elsif v_is_direct then
         perform parley.reopen_direct(v_id, v_all, v_user_id);

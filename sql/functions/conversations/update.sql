@@ -162,9 +162,12 @@ begin
         end if;
         perform parley.require_permission(v_me, v_before, 'change_settings');
         -- what is closed changes only by being opened
-        if v_before.status <> 'active' and v_after.status = v_before.status then
+        if num_nonnulls(nullif(v_before.status, 'active'), v_before.severed_at) > 0
+            and v_after.status = v_before.status
+        then
             perform parley.require_writable(v_conversation.id);
         end if;
+        perform parley.take_tier_token(v_user_id, 'settings_per_minute');
     end if;
     update parley.conversation_profile as cp
     set

@@ -10,8 +10,36 @@ with release (name, kind, unit, amount, period_seconds, burst, doors, meaning) a
         'Messages that a user sends, however they are sent.'
     ),
     (
-        'new_conversations_per_day', 'rate', 'new conversations', 10, 86400, 10, '{start_conversation}',
-        'Conversations that a user starts, and contexts that a user adds to the one thread of a pair.'
+        'new_conversations_per_day', 'rate', 'new conversations', 10, 86400, 10,
+        '{start_conversation,add_participants}',
+        'Conversations that a user starts, contexts of the one thread of a pair, and users added who are new to them.'
+    ),
+    (
+        'messages_to_strangers_per_hour', 'rate', 'messages', 50, 3600, 50,
+        '{send_message,start_conversation,forward_message,create_poll,send_due_messages}',
+        'Messages of direct conversations that the other has not accepted yet.'
+    ),
+    ('edits_per_minute', 'rate', 'edits', 30, 60, 60, '{edit_message}', 'Changes of messages that were sent.'),
+    (
+        'reactions_per_minute', 'rate', 'reactions', 120, 60, 120, '{add_reaction,remove_reaction}',
+        'Reactions that a user adds or takes away.'
+    ),
+    (
+        'settings_per_minute', 'rate', 'changes of settings', 60, 60, 120,
+        '{update_participant_settings,update_conversation,set_participant_role}',
+        'Changes of a conversation, of a user''s own settings for it, and of roles in it.'
+    ),
+    (
+        'requests_per_minute', 'rate', 'requests', 100, 60, 200, '{http,socket}',
+        'Requests over HTTP and commands of sockets, but receipts and typing, at one worker.'
+    ),
+    (
+        'receipts_per_minute', 'rate', 'receipts', 600, 60, 600, '{http,socket}',
+        'Receipts (mark_as_read, mark_message_as_read, mark_as_delivered) and signs of typing, at one worker.'
+    ),
+    (
+        'max_connections', 'limit', 'sockets', 100, null, null, '{socket}',
+        'Open sockets of a user at one worker.'
     ),
     ('uploads_per_hour', 'rate', 'uploads', 50, 3600, 50, '{declare_attachment}', 'Files that a user declares.'),
     ('searches_per_minute', 'rate', 'searches', 10, 60, 10, '{search_messages}', 'Searches of a user.'),
@@ -88,8 +116,8 @@ with release (name, kind, unit, amount, period_seconds, burst, doors, meaning) a
         'Whether a user may start direct conversations.'
     ),
     (
-        'can_create_groups', 'entitlement', 'yes or no', null, null, null, '{start_conversation}',
-        'Whether a user may start conversations of more than two.'
+        'can_create_groups', 'entitlement', 'yes or no', null, null, null, '{start_conversation,add_participants}',
+        'Whether a user may start conversations of more than two, and add users who are new to them.'
     )
 ),
 
@@ -111,7 +139,7 @@ gone as (
 
 written as (
     insert into parley.limit_kind as k (
-        name, kind, unit, meaning, default_amount, default_period_seconds, default_burst, doors, since
+        name, kind, unit, meaning, default_amount, default_period_seconds, default_burst, doors, enforced_by, since
     )
     select
         r.name,
@@ -122,7 +150,14 @@ written as (
         r.period_seconds,
         r.burst,
         r.doors,
-        '0.2.0'
+        case when r.doors <@ '{http,socket}' then 'worker' else 'database' end,
+        case
+            when r.name in (
+                'messages_to_strangers_per_hour', 'edits_per_minute', 'reactions_per_minute', 'settings_per_minute',
+                'requests_per_minute', 'receipts_per_minute', 'max_connections'
+            ) then '0.3.0'
+            else '0.2.0'
+        end
     from release as r
     on conflict on constraint limit_kind_pkey do update
         set
@@ -133,6 +168,7 @@ written as (
             default_period_seconds = excluded.default_period_seconds,
             default_burst = excluded.default_burst,
             doors = excluded.doors,
+            enforced_by = excluded.enforced_by,
             since = excluded.since
         where k is distinct from excluded
 ),

@@ -18,7 +18,11 @@ begin
     elsif limit_name = 'messages_per_minute' then
         v_limit := parley.tier_limit_of(set_tier_limit_copy.tier_name, limit_name);
         update parley.tier as t
-        set send_amount = v_limit.amount, send_period_seconds = v_limit.period_seconds, send_burst = v_limit.burst
+        set
+            send_amount = v_limit.amount,
+            send_period_seconds = v_limit.period_seconds,
+            send_burst = v_limit.burst,
+            send_young_days = v_limit.young_days
         where t.name = set_tier_limit_copy.tier_name;
     end if;
 end;
@@ -76,6 +80,7 @@ begin
     new.send_amount := v_rate.amount;
     new.send_period_seconds := v_rate.period_seconds;
     new.send_burst := v_rate.burst;
+    new.send_young_days := v_rate.young_days;
     return new;
 end;
 $$;

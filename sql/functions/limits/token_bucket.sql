@@ -1,7 +1,7 @@
 -- Rates: a bucket of tokens for each user and limit. A call that fails gives its token back with its transaction.
 
 create or replace function parley.take_token(
-    user_id uuid, limit_name text, amount bigint, period_seconds bigint, burst bigint
+    user_id uuid, limit_name text, amount bigint, period_seconds bigint, burst bigint, tokens double precision default 1
 )
 returns void
 language plpgsql volatile security definer
@@ -20,9 +20,9 @@ begin
     if amount is null then
         return;
     end if;
-    if v_capacity >= 1 then
+    if v_capacity >= take_token.tokens then
         insert into parley.rate_bucket as b (user_id, name, tokens, refilled_at)
-        values (take_token.user_id, take_token.limit_name, v_capacity - 1, v_now)
+        values (take_token.user_id, take_token.limit_name, v_capacity - take_token.tokens, v_now)
         on conflict (user_id, name) do update
         set
             tokens = case
@@ -31,10 +31,11 @@ begin
                     v_capacity,
                     b.tokens + v_rate * greatest(0, extract(epoch from v_now - b.refilled_at)::double precision)
                 )
-            end - 1,
+            end - take_token.tokens,
             refilled_at = case when b.refilled_at > v_ahead then v_now else greatest(b.refilled_at, v_now) end
         where b.refilled_at > v_ahead
-            or b.tokens + v_rate * greatest(0, extract(epoch from v_now - b.refilled_at)::double precision) >= 1;
+            or b.tokens + v_rate * greatest(0, extract(epoch from v_now - b.refilled_at)::double precision)
+                >= take_token.tokens;
         if found then
             return;
         end if;
@@ -51,7 +52,7 @@ begin
             'Retry-After: %s',
             case
                 when v_rate > 0
-                    then greatest(1, ceil((1 - coalesce(v_tokens, 0)) / v_rate))::bigint
+                    then greatest(1, ceil((take_token.tokens - coalesce(v_tokens, 0)) / v_rate))::bigint
                 else period_seconds
             end
         ),
@@ -74,19 +75,49 @@ begin
 end;
 $$;
 comment on function parley.take_token is
-'Takes one token from a bucket of the user, or fails with PT429 and Retry-After. A call that fails later gives the token back.';
+'Takes a token, or several, from a bucket of the user, or fails with PT429 and Retry-After. A call that fails later gives the token back.';
 
-create or replace function parley.take_tier_token(user_id uuid, limit_name text)
+create or replace function parley.take_tier_token(user_id uuid, limit_name text, tokens bigint default 1)
 returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_limit parley.tier_limit := parley.tier_limit_of(parley.tier_of(take_tier_token.user_id), limit_name);
+    v_limit parley.tier_limit := parley.user_limit(take_tier_token.user_id, limit_name);
 begin
-    perform parley.take_token(
-        take_tier_token.user_id, limit_name, v_limit.amount, v_limit.period_seconds, v_limit.burst
-    );
+    if tokens > 0 then
+        perform parley.take_token(
+            take_tier_token.user_id, limit_name, v_limit.amount, v_limit.period_seconds, v_limit.burst, tokens
+        );
+    end if;
 end;
 $$;
-comment on function parley.take_tier_token is 'Takes one token for a rate limit of the user''s tier.';
+comment on function parley.take_tier_token is 'Takes tokens for a rate limit as it holds for the user.';
+
+create or replace function parley.tokens_left(user_id uuid, rate parley.tier_limit)
+returns bigint
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_capacity double precision := coalesce(rate.burst, rate.amount);
+    v_bucket parley.rate_bucket;
+begin
+    if rate.amount is null then
+        return null;
+    end if;
+    select b.* into v_bucket
+    from parley.rate_bucket as b
+    where b.user_id = tokens_left.user_id and b.name = rate.name;
+    return floor(greatest(0, least(
+        v_capacity,
+        coalesce(
+            v_bucket.tokens + rate.amount::double precision / rate.period_seconds
+            * greatest(0, extract(epoch from clock_timestamp() - v_bucket.refilled_at)::double precision),
+            v_capacity
+        )
+    )))::bigint;
+end;
+$$;
+comment on function parley.tokens_left is 'How often the user may do something of that rate at once, now. Null: unlimited.';

@@ -63,6 +63,11 @@ with release (name, audience, durable, since, payload) as (
     ),
     ('draft:updated', '{user}', true, '0.2.0', '{conversation_id, draft}'),
     ('account:updated', '{user}', true, '0.2.0', '{tier}'),
+    (
+        'entitlements:changed', '{user}', true, '0.3.0',
+        '{tier, limits, tenant_id?, role?}: another plan, or another role in a tenant (null: none)'
+    ),
+    ('limits:changed', '{user}', true, '0.3.0', '{}: to no user; the workers read again what they keep to'),
     ('session:revoked', '{user}', true, '0.2.0', '{}: every session of the user ends'),
     ('moderation:revoked', '{user}', true, '0.2.0', '{tenant_id}: the user moderates that tenant no longer'),
     ('typing:start', '{conversation}', false, '0.2.0', '{conversation_id, user_id}'),

@@ -62,7 +62,7 @@ begin
             where
                 t.tenant_id = v_tenant
                 and t.user_id = authorize_join.user_id
-                and t.role in ('owner', 'manager', 'moderator')
+                and t.role in ('owner', 'administrator', 'manager', 'moderator')
         );
     end if;
     return next;

@@ -96,6 +96,10 @@ begin
                     select p.user_id
                     from parley.participant as p
                     where p.conversation_id = e.conversation_id and p.deleted_seq >= e.message_seq
+                    union all
+                    select d.user_id
+                    from parley.departure as d
+                    where d.conversation_id = e.conversation_id and e.conversation_id is not null
                 ) as u
             ),
             e.created_at

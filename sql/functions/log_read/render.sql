@@ -129,6 +129,8 @@ begin
             if v_event.conversation_id is not null or v_participant.left_at is null then
                 v_json := v_json || parley.call_event_json(v_event);
             end if;
+        elsif v_event.kind = 'entitlements:changed' then
+            v_json := v_json || jsonb_build_object('limits', parley.worker_limits(v_event.user_id));
         elsif v_event.kind = 'draft:updated' and v_participant.left_at is null then
             v_json := v_json || jsonb_build_object(
                 'draft', parley.draft(v_participant.conversation_id, v_event.user_id)

@@ -28,8 +28,12 @@ as $$
 declare
     v_max bigint := parley.member_limit(profile.created_by, caller_id, profile.max_members);
 begin
-    perform parley.require_accounts(user_ids);
     perform parley.hold_memberships(user_ids);
+    if caller_id is not null then
+        perform parley.require_may(caller_id, 'add', profile.conversation_id);
+        perform parley.require_contact(caller_id, 'add', user_ids, profile.tenant_id, profile.type);
+    end if;
+    perform parley.require_accounts(user_ids);
     -- within the tenant of the conversation, or nobody of any
     if exists (
         select from unnest(user_ids) as u (id)
@@ -41,10 +45,7 @@ begin
             )
         end
     ) then
-        raise exception using
-            errcode = 'PT403',
-            message = 'One of the users cannot be in this conversation.',
-            hint = 'Members of a tenant can only write to members of the same tenant.';
+        perform parley.refuse(parley.unreachable());
     end if;
     if cardinality(user_ids) + (
         select count(*) from parley.participant as p
@@ -73,6 +74,9 @@ declare
     v_new_id uuid;
     v_history_from_seq bigint;
 begin
+    foreach v_new_id in array user_ids loop
+        perform parley.settle_departure(profile.conversation_id, v_new_id);
+    end loop;
     -- where it stood before the first of them: the joins come before the message about them, so they see that too
     select c.* into strict v_conversation from parley.conversation as c where c.id = profile.conversation_id;
     foreach v_new_id in array user_ids loop

@@ -26,6 +26,12 @@ begin
     update parley.participant as p
     set left_at = clock_timestamp(), left_event_seq = v_event_seq, has_draft = false
     where p.conversation_id = participant.conversation_id and p.user_id = participant.user_id;
+    if exists (
+        select from parley.conversation_profile as cp
+        where cp.conversation_id = participant.conversation_id and cp.severed_at is not null
+    ) then
+        perform parley.settle_severed(participant.conversation_id);
+    end if;
     delete from parley.draft as d
     where d.conversation_id = participant.conversation_id and d.user_id = participant.user_id;
     -- what nobody is in any more must not stand for its context: the next who asks gets a new one

@@ -119,6 +119,9 @@ begin
             message = format('The last %s keeps this role.', v_other.role),
             hint = 'Give it to somebody else first.';
     end if;
+    if not v_by_host then
+        perform parley.take_tier_token(v_user_id, 'settings_per_minute');
+    end if;
     update parley.participant as p
     set role = set_participant_role.role
     where p.conversation_id = v_other.conversation_id and p.user_id = v_other.user_id

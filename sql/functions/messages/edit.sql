@@ -77,6 +77,7 @@ begin
         raise exception using
             errcode = 'PT409', message = 'Somebody has voted: the question cannot be changed any more.';
     end if;
+    perform parley.take_tier_token(v_user_id, 'edits_per_minute');
     perform parley.keep_revision(v_message, v_user_id, 'edited');
     update parley.message as m
     set

@@ -42,6 +42,7 @@ begin
     values (v_message.conversation_id, v_message.id, v_user_id, v_emoji, clock_timestamp())
     on conflict do nothing;
     if found then
+        perform parley.take_tier_token(v_user_id, 'reactions_per_minute');
         perform parley.append_reaction_event(v_message, v_user_id, v_emoji, 'added');
     end if;
     return parley.message_now_json(v_message);
@@ -68,6 +69,7 @@ begin
         and r.user_id = v_user_id
         and r.emoji = v_emoji;
     if found then
+        perform parley.take_tier_token(v_user_id, 'reactions_per_minute');
         perform parley.append_reaction_event(v_message, v_user_id, v_emoji, 'removed');
     end if;
     return parley.message_now_json(v_message);

@@ -80,17 +80,26 @@ begin
             t.send_period_seconds,
             t.send_burst,
             t.max_content_length,
+            t.send_young_days,
             clock_timestamp() between t.partitions_from and t.partitions_until as has_partition
         into v_sender
         from parley.participant as p
         -- in this order (offset 0): while accounts are few, the planner would read all of a tier
         cross join lateral (
-            select x.suspended_at, x.deleted_at, x.tokens_valid_after, x.tier_name
+            select x.suspended_at, x.deleted_at, x.tokens_valid_after, x.id, x.tier_name, x.plan_tier_name, x.plan_until
             from parley.account as x
             where x.id = p.user_id
             offset 0
         ) as a
-        cross join lateral (select x.* from parley.tier as x where x.name = a.tier_name offset 0) as t
+        cross join lateral (
+            select x.* from parley.tier as x
+            where x.name = case
+                -- as parley.tier_of
+                when a.plan_until <= clock_timestamp() then parley.best_tier(a.id, in_any => true)
+                else coalesce(a.plan_tier_name, a.tier_name)
+            end
+            offset 0
+        ) as t
         where p.conversation_id = write_message.conversation_id and p.user_id = v_user_id and p.left_at is null;
         if not found then
             perform parley.require_participant(write_message.conversation_id, parley.require_caller());
@@ -157,7 +166,10 @@ begin
         end if;
 
         -- 4. not too many
-        if v_sender.send_amount is not null then
+        if v_sender.send_young_days is not null then
+            -- where young accounts have less
+            perform parley.take_tier_token(v_user_id, 'messages_per_minute');
+        elsif v_sender.send_amount is not null then
             perform parley.take_token(
                 v_user_id, 'messages_per_minute', v_sender.send_amount, v_sender.send_period_seconds, v_sender.send_burst
             );

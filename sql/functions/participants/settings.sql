@@ -59,6 +59,7 @@ begin
     where p.conversation_id = update_participant_settings.conversation_id and p.user_id = v_user_id
     returning p.* into v_after;
     if v_after is distinct from v_before then
+        perform parley.take_tier_token(v_user_id, 'settings_per_minute');
         perform parley.append_settings_event(v_after);
     end if;
     return parley.my_settings_json(v_after);

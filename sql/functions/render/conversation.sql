@@ -65,6 +65,7 @@ begin
             'id', c.id,
             'type', cp.type,
             'status', cp.status,
+            'read_only', cp.severed_at is not null,
             'title', cp.title,
             'description', cp.description,
             'icon_url', cp.icon_url,

@@ -58,7 +58,7 @@ begin
                 parley.uuid_v7_floor(now() - make_interval(hours => 24 * least(min(l.amount), 36500)::integer))
             into v_floor_id
             from (
-                select distinct (select a.tier_name from parley.account as a where a.id = p.user_id) as name
+                select distinct parley.tier_of(p.user_id) as name
                 from parley.participant as p
                 where p.conversation_id = message.conversation_id and p.left_at is null
             ) as t

@@ -61,18 +61,14 @@ comment on function parley.append_scheduled_event is
 
 create or replace function parley.check_scheduled_message(scheduled parley.scheduled_message)
 returns void
-language plpgsql stable security definer
+language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_participant parley.participant := parley.require_participant(scheduled.conversation_id, scheduled.sender_id);
-    v_profile parley.conversation_profile;
 begin
     -- Early word of what would fail; what counts is looked at again when it is sent.
-    v_profile := parley.require_writable(scheduled.conversation_id);
-    if v_profile.type = 'announcement' or v_profile.who_can_send = 'admins_only' then
-        perform parley.require_admin(v_participant);
-    end if;
+    perform parley.require_may(scheduled.sender_id, 'schedule', scheduled.conversation_id);
     perform parley.check_message_request(
         scheduled.conversation_id, scheduled.sender_id, scheduled.content, scheduled.type,
         parley.limit_of(scheduled.sender_id, 'max_content_length'),

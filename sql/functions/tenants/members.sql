@@ -7,8 +7,9 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 begin
-    if set_tenant_member.role is null or set_tenant_member.role not in ('owner', 'manager', 'moderator', 'member') then
-        raise exception using errcode = 'PT400', message = 'role must be owner, manager, moderator or member.';
+    if set_tenant_member.role is null or set_tenant_member.role not in ('owner', 'administrator', 'manager', 'moderator', 'member')
+    then
+        raise exception using errcode = 'PT400', message = 'role must be owner, administrator, manager, moderator or member.';
     end if;
     if not exists (select from parley.tenant as t where t.id = set_tenant_member.tenant_id) then
         raise exception using errcode = 'PT404', message = 'The tenant does not exist.';
@@ -29,25 +30,6 @@ comment on function parley.set_tenant_member is
 'Makes a user a member of a tenant, or gives a member another role there.';
 grant execute on function parley.set_tenant_member to service_role;
 
-create or replace function parley.tenant_conversations(tenant_id uuid, user_id uuid)
-returns setof uuid
-language plpgsql stable security definer
-set search_path = pg_catalog, pg_temp
-as $$
-#variable_conflict use_column
-begin
-    return query
-    select p.conversation_id
-    from parley.participant as p
-    inner join parley.conversation_profile as cp on p.conversation_id = cp.conversation_id
-    where p.user_id = tenant_conversations.user_id
-        and p.left_at is null
-        and cp.tenant_id = tenant_conversations.tenant_id
-    order by p.conversation_id;
-end;
-$$;
-comment on function parley.tenant_conversations is 'The conversations of a tenant a user is in.';
-
 create or replace function parley.remove_tenant_member(tenant_id uuid, user_id uuid)
 returns jsonb
 language plpgsql volatile security definer
@@ -55,39 +37,18 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    v_ids uuid[] := array(
-        select c.id
-        from parley.tenant_conversations(remove_tenant_member.tenant_id, remove_tenant_member.user_id) as c (id)
-    );
-    v_id uuid;
-    v_participant parley.participant;
-    v_count bigint := 0;
+    v_count bigint;
 begin
-    -- Conversations before the membership, as everybody takes them. Whoever lets the user in somewhere holds the
-    -- membership until they commit, so what they made is seen below.
-    foreach v_id in array v_ids loop
-        perform parley.lock_conversation(v_id);
-    end loop;
-    delete from parley.tenant_member as t
-    where t.tenant_id = remove_tenant_member.tenant_id and t.user_id = remove_tenant_member.user_id;
+    -- whoever lets the user in somewhere holds the membership until they commit, so what they made is counted
+    perform from parley.tenant_member as t
+    where t.tenant_id = remove_tenant_member.tenant_id and t.user_id = remove_tenant_member.user_id
+    for update;
     if not found then
         raise exception using errcode = 'PT404', message = 'The user is not a member of this tenant.';
     end if;
-    for v_id in
-        select c.id
-        from parley.tenant_conversations(remove_tenant_member.tenant_id, remove_tenant_member.user_id) as c (id)
-    loop
-        perform parley.lock_conversation(v_id);
-        select p.* into v_participant
-        from parley.participant as p
-        where p.conversation_id = v_id and p.user_id = remove_tenant_member.user_id and p.left_at is null;
-        continue when not found;
-        perform parley.end_participation(
-            v_participant, null, format('%s left.', parley.display_name_of(remove_tenant_member.user_id))
-        );
-        perform parley.promote_successor(v_participant, null);
-        v_count := v_count + 1;
-    end loop;
+    v_count := parley.depart_from_tenant(remove_tenant_member.tenant_id, remove_tenant_member.user_id);
+    delete from parley.tenant_member as t
+    where t.tenant_id = remove_tenant_member.tenant_id and t.user_id = remove_tenant_member.user_id;
     return jsonb_build_object(
         'tenant_id', remove_tenant_member.tenant_id,
         'user_id', remove_tenant_member.user_id,

@@ -1,0 +1,116 @@
+public import FoundationEssentials
+
+/// What every user may do of what no row is written for, and how much of it is left: requests and receipts at one worker.
+///
+/// A user of whom nothing is known yet passes, and is asked about. What was used up stays used up when the limits change.
+/// Users whose buckets are full and who have no socket are forgotten first; the number kept is bounded.
+public struct LimitBook: Sendable {
+    /// What counts against which limit.
+    public enum Kind: Sendable, Equatable {
+        case request
+        case receipt
+
+        /// By the function of the API: receipts are many by their nature.
+        public init(function: String) {
+            self = Self.receipts.contains(function) ? .receipt : .request
+        }
+
+        private static let receipts: Set<String> = ["mark_as_read", "mark_message_as_read", "mark_as_delivered"]
+    }
+
+    /// Whether something may happen now.
+    public enum Verdict: Sendable, Equatable {
+        case allowed
+        /// Allowed, and the limits of the user are to be asked for.
+        case unknown
+        case refused(Refusal)
+    }
+
+    public struct Refusal: Error, Sendable, Equatable {
+        public var kind: Kind
+        public var rate: UserLimits.Rate
+        /// Until the same may be allowed.
+        public var seconds: Int64
+    }
+
+    private struct Entry: Sendable {
+        var limits: UserLimits?
+        var isAsked = false
+        var learnedAt: UInt64 = 0
+        var requests = TokenBucket(rate: .infinity, burst: 1)
+        var receipts = TokenBucket(rate: .infinity, burst: 1)
+    }
+
+    private let capacity: Int
+    private var users: [UUID: Entry] = [:]
+    /// Counts what was learned, so that an answer does not undo what came after its question.
+    public private(set) var generation: UInt64 = 0
+
+    public init(capacity: Int = 65_536) { self.capacity = capacity }
+
+    /// Users of whom anything is kept.
+    public var count: Int { self.users.count }
+
+    /// The limits of a user; nil when they are not known.
+    public func limits(of user: UUID) -> UserLimits? { self.users[user]?.limits }
+
+    /// Takes one request or receipt of a user, or says how long to wait.
+    ///
+    /// - Parameter now: monotonic nanoseconds.
+    public mutating func take(_ kind: Kind, of user: UUID, now: Int64) -> Verdict {
+        guard var entry = self.users[user], let limits = entry.limits else {
+            let isAsked = self.users[user]?.isAsked ?? false
+            self.makeRoom(now: now)
+            self.users[user, default: Entry()].isAsked = true
+            return isAsked ? .allowed : .unknown
+        }
+        let path: WritableKeyPath<Entry, TokenBucket> = kind == .request ? \.requests : \.receipts
+        let rate = kind == .request ? limits.requests : limits.receipts
+        let isTaken = entry[keyPath: path].take(now: now)
+        self.users[user] = entry
+        if isTaken { return entry.isAsked ? .allowed : self.askAgain(user) }
+        let wait = entry[keyPath: path].wait(now: now)
+        let seconds = wait == .max ? rate.periodSeconds : max(1, (wait + 999_999_999) / 1_000_000_000)
+        return .refused(Refusal(kind: kind, rate: rate, seconds: seconds))
+    }
+
+    /// Notes the limits of a user from now on; nil: they could not be had, and are asked for again.
+    ///
+    /// - Parameter question: ``generation`` when it was asked; nil for what the log says.
+    public mutating func learn(_ limits: UserLimits?, of user: UUID, asked question: UInt64? = nil, now: Int64) {
+        if let question, let known = self.users[user], known.learnedAt > question { return }
+        guard let limits else {
+            self.users[user]?.isAsked = false
+            return
+        }
+        if self.users[user] == nil { self.makeRoom(now: now) }
+        var entry = self.users[user, default: Entry()]
+        entry.isAsked = true
+        self.generation += 1
+        entry.learnedAt = self.generation
+        entry.requests.configure(rate: limits.requests.perSecond, burst: limits.requests.capacity)
+        entry.receipts.configure(rate: limits.receipts.perSecond, burst: limits.receipts.capacity)
+        entry.limits = limits
+        self.users[user] = entry
+    }
+
+    /// All limits may be others now: they hold until they are known, and each user is asked about at their next request.
+    public mutating func doubt() {
+        for user in self.users.keys { self.users[user]?.isAsked = false }
+    }
+
+    private mutating func askAgain(_ user: UUID) -> Verdict {
+        self.users[user]?.isAsked = true
+        return .unknown
+    }
+
+    private mutating func makeRoom(now: Int64) {
+        guard self.users.count >= self.capacity else { return }
+        self.users = self.users.filter { _, entry in
+            guard let limits = entry.limits else { return false }
+            return entry.requests.wait(for: limits.requests.capacity, now: now) > 0
+                || entry.receipts.wait(for: limits.receipts.capacity, now: now) > 0
+        }
+        while self.users.count >= self.capacity, let user = self.users.keys.first { self.users[user] = nil }
+    }
+}
