@@ -84,7 +84,12 @@
 \set sha256 'ebca34ef3255d9e3209294c625e1a89a611b03f4d7cc5554444c77ae9da3f341'
 \set breaking false
 \ir apply.sql
-\set version 17
+\set version 19
+\set name '0019_reach'
+\set sha256 '450fdfe9576c769fc150d40cade352d1012da8e999efe2a5944f0cb82b200ec8'
+\set breaking false
+\ir apply.sql
+\set version 19
 \ir newest.sql
 \ir replaced.sql
 \ir wanted.sql
@@ -117,9 +122,11 @@
 \ir functions/accounts/manage.sql
 \ir functions/accounts/names.sql
 \ir functions/accounts/provision.sql
+\ir functions/access/follows.sql
 \ir functions/access/initiate.sql
 \ir functions/access/oversight_role.sql
 \ir functions/access/permissions.sql
+\ir functions/access/reach.sql
 \ir functions/access/restricted.sql
 \ir functions/access/rule.sql
 \ir functions/access/sessions.sql
@@ -153,6 +160,9 @@
 \ir functions/render/message.sql
 \ir functions/render/poll.sql
 \ir functions/render/quote.sql
+\ir functions/reach/quiet.sql
+\ir functions/reach/requests.sql
+\ir functions/reach/silence.sql
 \ir functions/messages/delete.sql
 \ir functions/messages/edit.sql
 \ir functions/messages/expiry.sql
@@ -190,6 +200,12 @@
 \ir functions/conversations/read.sql
 \ir functions/conversations/start.sql
 \ir functions/conversations/update.sql
+\ir functions/people/block.sql
+\ir functions/people/follow.sql
+\ir functions/people/lists.sql
+\ir functions/people/privacy.sql
+\ir functions/people/requests.sql
+\ir functions/people/restrict.sql
 \ir functions/polls/create.sql
 \ir functions/polls/vote.sql
 \ir functions/scheduled/change.sql
@@ -244,6 +260,7 @@
 \ir api/messages.sql
 \ir api/oversight.sql
 \ir api/participants.sql
+\ir api/people.sql
 \ir api/polls.sql
 \ir api/read_state.sql
 \ir api/scheduled.sql
