@@ -86,7 +86,7 @@
 \ir apply.sql
 \set version 19
 \set name '0019_reach'
-\set sha256 '450fdfe9576c769fc150d40cade352d1012da8e999efe2a5944f0cb82b200ec8'
+\set sha256 'db9df1441770c3213b8d44dd60ffe5bfd5480436f91e9ba183108b8784c0e22c'
 \set breaking false
 \ir apply.sql
 \set version 19

@@ -86,7 +86,8 @@ is 'Set: all that came to the direct conversation since has been hidden from the
 alter table parley.message_hidden add column suppressed boolean not null default false;
 comment on column parley.message_hidden.suppressed
 is 'True: the user had blocked or declined the sender when it was sent. Nothing brings it back.';
--- whom a message never reached, to be asked without knowing whom; few rows
+-- whom a message never reached, to be asked without knowing whom; few rows, of a table that is small itself
+-- squawk-ignore require-concurrent-index-creation
 create index message_hidden_suppressed_idx on parley.message_hidden (conversation_id, seq) where suppressed;
 
 alter table parley.follow enable row level security;

@@ -138,7 +138,7 @@ comment on function parley.is_expected is
 
 create or replace function parley.refuse_reach()
 returns void
-language plpgsql stable security invoker
+language plpgsql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -153,7 +153,7 @@ comment on function parley.refuse_reach is
 
 create or replace function parley.refuse_own_block()
 returns void
-language plpgsql stable security invoker
+language plpgsql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin

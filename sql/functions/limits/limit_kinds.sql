@@ -72,7 +72,8 @@ with release (name, kind, unit, amount, period_seconds, burst, doors, meaning) a
         'Messages that a user sends to somebody who has not answered the request.'
     ),
     (
-        'max_blocked_users', 'limit', 'users', 5000, null, null, '{block_user}', 'Users whom a user has blocked.'
+        'max_blocked_users', 'limit', 'users', 5000, null, null, '{block_user,decline_request}',
+        'Users whom a user has blocked.'
     ),
     (
         'max_restricted_users', 'limit', 'users', 5000, null, null, '{restrict_user}',
