@@ -18,7 +18,7 @@ enum JoinQuery {
         var statements = [
             Statement(
                 """
-                select allowed, snapshot::text, max_id, conversation_ids, history_from \
+                select allowed, snapshot::text, max_id, conversation_ids, history_from, quiet, hides_presence \
                 from parley.authorize_join($1, $2::uuid, $3::bigint, $4)
                 """,
                 [role, user, question.token.issuedAt.map(String.init), question.topic.subTopic])
@@ -78,7 +78,11 @@ enum JoinQuery {
         } catch {
             throw .internalError
         }
-        return Answer(grant: JoinGrant(position: cursor, conversations: conversations), replay: replay)
+        guard let isQuiet = row.bool(5), let hidesPresence = row.bool(6) else { throw .internalError }
+        return Answer(
+            grant: JoinGrant(
+                position: cursor, conversations: conversations, isQuiet: isQuiet, hidesPresence: hidesPresence),
+            replay: replay)
     }
 
     /// The elements of an array of uuids or numbers in Postgres' text format: none needs quotes.

@@ -34,6 +34,7 @@ public actor RealtimeService {
     var tracked: [ChannelID: Topic] = [:]
     var presenceRefs: PresenceRefs
     var typing = TypingTable()
+    var discretion = Discretion()
     var broadcasts: BroadcastBudget
     /// Why frames were refused since the last line about it.
     var refusedFrames: [String: Int] = [:]
@@ -117,6 +118,7 @@ public actor RealtimeService {
         let context = self.context()
         self.endTyping(self.typing.expire(now: context.steady))
         self.reportRefusals()
+        self.discretion.keep(self.isFollowed)
         let seconds = context.now / 1000
         let due = self.expiry.advance(to: seconds) { id in
             guard let connection = self.connections[id.slot] else { return nil }

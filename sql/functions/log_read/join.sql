@@ -8,7 +8,9 @@ returns table (
     max_id bigint,
     last_event_seq bigint,
     conversation_ids uuid[],
-    history_from bigint[]
+    history_from bigint[],
+    quiet boolean,
+    hides_presence boolean
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -29,6 +31,10 @@ begin
     max_id := parley.log_end();
     conversation_ids := '{}';
     history_from := '{}';
+    quiet := false;
+    hides_presence := not v_service and exists (
+        select from parley.account a where a.id = authorize_join.user_id and not a.show_presence
+    );
 
     if not v_service
         and (
@@ -50,7 +56,8 @@ begin
         left join parley.participant p
             on p.conversation_id = c.id and p.user_id = authorize_join.user_id and p.left_at is null
         where c.id = v_conversation and (v_service or p.user_id is not null);
-        if not found then
+        quiet := parley.is_quiet(v_conversation);
+        if allowed is null then
             allowed := false;
             conversation_ids := '{}';
             history_from := '{}';
@@ -69,5 +76,5 @@ begin
 end
 $$;
 comment on function parley.authorize_join is
-'May this token subscribe to this topic (without "realtime:")? With the position in the log at which the answer holds.';
+'May this token subscribe to this topic (without "realtime:")? With the position in the log at which the answer holds. quiet: nothing that is not kept is passed on between the users of the conversation; hides_presence: the user does not show it.';
 grant execute on function parley.authorize_join to parley_worker;
