@@ -105,6 +105,7 @@ declare
     'parley.delete_conversations_of_context(text, text)',
     'parley.delete_message(uuid, boolean)',
     'parley.direct_conversations_of(uuid, uuid)',
+    'parley.discretion_of(uuid, text)',
     'parley.display_name_of(uuid)',
     'parley.draft(uuid, uuid)',
     'parley.due_jobs()',

@@ -18,8 +18,9 @@ enum JoinQuery {
         var statements = [
             Statement(
                 """
-                select allowed, snapshot::text, max_id, conversation_ids, history_from, quiet, hides_presence \
-                from parley.authorize_join($1, $2::uuid, $3::bigint, $4)
+                select j.allowed, j.snapshot::text, j.max_id, j.conversation_ids, j.history_from, d.quiet, \
+                d.hides_presence \
+                from parley.authorize_join($1, $2::uuid, $3::bigint, $4) j, parley.discretion_of($2::uuid, $4) d
                 """,
                 [role, user, question.token.issuedAt.map(String.init), question.topic.subTopic])
         ]

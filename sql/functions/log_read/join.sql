@@ -8,9 +8,7 @@ returns table (
     max_id bigint,
     last_event_seq bigint,
     conversation_ids uuid[],
-    history_from bigint[],
-    quiet boolean,
-    hides_presence boolean
+    history_from bigint[]
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -31,10 +29,6 @@ begin
     max_id := parley.log_end();
     conversation_ids := '{}';
     history_from := '{}';
-    quiet := false;
-    hides_presence := not v_service and exists (
-        select from parley.account a where a.id = authorize_join.user_id and not a.show_presence
-    );
 
     if not v_service
         and (
@@ -56,8 +50,7 @@ begin
         left join parley.participant p
             on p.conversation_id = c.id and p.user_id = authorize_join.user_id and p.left_at is null
         where c.id = v_conversation and (v_service or p.user_id is not null);
-        quiet := parley.is_quiet(v_conversation);
-        if allowed is null then
+        if not found then
             allowed := false;
             conversation_ids := '{}';
             history_from := '{}';
@@ -76,5 +69,28 @@ begin
 end
 $$;
 comment on function parley.authorize_join is
-'May this token subscribe to this topic (without "realtime:")? With the position in the log at which the answer holds. quiet: nothing that is not kept is passed on between the users of the conversation; hides_presence: the user does not show it.';
+'May this token subscribe to this topic (without "realtime:")? With the position in the log at which the answer holds.';
 grant execute on function parley.authorize_join to parley_worker;
+
+create or replace function parley.discretion_of(
+    in user_id uuid, in topic text, out quiet boolean, out hides_presence boolean
+)
+returns record
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
+as $$
+#variable_conflict use_column
+begin
+    quiet := parley.is_quiet(parley.topic_uuid(topic, 'conversation:'));
+    hides_presence := exists (
+        select from parley.account as a where a.id = discretion_of.user_id and not a.show_presence
+    );
+end;
+$$;
+comment on function parley.discretion_of is
+'What the worker keeps back: quiet: typing, presence and broadcasts are not passed on between the users of the topic''s conversation; hides_presence: the user is not shown to be present.';
+grant execute on function parley.discretion_of to parley_worker;
