@@ -251,7 +251,7 @@ declare
     'parley.participant_with_account_json(parley.participant, parley.account, boolean)',
     'parley.participants_as_of(uuid, bigint)',
     'parley.people_of(text)',
-    'parley.people_page(jsonb, integer)',
+    'parley.people_page(jsonb, integer, uuid)',
     'parley.permissions_json(parley.conversation_profile)',
     'parley.picture_emoji()',
     'parley.pin_message(uuid)',

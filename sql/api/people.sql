@@ -53,7 +53,7 @@ begin atomic
     select parley.get_blocked_users(parley.bounded_text($1, 'cursor', 65536), $2);
 end;
 comment on function parley_api.get_blocked_users is
-'Whom the caller has blocked, the last first, page by page: {users: [{user_id, display_name, created_at}], next_cursor}.';
+'Whom the caller has blocked, the last first, page by page: {users: [{user_id, display_name, created_at}], next_cursor}. A name is told of users whom the caller has met in a conversation.';
 grant execute on function parley_api.get_blocked_users to authenticated;
 
 create or replace function parley_api.get_privacy()
@@ -75,7 +75,7 @@ begin atomic
     select parley.get_restricted_users(parley.bounded_text($1, 'cursor', 65536), $2);
 end;
 comment on function parley_api.get_restricted_users is
-'Whom the caller has restricted, the last first, page by page: {users: [{user_id, display_name, created_at}], next_cursor}.';
+'Whom the caller has restricted, the last first, page by page: {users: [{user_id, display_name, created_at}], next_cursor}. A name is told of users whom the caller has met in a conversation.';
 grant execute on function parley_api.get_restricted_users to authenticated;
 
 create or replace function parley_api.restrict_user(user_id uuid)

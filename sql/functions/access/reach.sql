@@ -142,10 +142,7 @@ language plpgsql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    raise exception using
-        errcode = 'PT403',
-        message = 'You cannot reach this user.',
-        hint = 'There may be no such user, or one who takes no messages from you.';
+    raise exception using errcode = 'PT403', message = 'You cannot reach this user.';
 end;
 $$;
 comment on function parley.refuse_reach is

@@ -1,6 +1,6 @@
 -- Whom a user has blocked or restricted, the last first, page by page.
 
-create or replace function parley.people_page(people jsonb, page_size integer)
+create or replace function parley.people_page(people jsonb, page_size integer, viewer_id uuid)
 returns jsonb
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -18,6 +18,12 @@ begin
                             select case when a.deleted_at is null then a.display_name else '[Deleted User]' end
                             from parley.account as a
                             where a.id = (u.person ->> 'user_id')::uuid
+                                -- of others an id does not tell who they are, nor whether they are
+                                and exists (
+                                    select from parley.participant as p
+                                    inner join parley.participant as q on p.conversation_id = q.conversation_id
+                                    where p.user_id = a.id and q.user_id = people_page.viewer_id
+                                )
                         ),
                         'created_at', u.person -> 'created_at'
                     )
@@ -35,7 +41,7 @@ begin
 end;
 $$;
 comment on function parley.people_page is
-'A page of [{user_id, created_at, cursor}], of which there is one more if there is a next page: {users, next_cursor}.';
+'A page of [{user_id, created_at, cursor}], of which there is one more if there is a next page: {users, next_cursor}. Names are those of users whom the viewer has been in a conversation with.';
 
 create or replace function parley.get_blocked_users(cursor text default null, page_size integer default 50)
 returns jsonb
@@ -70,12 +76,13 @@ begin
                 limit v_page_size + 1
             ) as x
         ),
-        v_page_size
+        v_page_size,
+        v_user_id
     );
 end;
 $$;
 comment on function parley.get_blocked_users is
-'Whom the caller has blocked, the last first, page by page: {users: [{user_id, display_name, created_at}], next_cursor}.';
+'Whom the caller has blocked, the last first, page by page: {users: [{user_id, display_name, created_at}], next_cursor}. A name is told of users whom the caller has met in a conversation.';
 grant execute on function parley.get_blocked_users to authenticated;
 
 create or replace function parley.get_restricted_users(cursor text default null, page_size integer default 50)
@@ -111,10 +118,11 @@ begin
                 limit v_page_size + 1
             ) as x
         ),
-        v_page_size
+        v_page_size,
+        v_user_id
     );
 end;
 $$;
 comment on function parley.get_restricted_users is
-'Whom the caller has restricted, the last first, page by page: {users: [{user_id, display_name, created_at}], next_cursor}.';
+'Whom the caller has restricted, the last first, page by page: {users: [{user_id, display_name, created_at}], next_cursor}. A name is told of users whom the caller has met in a conversation.';
 grant execute on function parley.get_restricted_users to authenticated;
