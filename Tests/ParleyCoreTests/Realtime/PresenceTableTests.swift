@@ -60,7 +60,8 @@ internal import Testing
         _ = table.track(member: 2, user: bob, key: "b", fields: [:], ref: "F2")
         #expect(table.user(of: 1) == alice)
         #expect(table.user(of: 3) == nil)
-        #expect(String(decoding: table.stateJSON { $0 == bob }, as: UTF8.self) == #"{"b":{"metas":[{"phx_ref":"F2"}]}}"#)
+        let shown = table.stateJSON { $0 == bob }
+        #expect(String(decoding: shown, as: UTF8.self) == #"{"b":{"metas":[{"phx_ref":"F2"}]}}"#)
         let gone = try #require(table.diff(appearing: false) { $0 == alice })
         #expect(self.json(gone) == #"{"joins":{},"leaves":{"a":{"metas":[{"phx_ref":"F1"}]}}}"#)
         let back = try #require(table.diff(appearing: true) { $0 == alice })
