@@ -180,6 +180,7 @@ declare
     'parley.is_entitled(uuid, text)',
     'parley.is_expected(uuid, text, uuid)',
     'parley.is_host()',
+    'parley.is_kept_from(uuid, uuid)',
     'parley.is_named(text, text, text)',
     'parley.is_quiet(uuid)',
     'parley.is_stranger(uuid, uuid)',

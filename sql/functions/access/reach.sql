@@ -17,6 +17,30 @@ end;
 $$;
 comment on function parley.is_blocked is 'True if the first user has blocked the second.';
 
+create or replace function parley.is_kept_from(conversation_id uuid, user_id uuid)
+returns boolean
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    return exists (
+        select from parley.direct_conversation as d
+        inner join parley.block as b
+            on b.blocked_id = is_kept_from.user_id and b.blocker_id in (d.user_low, d.user_high)
+        where d.conversation_id = is_kept_from.conversation_id
+    ) or exists (
+        select from parley.direct_conversation as d
+        inner join parley.message_request as r on d.conversation_id = r.conversation_id
+        where d.conversation_id = is_kept_from.conversation_id
+            and r.sender_id = is_kept_from.user_id
+            and r.status <> 'accepted'
+    );
+end;
+$$;
+comment on function parley.is_kept_from is
+'True if, of the two in a direct conversation, the other has blocked the user or has not accepted the user''s request: then the user changes nothing of the conversation itself.';
+
 create or replace function parley.setting_days(name text, fallback bigint)
 returns interval
 language plpgsql stable security definer

@@ -197,7 +197,10 @@ begin
         );
     elsif v_is_direct then
         perform parley.reopen_direct(v_id, v_all, v_user_id);
-        if not v_by_context and start_conversation.context_type is not null then
+        if not v_by_context
+            and start_conversation.context_type is not null
+            and not parley.is_kept_from(v_id, v_user_id)
+        then
             perform parley.add_context(
                 v_id, start_conversation.context_type, start_conversation.context_id, v_user_id
             );

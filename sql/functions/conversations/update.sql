@@ -165,6 +165,10 @@ begin
         if v_before.status <> 'active' and v_after.status = v_before.status then
             perform parley.require_writable(v_conversation.id);
         end if;
+        -- whoever is not heard is told nothing of it
+        if parley.is_kept_from(v_conversation.id, v_user_id) then
+            return parley.conversation_json(v_conversation.id, v_user_id);
+        end if;
     end if;
     update parley.conversation_profile as cp
     set
