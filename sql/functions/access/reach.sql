@@ -160,31 +160,23 @@ $$;
 comment on function parley.is_expected is
 'True if a conversation with this context and tenant is no stranger''s, whoever starts it: it is about something, or comes from the tenant.';
 
-create or replace function parley.refuse_reach()
+create or replace function parley.refuse_reach(own_block boolean)
 returns void
 language plpgsql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    if own_block then
+        raise exception using
+            errcode = 'PT403',
+            message = 'You have blocked this user.',
+            hint = 'Unblock them first, with unblock_user.';
+    end if;
     raise exception using errcode = 'PT403', message = 'You cannot reach this user.';
 end;
 $$;
 comment on function parley.refuse_reach is
-'The one refusal for a user who is absent or closed, has blocked or declined the caller, or lets others reach them.';
-
-create or replace function parley.refuse_own_block()
-returns void
-language plpgsql immutable security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    raise exception using
-        errcode = 'PT403',
-        message = 'You have blocked this user.',
-        hint = 'Unblock them first, with unblock_user.';
-end;
-$$;
-comment on function parley.refuse_own_block is 'The refusal for a user whom the caller has blocked.';
+'The one refusal for a user who is absent or closed, has blocked or declined the caller, or lets others reach them; another where it is the caller who has blocked.';
 
 -- The rules of a user (whom they follow, block, restrict, let in) change while nobody is about to begin with them, and
 -- the other way round: each sees what the other did.
@@ -225,15 +217,14 @@ as $$
 declare
     v_folders jsonb;
     v_refused boolean;
+    v_own_block boolean;
 begin
     perform parley.meet_accounts(require_reach.target_ids);
     perform parley.hold_rules_of(require_reach.target_ids);
-    if exists (
+    v_own_block := exists (
         select from parley.block as b
         where b.blocker_id = require_reach.actor_id and b.blocked_id = any (require_reach.target_ids)
-    ) then
-        perform parley.refuse_own_block();
-    end if;
+    );
     select
         jsonb_object_agg(r.id, r.reach) filter (where r.reach = 'requests'),
         bool_or(r.reach = 'refused')
@@ -243,8 +234,8 @@ begin
         from unnest(require_reach.target_ids) as u (id)
         offset 0
     ) as r;
-    if v_refused then
-        perform parley.refuse_reach();
+    if v_own_block or v_refused then
+        perform parley.refuse_reach(v_own_block);
     end if;
     return coalesce(v_folders, '{}');
 end;

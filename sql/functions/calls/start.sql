@@ -84,6 +84,7 @@ as $$
 #variable_conflict use_column
 declare
     v_callees uuid[];
+    v_own_block boolean;
 begin
     if cardinality(invite_ids) > 256 then
         raise exception using errcode = 'PT400', message = 'invite_ids may have at most 256 users.';
@@ -115,16 +116,17 @@ begin
         order by p.user_id
     );
     if profile.type = 'direct' then
-        if exists (
+        v_own_block := exists (
             select from parley.direct_conversation as d
             inner join parley.block as b on b.blocker_id = caller_id and b.blocked_id in (d.user_low, d.user_high)
             where d.conversation_id = profile.conversation_id
-        ) then
-            perform parley.refuse_own_block();
-        end if;
+        );
         -- one answer, whatever the reason
-        if cardinality(v_callees) = 0 or parley.reach_of(caller_id, v_callees[1], true) = 'refused' then
-            perform parley.refuse_reach();
+        if v_own_block
+            or cardinality(v_callees) = 0
+            or parley.reach_of(caller_id, v_callees[1], true) = 'refused'
+        then
+            perform parley.refuse_reach(v_own_block);
         end if;
     elsif cardinality(v_callees) = 0 then
         raise exception using errcode = 'PT400', message = 'There is nobody to call in this conversation.';

@@ -61,6 +61,7 @@ as $$
 declare
     v_user_id uuid := parley.provision_caller();
     v_other uuid;
+    v_own_block boolean;
 begin
     perform parley.require_participant(accept_request.conversation_id, v_user_id);
     select case when d.user_low = v_user_id then d.user_high else d.user_low end into v_other
@@ -72,8 +73,9 @@ begin
     end if;
     perform parley.lock_conversation(accept_request.conversation_id);
     perform parley.require_participant(accept_request.conversation_id, v_user_id);
-    if parley.is_blocked(v_user_id, v_other) then
-        perform parley.refuse_own_block();
+    v_own_block := parley.is_blocked(v_user_id, v_other);
+    if v_own_block then
+        perform parley.refuse_reach(v_own_block);
     end if;
     perform parley.accept_in_place(accept_request.conversation_id, v_user_id);
     return parley.conversation_json(accept_request.conversation_id, v_user_id);

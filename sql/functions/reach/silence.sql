@@ -10,6 +10,7 @@ declare
     v_other uuid;
     v_request parley.message_request;
     v_silent boolean;
+    v_own_block boolean;
     v_max bigint;
     v_reach text;
 begin
@@ -19,8 +20,9 @@ begin
     if not found then
         return null;
     end if;
-    if parley.is_blocked(silenced_for.sender_id, v_other) then
-        perform parley.refuse_own_block();
+    v_own_block := parley.is_blocked(silenced_for.sender_id, v_other);
+    if v_own_block then
+        perform parley.refuse_reach(v_own_block);
     end if;
     v_silent := parley.is_blocked(v_other, silenced_for.sender_id);
     select r.* into v_request
