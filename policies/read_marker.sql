@@ -5,7 +5,10 @@ create policy read_marker_select_mine on parley_wanted.read_marker
 for select to authenticated
 using (
     conversation_id = any(array(select parley.my_conversation_ids()))
-    and (not is_private or user_id = (select parley.current_user_id()))
+    and (
+        user_id = (select parley.current_user_id())
+        or (not is_private and (select parley.shares_my_receipts()))
+    )
 );
 comment on policy read_marker_select_mine on parley_wanted.read_marker
 is 'A user sees when the others in their conversations read, if those let them.';

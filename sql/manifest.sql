@@ -89,7 +89,12 @@
 \set sha256 'df2eef7ce00cffb059741a50e3ab5365553b2a5f09f7a047e515d28e7e2e451a'
 \set breaking false
 \ir apply.sql
-\set version 18
+\set version 19
+\set name '0019_reach'
+\set sha256 'db9df1441770c3213b8d44dd60ffe5bfd5480436f91e9ba183108b8784c0e22c'
+\set breaking false
+\ir apply.sql
+\set version 19
 \ir newest.sql
 \ir replaced.sql
 \ir wanted.sql
@@ -125,9 +130,11 @@
 \ir functions/accounts/provision.sql
 \ir functions/access/app_roles.sql
 \ir functions/access/decision.sql
+\ir functions/access/follows.sql
 \ir functions/access/may.sql
 \ir functions/access/oversight_role.sql
 \ir functions/access/permissions.sql
+\ir functions/access/reach.sql
 \ir functions/access/require_may.sql
 \ir functions/access/restricted.sql
 \ir functions/access/rule.sql
@@ -162,6 +169,9 @@
 \ir functions/render/message.sql
 \ir functions/render/poll.sql
 \ir functions/render/quote.sql
+\ir functions/reach/quiet.sql
+\ir functions/reach/requests.sql
+\ir functions/reach/silence.sql
 \ir functions/messages/delete.sql
 \ir functions/messages/edit.sql
 \ir functions/messages/expiry.sql
@@ -203,6 +213,12 @@
 \ir functions/conversations/read.sql
 \ir functions/conversations/start.sql
 \ir functions/conversations/update.sql
+\ir functions/people/block.sql
+\ir functions/people/follow.sql
+\ir functions/people/lists.sql
+\ir functions/people/privacy.sql
+\ir functions/people/requests.sql
+\ir functions/people/restrict.sql
 \ir functions/polls/create.sql
 \ir functions/polls/vote.sql
 \ir functions/scheduled/change.sql
@@ -257,6 +273,7 @@
 \ir api/messages.sql
 \ir api/oversight.sql
 \ir api/participants.sql
+\ir api/people.sql
 \ir api/polls.sql
 \ir api/read_state.sql
 \ir api/scheduled.sql

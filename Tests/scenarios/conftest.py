@@ -47,4 +47,4 @@ def _everything_in_order(request):
     yield
     deployment = request.node.funcargs.get("deployment")
     for device in deployment.devices if deployment else []:
-        device.order()
+        device.order(deployment.others_read(device.id))

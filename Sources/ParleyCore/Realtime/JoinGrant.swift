@@ -17,9 +17,17 @@ public struct JoinGrant: Sendable, Equatable {
     public var position: LogCursor
     /// All conversations of an inbox; the one of a conversation topic.
     public var conversations: [Conversation]
+    /// Typing and presence are not passed on in the conversation of the topic.
+    public var isQuiet: Bool
+    /// The user does not show that they are present.
+    public var hidesPresence: Bool
 
-    public init(position: LogCursor, conversations: [Conversation]) {
+    public init(
+        position: LogCursor, conversations: [Conversation], isQuiet: Bool = false, hidesPresence: Bool = false
+    ) {
         self.position = position
         self.conversations = conversations
+        self.isQuiet = isQuiet
+        self.hidesPresence = hidesPresence
     }
 }

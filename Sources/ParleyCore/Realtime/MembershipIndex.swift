@@ -180,12 +180,30 @@ public struct MembershipIndex: Sendable {
                     channel: channel, topic: .user(user), version: subscription.version,
                     isCanonical: subscription.isCanonical))
         }
+        if let conversation = Self.conversation(ofOwn: event) {
+            for route in self.routes[conversation] ?? [] where !route.isInbox && route.user == user {
+                guard self.concerns(event, route.channel, only: only) else { continue }
+                deliver(event, self.delivery(route, conversation))
+            }
+        }
         guard let isClosed = Self.endings(event) else { return Effects() }
         let closed = (self.channelsByUser[user] ?? []).filter { channel in
             self.concerns(event, channel, only: only) && self.subscriptions[channel].map { isClosed($0.topic) } ?? false
         }
         for channel in closed { self.unsubscribe(channel) }
         return Effects(closed: closed)
+    }
+
+    /// Where the sender of a message that reaches nobody else hears of it, as of any other of theirs.
+    private static func conversation(ofOwn event: LogEvent) -> UUID? {
+        switch event.kind {
+        case "message:new", "message:updated", "message:reaction", "message:pinned", "message:unpinned", "poll:updated":
+            return (try? RawJSON(event.payload))?["conversation_id"]?.string.flatMap(UUID.init(uuidString:))
+        case "message:deleted":
+            guard let payload = try? RawJSON(event.payload), payload["for_everyone"]?.bool ?? false else { return nil }
+            return payload["conversation_id"]?.string.flatMap(UUID.init(uuidString:))
+        default: return nil
+        }
     }
 
     /// Which topics the user of the event may not follow any more; nil for an event that ends nothing.
@@ -204,6 +222,11 @@ public struct MembershipIndex: Sendable {
     }
 
     // MARK: Ephemeral events
+
+    /// Whether somebody here hears what is said in a conversation and forgotten.
+    public func isFollowed(_ conversation: UUID) -> Bool {
+        self.routes[conversation]?.contains { !$0.isInbox } ?? false
+    }
 
     /// The channels of one topic, for broadcasts that are not in the log.
     public func forEachChannel(of topic: Topic, _ body: (Delivery) -> Void) {

@@ -108,6 +108,9 @@ public struct PresenceTable: Sendable {
                 leaves: old.map { [PresenceDiff.Entry(key: $0.key, meta: $0.meta)] } ?? []))
     }
 
+    /// Whose presence it is; nil for the service, and for nobody.
+    public func user(of member: MemberID) -> UUID? { self.presences[member]?.user }
+
     /// A client untracked, left the channel, or its socket is gone. Nil if it was not present.
     public mutating func remove(member: MemberID) -> PresenceDiff? {
         guard let old = self.presences.removeValue(forKey: member) else { return nil }
@@ -117,11 +120,24 @@ public struct PresenceTable: Sendable {
     }
 
     /// `{key:{"metas":[{"phx_ref":...,fields}]}}`, oldest first: the payload of `presence_state`.
-    public func stateJSON() -> [UInt8] {
-        let entries = self.presences.values.sorted { $0.order < $1.order }
+    ///
+    /// - Parameter isShown: which users the reader may see; nil is the service.
+    public func stateJSON(of isShown: (UUID?) -> Bool = { _ in true }) -> [UInt8] {
         var writer = JSONWriter()
-        PresenceDiff.write(entries.map { PresenceDiff.Entry(key: $0.key, meta: $0.meta) }, to: &writer)
+        PresenceDiff.write(self.entries(of: isShown), to: &writer)
         return writer.bytes
+    }
+
+    /// Those users coming, or going, for somebody to whom they were not shown before, or no longer are.
+    public func diff(appearing: Bool, of isMeant: (UUID?) -> Bool) -> PresenceDiff? {
+        let entries = self.entries(of: isMeant)
+        guard !entries.isEmpty else { return nil }
+        return appearing ? PresenceDiff(joins: entries, leaves: []) : PresenceDiff(joins: [], leaves: entries)
+    }
+
+    private func entries(of isMeant: (UUID?) -> Bool) -> [PresenceDiff.Entry] {
+        self.presences.values.filter { isMeant($0.user) }.sorted { $0.order < $1.order }
+            .map { PresenceDiff.Entry(key: $0.key, meta: $0.meta) }
     }
 }
 

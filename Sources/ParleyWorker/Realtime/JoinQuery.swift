@@ -24,8 +24,9 @@ enum JoinQuery {
         var statements = [
             Statement(
                 """
-                select allowed, snapshot::text, max_id, conversation_ids, history_from \
-                from parley.authorize_join($1, $2::uuid, $3::numeric, $4)
+                select j.allowed, j.snapshot::text, j.max_id, j.conversation_ids, j.history_from, d.quiet, \
+                d.hides_presence \
+                from parley.authorize_join($1, $2::uuid, $3::numeric, $4) j, parley.discretion_of($2::uuid, $4) d
                 """,
                 [role, user, question.token.issuedAt, question.topic.subTopic])
         ]
@@ -89,9 +90,11 @@ enum JoinQuery {
         } catch {
             throw .internalError
         }
+        guard let isQuiet = row.bool(5), let hidesPresence = row.bool(6) else { throw .internalError }
         return Answer(
-            grant: JoinGrant(position: cursor, conversations: conversations), replay: replay,
-            limits: limits.flatMap { try? RawJSON($0) })
+            grant: JoinGrant(
+                position: cursor, conversations: conversations, isQuiet: isQuiet, hidesPresence: hidesPresence),
+            replay: replay, limits: limits.flatMap { try? RawJSON($0) })
     }
 
     /// The elements of an array of uuids or numbers in Postgres' text format: none needs quotes.

@@ -17,14 +17,16 @@ extension RealtimeService {
     private func forward(_ publication: Publication) {
         let broadcast = publication.broadcast
         guard broadcast.carriesMeta else {
-            self.fanOut(publication.topic, except: publication.sender) {
+            self.fanOut(publication.topic, of: publication.user, except: publication.sender) {
                 broadcast.encode($0, topic: $1)
             }
             return
         }
         // `meta` marks durable events; what a client puts there does not travel.
         let template = BroadcastTemplate(event: broadcast.event, body: broadcast.body)
-        self.fanOut(publication.topic, except: publication.sender) { template.encode($0, topic: $1) }
+        self.fanOut(publication.topic, of: publication.user, except: publication.sender) {
+            template.encode($0, topic: $1)
+        }
     }
 
     /// Tells the others of a conversation, as far as the table says so.
@@ -46,7 +48,7 @@ extension RealtimeService {
             #"{"conversation_id":"\#(typing.conversation.lowercaseText)","user_id":"\#(typing.user.lowercaseText)"}"#
         let template = BroadcastTemplate(
             event: typing.isTyping ? "typing:start" : "typing:stop", body: .json([UInt8](payload.utf8)))
-        self.fanOut(.conversation(typing.conversation), except: typing.sender) {
+        self.fanOut(.conversation(typing.conversation), of: typing.user, except: typing.sender) {
             template.encode($0, topic: $1)
         }
     }
@@ -54,7 +56,10 @@ extension RealtimeService {
     // MARK: Presence
 
     func sendPresenceState(_ channel: Channel, _ connection: SocketConnection) {
-        let state = self.presence[channel.topic]?.stateJSON() ?? RealtimeCodec.emptyObject
+        let state =
+            self.presence[channel.topic]?.stateJSON {
+                self.discretion.shows($0, to: channel.token.boundUser, in: channel.topic)
+            } ?? RealtimeCodec.emptyObject
         connection.send(
             RealtimeCodec.presenceState(
                 connection.session.version, joinRef: channel.joinRef, topic: channel.name, state: state))
@@ -78,25 +83,28 @@ extension RealtimeService {
         }
         if self.presence[topic]?.isEmpty ?? false { self.presence[topic] = nil }
         self.perform(connection.session.tracked(track, outcome, context: self.context()), for: connection)
-        if let diff { self.send(diff, to: topic) }
+        if let diff { self.send(diff, of: track.user, to: topic) }
     }
 
     /// Ends the presence of a channel, if it has one.
     func untrack(_ id: ChannelID) {
         guard let topic = self.tracked.removeValue(forKey: id) else { return }
+        let user = self.presence[topic]?.user(of: id.memberID)
         let diff = self.presence[topic]?.remove(member: id.memberID)
         if self.presence[topic]?.isEmpty ?? false { self.presence[topic] = nil }
-        if let diff { self.send(diff, to: topic) }
+        if let diff { self.send(diff, of: user, to: topic) }
     }
 
-    private func send(_ diff: PresenceDiff, to topic: Topic) {
+    private func send(_ diff: PresenceDiff, of user: UUID?, to topic: Topic) {
         let json = diff.json()
         var frames = TopicFrames { RealtimeCodec.presenceDiff($0, topic: $1, diff: json) }
         self.index.forEachChannel(of: topic) { delivery in
             // Those who did not ask would keep them all, waiting for a state. None may be missing for the others, or who
             // is present stays wrong.
             let session = self.connections[delivery.channel.slot]?.session
-            guard session?.channel(delivery.channel)?.presenceEnabled ?? false else { return }
+            guard let channel = session?.channel(delivery.channel), channel.presenceEnabled,
+                self.discretion.shows(user, to: channel.token.boundUser, in: topic)
+            else { return }
             _ = self.deliver(delivery, &frames)
         }
     }
@@ -104,12 +112,13 @@ extension RealtimeService {
     // MARK: Fan-out
 
     private func fanOut(
-        _ topic: Topic, except sender: ChannelID?,
+        _ topic: Topic, of user: UUID?, except sender: ChannelID?,
         _ encode: @escaping (SerializerVersion, String) -> WirePayload?
     ) {
         var frames = TopicFrames(encode)
         self.index.forEachChannel(of: topic) { delivery in
-            guard delivery.channel != sender else { return }
+            guard delivery.channel != sender, self.discretion.passes(from: user, to: self.user(of: delivery), in: topic)
+            else { return }
             if let socket = self.connections[delivery.channel.slot]?.socket,
                 socket.queuedBytes > self.configuration.maxEphemeralQueue
             {

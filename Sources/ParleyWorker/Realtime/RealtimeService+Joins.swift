@@ -78,6 +78,7 @@ extension RealtimeService {
             return
         }
         connection.socket.establish()
+        self.learn(from: plan, of: channel)
         if channel.presenceEnabled { self.sendPresenceState(channel, connection) }
         self.replay(plan.replay, to: channel, connection)
         let effects = self.index.subscribe(

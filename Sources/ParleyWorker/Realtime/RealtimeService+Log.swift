@@ -33,6 +33,7 @@ extension RealtimeService {
         self.metrics.deliveries += delivered
         self.gate.record(event)
         for id in effects.closed { self.revoke(id) }
+        if let change = self.discretion.apply(event, isFollowed: self.isFollowed) { self.announce(change) }
         return delivered
     }
 

@@ -37,6 +37,7 @@ public actor RealtimeService {
     var typing = TypingTable()
     /// The sockets of each user, in the order they came.
     var socketsByUser: [UUID: [UInt32]] = [:]
+    var discretion = Discretion()
     var broadcasts: BroadcastBudget
     /// Why frames were refused since the last line about it.
     var refusedFrames: [String: Int] = [:]
@@ -122,6 +123,7 @@ public actor RealtimeService {
         let context = self.context()
         self.endTyping(self.typing.expire(now: context.steady))
         self.reportRefusals()
+        self.discretion.keep(self.isFollowed)
         let seconds = context.now / 1000
         let due = self.expiry.advance(to: seconds) { id in
             guard let connection = self.connections[id.slot] else { return nil }

@@ -221,7 +221,8 @@ extension Examination {
             """)
         let worker = try self.list(
             """
-            select f from unnest(array['worker_start', 'worker_beat', 'read_log', 'authorize_join', 'replay']) f
+            select f
+            from unnest(array['worker_start', 'worker_beat', 'read_log', 'authorize_join', 'discretion_of', 'replay']) f
             where not exists (
                 select from pg_proc p where p.pronamespace = 'parley'::regnamespace and p.proname = f
                 and has_function_privilege('parley_worker', p.oid, 'execute'))

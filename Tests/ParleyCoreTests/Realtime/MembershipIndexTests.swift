@@ -52,6 +52,24 @@ import Testing
         #expect(self.apply(&index, self.event("message:new", in: UUID(), messageSeq: 3)).to.isEmpty)
     }
 
+    @Test func whatReachesNobodyElseReachesAllChannelsOfItsSender() {
+        var index = MembershipIndex()
+        self.subscribe(&index, 1, .conversation(self.room), self.alice, [(self.room, 1)])
+        self.subscribe(&index, 2, .user(self.alice), self.alice, [(self.room, 1)])
+        self.subscribe(&index, 3, .conversation(self.room), self.bob, [(self.room, 1)])
+        self.subscribe(&index, 4, .user(self.bob), self.bob, [(self.room, 1)])
+        self.subscribe(&index, 5, .conversation(self.room), nil, [(self.room, 0)])
+        var event = self.event("message:new", in: nil, user: self.alice, messageSeq: 3)
+        event.payload = Array(#"{"conversation_id":"\#(self.room.uuidString)"}"#.utf8)
+        #expect(self.apply(&index, event).to == [1, 2])
+        event.kind = "message:deleted"
+        #expect(self.apply(&index, event).to == [2], "hidden for oneself")
+        event.payload = Array(#"{"conversation_id":"\#(self.room.uuidString)","for_everyone":true}"#.utf8)
+        #expect(self.apply(&index, event).to == [1, 2])
+        event.kind = "message:read"
+        #expect(self.apply(&index, event).to == [2])
+    }
+
     @Test func deliveriesCarryTheTopicOfTheirChannel() {
         var index = MembershipIndex()
         self.subscribe(&index, 1, .conversation(self.room), self.alice, [(self.room, 1)])

@@ -1,3 +1,4 @@
+internal import FoundationEssentials
 internal import Testing
 
 @testable internal import ParleyCore
@@ -49,6 +50,23 @@ internal import Testing
         _ = table.remove(member: 1)
         #expect(
             self.state(table) == #"{"you":{"metas":[{"phx_ref":"F2"}]},"me":{"metas":[{"phx_ref":"F3","d":"web"}]}}"#)
+    }
+
+    @Test func someAreShownAndSomeAreNot() throws {
+        let alice = UUID()
+        let bob = UUID()
+        var table = PresenceTable()
+        _ = table.track(member: 1, user: alice, key: "a", fields: [:], ref: "F1")
+        _ = table.track(member: 2, user: bob, key: "b", fields: [:], ref: "F2")
+        #expect(table.user(of: 1) == alice)
+        #expect(table.user(of: 3) == nil)
+        let shown = table.stateJSON { $0 == bob }
+        #expect(String(decoding: shown, as: UTF8.self) == #"{"b":{"metas":[{"phx_ref":"F2"}]}}"#)
+        let gone = try #require(table.diff(appearing: false) { $0 == alice })
+        #expect(self.json(gone) == #"{"joins":{},"leaves":{"a":{"metas":[{"phx_ref":"F1"}]}}}"#)
+        let back = try #require(table.diff(appearing: true) { $0 == alice })
+        #expect(self.json(back) == #"{"joins":{"a":{"metas":[{"phx_ref":"F1"}]}},"leaves":{}}"#)
+        #expect(table.diff(appearing: true) { $0 == nil } == nil)
     }
 
     @Test func equalityIgnoresOrderAndReservedNames() throws {

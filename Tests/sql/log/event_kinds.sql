@@ -59,7 +59,7 @@ update parley.event_kind set payload = 'another' where name = 'message:new';
 delete from parley.event_kind where name = 'message:read';
 \ir ../../../sql/functions/log_append/event_kinds.sql
 select is((select array_agg(k.name) from parley.event_kind k where k.name in ('demo:gone', 'message:read')), '{message:read}', 'an installation brings what is missing and takes what is gone');
-select is((select k.payload from parley.event_kind k where k.name = 'message:new'), '{message}', 'and corrects what differs');
+select is((select k.payload from parley.event_kind k where k.name = 'message:new'), '{message}; without event_seq for the sender alone, where nobody else learns of it', 'and corrects what differs');
 
 set local role parley_worker;
 select is((select count(*) from parley.event_kinds()), t.look('select count(*) from parley.event_kind')::bigint, 'the worker reads it through its function');

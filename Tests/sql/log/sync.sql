@@ -35,7 +35,7 @@ select is(:'answer'::jsonb -> 'resync_required', 'false', 'and nothing to forget
 
 select is(
     parley_api.sync(:'cursor') - 'cursor',
-    '{"conversations": [], "participants": [], "unread": {}, "left_conversation_ids": [], "events": [], "has_more": false, "resync_required": false}',
+    '{"conversations": [], "participants": [], "unread": {}, "left_conversation_ids": [], "events": [], "to": {}, "has_more": false, "resync_required": false}',
     'nothing has happened since'
 );
 

@@ -20,10 +20,10 @@ $$;
 
 -- unknown users
 select t.act('ann');
-select t.refused('PT404', $$select parley_api.start_conversation(array[t.id('noa')])$$, 'nobody writes to a user who is unknown');
+select t.refused('PT403', $$select parley_api.start_conversation(array[t.id('noa')])$$, 'nobody writes to a user who is unknown');
 select is(t.know('noa'), false, 'and that does not make them known');
 select t.refused(
-    'PT404', $$select parley_api.start_conversation(array[t.id('bob'), t.id('noa')], 'group')$$, 'nor with one such user among others'
+    'PT403', $$select parley_api.start_conversation(array[t.id('bob'), t.id('noa')], 'group')$$, 'nor with one such user among others'
 );
 select t.host();
 update parley.setting set value = 'create' where name = 'unknown_users';
@@ -120,7 +120,7 @@ select is(
     ),
     '[Deleted User]', 'others see a deleted user'
 );
-select t.refused('PT404', $$select parley_api.start_conversation(array[t.id('bob')], context_type => 'x', context_id => 'y')$$,
+select t.refused('PT403', $$select parley_api.start_conversation(array[t.id('bob')], context_type => 'x', context_id => 'y')$$,
     'to whom nobody can start to write');
 rollback to erased;
 select t.host();

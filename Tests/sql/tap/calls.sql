@@ -82,7 +82,7 @@ select t.look($$update parley.participant set folder = 'inbox' where conversatio
 select t.look($$update parley.account set suspended_at = now() where id = t.id('ann') returning 1$$);
 select is(
     t.failure($$select parley_api.start_call(t.id('us'), 'voice', 'b1')$$),
-    '{"code": "PT403", "message": "You cannot call this user.", "detail": "", "hint": ""}',
+    '{"code": "PT403", "message": "You cannot reach this user.", "detail": "", "hint": ""}',
     'nor while the other is suspended: the same refusal'
 );
 select t.look($$update parley.account set suspended_at = null where id = t.id('ann') returning 1$$);

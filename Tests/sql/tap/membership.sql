@@ -39,7 +39,7 @@ select is(
 );
 select t.act('ann');
 select t.refused('PT400', $$select parley_api.add_participants(t.id('direct'), array[t.id('cid')])$$, 'a direct conversation stays between two');
-select t.refused('PT404', $$select parley_api.add_participants(t.id('us'), array[t.id('dan'), t.id('noa')])$$, 'an unknown user is not added');
+select t.refused('PT403', $$select parley_api.add_participants(t.id('us'), array[t.id('dan'), t.id('noa')])$$, 'an unknown user is not added');
 select t.refused('PT400', $$select parley_api.add_participants(t.id('us'), null)$$, 'nor nobody');
 select t.refused('PT400', $$select parley_api.add_participants(t.id('us'), array[null]::uuid[])$$, 'nor null');
 select t.refused('PT400', $$select parley_api.add_participants(t.id('us'), array[t.id('dan')], '["x"]')$$, 'roles in the application are an object');

@@ -75,13 +75,13 @@ select is(parley_api.get_user_conversations() -> 'conversations', '[]', 'the inb
 select is(parley_api.get_user_conversations('archived') -> 'conversations', '[]', 'the archive, too');
 select is(parley_api.get_unread_counts() -> 'conversations', '[]', 'nothing is unread');
 select is(parley_api.sync() - 'cursor',
-    '{"conversations": [], "participants": [], "unread": {}, "left_conversation_ids": [], "events": [], "has_more": false, "resync_required": false}',
+    '{"conversations": [], "participants": [], "unread": {}, "left_conversation_ids": [], "events": [], "to": {}, "has_more": false, "resync_required": false}',
     'a first sync brings nothing of it'
 );
 select is(parley_api.sync(:'cursor') - '{cursor,events}'::text[],
     jsonb_build_object(
         'conversations', '[]'::jsonb, 'participants', '[]'::jsonb, 'unread', '{}'::jsonb,
-        'left_conversation_ids', array[t.id('us')], 'has_more', false, 'resync_required', false
+        'left_conversation_ids', array[t.id('us')], 'to', '{}'::jsonb, 'has_more', false, 'resync_required', false
     ),
     'a later one only that it is gone'
 );

@@ -31,7 +31,7 @@ select t.refused('PT403', format($$select parley_api.start_conversation(array[t.
 select t.refused('PT413',
     $$select parley_api.start_conversation(array(select gen_random_uuid() from generate_series(1, 10001)), 'group')$$,
     'more users than any conversation holds are refused before they are looked up');
-select t.refused('PT404', $$select parley_api.start_conversation(array[t.id('noa')])$$, 'an unknown user is not found');
+select t.refused('PT403', $$select parley_api.start_conversation(array[t.id('noa')])$$, 'an unknown user is not reached');
 select t.refused('PT400', $$select parley_api.start_conversation(array[t.id('bob')], message => repeat('x', 5001))$$, 'a first message that is too long is refused');
 select is(t.look('select count(*) from parley.conversation'), '0', 'and nothing of all that leaves a conversation');
 select is(t.look($$select count(*) from parley.event e where e.kind <> 'limits:changed'$$), '0', 'nor an event');

@@ -204,7 +204,7 @@ select is(parley_api.set_account_tier(t.id('eve'), 'privileged_plus') ->> 'tier'
 select t.act('eve');
 select isnt(parley_api.start_conversation(array[t.id('bob')]) ->> 'id', null, 'the first new conversation of a day');
 select is(parley_api.start_conversation(array[t.id('bob')]) -> 'created', 'false', 'finding it again takes no token');
-select t.refused('PT404', $$select parley_api.start_conversation(array['88888888-8888-4888-8888-888888888888'::uuid])$$,
+select t.refused('PT403', $$select parley_api.start_conversation(array['88888888-8888-4888-8888-888888888888'::uuid])$$,
     'nor does an attempt that fails');
 select isnt(parley_api.start_conversation(array[t.id('dan')], 'group') ->> 'id', null, 'the second');
 select is(

@@ -151,7 +151,7 @@ select is(
                 where w.pronamespace = 'parley_api'::regnamespace and has_function_privilege(w.oid, 'execute')
             )
     ),
-    'bounded_json bounded_list bounded_text current_user_id my_conversation_ids my_history_floors my_message_floor',
+    'bounded_json bounded_list bounded_text current_user_id my_conversation_ids my_history_floors my_message_floor shares_my_receipts',
     'besides what the exposed functions call, a user may execute the helpers of the policies'
 );
 select is(t.writes('select parley.my_conversation_ids()'), '42501', 'and cannot name them');

@@ -2,6 +2,42 @@
 
 -- A send looks at the profile only if it says something about sending. That it does stands in the conversation's
 -- own row, which every send locks and reads; a trigger keeps it true, whoever writes the profile.
+create or replace function parley.says_something(profile parley.conversation_profile)
+returns boolean
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return profile.status <> 'active'
+    or profile.type = 'announcement'
+    or profile.who_can_send <> 'everyone'
+    or profile.message_ttl_seconds is not null
+    or profile.severed_at is not null
+    or (
+        profile.type = 'direct'
+        and (
+            exists (
+                select from parley.message_request as r
+                where r.conversation_id = profile.conversation_id and r.status <> 'accepted'
+            )
+            or exists (
+                select from parley.direct_conversation as d
+                inner join parley.block as b
+                    on (d.user_low = b.blocker_id and d.user_high = b.blocked_id)
+                        or (d.user_high = b.blocker_id and d.user_low = b.blocked_id)
+                where d.conversation_id = profile.conversation_id
+            )
+            or exists (
+                select from parley.participant as p
+                where p.conversation_id = profile.conversation_id and p.quiet_since is not null
+            )
+        )
+    );
+end;
+$$;
+comment on function parley.says_something is
+'True if a send must be asked for more than membership: by the profile, or because one of a pair has blocked the other, or has not accepted their request.';
+
 create or replace function parley.set_restricted()
 returns trigger
 language plpgsql security definer
@@ -9,11 +45,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    v_restricted boolean := new.status <> 'active'
-        or new.type = 'announcement'
-        or new.who_can_send <> 'everyone'
-        or new.message_ttl_seconds is not null
-        or new.severed_at is not null;
+    v_restricted boolean := parley.says_something(new);
 begin
     update parley.conversation as c
     set restricted = v_restricted
@@ -23,6 +55,24 @@ end;
 $$;
 comment on function parley.set_restricted is
 'Trigger: conversation.restricted says whether the profile restricts sending, or makes messages disappear.';
+
+create or replace function parley.mark_conversation(conversation_id uuid)
+returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    update parley.conversation as c
+    set restricted = not c.restricted
+    from parley.conversation_profile as cp
+    where c.id = mark_conversation.conversation_id
+        and cp.conversation_id = c.id
+        and c.restricted <> parley.says_something(cp);
+end;
+$$;
+comment on function parley.mark_conversation is
+'Makes conversation.restricted true to what it stands for. The caller holds the conversation''s lock.';
 
 create trigger conversation_profile_restricted_trigger
 after insert or update of type, status, who_can_send, message_ttl_seconds, severed_at

@@ -19,7 +19,7 @@ $$;
 comment on function parley.provision_caller is
 'The calling user as require_caller; makes the account if this is the first write.';
 
-create or replace function parley.require_accounts(user_ids uuid[])
+create or replace function parley.meet_accounts(user_ids uuid[])
 returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -32,6 +32,18 @@ begin
         order by u.id
         on conflict (id) do nothing;
     end if;
+end;
+$$;
+comment on function parley.meet_accounts is
+'With the setting unknown_users = create it makes the accounts of users who have none.';
+
+create or replace function parley.require_accounts(user_ids uuid[])
+returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform parley.meet_accounts(user_ids);
     if exists (
         select from unnest(user_ids) as u (id)
         where not exists (select from parley.account as a where a.id = u.id and a.deleted_at is null)

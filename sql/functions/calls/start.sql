@@ -84,9 +84,19 @@ as $$
 #variable_conflict use_column
 declare
     v_callees uuid[];
+    v_own_block boolean;
 begin
     if cardinality(invite_ids) > 256 then
         raise exception using errcode = 'PT400', message = 'invite_ids may have at most 256 users.';
+    end if;
+    if exists (
+        select from unnest(invite_ids) as u (id)
+        where not exists (
+            select from parley.participant as p
+            where p.conversation_id = profile.conversation_id and p.user_id = u.id and p.left_at is null
+        )
+    ) then
+        raise exception using errcode = 'PT400', message = 'Only participants of the conversation can be called.';
     end if;
     v_callees := array(
         select p.user_id
@@ -100,19 +110,25 @@ begin
             and a.suspended_at is null
             and a.deleted_at is null
             and (invite_ids is null or p.user_id = any (invite_ids))
+            -- nor a call where one of two has blocked the other
+            and not parley.is_blocked(p.user_id, caller_id)
+            and not parley.is_blocked(caller_id, p.user_id)
         order by p.user_id
     );
-    if exists (
-        select from unnest(invite_ids) as u (id)
-        where u.id is null or (u.id <> caller_id and u.id <> all (v_callees))
-    ) then
-        raise exception using errcode = 'PT400', message = 'Only participants of the conversation can be called.';
-    end if;
-    if cardinality(v_callees) = 0 then
-        if profile.type = 'direct' then
-            -- one answer, whatever the reason
-            raise exception using errcode = 'PT403', message = 'You cannot call this user.';
+    if profile.type = 'direct' then
+        v_own_block := exists (
+            select from parley.direct_conversation as d
+            inner join parley.block as b on b.blocker_id = caller_id and b.blocked_id in (d.user_low, d.user_high)
+            where d.conversation_id = profile.conversation_id
+        );
+        -- one answer, whatever the reason
+        if v_own_block
+            or cardinality(v_callees) = 0
+            or parley.reach_of(caller_id, v_callees[1], true) = 'refused'
+        then
+            perform parley.refuse_reach(v_own_block);
         end if;
+    elsif cardinality(v_callees) = 0 then
         raise exception using errcode = 'PT400', message = 'There is nobody to call in this conversation.';
     end if;
     return v_callees;

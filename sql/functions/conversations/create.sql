@@ -1,7 +1,7 @@
 -- A new conversation with its first participants, and a direct one that is taken up again.
 
 create or replace function parley.create_conversation(
-    profile parley.conversation_profile, user_ids uuid[], app_roles jsonb, roles jsonb
+    profile parley.conversation_profile, user_ids uuid[], app_roles jsonb, roles jsonb, folders jsonb default null
 )
 returns void
 language plpgsql volatile security definer
@@ -19,7 +19,7 @@ begin
     end if;
     -- Joins first: whoever follows the log knows the members before the first thing they are told.
     for v_member in
-        insert into parley.participant (conversation_id, user_id, role, app_role, added_by)
+        insert into parley.participant (conversation_id, user_id, role, app_role, added_by, folder, shown_read_seq)
         select
             profile.conversation_id,
             u.id,
@@ -29,7 +29,15 @@ begin
                 else coalesce(create_conversation.roles ->> u.id::text, 'member')
             end,
             create_conversation.app_roles ->> u.id::text,
-            nullif(profile.created_by, u.id)
+            nullif(profile.created_by, u.id),
+            coalesce(create_conversation.folders ->> u.id::text, 'inbox'),
+            -- the application may bring two together of whom one has blocked the other
+            case
+                when profile.type = 'direct' and exists (
+                    select from parley.block as b
+                    where b.blocker_id = u.id and b.blocked_id = any (create_conversation.user_ids)
+                ) then 0
+            end
         from unnest(user_ids) as u (id)
         returning user_id
     loop
@@ -41,10 +49,11 @@ begin
     perform parley.append_event(
         profile.conversation_id, 'conversation:new', profile.created_by, null, null, null, null
     );
+    perform parley.open_requests(profile.conversation_id, profile.created_by, create_conversation.folders);
 end;
 $$;
 comment on function parley.create_conversation is
-'Makes the rows of a new conversation and its events: every member joins, then the conversation is announced.';
+'Makes the rows of a new conversation and its events: every member joins, then the conversation is announced, and the requests that it is for some ({user_id: requests}).';
 
 create or replace function parley.reopen_direct(conversation_id uuid, user_ids uuid[], actor_id uuid)
 returns void
@@ -55,6 +64,7 @@ as $$
 declare
     v_profile parley.conversation_profile;
     v_gone uuid[];
+    v_folders jsonb;
 begin
     if (
         select count(*) from parley.participant as p
@@ -68,7 +78,14 @@ begin
         perform parley.require_contact(actor_id, 'start', array_remove(user_ids, actor_id));
     end if;
     perform parley.shared_tenant(user_ids, actor_id);
-    perform parley.require_accounts(user_ids);
+    if actor_id is null then
+        perform parley.require_accounts(user_ids);
+    else
+        v_folders := parley.require_reach(actor_id, array_remove(user_ids, actor_id), exists (
+            select from parley.conversation_profile as cp
+            where cp.conversation_id = reopen_direct.conversation_id and cp.context_type is not null
+        ));
+    end if;
     perform parley.lock_conversation(reopen_direct.conversation_id);
     v_gone := array(
         select p.user_id from parley.participant as p
@@ -78,7 +95,7 @@ begin
     select cp.* into strict v_profile
     from parley.conversation_profile as cp
     where cp.conversation_id = reopen_direct.conversation_id;
-    perform parley.join_conversation(v_profile, v_gone, null, null, actor_id);
+    perform parley.join_conversation(v_profile, v_gone, null, null, actor_id, v_folders);
 end;
 $$;
 comment on function parley.reopen_direct is

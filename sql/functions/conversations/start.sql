@@ -79,6 +79,7 @@ declare
     v_pair parley.direct_conversation;
     v_profile parley.conversation_profile;
     v_new_id uuid := parley.uuid_v7();
+    v_folders jsonb;
     v_id uuid;
     v_message jsonb;
 begin
@@ -164,7 +165,13 @@ begin
                 );
         end if;
         -- after that, so that who may not start anything does not learn which users exist
-        perform parley.require_accounts(v_others);
+        if v_by_host then
+            perform parley.require_accounts(v_others);
+        else
+            v_folders := parley.require_reach(
+                v_user_id, v_others, parley.is_expected(v_user_id, v_profile.context_type, v_profile.tenant_id)
+            );
+        end if;
         -- of two racing calls one claims the pair or the context; the other waits here and takes what that one made
         if v_is_direct then
             insert into parley.direct_conversation (user_low, user_high, context_type, context_id, conversation_id)
@@ -190,11 +197,14 @@ begin
     -- 3. make it, or take the one there is
     if v_id is null then
         perform parley.create_conversation(
-            v_profile, v_all, v_app_roles, start_conversation.roles
+            v_profile, v_all, v_app_roles, start_conversation.roles, v_folders
         );
     elsif v_is_direct then
         perform parley.reopen_direct(v_id, v_all, v_user_id);
-        if not v_by_context and start_conversation.context_type is not null then
+        if not v_by_context
+            and start_conversation.context_type is not null
+            and not parley.is_kept_from(v_id, v_user_id)
+        then
             perform parley.add_context(
                 v_id, start_conversation.context_type, start_conversation.context_id, v_user_id
             );

@@ -168,6 +168,10 @@ begin
             perform parley.require_writable(v_conversation.id);
         end if;
         perform parley.take_tier_token(v_user_id, 'settings_per_minute');
+        -- whoever is not heard is told nothing of it
+        if parley.is_kept_from(v_conversation.id, v_user_id) then
+            return parley.conversation_json(v_conversation.id, v_user_id);
+        end if;
     end if;
     update parley.conversation_profile as cp
     set

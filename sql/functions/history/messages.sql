@@ -41,6 +41,8 @@ declare
     v_read_seq bigint;
     v_delivered_seq bigint;
     v_starred uuid[];
+    v_suppressed bigint[] := '{}';
+    v_shares constant boolean := parley.shares_receipts(v_user_id);
     v_other_id uuid;
     v_is_direct boolean;
 begin
@@ -120,12 +122,15 @@ begin
 
     -- a message of the viewer is read when everybody has read it, delivered when everybody has it
     select
-        min(case when a.read_receipts then p.last_read_seq else 0 end),
-        min(greatest(p.last_delivered_seq, case when a.read_receipts then p.last_read_seq end)),
-        case when bool_and(a.read_receipts) then (array_agg(p.user_id))[1] end
+        min(case when v_shares then coalesce(r.read_seq, 0) else 0 end),
+        min(greatest(p.last_delivered_seq, r.read_seq)),
+        case when v_shares and bool_and(a.read_receipts) then (array_agg(p.user_id))[1] end
     into v_read_seq, v_delivered_seq, v_other_id
     from parley.participant as p
     inner join parley.account as a on p.user_id = a.id
+    cross join lateral (
+        select case when a.read_receipts then coalesce(p.shown_read_seq, p.last_read_seq) end as read_seq
+    ) as r
     where p.conversation_id = get_conversation_messages.conversation_id
         and p.user_id <> v_user_id
         and p.left_at is null
@@ -136,6 +141,16 @@ begin
     select cp.type = 'direct' into v_is_direct
     from parley.conversation_profile as cp
     where cp.conversation_id = get_conversation_messages.conversation_id;
+
+    if v_is_direct then
+        v_suppressed := array(
+            select h.seq
+            from parley.message_hidden as h
+            where h.conversation_id = v_me.conversation_id
+                and h.seq in (select m.seq from unnest(v_older || v_newer) as m)
+                and h.suppressed
+        );
+    end if;
 
     v_starred := array(
         select s.message_id
@@ -154,6 +169,7 @@ begin
                         v_floor_id,
                         case
                             when m.sender_id is distinct from v_user_id then 'sent'
+                            when m.seq = any (v_suppressed) then 'sent'
                             when m.seq <= v_read_seq then 'read'
                             when m.seq <= v_delivered_seq then 'delivered'
                             else 'sent'

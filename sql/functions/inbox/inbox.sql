@@ -54,11 +54,13 @@ begin
         select
             p.conversation_id,
             p.pinned_at is not null as pinned,
-            c.last_activity_at,
+            a.last_activity_at,
             p.history_from_seq,
             c.last_seq
         from parley.participant as p
         inner join parley.conversation as c on p.conversation_id = c.id
+        -- where all that came since is hidden from the user
+        cross join lateral (select coalesce(p.quiet_since, c.last_activity_at) as last_activity_at) as a
         where p.user_id = v_user_id
             and p.left_at is null
             and (p.folder = 'requests') = (filter = 'requests')
@@ -71,9 +73,9 @@ begin
                 v_place.id is null
                 or case
                     when v_place.is_backward
-                        then (p.pinned_at is not null, c.last_activity_at, c.id)
+                        then (p.pinned_at is not null, a.last_activity_at, c.id)
                             > (v_place.pinned, v_place.last_activity_at, v_place.id)
-                    else (p.pinned_at is not null, c.last_activity_at, c.id)
+                    else (p.pinned_at is not null, a.last_activity_at, c.id)
                         < (v_place.pinned, v_place.last_activity_at, v_place.id)
                 end
             )

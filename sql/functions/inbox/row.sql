@@ -56,7 +56,7 @@ begin
         'counterpart', case
             when v_row ->> 'type' = 'direct'
                 then (
-                    select parley.participant_json(p)
+                    select parley.participant_json(p, parley.shares_receipts(inbox_row.user_id))
                     from parley.participant as p
                     where p.conversation_id = inbox_row.conversation_id and p.user_id <> inbox_row.user_id
                     order by p.left_at is not null, p.user_id

@@ -95,6 +95,22 @@ with release (name, kind, unit, amount, period_seconds, burst, doors, meaning) a
         'Messages of a user that wait to be sent.'
     ),
     (
+        'request_messages', 'limit', 'messages', 5, null, null,
+        '{send_message,start_conversation,forward_message,create_poll,send_due_messages}',
+        'Messages that a user sends to somebody who has not answered the request.'
+    ),
+    (
+        'max_blocked_users', 'limit', 'users', 5000, null, null, '{block_user,decline_request}',
+        'Users whom a user has blocked.'
+    ),
+    (
+        'max_restricted_users', 'limit', 'users', 5000, null, null, '{restrict_user}',
+        'Users whom a user has restricted.'
+    ),
+    (
+        'max_followed_users', 'limit', 'users', 10000, null, null, '{follow_user}', 'Users whom a user follows.'
+    ),
+    (
         'max_call_participants', 'limit', 'participants', 32, null, null, '{start_call,accept_call}',
         'Participants of a call, by the plan of the user who started it.'
     ),

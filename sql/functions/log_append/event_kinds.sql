@@ -3,14 +3,17 @@
 
 with release (name, audience, durable, since, payload) as (
     values
-    ('message:new', '{conversation}'::text[], true, '0.2.0', '{message}'),
-    ('message:updated', '{conversation}', true, '0.2.0', '{message}'),
+    (
+        'message:new', '{conversation,user}'::text[], true, '0.2.0',
+        '{message}; without event_seq for the sender alone, where nobody else learns of it'
+    ),
+    ('message:updated', '{conversation,user}', true, '0.2.0', '{message}; without event_seq as message:new'),
     (
         'message:deleted', '{conversation,user}', true, '0.2.0',
         '{message_id, seq, for_everyone, expired?}; for the user alone who hid it, where for_everyone is false'
     ),
     (
-        'message:reaction', '{conversation}', true, '0.2.0',
+        'message:reaction', '{conversation,user}', true, '0.2.0',
         '{message_id, seq, user_id, emoji, op: added or removed}'
     ),
     (
@@ -18,8 +21,8 @@ with release (name, audience, durable, since, payload) as (
         '{user_id, last_read_seq, read_at}; for the reader alone where receipts are kept private'
     ),
     ('message:delivered', '{conversation}', true, '0.2.0', '{user_id, last_delivered_seq}'),
-    ('message:pinned', '{conversation}', true, '0.2.0', '{message_id, seq, pinned_at}'),
-    ('message:unpinned', '{conversation}', true, '0.2.0', '{message_id, seq}'),
+    ('message:pinned', '{conversation,user}', true, '0.2.0', '{message_id, seq, pinned_at}'),
+    ('message:unpinned', '{conversation,user}', true, '0.2.0', '{message_id, seq}'),
     ('message:starred', '{user}', true, '0.2.0', '{message_id, seq}'),
     ('message:unstarred', '{user}', true, '0.2.0', '{message_id, seq}'),
     (
@@ -38,7 +41,7 @@ with release (name, audience, durable, since, payload) as (
         '{user_id, participant, role}; for the user alone {settings}, of their own for the conversation'
     ),
     (
-        'poll:updated', '{conversation}', true, '0.2.0',
+        'poll:updated', '{conversation,user}', true, '0.2.0',
         '{message_id, seq, votes, total_voters, closed_at, voter_id?, option_ids?}; the vote if not anonymous'
     ),
     ('call:ring', '{conversation}', true, '0.2.0', '{call_id, call}'),
@@ -62,6 +65,25 @@ with release (name, audience, durable, since, payload) as (
         '{conversation_id, scheduled_message_id, status, send_at, error_code, sent_message_id}'
     ),
     ('draft:updated', '{user}', true, '0.2.0', '{conversation_id, draft}'),
+    (
+        'conversation:quiet', '{user}', true, '0.2.0',
+        '{conversation_id, quiet}: whether typing and presence are passed on in it'
+    ),
+    (
+        'request:new', '{user}', true, '0.2.0',
+        '{conversation_id, request}: a stranger has written; for the recipient alone'
+    ),
+    (
+        'request:updated', '{user}', true, '0.2.0',
+        '{conversation_id, request}: accepted, for both; declined or expired, for the recipient alone'
+    ),
+    (
+        'contact:updated', '{user}', true, '0.2.0',
+        '{contact_id, blocked, restricted, followed}: what the user has said of another user'
+    ),
+    (
+        'privacy:updated', '{user}', true, '0.2.0', '{message_privacy, read_receipts, show_presence}'
+    ),
     ('account:updated', '{user}', true, '0.2.0', '{tier}'),
     (
         'entitlements:changed', '{user}', true, '0.3.0',

@@ -71,3 +71,26 @@ $$;
 comment on function parley.authorize_join is
 'May this token subscribe to this topic (without "realtime:")? With the position in the log at which the answer holds.';
 grant execute on function parley.authorize_join to parley_worker;
+
+create or replace function parley.discretion_of(
+    in user_id uuid, in topic text, out quiet boolean, out hides_presence boolean
+)
+returns record
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
+as $$
+#variable_conflict use_column
+begin
+    quiet := parley.is_quiet(parley.topic_uuid(topic, 'conversation:'));
+    hides_presence := exists (
+        select from parley.account as a where a.id = discretion_of.user_id and not a.show_presence
+    );
+end;
+$$;
+comment on function parley.discretion_of is
+'What the worker keeps back: quiet: typing, presence and broadcasts are not passed on between the users of the topic''s conversation; hides_presence: the user is not shown to be present.';
+grant execute on function parley.discretion_of to parley_worker;

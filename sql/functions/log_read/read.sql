@@ -100,6 +100,18 @@ begin
                     select d.user_id
                     from parley.departure as d
                     where d.conversation_id = e.conversation_id and e.conversation_id is not null
+                    union all
+                    -- whoever shows no receipts sees none
+                    select p.user_id
+                    from parley.participant as p
+                    cross join lateral (
+                        select a.read_receipts from parley.account as a where a.id = p.user_id offset 0
+                    ) as a
+                    where e.kind = 'message:read'
+                        and p.conversation_id = e.conversation_id
+                        and p.left_at is null
+                        and p.user_id <> e.user_id
+                        and not a.read_receipts
                 ) as u
             ),
             e.created_at
@@ -108,5 +120,5 @@ begin
 end
 $$;
 comment on function parley.read_log is
-'Events that became visible since the cursor, by id, with their payloads, and who must not be shown them any more because they left or deleted the conversation since: late commits complete, newer ids at most batch and 4 MB.';
+'Events that became visible since the cursor, by id, with their payloads, and who must not be shown them any more because they left or deleted the conversation since, or have turned off the receipts it is one of: late commits complete, newer ids at most batch and 4 MB.';
 grant execute on function parley.read_log to parley_worker;

@@ -31,6 +31,7 @@ declare
     v_json jsonb;
     v_payload text;
     v_answer parley.rendered_event;
+    v_conversation_id uuid;
     v_bytes bigint := 0;
 begin
     for v_event in
@@ -39,6 +40,8 @@ begin
         cross join lateral (select a.* from parley.event as a where a.id = i.id offset 0) as e
     loop
         if v_event.kind in ('message:new', 'message:updated') then
+            -- of the sender's own event about a message that reaches nobody else, as of any other
+            v_conversation_id := coalesce(v_event.conversation_id, (v_event.data ->> 'conversation_id')::uuid);
             -- by id alone: an equal conversation_id would offer the planner the index on (conversation_id, seq)
             select
                 m as message,
@@ -48,7 +51,7 @@ begin
                 ) as has_reactions
             into v_row
             from parley.message as m
-            where m.id = v_event.message_id and m.conversation_id is not distinct from v_event.conversation_id;
+            where m.id = v_event.message_id and m.conversation_id is not distinct from v_conversation_id;
             v_message := v_row.message;
             if v_message.id is null or not (
                 -- verdict: readable, tombstone unless expired
@@ -58,7 +61,7 @@ begin
             ) then
                 v_shown := parley.tombstone_json(
                     v_event.message_id,
-                    v_event.conversation_id,
+                    v_conversation_id,
                     v_event.message_seq,
                     coalesce(v_message.expires_at, v_event.created_at)
                 );
@@ -67,12 +70,12 @@ begin
                     v_message,
                     case
                         when v_row.has_reactions and v_message.deleted_at is null
-                            then parley.reactions_json(v_event.conversation_id, v_event.message_id)
+                            then parley.reactions_json(v_conversation_id, v_event.message_id)
                         else '[]'
                     end,
                     times_forwarded => case
                         when v_event.kind = 'message:updated'
-                            then parley.times_forwarded(v_event.conversation_id, v_event.message_id)
+                            then parley.times_forwarded(v_conversation_id, v_event.message_id)
                         else 0
                     end
                 );

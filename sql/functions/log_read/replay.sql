@@ -41,6 +41,12 @@ as $$
                 offset 0
             )
             -- end verdict
+            -- whoever shows no receipts sees none
+            and (
+                e.kind <> 'message:read'
+                or e.user_id = events_after.reader_id
+                or (select parley.shares_receipts(events_after.reader_id))
+            )
         order by e.event_seq
         limit max_rows
     )

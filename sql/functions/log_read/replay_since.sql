@@ -23,6 +23,7 @@ set enable_bitmapscan = off
 as $$
 #variable_conflict use_column
 declare
+    v_receipts constant boolean := parley.shares_receipts(replay_since.reader_id);
     -- nothing that young has ever been purged: then what is missing is older than was asked for
     v_is_purged constant boolean := coalesce((select replay_since.since <= s.purged_at from parley.log_state s), false);
     v_window constant timestamptz := greatest(replay_since.since, parley.window_start(replay_since.message_floor));
@@ -69,6 +70,7 @@ begin
                     offset 0
                 )
                 -- end verdict
+                and (e.kind <> 'message:read' or e.user_id = replay_since.reader_id or v_receipts)
             order by e.event_seq desc
             limit replay_since.max_rows + 1
         ) e

@@ -61,7 +61,8 @@ comment on function parley.check_new_members is
 'May these users join: they exist, share the tenant, and there is room.';
 
 create or replace function parley.join_conversation(
-    profile parley.conversation_profile, user_ids uuid[], app_roles jsonb, roles jsonb, actor_id uuid
+    profile parley.conversation_profile, user_ids uuid[], app_roles jsonb, roles jsonb, actor_id uuid,
+    folders jsonb default null
 )
 returns void
 language plpgsql volatile security definer
@@ -81,12 +82,12 @@ begin
     select c.* into strict v_conversation from parley.conversation as c where c.id = profile.conversation_id;
     foreach v_new_id in array user_ids loop
         insert into parley.participant as p (
-            conversation_id, user_id, role, app_role, added_by,
+            conversation_id, user_id, role, app_role, added_by, folder,
             history_from_seq, history_from_event_seq, last_read_seq, last_delivered_seq, joined_at
         )
         values (
             v_conversation.id, v_new_id, coalesce(roles ->> v_new_id::text, 'member'), app_roles ->> v_new_id::text,
-            actor_id,
+            actor_id, coalesce(folders ->> v_new_id::text, 'inbox'),
             case when v_from_start then 1 else v_conversation.last_seq + 1 end,
             case when v_from_start then 1 else v_conversation.last_event_seq + 1 end,
             v_conversation.last_seq, v_conversation.last_seq, clock_timestamp()
@@ -126,10 +127,11 @@ begin
             jsonb_build_object('conversation_id', v_conversation.id)
         );
     end loop;
+    perform parley.open_requests(v_conversation.id, actor_id, folders);
 end;
 $$;
 comment on function parley.join_conversation is
-'Lets users in, who see what comes from here on, or all there is where history_visible says so. The caller holds the lock.';
+'Lets users in, who see what comes from here on, or all there is where history_visible says so; those in {user_id: requests} find it among their requests. The caller holds the lock.';
 
 create or replace function parley.add_participants(
     conversation_id uuid, participant_ids uuid[], app_roles jsonb default null, roles jsonb default null
@@ -147,11 +149,13 @@ declare
     v_profile parley.conversation_profile;
     v_me parley.participant;
     v_new uuid[];
+    v_folders jsonb;
 begin
     perform parley.check_app_roles(add_participants.app_roles, v_by_host);
     perform parley.check_roles(add_participants.roles, v_user_ids);
     if not v_by_host then
         perform parley.require_participant(add_participants.conversation_id, v_user_id);
+        perform parley.hold_rules_of(v_user_ids);
     end if;
     v_conversation := parley.lock_conversation(add_participants.conversation_id);
     if v_by_host and v_conversation.id is null then
@@ -174,9 +178,14 @@ begin
         order by u.id
     );
     if cardinality(v_new) > 0 then
+        if not v_by_host then
+            v_folders := parley.require_reach(
+                v_user_id, v_new, parley.is_expected(v_user_id, v_profile.context_type, v_profile.tenant_id)
+            );
+        end if;
         perform parley.check_new_members(v_profile, v_new, v_user_id);
         perform parley.join_conversation(
-            v_profile, v_new, add_participants.app_roles, add_participants.roles, v_user_id
+            v_profile, v_new, add_participants.app_roles, add_participants.roles, v_user_id, v_folders
         );
         perform parley.post_system_message(
             v_conversation.id,

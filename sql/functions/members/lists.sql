@@ -43,6 +43,7 @@ as $$
 declare
     v_page_size integer := parley.require_page_size(get_participants.page_size);
     v_after record;
+    v_with_receipts boolean := true;
 begin
     if parley.is_host() then
         if not exists (select from parley.conversation as c where c.id = get_participants.conversation_id) then
@@ -50,12 +51,18 @@ begin
         end if;
     else
         perform parley.require_participant(get_participants.conversation_id, parley.require_caller());
+        v_with_receipts := parley.shares_my_receipts();
     end if;
     v_after := parley.decode_participants_cursor(get_participants.cursor);
     return (
         select jsonb_build_object(
             'participants', coalesce(
-                jsonb_agg(parley.participant_with_account_json(page.participant, a) order by page.n)
+                jsonb_agg(
+                    parley.participant_with_account_json(
+                        page.participant, a, v_with_receipts or page.user_id = parley.current_user_id()
+                    )
+                    order by page.n
+                )
                 filter (where page.n <= v_page_size),
                 '[]'
             ),

@@ -56,6 +56,7 @@ declare
     )::uuid;
     v_conversation parley.conversation;
     v_participant parley.participant;
+    v_hidden_from uuid;
     v_message parley.message;
     v_source parley.message;
 begin
@@ -199,6 +200,7 @@ begin
     -- what the conversation says of sending is read under it, and only where it says something
     elsif v_conversation.restricted then
         v_ttl := parley.require_may_send(write_message.conversation_id, v_user_id);
+        v_hidden_from := parley.silenced_for(write_message.conversation_id, v_user_id);
     end if;
     -- The sender under it: a removal that committed before leaves nothing to update. Nobody need read what they said, or
     -- what the server says of them.
@@ -221,6 +223,9 @@ begin
     if not found and not write_message.from_server then
         perform parley.require_participant(write_message.conversation_id, v_user_id);
         raise exception using errcode = '40001', message = 'The membership changed while sending.', hint = 'Try again.';
+    end if;
+    if v_participant.folder = 'requests' and not write_message.from_server then
+        perform parley.accept_by_writing(write_message.conversation_id, v_user_id);
     end if;
     -- and what the message points at: nobody can leave, delete or clear it any more
     if write_message.was_scheduled then
@@ -249,11 +254,15 @@ begin
         );
     end if;
     -- four plain statements: one with data-modifying CTEs costs a tenth more
-    insert into parley.event (event_seq, message_seq, created_at, conversation_id, actor_id, message_id, kind)
-    values (
-        v_conversation.last_event_seq, v_conversation.last_seq, v_conversation.last_event_at, v_conversation.id,
-        coalesce(v_user_id, write_message.actor_id), v_id, 'message:new'
-    );
+    if v_hidden_from is null then
+        insert into parley.event (event_seq, message_seq, created_at, conversation_id, actor_id, message_id, kind)
+        values (
+            v_conversation.last_event_seq, v_conversation.last_seq, v_conversation.last_event_at, v_conversation.id,
+            coalesce(v_user_id, write_message.actor_id), v_id, 'message:new'
+        );
+    else
+        perform parley.suppress_message(v_conversation, v_user_id, v_hidden_from, v_id);
+    end if;
     insert into parley.message as m (
         id, conversation_id, seq, sender_id, reply_to_id, client_message_id, created_at, expires_at,
         sender_role, type, content, metadata, mentions, forward_count, has_attachments, mentions_all

@@ -107,6 +107,11 @@ begin
             and (m.mentions is not null or m.mentions_all)
             and (m.mentions_all or participant.user_id = any (m.mentions))
             and m.sender_id is distinct from participant.user_id
+            -- who was blocked mentions nobody
+            and not exists (
+                select from parley.block as b
+                where b.blocker_id = participant.user_id and b.blocked_id = m.sender_id
+            )
             and m.id < parley.uuid_v7_floor(now() + interval '1 day')
             -- verdict: readable
             -- of message m viewer=participant.user_id from=participant.history_from_seq floor=v_floor_id
@@ -126,4 +131,4 @@ begin
 end;
 $$;
 comment on function parley.mention_count is
-'Unread messages that mention the participant, or everybody. Callers that count many pass message_floor_of, to look it up once.';
+'Unread messages that mention the participant, or everybody, but for those of users whom the participant has blocked. Callers that count many pass message_floor_of, to look it up once.';

@@ -61,6 +61,8 @@ declare
     v_seq bigint;
     v_read_before bigint;
     v_is_private boolean;
+    v_is_hidden boolean;
+    v_shown_seq bigint;
     v_now timestamptz;
 begin
     if advance_horizon.seq < 0 then
@@ -89,12 +91,25 @@ begin
     if v_participant.folder = 'requests' then
         return parley.read_state_json(v_participant, v_last_seq);
     end if;
+    select
+        -- while one of two has blocked the other, that one sees nobody read
+        v_participant.shown_read_seq is not null and parley.is_blocked(v_participant.user_id, o.id),
+        -- and whoever keeps receipts to themselves gets none
+        not parley.shares_receipts(o.id)
+    into v_is_private, v_is_hidden
+    from parley.direct_conversation as d
+    cross join
+        lateral (select case when d.user_low = v_participant.user_id then d.user_high else d.user_low end as id) as o
+    where d.conversation_id = advance_horizon.conversation_id;
+    v_is_private := coalesce(v_is_private, false);
+    v_shown_seq := case when v_is_private then v_participant.shown_read_seq end;
     if is_read and v_seq > v_read_before then
-        v_is_private := not (select a.read_receipts from parley.account as a where a.id = v_participant.user_id);
+        v_is_private := v_is_private or not parley.shares_receipts(v_participant.user_id);
         update parley.participant as p
         set
             last_read_seq = v_seq,
             last_read_at = v_now,
+            shown_read_seq = v_shown_seq,
             -- the others see it: private reading must not show there
             last_delivered_seq = case
                 when v_is_private then p.last_delivered_seq else greatest(p.last_delivered_seq, v_seq)
@@ -110,8 +125,8 @@ begin
         returning p.* into v_participant;
         insert into parley.read_marker (conversation_id, user_id, seq, after_seq, read_at, is_private)
         values (advance_horizon.conversation_id, advance_horizon.user_id, v_seq, v_read_before, v_now, v_is_private);
-        perform parley.append_read_event(v_participant, v_is_private);
-    elsif not is_read and v_seq > v_participant.last_delivered_seq then
+        perform parley.append_read_event(v_participant, v_is_private or coalesce(v_is_hidden, false));
+    elsif not is_read and v_seq > v_participant.last_delivered_seq and not v_is_private then
         update parley.participant as p
         set last_delivered_seq = v_seq
         where p.conversation_id = advance_horizon.conversation_id and p.user_id = advance_horizon.user_id

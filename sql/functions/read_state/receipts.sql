@@ -28,6 +28,8 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
+declare
+    v_shares constant boolean := parley.shares_receipts(message_status.user_id);
 begin
     if message.sender_id is distinct from message_status.user_id then
         return 'sent';
@@ -35,15 +37,24 @@ begin
     return (
         select
             case
-                when message.seq <= min(case when a.read_receipts then p.last_read_seq else 0 end) then 'read'
-                when message.seq <= min(greatest(p.last_delivered_seq, case when a.read_receipts then p.last_read_seq end))
-                    then 'delivered'
+                when bool_or(exists (
+                    select from parley.message_hidden as h
+                    where h.conversation_id = p.conversation_id
+                        and h.user_id = p.user_id
+                        and h.seq = message.seq
+                        and h.suppressed
+                )) then 'sent'
+                when v_shares and message.seq <= min(coalesce(r.read_seq, 0)) then 'read'
+                when message.seq <= min(greatest(p.last_delivered_seq, r.read_seq)) then 'delivered'
                 else 'sent'
             end
         from parley.participant as p
         cross join lateral (
             select x.read_receipts, x.deleted_at, x.suspended_at from parley.account as x where x.id = p.user_id offset 0
         ) as a
+        cross join lateral (
+            select case when a.read_receipts then coalesce(p.shown_read_seq, p.last_read_seq) end as read_seq
+        ) as r
         where p.conversation_id = message.conversation_id
             and p.user_id <> message_status.user_id
             and p.left_at is null
@@ -68,6 +79,7 @@ as $$
 declare
     v_user_id uuid := parley.require_caller();
     v_message parley.message := parley.require_message(get_message_receipts.message_id, v_user_id);
+    v_shares constant boolean := parley.shares_receipts(v_user_id);
     v_receipts jsonb;
     v_status text;
 begin
@@ -100,24 +112,37 @@ begin
             -- Who joined later never got it, but who was there and then cleared the conversation did; whether they had
             -- read it does not show where it is private.
             d.delivered_seq >= v_message.seq
+            and not d.is_suppressed
             and (
                 p.history_from_seq <= v_message.seq
                 or p.joined_at <= v_message.created_at
                 or (k.read_at is not null and not k.is_private)
             ) as delivered,
-            d.delivered_seq >= v_message.seq as is_past,
+            d.delivered_seq >= v_message.seq and not d.is_suppressed as is_past,
             a.deleted_at is null and a.suspended_at is null as is_open,
-            a.read_receipts and p.last_read_seq >= v_message.seq as is_read,
+            v_shares and coalesce(d.read_seq >= v_message.seq, false) and not d.is_suppressed as is_read,
             -- only the reader knows when they read what they keep to themselves
             case
-                when p.user_id = v_user_id or (a.read_receipts and not k.is_private) then k.read_at
+                when p.user_id = v_user_id or (v_shares and a.read_receipts and not k.is_private) then k.read_at
             end as read_at
         from parley.participant as p
         inner join parley.account as a on p.user_id = a.id
         -- what was read has arrived, but private reading shows nowhere
         cross join lateral (
-            values (greatest(p.last_delivered_seq, case when a.read_receipts then p.last_read_seq end))
-        ) as d (delivered_seq)
+            select
+                r.read_seq,
+                greatest(p.last_delivered_seq, r.read_seq) as delivered_seq,
+                exists (
+                    select from parley.message_hidden as h
+                    where h.conversation_id = p.conversation_id
+                        and h.user_id = p.user_id
+                        and h.seq = v_message.seq
+                        and h.suppressed
+                ) as is_suppressed
+            from (
+                select case when a.read_receipts then coalesce(p.shown_read_seq, p.last_read_seq) end as read_seq
+            ) as r
+        ) as d
         left join lateral (
             select k.read_at, k.is_private, k.after_seq
             from parley.read_marker as k

@@ -78,6 +78,7 @@ as $$
 declare
     v_by_host boolean := parley.is_host();
     v_user_id uuid := case when not v_by_host then parley.require_caller() end;
+    v_shares constant boolean := parley.shares_receipts(v_user_id);
 begin
     if not v_by_host then
         perform parley.require_participant(get_role_unread_counts.conversation_id, v_user_id);
@@ -89,7 +90,9 @@ begin
                 p.app_role::text as app_role,
                 -- how much somebody has left to read says how far they have read
                 case
-                    when v_by_host or bool_and(a.read_receipts or p.user_id = v_user_id)
+                    when v_by_host or bool_and(
+                        p.user_id = v_user_id or (v_shares and a.read_receipts and p.shown_read_seq is null)
+                    )
                         then sum(parley.unread_count(p, c.last_seq))
                 end as unread
             from parley.participant as p

@@ -59,6 +59,8 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
+declare
+    v_with_receipts constant boolean := parley.shares_receipts(conversation_json.viewer_id);
 begin
     return (
         select jsonb_build_object(
@@ -92,7 +94,7 @@ begin
             'archived_at', cp.archived_at,
             'last_seq', c.last_seq,
             'last_event_seq', c.last_event_seq,
-            'last_activity_at', c.last_activity_at,
+            'last_activity_at', coalesce(me.quiet_since, c.last_activity_at),
             'participant_count', (
                 select count(*)
                 from parley.participant as p
@@ -101,7 +103,10 @@ begin
             'participants', coalesce(
                 (
                     select jsonb_agg(
-                        parley.participant_with_account_json(p.participant, a.account) order by p.joined_at, p.user_id
+                        parley.participant_with_account_json(
+                            p.participant, a.account, p.user_id = conversation_json.viewer_id or v_with_receipts
+                        )
+                        order by p.joined_at, p.user_id
                     )
                     from (
                         select q as participant, q.user_id, q.joined_at

@@ -43,6 +43,13 @@ begin
         return null;
     end if;
     if v_from_seq is null then
+        -- nor what one of them was never to see
+        if exists (
+            select from parley.message_hidden as h
+            where h.conversation_id = message.conversation_id and h.seq = v_quoted.seq and h.suppressed
+        ) then
+            return null;
+        end if;
         -- for everybody at once, as in the log: only what each of them may see
         select max(p.history_from_seq) into v_from_seq
         from parley.participant as p

@@ -37,6 +37,7 @@ as $$
 declare
     v_floor_id constant bigint := (select s.floor_id from parley.log_state s);
     v_message_floor constant uuid := parley.message_floor_of(sync_event_ids.user_id);
+    v_receipts constant boolean := parley.shares_receipts(sync_event_ids.user_id);
     v_xip constant xid8[] := array(select pg_snapshot_xip(sync_event_ids.snapshot));
     v_now constant xid8 := pg_snapshot_xmax(pg_current_snapshot());
     v_own constant xid8 := coalesce(pg_current_xact_id_if_assigned(), '0');
@@ -116,6 +117,7 @@ begin
                 offset 0
             )
             -- end verdict
+            and (e.kind <> 'message:read' or e.user_id = sync_event_ids.user_id or v_receipts)
         union all
         select e.id
         from parley.event e
@@ -158,6 +160,7 @@ begin
                         offset 0
                     )
                     -- end verdict
+                    and (e.kind <> 'message:read' or e.user_id = sync_event_ids.user_id or v_receipts)
                 order by e.event_seq
                 limit v_depth
             ) e

@@ -16,7 +16,11 @@ as $$
         'participants', coalesce(
             (
                 select jsonb_agg(
-                    parley.participant_json(o) || jsonb_build_object('conversation_id', o.conversation_id)
+                    parley.participant_json(
+                        o,
+                        o.user_id = sync_state_json.user_id
+                        or (select parley.shares_receipts(sync_state_json.user_id))
+                    ) || jsonb_build_object('conversation_id', o.conversation_id)
                     order by o.conversation_id, o.joined_at, o.user_id
                 )
                 from unnest(sync_state_json.conversation_ids) i (id)
@@ -64,6 +68,42 @@ as $$
 $$;
 comment on function parley.sync_state_json is
 'The present state of some of a user''s conversations: as the inbox shows them, their participants (of each the first fifty), unread counts, and those left since.';
+
+create or replace function parley.settled_numbers(
+    conversation_ids uuid[], event_ids bigint[], has_more boolean
+)
+returns jsonb
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
+as $$
+#variable_conflict use_column
+begin
+    if not has_more or coalesce(event_ids, '{}') = '{}' then
+        return (
+            select coalesce(jsonb_object_agg(c.id, c.last_event_seq), '{}')
+            from parley.conversation as c
+            where c.id = any (conversation_ids)
+        );
+    end if;
+    -- what comes next may be of any of them
+    return (
+        select coalesce(jsonb_object_agg(x.conversation_id, x.event_seq), '{}')
+        from (
+            select e.conversation_id, max(e.event_seq) as event_seq
+            from unnest(event_ids) as i (id)
+            cross join lateral (select a.* from parley.event as a where a.id = i.id offset 0) as e
+            where e.conversation_id is not null
+            group by e.conversation_id
+        ) as x
+    );
+end;
+$$;
+comment on function parley.settled_numbers is
+'Up to which event_seq each of a page''s conversations is settled: a number up to there that is missing is not the reader''s to see.';
 
 create or replace function parley.sync(cursor text default null)
 returns jsonb
@@ -163,6 +203,7 @@ begin
 
     return parley.sync_state_json(v_user_id, v_conversation_ids, v_from_time) || jsonb_build_object(
         'events', v_events,
+        'to', parley.settled_numbers(v_conversation_ids, v_event_ids, v_has_more),
         'cursor', parley.encode_cursor(v_user_id, v_epoch, v_snapshot, v_max_id, v_inbox_after, statement_timestamp()),
         'has_more', v_has_more,
         'resync_required', v_resync
@@ -170,5 +211,5 @@ begin
 end
 $$;
 comment on function parley.sync is
-'Inbox and position without a cursor; with one the events since, and the state of their conversations. Call again while has_more: a page holds 500 events, or about a megabyte of them. resync_required: the cursor is of another copy of the log, or from before what is kept or what the tier shows; forget what you hold, the inbox comes afresh.';
+'Inbox and position without a cursor; with one the events since, and the state of their conversations. Call again while has_more: a page holds 500 events, or about a megabyte of them. to: {conversation_id: event_seq}, every number up to there is settled. resync_required: the cursor is of another copy of the log, or from before what is kept or what the tier shows; forget what you hold, the inbox comes afresh.';
 grant execute on function parley.sync to authenticated;

@@ -66,6 +66,13 @@ begin
         when participant.left_at is not null then 'left'
         when account.deleted_at is not null then 'account_deleted'
         when account.suspended_at is not null then 'account_suspended'
+        when exists (
+            select from parley.message_hidden as h
+            where h.conversation_id = message.conversation_id
+                and h.user_id = participant.user_id
+                and h.seq = message.seq
+                and h.suppressed
+        ) then 'sender_blocked'
         -- verdict: as a reason
         -- of message viewer=participant.user_id from=participant.history_from_seq floor=v_floor_id
         when message.seq < participant.history_from_seq then 'before_history'
