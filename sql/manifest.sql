@@ -84,7 +84,12 @@
 \set sha256 'ebca34ef3255d9e3209294c625e1a89a611b03f4d7cc5554444c77ae9da3f341'
 \set breaking false
 \ir apply.sql
-\set version 17
+\set version 20
+\set name '0020_spam'
+\set sha256 '8732e74986761da0ed091ee59a418981b317f843d388b31ec0dbc76d57f3cff5'
+\set breaking false
+\ir apply.sql
+\set version 20
 \ir newest.sql
 \ir replaced.sql
 \ir wanted.sql
@@ -153,6 +158,16 @@
 \ir functions/render/message.sql
 \ir functions/render/poll.sql
 \ir functions/render/quote.sql
+\ir functions/spam/check.sql
+\ir functions/spam/findings.sql
+\ir functions/spam/judge.sql
+\ir functions/spam/links.sql
+\ir functions/spam/purge.sql
+\ir functions/spam/refuse.sql
+\ir functions/spam/reputation.sql
+\ir functions/spam/rules.sql
+\ir functions/spam/text.sql
+\ir functions/spam/try.sql
 \ir functions/messages/delete.sql
 \ir functions/messages/edit.sql
 \ir functions/messages/expiry.sql
@@ -249,6 +264,7 @@
 \ir api/scheduled.sql
 \ir api/search.sql
 \ir api/send_message.sql
+\ir api/spam.sql
 \ir api/sync.sql
 \ir api/tenants.sql
 \ir api/views.sql

@@ -11,7 +11,9 @@ as $$
 declare
     v_member record;
 begin
-    insert into parley.conversation (id) values (profile.conversation_id);
+    insert into parley.conversation (id, unanswered)
+    -- whom a user writes to for the first time
+    values (profile.conversation_id, profile.type = 'direct' and profile.created_by is not null);
     insert into parley.conversation_profile select profile.*;
     if profile.context_type is not null then
         insert into parley.conversation_context (conversation_id, context_type, context_id, added_by)

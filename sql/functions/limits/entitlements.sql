@@ -32,3 +32,23 @@ $$;
 comment on function parley.get_entitlements is
 'The caller''s tier with its entitlements and limits. A null amount is unlimited.';
 grant execute on function parley.get_entitlements to authenticated;
+
+create or replace function parley.is_new_account(user_id uuid)
+returns boolean
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    return coalesce(
+        (
+            select a.created_at > now() - t.new_account_age
+            from parley.account as a
+            inner join parley.tier as t on a.tier_name = t.name
+            where a.id = is_new_account.user_id
+        ),
+        false
+    );
+end;
+$$;
+comment on function parley.is_new_account is 'True if the account is younger than its tier''s new_account_hours.';

@@ -20,6 +20,11 @@ begin
         update parley.tier as t
         set send_amount = v_limit.amount, send_period_seconds = v_limit.period_seconds, send_burst = v_limit.burst
         where t.name = set_tier_limit_copy.tier_name;
+    elsif limit_name = 'new_account_hours' then
+        v_limit := parley.tier_limit_of(set_tier_limit_copy.tier_name, limit_name);
+        update parley.tier as t
+        set new_account_age = make_interval(hours => least(v_limit.amount, 1000000)::integer)
+        where t.name = set_tier_limit_copy.tier_name;
     end if;
 end;
 $$;
@@ -36,7 +41,7 @@ begin
     lock table parley.tier_limit in share row exclusive mode;
     perform parley.set_tier_limit_copy(t.name, n.name)
     from parley.tier as t
-    cross join unnest(array['max_content_length', 'messages_per_minute']) as n (name);
+    cross join unnest(array['max_content_length', 'messages_per_minute', 'new_account_hours']) as n (name);
 end;
 $$;
 comment on function parley.set_tier_limit_copies is
@@ -76,6 +81,9 @@ begin
     new.send_amount := v_rate.amount;
     new.send_period_seconds := v_rate.period_seconds;
     new.send_burst := v_rate.burst;
+    new.new_account_age := make_interval(
+        hours => least((parley.tier_limit_of(new.name, 'new_account_hours')).amount, 1000000)::integer
+    );
     return new;
 end;
 $$;

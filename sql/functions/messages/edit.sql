@@ -77,6 +77,13 @@ begin
         raise exception using
             errcode = 'PT409', message = 'Somebody has voted: the question cannot be changed any more.';
     end if;
+    -- who is not to send something may not make it of something else
+    perform parley.judge_message(
+        c, v_user_id, parley.is_new_account(v_user_id), v_message.id, edit_message.content, v_message.type, v_metadata,
+        is_edit => true
+    )
+    from parley.conversation as c
+    where c.id = v_message.conversation_id;
     perform parley.keep_revision(v_message, v_user_id, 'edited');
     update parley.message as m
     set

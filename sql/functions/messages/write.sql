@@ -74,7 +74,8 @@ begin
             t.send_amount,
             t.send_period_seconds,
             t.send_burst,
-            t.max_content_length
+            t.max_content_length,
+            a.created_at > now() - t.new_account_age as is_new
         into v_sender
         from parley.participant as p
         -- in this order (offset 0): while accounts are few, the planner would read all of a tier
@@ -220,6 +221,14 @@ begin
         perform parley.check_reply(
             write_message.conversation_id, v_user_id, write_message.reply_to_id, v_participant.history_from_seq
         );
+    end if;
+    -- what strangers and new accounts send is judged; friends pay for the look at what was read anyway
+    if v_user_id is not null then
+        if v_conversation.unanswered or v_sender.is_new then
+            perform parley.judge_message(
+                v_conversation, v_user_id, v_sender.is_new, v_id, write_message.content, write_message.type, v_metadata
+            );
+        end if;
     end if;
     -- four plain statements: one with data-modifying CTEs costs a tenth more
     insert into parley.event (event_seq, message_seq, created_at, conversation_id, actor_id, message_id, kind)
