@@ -86,7 +86,7 @@
 \ir apply.sql
 \set version 20
 \set name '0020_spam'
-\set sha256 '8732e74986761da0ed091ee59a418981b317f843d388b31ec0dbc76d57f3cff5'
+\set sha256 '49fc6607f7def77553fbb4ce0bb6d616363be5862b87a9227b3d3496b2128a72'
 \set breaking false
 \ir apply.sql
 \set version 20
@@ -158,6 +158,7 @@
 \ir functions/render/message.sql
 \ir functions/render/poll.sql
 \ir functions/render/quote.sql
+\ir functions/spam/act.sql
 \ir functions/spam/check.sql
 \ir functions/spam/findings.sql
 \ir functions/spam/judge.sql
@@ -166,6 +167,7 @@
 \ir functions/spam/refuse.sql
 \ir functions/spam/reputation.sql
 \ir functions/spam/rules.sql
+\ir functions/spam/strangers.sql
 \ir functions/spam/text.sql
 \ir functions/spam/try.sql
 \ir functions/messages/delete.sql

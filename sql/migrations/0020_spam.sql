@@ -6,8 +6,8 @@ alter table parley.conversation add column unanswered boolean not null default f
 comment on column parley.conversation.unanswered
 is 'A direct conversation in which the one who was written to has not written yet: what the other sends is judged.';
 
-alter table parley.tier add column new_account_age interval;
-comment on column parley.tier.new_account_age
+alter table parley.tier add column new_account_hours bigint;
+comment on column parley.tier.new_account_hours
 is 'What tier_limit says of new_account_hours, copied like the four above. Null: no account counts as new.';
 
 alter table parley.account add column phone_verified_at timestamptz;
@@ -34,6 +34,8 @@ create table parley.spam_rule (
     ),
     constraint spam_rule_mode_check check (mode in ('on', 'shadow', 'off')),
     constraint spam_rule_weight_check check (weight between 0 and 1),
+    -- what measures nothing never fires: a send looks no further
+    constraint spam_rule_threshold_check check (threshold > 0),
     constraint spam_rule_on_failure_check check (on_failure in ('open', 'closed')),
     constraint spam_rule_late_action_check check (late_action in ('requests', 'retract')),
     constraint spam_rule_parameters_check check (jsonb_typeof(parameters) = 'object')
@@ -49,7 +51,7 @@ comment on column parley.spam_rule.on_failure
 is 'For an outside service that gives no answer: open lets the message stay, closed treats it as spam.';
 comment on column parley.spam_rule.late_action
 is 'For an outside service that answers after the send: moves the conversation to the requests of the recipient, or retracts the message.';
-comment on column parley.spam_rule.parameters is 'What the kind needs: hosts, terms, a pattern, a distance, an address.';
+comment on column parley.spam_rule.parameters is 'What the kind needs: hosts, terms, a pattern, an address.';
 comment on column parley.spam_rule.description is 'One sentence for people.';
 
 -- Unlogged: written by every judged message, needed for a day.
@@ -61,9 +63,10 @@ create unlogged table parley.spam_fingerprint (
     sent_at timestamptz not null default clock_timestamp(),
     constraint spam_fingerprint_pkey primary key (sender_id, id)
 );
-create index spam_fingerprint_sent_idx on parley.spam_fingerprint (sent_at);
+-- costs the send nothing
+create index spam_fingerprint_sent_idx on parley.spam_fingerprint using brin (sent_at);
 comment on table parley.spam_fingerprint is
-'What senders wrote to strangers of late, as SimHashes: nearly the same text has nearly the same bits. The job purge_spam_records keeps the newest 64 of a sender, for a day. Lost in a crash, by choice.';
+'What senders wrote to strangers of late, as SimHashes: nearly the same text has nearly the same bits. The newest 32 of a sender count; the job purge_spam_records forgets them after a day. Lost in a crash, by choice.';
 comment on column parley.spam_fingerprint.id is 'Order of writing.';
 comment on column parley.spam_fingerprint.sender_id is 'Who wrote it.';
 comment on column parley.spam_fingerprint.conversation_id is 'Where.';
@@ -193,15 +196,15 @@ insert into parley.job (name, period_seconds, description) values
 
 insert into parley.spam_rule (name, kind, mode, weight, threshold, parameters, description) values
 (
-    'repeated_text', 'near_texts', 'on', 0.5, 5, '{"distance": 12}',
+    'repeated_text', 'near_texts', 'on', 0.5, 5, '{}',
     'Five messages of the last day said nearly the same.'
 ),
 (
-    'mass_send', 'near_recipients', 'on', 0.7, 4, '{"distance": 12}',
+    'mass_send', 'near_recipients', 'on', 0.7, 4, '{}',
     'Four other conversations of the last day were sent nearly the same.'
 ),
 (
-    'mass_send_to_many', 'near_recipients', 'on', 0.95, 19, '{"distance": 12}',
+    'mass_send_to_many', 'near_recipients', 'on', 0.95, 19, '{}',
     'Nineteen other conversations of the last day were sent nearly the same.'
 ),
 ('many_links', 'links', 'on', 0.5, 4, '{}', 'Four links or more in one message.'),

@@ -42,7 +42,7 @@ as $$
 begin
     return coalesce(
         (
-            select a.created_at > now() - t.new_account_age
+            select a.created_at > now() - t.new_account_hours * interval '1 hour'
             from parley.account as a
             inner join parley.tier as t on a.tier_name = t.name
             where a.id = is_new_account.user_id

@@ -36,7 +36,7 @@ with release (name, kind, unit, amount, period_seconds, burst, doors, meaning) a
     (
         'max_content_length', 'limit', 'characters', 5000, null, null,
         '{send_message,start_conversation,edit_message,save_draft,schedule_message,update_scheduled_message,
-        create_poll,send_due_messages}',
+        create_poll,check_spam,send_due_messages}',
         'Characters in the text of a message.'
     ),
     (

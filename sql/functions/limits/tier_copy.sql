@@ -23,7 +23,8 @@ begin
     elsif limit_name = 'new_account_hours' then
         v_limit := parley.tier_limit_of(set_tier_limit_copy.tier_name, limit_name);
         update parley.tier as t
-        set new_account_age = make_interval(hours => least(v_limit.amount, 1000000)::integer)
+        -- a century is as good as for ever
+        set new_account_hours = case when v_limit.amount > 876600 then 876600 else v_limit.amount end
         where t.name = set_tier_limit_copy.tier_name;
     end if;
 end;
@@ -81,9 +82,7 @@ begin
     new.send_amount := v_rate.amount;
     new.send_period_seconds := v_rate.period_seconds;
     new.send_burst := v_rate.burst;
-    new.new_account_age := make_interval(
-        hours => least((parley.tier_limit_of(new.name, 'new_account_hours')).amount, 1000000)::integer
-    );
+    new.new_account_hours := (parley.tier_limit_of(new.name, 'new_account_hours')).amount;
     return new;
 end;
 $$;

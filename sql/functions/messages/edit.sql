@@ -79,7 +79,7 @@ begin
     end if;
     -- who is not to send something may not make it of something else
     perform parley.judge_message(
-        c, v_user_id, parley.is_new_account(v_user_id), v_message.id, edit_message.content, v_message.type, v_metadata,
+        c, parley.require_participant(c.id, v_user_id), parley.is_new_account(v_user_id), v_message.id, edit_message.content, v_message.type, v_metadata,
         is_edit => true
     )
     from parley.conversation as c

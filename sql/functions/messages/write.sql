@@ -75,7 +75,7 @@ begin
             t.send_period_seconds,
             t.send_burst,
             t.max_content_length,
-            a.created_at > now() - t.new_account_age as is_new
+            a.created_at > now() - t.new_account_hours * interval '1 hour' as is_new
         into v_sender
         from parley.participant as p
         -- in this order (offset 0): while accounts are few, the planner would read all of a tier
@@ -226,7 +226,8 @@ begin
     if v_user_id is not null then
         if v_conversation.unanswered or v_sender.is_new then
             perform parley.judge_message(
-                v_conversation, v_user_id, v_sender.is_new, v_id, write_message.content, write_message.type, v_metadata
+                v_conversation, v_participant, v_sender.is_new, v_id, write_message.content, write_message.type,
+                v_metadata
             );
         end if;
     end if;

@@ -11,9 +11,8 @@ declare
     v_sender_id uuid := case when v_by_host then check_spam.sender_id else parley.require_caller() end;
     v_is_new boolean;
     v_words text[];
-    v_simhash bigint;
-    v_simhashes bigint[];
-    v_conversations uuid[];
+    v_near_texts bigint;
+    v_near_recipients bigint;
     v_findings parley.spam_finding[] := '{}';
     v_confidence double precision;
 begin
@@ -31,23 +30,15 @@ begin
     if v_is_new or not parley.knows_sender(check_spam.recipient_id, v_sender_id) then
         v_words := parley.spam_words(check_spam.content);
         if cardinality(v_words) >= 4 then
-            v_simhash := parley.simhash(v_words);
-        end if;
-        select
-            array_agg(f.simhash),
-            array_agg(f.conversation_id)
-        into v_simhashes, v_conversations
-        from (
+            -- a conversation that is none: all others count
             select
-                n.simhash,
-                n.conversation_id
-            from parley.spam_fingerprint as n
-            where n.sender_id = v_sender_id
-            order by n.id desc
-            limit 64
-        ) as f;
+                n.texts,
+                n.recipients
+            into v_near_texts, v_near_recipients
+            from parley.near_texts(v_sender_id, parley.simhash(v_words), gen_random_uuid()) as n;
+        end if;
         v_findings := parley.spam_findings(
-            check_spam.content, v_words, v_simhash, v_sender_id, v_is_new, gen_random_uuid(), v_simhashes, v_conversations
+            check_spam.content, v_words, v_near_texts, v_near_recipients, v_sender_id, v_is_new
         );
     end if;
     v_confidence := parley.spam_confidence(v_findings);
@@ -56,7 +47,9 @@ begin
             then jsonb_build_object(
                 'is_spam', parley.spam_action(v_confidence) <> 'allow',
                 'confidence', v_confidence,
-                'reasons', to_jsonb(array(select f.name from unnest(v_findings) as f where f.mode = 'on')),
+                'reasons', to_jsonb(array(
+                        select f.name from unnest(v_findings) as f where f.mode = 'on' order by f.weight desc, f.name
+                    )),
                 'action', parley.spam_action(v_confidence)
             )
         else jsonb_build_object('action', parley.spam_action(v_confidence))

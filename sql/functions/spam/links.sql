@@ -82,6 +82,9 @@ as $$
 declare
     v_shown text := host;
 begin
+    if octet_length(host) = char_length(host) and host not like '%xn--%' then
+        return replace(replace(translate(lower(host collate "C"), '10|i', 'loll'), 'rn', 'm'), 'vv', 'w');
+    end if;
     if host like '%xn--%' then
         v_shown := (
             select string_agg(parley.punycode_decoded(l.label), '.' order by l.n)
@@ -120,14 +123,17 @@ begin
     end if;
     for v_match in
         select m.found
-        from regexp_matches(
-            v_text,
+        -- only in words that can have one: the expression is dear
+        from string_to_table(translate(v_text, E'\t\n\r<>"', '      '), ' ') as w (word)
+        cross join lateral regexp_matches(
+            w.word,
             -- a scheme, or www, or a name of a common ending that is not part of an address of mail
             E'(?:(https?)://(?:([^\\s/?#@]*)@)?|(?<![\\w@.-])(?=(?:www\\.)?[\\w-]+(?:\\.[\\w-]+)*\\.(?:com|net|org|info|biz|co|io|ly|me|ru|cn|xyz|top|'
             || E'club|online|site|shop|store|app|link|click|live|gl|gd|to|uk|de|fr|es|it|nl|pl|tk|ml|ga|cf|in|cc|us|eu|tv|pw|icu|vip|win|bid)\\M(?!@)))'
             || E'(\\[[0-9a-f:.]+\\]|[\\w.-]+)((?::[0-9]+)?(?:[/?#][^\\s<>"]*)?)',
             'gi'
         ) as m (found)
+        where strpos(w.word, '.') > 0 or strpos(w.word, '://') > 0
         limit 50
     loop
         v_link.host := rtrim(lower(v_match[3]), '.-_');

@@ -109,3 +109,23 @@ end;
 $$;
 comment on function parley.has_verified_phone is
 'True if the application or the calling token says that a telephone number of the user was verified.';
+
+create or replace function parley.reports_without_phone(user_id uuid)
+returns double precision
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    if parley.has_verified_phone(reports_without_phone.user_id) then
+        return 0;
+    end if;
+    return (
+        select r.reported * parley.kept_since(r.updated_at)
+        from parley.sender_record as r
+        where r.user_id = reports_without_phone.user_id
+    );
+end;
+$$;
+comment on function parley.reports_without_phone is
+'The reports against a user without a verified telephone number; with one, 0.';

@@ -9,11 +9,6 @@ declare
     v_problem text;
 begin
     case
-        when new.kind in ('near_texts', 'near_recipients')
-            then
-                if coalesce(new.parameters ->> 'distance', '') !~ '^([0-9]|[1-5][0-9]|6[0-4])$' then
-                    v_problem := 'distance must be a number of bits, 0 to 64.';
-                end if;
         when new.kind in ('hosts', 'lookalike', 'link_shape')
             then
                 if jsonb_typeof(new.parameters -> case new.kind when 'link_shape' then 'shapes' else 'hosts' end)

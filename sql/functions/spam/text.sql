@@ -10,20 +10,15 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     -- what a text of the longest allowed costs has a bound
-    v_text text := left(content, 4000);
+    v_text text := parley.fold_name(left(content, 4000));
 begin
-    if octet_length(v_text) = char_length(v_text) then
-        -- quicker than a regular expression
-        v_text := translate(
-            lower(v_text collate "C"), E'\t\n\r!"#%&''()*+,-./:;<=>?@[\\]^_`{|}~123456789',
-            '                                  000000000'
-        );
-    else
-        v_text := translate(parley.fold_name(v_text), '123456789', '000000000');
-        -- a script without spaces: pieces of two characters stand for words
-        if v_text ~ parley.unspaced_run() then
-            return array(select substr(v_text, i, 2) from generate_series(1, least(char_length(v_text) - 1, 500)) as i);
-        end if;
+    -- looked for first, because to translate costs as much as all the rest
+    if v_text ~ '[1-9]' then
+        v_text := translate(v_text, '123456789', '000000000');
+    end if;
+    -- a script without spaces: pieces of two characters stand for words
+    if octet_length(v_text) > char_length(v_text) and v_text ~ parley.unspaced_run() then
+        return array(select substr(v_text, i, 2) from generate_series(1, least(char_length(v_text) - 1, 500)) as i);
     end if;
     return array_remove(string_to_array(v_text, ' '), '');
 end;
@@ -39,25 +34,23 @@ as $$
 declare
     v_mask constant bigint := 72340172838076673;  -- 0x0101010101010101
     v_words text[] := words;
-    v_more_than_half bigint;
     v_simhash bigint;
 begin
     if cardinality(words) > 63 then
         v_words := array(select u.word from unnest(words) as u (word) order by hashtextextended(u.word, 0) limit 63);
     end if;
-    -- with this added, a counter of more than half of the words has its bit 6 set
-    v_more_than_half := v_mask * (63 - cardinality(v_words) / 2);
+    -- with that added, a counter of more than half of the words has its bit 6 set
     select
-        (((sum(w.h & v_mask)::bigint + v_more_than_half) >> 6) & v_mask)
-        | ((((sum((w.h >> 1) & v_mask)::bigint + v_more_than_half) >> 6) & v_mask) << 1)
-        | ((((sum((w.h >> 2) & v_mask)::bigint + v_more_than_half) >> 6) & v_mask) << 2)
-        | ((((sum((w.h >> 3) & v_mask)::bigint + v_more_than_half) >> 6) & v_mask) << 3)
-        | ((((sum((w.h >> 4) & v_mask)::bigint + v_more_than_half) >> 6) & v_mask) << 4)
-        | ((((sum((w.h >> 5) & v_mask)::bigint + v_more_than_half) >> 6) & v_mask) << 5)
-        | ((((sum((w.h >> 6) & v_mask)::bigint + v_more_than_half) >> 6) & v_mask) << 6)
-        | ((((sum((w.h >> 7) & v_mask)::bigint + v_more_than_half) >> 6) & v_mask) << 7)
+        (((sum(w.h & v_mask)::bigint + v_mask * (63 - count(*) / 2)) >> 6) & v_mask)
+        | ((((sum((w.h >> 1) & v_mask)::bigint + v_mask * (63 - count(*) / 2)) >> 6) & v_mask) << 1)
+        | ((((sum((w.h >> 2) & v_mask)::bigint + v_mask * (63 - count(*) / 2)) >> 6) & v_mask) << 2)
+        | ((((sum((w.h >> 3) & v_mask)::bigint + v_mask * (63 - count(*) / 2)) >> 6) & v_mask) << 3)
+        | ((((sum((w.h >> 4) & v_mask)::bigint + v_mask * (63 - count(*) / 2)) >> 6) & v_mask) << 4)
+        | ((((sum((w.h >> 5) & v_mask)::bigint + v_mask * (63 - count(*) / 2)) >> 6) & v_mask) << 5)
+        | ((((sum((w.h >> 6) & v_mask)::bigint + v_mask * (63 - count(*) / 2)) >> 6) & v_mask) << 6)
+        | ((((sum((w.h >> 7) & v_mask)::bigint + v_mask * (63 - count(*) / 2)) >> 6) & v_mask) << 7)
     into v_simhash
-    from (select hashtextextended(u.word, 0) as h from unnest(v_words) as u (word) offset 0) as w;
+    from (select hashtextextended(unnest(v_words), 0) as h) as w;
     return v_simhash;
 end;
 $$;

@@ -68,8 +68,8 @@ begin
     inner join parley.tier as t on a.tier_name = t.name
     cross join lateral (
         select
-            array_agg(q.simhash) as simhashes,
-            array_agg(q.conversation_id) as conversations
+            count(*) as texts,
+            count(distinct q.conversation_id) filter (where q.conversation_id <> p.conversation_id) as recipients
         from (
             select
                 b.simhash,
@@ -80,13 +80,14 @@ begin
                 and b.created_at > p.created_at - interval '1 day'
                 and b.simhash is not null
             order by b.id desc
-            limit 64
+            limit 32
         ) as q
+        where bit_count((q.simhash # p.simhash)::bit(64)) <= 12
     ) as n
     cross join lateral unnest(
         parley.spam_findings(
-            p.text, p.words, p.simhash, p.sender_id, coalesce(p.created_at < a.created_at + t.new_account_age, false),
-            p.conversation_id, n.simhashes, n.conversations, try_spam_rule.rule
+            p.text, p.words, n.texts, n.recipients, p.sender_id,
+            coalesce(p.created_at < a.created_at + t.new_account_hours * interval '1 hour', false), try_spam_rule.rule
         )
     ) as f
     order by p.id;
