@@ -86,7 +86,7 @@
 \ir apply.sql
 \set version 20
 \set name '0020_spam'
-\set sha256 '49fc6607f7def77553fbb4ce0bb6d616363be5862b87a9227b3d3496b2128a72'
+\set sha256 'bfade581da1db8db211d4aa1cd15752fae43f844e724d2fdc07f81e92cab56b5'
 \set breaking false
 \ir apply.sql
 \set version 20
@@ -246,6 +246,9 @@
 \ir functions/oversight/messages_as_of.sql
 \ir functions/oversight/profile_as_of.sql
 \ir functions/oversight/trace.sql
+\ir functions/outside/claim.sql
+\ir functions/outside/collect.sql
+\ir functions/outside/late.sql
 \ir functions/jobs/maintain.sql
 \ir functions/jobs/run.sql
 \ir api/access.sql
