@@ -142,7 +142,11 @@ extension PoolLoop {
     }
 
     func fail(_ job: PoolJob, _ error: PostgresError) {
-        if job.submission != nil, !job.isComplete { self.statistics.failures += 1 }
+        if let submission = job.submission, !job.isComplete {
+            self.statistics.failures += 1
+            // What was tried together with others is tried again alone, as its owner's.
+            if error.code == .server, submission.transaction.owner != nil { self.refused(error) }
+        }
         self.complete(job, .failure(error))
     }
 
