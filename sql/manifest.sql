@@ -86,7 +86,7 @@
 \ir apply.sql
 \set version 20
 \set name '0020_spam'
-\set sha256 'bfade581da1db8db211d4aa1cd15752fae43f844e724d2fdc07f81e92cab56b5'
+\set sha256 '2bb9310a697e338816e9ef8d024d7867e210121a869e43abf3a44ecb060c98a9'
 \set breaking false
 \ir apply.sql
 \set version 20

@@ -28,8 +28,8 @@ create table parley.spam_rule (
     constraint spam_rule_name_check check (name ~ '^[a-z][a-z0-9_]{0,62}$'),
     constraint spam_rule_kind_check check (
         kind in (
-            'near_texts', 'near_recipients', 'links', 'hosts', 'link_shape', 'lookalike', 'bad_links', 'terms', 'pattern',
-            'reputation', 'new_account', 'unverified_phone', 'safe_browsing', 'classifier'
+            'near_texts', 'near_recipients', 'links', 'hosts', 'link_shape', 'lookalike', 'bad_links', 'terms',
+            'pattern', 'reputation', 'new_account', 'unverified_phone', 'safe_browsing', 'classifier'
         )
     ),
     constraint spam_rule_mode_check check (mode in ('on', 'shadow', 'off')),
@@ -163,7 +163,13 @@ comment on column parley.link_verdict.rule_name is 'The rule that asked.';
 comment on column parley.link_verdict.is_bad is 'True: the service warns of it.';
 comment on column parley.link_verdict.expires_at is 'Until then it holds.';
 
-create type parley.message_link as (url text, host text, shapes text[]);
+create type parley.message_link as (
+    url text,
+    host text,
+    -- noqa: disable=LT01
+    shapes text[]
+    -- noqa: enable=LT01
+);
 comment on type parley.message_link is
 'A link in a text: as it is written, its host in lower case, and its suspicious shapes (ip, credentials, punycode, mixed_script).';
 
@@ -186,7 +192,8 @@ insert into parley.setting (name, value, description) values
 ('spam_block_at', '0.9', 'The confidence (0 to 1) from which on a message is refused. Above 1: never.'),
 (
     'phone_verified_claim', '',
-    'Claim of the token that says true where the telephone number of its user was verified: phone_verified, or with a path, app_metadata.phone_verified. Empty: only set_phone_verified says so.'
+    'Claim of the token that is true where a telephone number of its user was verified, with dots for a path: '
+    'app_metadata.phone_verified. Empty: only set_phone_verified says so.'
 ),
 ('spam_verdict_days', '90', 'How long verdicts on messages are kept, in days.');
 
@@ -210,7 +217,12 @@ insert into parley.spam_rule (name, kind, mode, weight, threshold, parameters, d
 ('many_links', 'links', 'on', 0.5, 4, '{}', 'Four links or more in one message.'),
 (
     'shortened_link', 'hosts', 'on', 0.3, 1,
-    '{"hosts": ["bit.ly", "tinyurl.com", "t.co", "goo.gl", "is.gd", "v.gd", "ow.ly", "buff.ly", "rebrand.ly", "cutt.ly", "rb.gy", "t.ly", "shorturl.at", "tiny.cc", "s.id", "lnkd.in", "adf.ly", "bl.ink", "short.io", "surl.li", "clck.ru", "vk.cc", "u.to", "qr.ae", "soo.gd", "t2m.io", "1url.com", "urlz.fr", "x.co", "git.io"]}',
+    '{"hosts": [
+        "bit.ly", "tinyurl.com", "t.co", "goo.gl", "is.gd", "v.gd", "ow.ly", "buff.ly", "rebrand.ly",
+        "cutt.ly", "rb.gy", "t.ly", "shorturl.at", "tiny.cc", "s.id", "lnkd.in", "adf.ly", "bl.ink",
+        "short.io", "surl.li", "clck.ru", "vk.cc", "u.to", "qr.ae", "soo.gd", "t2m.io", "1url.com", "urlz.fr",
+        "x.co", "git.io"
+    ]}',
     'A link that hides where it leads.'
 ),
 ('ip_link', 'link_shape', 'on', 0.6, 1, '{"shapes": ["ip"]}', 'A link to a number instead of a name.'),
@@ -225,18 +237,28 @@ insert into parley.spam_rule (name, kind, mode, weight, threshold, parameters, d
 ),
 (
     'lookalike_link', 'lookalike', 'on', 0.9, 1,
-    '{"hosts": ["paypal.com", "google.com", "apple.com", "icloud.com", "microsoft.com", "amazon.com", "facebook.com", "instagram.com", "whatsapp.com", "netflix.com", "steamcommunity.com", "discord.com", "coinbase.com", "binance.com", "ebay.com", "dhl.com", "ups.com", "fedex.com", "chase.com", "wellsfargo.com"]}',
+    '{"hosts": [
+        "paypal.com", "google.com", "apple.com", "icloud.com", "microsoft.com", "amazon.com", "facebook.com",
+        "instagram.com", "whatsapp.com", "netflix.com", "steamcommunity.com", "discord.com", "coinbase.com",
+        "binance.com", "ebay.com", "dhl.com", "ups.com", "fedex.com", "chase.com", "wellsfargo.com"
+    ]}',
     'A link whose host looks like another''s: add the hosts of this application.'
 ),
-('known_bad_link', 'bad_links', 'on', 0.95, 1, '{}', 'A link that a service of link safety warned of a short while ago.'),
-('bad_reputation', 'reputation', 'on', 0.5, 0.5, '{}', 'Half of those who did something about the sender''s messages declined, blocked or reported.'),
+(
+    'known_bad_link', 'bad_links', 'on', 0.95, 1, '{}',
+    'A link that a service of link safety warned of a short while ago.'
+),
+(
+    'bad_reputation', 'reputation', 'on', 0.5, 0.5, '{}',
+    'Others declined, blocked or reported the sender about as much as they answered.'
+),
 (
     'new_account', 'new_account', 'on', 0.1, 1, '{}',
     'The account is new (limit new_account_hours): it takes less else to be sure.'
 ),
 (
     'reported_without_phone', 'unverified_phone', 'off', 0.9, 1, '{}',
-    'The sender was reported, and no telephone number was verified: set phone_verified_claim or call set_phone_verified.'
+    'The sender was reported, and has no verified telephone number (phone_verified_claim, set_phone_verified).'
 ),
 (
     'spam_words', 'terms', 'off', 0.6, 10,

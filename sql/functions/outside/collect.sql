@@ -1,5 +1,5 @@
--- Services outside (link safety, classifiers) are asked after the send, by the worker: no send waits for them. This job reads
--- the log as a durable consumer, so that each message is put before them exactly once, whatever crashes.
+-- Services outside (link safety, classifiers) are asked after the send, by the worker: no send waits for them. This job
+-- reads the log as a durable consumer, so that each message is put before them exactly once, whatever crashes.
 
 create or replace function parley.is_outside_kind(kind text)
 returns boolean

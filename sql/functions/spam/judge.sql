@@ -1,6 +1,7 @@
--- A message is judged within its send, where the recipient does not know the sender or the account is new.
--- As write_message, one long function with few statements: each call of another, and each statement, costs a judged send
+-- A message is judged within its send, where the recipient does not know the sender or the account is new. As
+-- write_message, one long function with few statements: each call of another, and each statement, costs a judged send
 -- 10 us. What it says of words and their SimHash is what parley.spam_words and parley.simhash say.
+
 create or replace function parley.judge_message(
     conversation parley.conversation,
     participant parley.participant,

@@ -1,6 +1,7 @@
 -- A refused message leaves nothing in the database: its transaction is undone. The evidence goes with the error, in a
--- field that neither the gateway nor the sockets nor PostgREST pass on, and the worker records it; a line in the server's log
--- has it where no worker was asked. It has ids, names of rules and the SimHash, never what the message said.
+-- field that neither the gateway nor the sockets nor PostgREST pass on, and the worker records it; a line in the
+-- server's log has it where no worker was asked. It has ids, names of rules and the SimHash, never what the message
+-- said.
 
 create or replace function parley.refuse_spam(
     sender_id uuid,
