@@ -29,7 +29,7 @@ public func runServer(
     let pool = PostgresPool(
         configuration.postgres("parley pool"), size: configuration.databasePoolSize,
         maxQueued: configuration.databaseQueueSize, log: log.labelled("pool"), committed: { nudge.nudge() },
-        refused: { refusals.refused($0) })
+        refused: { refusals.refused($0, $1) })
     refusals.use(pool)
     let schema = SchemaCacheStore(pool: pool, log: log.labelled("schema"))
     let realtime = RealtimeService(

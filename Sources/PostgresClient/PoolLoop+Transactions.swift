@@ -144,8 +144,7 @@ extension PoolLoop {
     func fail(_ job: PoolJob, _ error: PostgresError) {
         if let submission = job.submission, !job.isComplete {
             self.statistics.failures += 1
-            // What was tried together with others is tried again alone, as its owner's.
-            if error.code == .server, submission.transaction.owner != nil { self.refused(error) }
+            if error.code == .server { self.refused(submission.transaction, error) }
         }
         self.complete(job, .failure(error))
     }

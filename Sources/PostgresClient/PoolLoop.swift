@@ -21,8 +21,8 @@ final class PoolLoop {
     let log: Log
     /// A transaction that may write has committed.
     let committed: @Sendable () -> Void
-    /// The server has refused a transaction of an owner.
-    let refused: @Sendable (PostgresError) -> Void
+    /// The server has refused a transaction.
+    let refused: @Sendable (Transaction, PostgresError) -> Void
 
     var slots: [Slot]
     /// Connections that each lane may use at a time.
@@ -44,7 +44,7 @@ final class PoolLoop {
 
     init(
         _ configuration: PostgresConfiguration, size: Int, limits: PoolLimits, shared: PoolShared, log: Log,
-        committed: @escaping @Sendable () -> Void, refused: @escaping @Sendable (PostgresError) -> Void
+        committed: @escaping @Sendable () -> Void, refused: @escaping @Sendable (Transaction, PostgresError) -> Void
     ) {
         self.configuration = configuration
         self.shared = shared

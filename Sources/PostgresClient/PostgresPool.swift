@@ -22,10 +22,11 @@ public final class PostgresPool: Sendable {
     ///   - limits: of what may wait for a connection, and of what one owner may have.
     ///   - committed: told each time a transaction that may write has committed, before its caller is; on the pool's
     ///     thread, so it must not block.
-    ///   - refused: told in the same way each time the server refuses a transaction that has an owner.
+    ///   - refused: told in the same way each time the server has refused a transaction.
     public init(
         _ configuration: PostgresConfiguration, size: Int, limits: PoolLimits, log: Log,
-        committed: @escaping @Sendable () -> Void = {}, refused: @escaping @Sendable (PostgresError) -> Void = { _ in }
+        committed: @escaping @Sendable () -> Void = {},
+        refused: @escaping @Sendable (Transaction, PostgresError) -> Void = { _, _ in }
     ) {
         precondition(size > 0 && limits.queued > 0, "a pool needs a connection and a queue")
         self.longestStatement = configuration.longestStatement
@@ -43,7 +44,8 @@ public final class PostgresPool: Sendable {
     /// The same with all limits at their defaults but one.
     public convenience init(
         _ configuration: PostgresConfiguration, size: Int, maxQueued: Int, log: Log,
-        committed: @escaping @Sendable () -> Void = {}, refused: @escaping @Sendable (PostgresError) -> Void = { _ in }
+        committed: @escaping @Sendable () -> Void = {},
+        refused: @escaping @Sendable (Transaction, PostgresError) -> Void = { _, _ in }
     ) {
         self.init(
             configuration, size: size, limits: PoolLimits(queued: maxQueued), log: log, committed: committed,

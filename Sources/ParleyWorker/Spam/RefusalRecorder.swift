@@ -23,8 +23,10 @@ struct RefusalRecorder: Service {
     }
 
     /// Told of every transaction that the server refused, on the pool's thread.
-    func refused(_ error: PostgresError) {
+    func refused(_ transaction: Transaction, _ error: PostgresError) {
         guard error.sqlState == Self.sqlState, let evidence = error.constraint else { return }
+        // Of several that were tried together, the one to blame is tried again alone.
+        guard transaction.statements.count <= CommandTransaction.statementsPerCommand else { return }
         self.sink.yield(evidence)
     }
 

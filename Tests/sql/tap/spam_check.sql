@@ -6,6 +6,9 @@ update parley.account set created_at = now() - interval '30 days';
 \set phish '''Your account was closed, sign in at http://paypal.com:login@192.0.2.7/ to open it'''
 \set offer '''I sell original watches at half the price, write to me today and I send you pictures of them'''
 
+-- a slow run is given no token back
+update parley.tier_limit set period_seconds = 86400 where name = 'spam_checks_per_minute';
+
 -- a client learns the action alone
 select t.act('ann');
 select is(parley_api.check_spam(:phish, t.id('bob')), '{"action": "block"}', 'a client learns the action alone');

@@ -52,10 +52,23 @@ begin
             then string_to_array(btrim(regexp_replace(lower(v_text collate "C"), '[^a-z0-9]+', ' ', 'g')), ' ')
         else parley.spam_words(v_text)
     end;
-    if cardinality(v_words) between 4 and 63 then
+    if cardinality(v_words) between 4 and 63 and not is_edit then
+        insert into parley.spam_fingerprint as f (sender_id, conversation_id, simhash)
         select
-            s.simhash,
-            -- whether there are any is all that most need
+            v_sender_id,
+            conversation.id,
+            (((sum(w.h & v_mask)::bigint + v_mask * (63 - cardinality(v_words) / 2)) >> 6) & v_mask)
+            | ((((sum((w.h >> 1) & v_mask)::bigint + v_mask * (63 - cardinality(v_words) / 2)) >> 6) & v_mask) << 1)
+            | ((((sum((w.h >> 2) & v_mask)::bigint + v_mask * (63 - cardinality(v_words) / 2)) >> 6) & v_mask) << 2)
+            | ((((sum((w.h >> 3) & v_mask)::bigint + v_mask * (63 - cardinality(v_words) / 2)) >> 6) & v_mask) << 3)
+            | ((((sum((w.h >> 4) & v_mask)::bigint + v_mask * (63 - cardinality(v_words) / 2)) >> 6) & v_mask) << 4)
+            | ((((sum((w.h >> 5) & v_mask)::bigint + v_mask * (63 - cardinality(v_words) / 2)) >> 6) & v_mask) << 5)
+            | ((((sum((w.h >> 6) & v_mask)::bigint + v_mask * (63 - cardinality(v_words) / 2)) >> 6) & v_mask) << 6)
+            | ((((sum((w.h >> 7) & v_mask)::bigint + v_mask * (63 - cardinality(v_words) / 2)) >> 6) & v_mask) << 7)
+        from (select hashtextextended(unnest(v_words), 0) as h) as w
+        returning
+            f.simhash,
+            -- before this one; whether there are any is all that most need
             exists (
                 select
                 from (
@@ -64,10 +77,10 @@ begin
                     where b.sender_id = v_sender_id
                     order by b.id desc
                     limit 32
-                ) as f
-                where bit_count((f.simhash # s.simhash)::bit(64)) <= 12
+                ) as n
+                where bit_count((n.simhash # f.simhash)::bit(64)) <= 12
             ),
-            -- measures that are not 0: what the rules for links, for new accounts and these two need, is known here anyway
+            -- measures that are not 0, but for those of links and new accounts
             exists (select from parley.sender_record as r where r.user_id = v_sender_id)
             or exists (
                 select from parley.spam_rule as r
@@ -77,34 +90,22 @@ begin
                         when 'pattern' then regexp_count(v_text, r.parameters ->> 'pattern', 1, 'i') >= r.threshold
                     end
             )
-        into v_simhash, v_is_near, v_may_fire
-        from (
-            select
-                (((sum(w.h & v_mask)::bigint + v_mask * (63 - count(*) / 2)) >> 6) & v_mask)
-                | ((((sum((w.h >> 1) & v_mask)::bigint + v_mask * (63 - count(*) / 2)) >> 6) & v_mask) << 1)
-                | ((((sum((w.h >> 2) & v_mask)::bigint + v_mask * (63 - count(*) / 2)) >> 6) & v_mask) << 2)
-                | ((((sum((w.h >> 3) & v_mask)::bigint + v_mask * (63 - count(*) / 2)) >> 6) & v_mask) << 3)
-                | ((((sum((w.h >> 4) & v_mask)::bigint + v_mask * (63 - count(*) / 2)) >> 6) & v_mask) << 4)
-                | ((((sum((w.h >> 5) & v_mask)::bigint + v_mask * (63 - count(*) / 2)) >> 6) & v_mask) << 5)
-                | ((((sum((w.h >> 6) & v_mask)::bigint + v_mask * (63 - count(*) / 2)) >> 6) & v_mask) << 6)
-                | ((((sum((w.h >> 7) & v_mask)::bigint + v_mask * (63 - count(*) / 2)) >> 6) & v_mask) << 7) as simhash
-            from (select hashtextextended(unnest(v_words), 0) as h) as w
-            offset 0
-        ) as s;
-    elsif cardinality(v_words) > 63 then
+        into v_simhash, v_is_near, v_may_fire;
+    elsif cardinality(v_words) >= 4 then
         v_simhash := parley.simhash(v_words);
         v_is_near := true;
+        if not is_edit then
+            insert into parley.spam_fingerprint (sender_id, conversation_id, simhash)
+            values (v_sender_id, conversation.id, v_simhash);
+        end if;
     end if;
     if v_is_near then
         select
-            n.texts,
+            -- without this one
+            n.texts - case when is_edit then 0 else 1 end,
             n.recipients
         into v_near_texts, v_near_recipients
         from parley.near_texts(v_sender_id, v_simhash, conversation.id) as n;
-    end if;
-    if v_simhash is not null and not is_edit then
-        insert into parley.spam_fingerprint (sender_id, conversation_id, simhash)
-        values (v_sender_id, conversation.id, v_simhash);
     end if;
 
     -- 3. which rules fire, and what follows
