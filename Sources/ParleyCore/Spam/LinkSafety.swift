@@ -49,7 +49,9 @@ public enum LinkSafety {
 
 /// The exchange with a classifier of texts: `{"content"}` is answered with `{"confidence"}`, 0 to 1.
 public enum TextClassifier {
-    public static func request(_ content: String) -> [UInt8] { JSONValue.object(["content": .string(content)]).serialized() }
+    public static func request(_ content: String) -> [UInt8] {
+        JSONValue.object(["content": .string(content)]).serialized()
+    }
 
     /// - Returns: nil for a body that is no answer of such a service.
     public static func confidence(_ body: [UInt8]) -> Double? {

@@ -149,7 +149,8 @@ struct SpamChecker: Service {
 
     private static func encoded(_ key: String) -> String {
         key.utf8.map { byte in
-            let isPlain = byte < 128 && (Character(UnicodeScalar(byte)).isLetter || Character(UnicodeScalar(byte)).isNumber)
+            let isPlain =
+                byte < 128 && (Character(UnicodeScalar(byte)).isLetter || Character(UnicodeScalar(byte)).isNumber)
             let digits = String(byte, radix: 16, uppercase: true)
             return isPlain || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
                 ? String(UnicodeScalar(byte)) : "%" + (digits.count == 1 ? "0" : "") + digits

@@ -3,7 +3,8 @@ import Testing
 
 @Suite struct LinkSafetyTests {
     @Test func aRequestNamesEveryLink() throws {
-        let request = try JSONValue.parse(LinkSafety.request(["http://a.example/", "http://b.example/"], clientVersion: "1"))
+        let request = try JSONValue.parse(
+            LinkSafety.request(["http://a.example/", "http://b.example/"], clientVersion: "1"))
         #expect(request["client"]?["clientId"]?.string == "parley")
         let entries = request["threatInfo"]?["threatEntries"]?.array ?? []
         #expect(entries.map { $0["url"]?.string } == ["http://a.example/", "http://b.example/"])
@@ -30,9 +31,11 @@ import Testing
         #expect(LinkSafety.warnings(Array(body.utf8)) == nil)
     }
 
-    @Test(arguments: [
-        (#"{"confidence":0.5}"#, 0.5), (#"{"confidence":1}"#, 1), (#"{"confidence":2}"#, nil), ("{}", nil), ("x", nil),
-    ] as [(String, Double?)])
+    @Test(
+        arguments: [
+            (#"{"confidence":0.5}"#, 0.5), (#"{"confidence":1}"#, 1), (#"{"confidence":2}"#, nil), ("{}", nil),
+            ("x", nil),
+        ] as [(String, Double?)])
     func aClassifierIsRead(body: String, confidence: Double?) {
         #expect(TextClassifier.confidence(Array(body.utf8)) == confidence)
     }

@@ -168,6 +168,7 @@ insert into without_effect values
 ('max_attachments', 'start_conversation', 'a first message has no files'),
 ('max_content_length', 'forward_message', 'what is passed on was within the limit'),
 ('max_file_bytes', 'get_stored_attachment', 'tells the limit'),
+('new_account_hours', 'collect_spam_checks', 'refuses nothing: services are asked about what new accounts sent'),
 ('max_video_bytes', 'get_stored_attachment', 'tells the limit'),
 ('max_video_seconds', 'get_stored_attachment', 'tells the limit');
 
