@@ -1,6 +1,7 @@
 # Parley. The two commands are `make demo` and `make test`.
 .PHONY: all build release setup setup-test demo test fuzz lint clean test-versions \
-    bench bench-send bench-fanout bench-idle bench-messages bench-latency bench-history bench-hostile bench-fresh bench-load bench-compare
+    bench bench-send bench-strangers bench-spam bench-fanout bench-idle bench-messages bench-latency bench-history \
+    bench-hostile bench-fresh bench-load bench-compare
 
 all: build
 
@@ -53,8 +54,8 @@ bench-compare: setup-test
 	@cd Benchmarks && PARLEY_WATCH=off PYTHONPATH=../Tests/support ../.venv/bin/python compare.py --rounds $(or $(ROUNDS),5) $(OLD) $(BENCH)
 
 # without a worker
-bench-history: setup-test
-	@cd Benchmarks && PARLEY_WATCH=off PYTHONPATH=../Tests/support ../.venv/bin/python history.py
+bench-history bench-strangers bench-spam: setup-test
+	@cd Benchmarks && PARLEY_WATCH=off PYTHONPATH=../Tests/support ../.venv/bin/python $(@:bench-%=%).py
 
 clean:
 	rm -rf .build .venv

@@ -24,7 +24,8 @@ from parley import Cluster
 CLIENTS, ROUNDS, SECONDS, CONVERSATIONS = 32, 5, 5, 1000
 
 PREPARE = f"""
-update parley.tier_limit set amount = null where name = 'messages_per_minute';
+-- no limits, and nobody is judged for spam: bench-strangers measures that
+update parley.tier_limit set amount = null where name in ('messages_per_minute', 'new_account_hours');
 create schema bench;
 create table bench.pair (n int primary key, sender uuid not null, conversation_id uuid);
 insert into bench.pair select n, gen_random_uuid(), null from generate_series(1, {CONVERSATIONS}) n;
@@ -52,6 +53,7 @@ begin
     end loop;
 end
 $$;
+update parley.conversation set unanswered = false;
 """
 TEXT = "see you at the usual place, and bring the book about the lighthouse that you told me of last week"
 BARE = f"""

@@ -94,7 +94,12 @@
 \set sha256 'db9df1441770c3213b8d44dd60ffe5bfd5480436f91e9ba183108b8784c0e22c'
 \set breaking false
 \ir apply.sql
-\set version 19
+\set version 20
+\set name '0020_spam'
+\set sha256 '2bb9310a697e338816e9ef8d024d7867e210121a869e43abf3a44ecb060c98a9'
+\set breaking false
+\ir apply.sql
+\set version 20
 \ir newest.sql
 \ir replaced.sql
 \ir wanted.sql
@@ -172,6 +177,18 @@
 \ir functions/reach/quiet.sql
 \ir functions/reach/requests.sql
 \ir functions/reach/silence.sql
+\ir functions/spam/act.sql
+\ir functions/spam/check.sql
+\ir functions/spam/findings.sql
+\ir functions/spam/judge.sql
+\ir functions/spam/links.sql
+\ir functions/spam/purge.sql
+\ir functions/spam/refuse.sql
+\ir functions/spam/reputation.sql
+\ir functions/spam/rules.sql
+\ir functions/spam/strangers.sql
+\ir functions/spam/text.sql
+\ir functions/spam/try.sql
 \ir functions/messages/delete.sql
 \ir functions/messages/edit.sql
 \ir functions/messages/expiry.sql
@@ -258,6 +275,9 @@
 \ir functions/oversight/messages_as_of.sql
 \ir functions/oversight/profile_as_of.sql
 \ir functions/oversight/trace.sql
+\ir functions/outside/claim.sql
+\ir functions/outside/collect.sql
+\ir functions/outside/late.sql
 \ir functions/jobs/maintain.sql
 \ir functions/jobs/run.sql
 \ir api/access.sql
@@ -279,6 +299,7 @@
 \ir api/scheduled.sql
 \ir api/search.sql
 \ir api/send_message.sql
+\ir api/spam.sql
 \ir api/sync.sql
 \ir api/tenants.sql
 \ir api/views.sql

@@ -39,7 +39,7 @@ def our_worker(cluster: Cluster) -> Worker:
 
 def our_sockets(cluster: Cluster, worker: Worker) -> list:
     """Every user on the conversation with its peer, which it both sends on and listens to."""
-    cluster.psql("update parley.tier_limit set amount = null where name = 'messages_per_minute'")
+    cluster.psql("update parley.tier_limit set amount = null where name in ('messages_per_minute', 'new_account_hours')")
     users = cluster.psql(
         "insert into parley.account (id, display_name, tier_name) "
         f"select gen_random_uuid(), 'user ' || n, 'privileged_plus' from generate_series(1, {USERS}) n returning id"

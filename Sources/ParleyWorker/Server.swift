@@ -25,9 +25,12 @@ public func runServer(
         throw error
     }
     let nudge = PostgresConnection.Nudge()
+    let refusals = RefusalRecorder(log: log.labelled("spam"))
     let pool = PostgresPool(
         configuration.postgres("parley pool"), size: configuration.databasePoolSize,
-        maxQueued: configuration.databaseQueueSize, log: log.labelled("pool"), committed: { nudge.nudge() })
+        maxQueued: configuration.databaseQueueSize, log: log.labelled("pool"), committed: { nudge.nudge() },
+        refused: { refusals.refused($0, $1) })
+    refusals.use(pool)
     let schema = SchemaCacheStore(pool: pool, log: log.labelled("schema"))
     let limiter = UserLimiter(pool: pool, log: log.labelled("limits"))
     let realtime = RealtimeService(
@@ -71,7 +74,8 @@ public func runServer(
         trouble: { readiness.note(DatabaseTrouble($0)) })
     let group = ServiceGroup(
         [
-            verifier, reader, JobRunner(pool: pool, log: log.labelled("jobs")),
+            verifier, reader, JobRunner(pool: pool, log: log.labelled("jobs")), refusals,
+            SpamChecker(pool: pool, log: log.labelled("spam")),
             WebService(server: server, realtime: realtime, drainTime: configuration.drainTime),
         ],
         drainTime: configuration.drainTime + .seconds(5), log: log)

@@ -142,7 +142,10 @@ extension PoolLoop {
     }
 
     func fail(_ job: PoolJob, _ error: PostgresError) {
-        if job.submission != nil, !job.isComplete { self.statistics.failures += 1 }
+        if let submission = job.submission, !job.isComplete {
+            self.statistics.failures += 1
+            if error.code == .server { self.refused(submission.transaction, error) }
+        }
         self.complete(job, .failure(error))
     }
 

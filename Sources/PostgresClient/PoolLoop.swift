@@ -21,6 +21,8 @@ final class PoolLoop {
     let log: Log
     /// A transaction that may write has committed.
     let committed: @Sendable () -> Void
+    /// The server has refused a transaction.
+    let refused: @Sendable (Transaction, PostgresError) -> Void
 
     var slots: [Slot]
     /// Connections that each lane may use at a time.
@@ -42,12 +44,13 @@ final class PoolLoop {
 
     init(
         _ configuration: PostgresConfiguration, size: Int, limits: PoolLimits, shared: PoolShared, log: Log,
-        committed: @escaping @Sendable () -> Void
+        committed: @escaping @Sendable () -> Void, refused: @escaping @Sendable (Transaction, PostgresError) -> Void
     ) {
         self.configuration = configuration
         self.shared = shared
         self.log = log
         self.committed = committed
+        self.refused = refused
         self.slots = Array(repeating: .down(retryAt: .now), count: size)
         let quarter = max(1, size / 4)
         self.laneCaps = Transaction.Lane.allCases.map { lane in

@@ -22,9 +22,11 @@ public final class PostgresPool: Sendable {
     ///   - limits: of what may wait for a connection, and of what one owner may have.
     ///   - committed: told each time a transaction that may write has committed, before its caller is; on the pool's
     ///     thread, so it must not block.
+    ///   - refused: told in the same way each time the server has refused a transaction.
     public init(
         _ configuration: PostgresConfiguration, size: Int, limits: PoolLimits, log: Log,
-        committed: @escaping @Sendable () -> Void = {}
+        committed: @escaping @Sendable () -> Void = {},
+        refused: @escaping @Sendable (Transaction, PostgresError) -> Void = { _, _ in }
     ) {
         precondition(size > 0 && limits.queued > 0, "a pool needs a connection and a queue")
         self.longestStatement = configuration.longestStatement
@@ -32,7 +34,8 @@ public final class PostgresPool: Sendable {
         self.shared = shared
         let started = PosixThread.spawn(name: "pg-pool") {
             let loop = PoolLoop(
-                configuration, size: size, limits: limits, shared: shared, log: log, committed: committed)
+                configuration, size: size, limits: limits, shared: shared, log: log, committed: committed,
+                refused: refused)
             loop.run()
         }
         precondition(started, "the system has no thread for the Postgres pool")
@@ -41,10 +44,12 @@ public final class PostgresPool: Sendable {
     /// The same with all limits at their defaults but one.
     public convenience init(
         _ configuration: PostgresConfiguration, size: Int, maxQueued: Int, log: Log,
-        committed: @escaping @Sendable () -> Void = {}
+        committed: @escaping @Sendable () -> Void = {},
+        refused: @escaping @Sendable (Transaction, PostgresError) -> Void = { _, _ in }
     ) {
         self.init(
-            configuration, size: size, limits: PoolLimits(queued: maxQueued), log: log, committed: committed)
+            configuration, size: size, limits: PoolLimits(queued: maxQueued), log: log, committed: committed,
+            refused: refused)
     }
 
     deinit { self.shared.close(nil) }

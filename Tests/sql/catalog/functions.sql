@@ -66,7 +66,8 @@ select is_empty('select * from exposed_definer', 'functions of parley_api run as
 select bag_eq(
     'select name from granted_to_worker',
     $$values ('check_worker'), ('worker_start'), ('worker_beat'), ('worker_stop'), ('log_position'), ('read_log'), ('authorize_join'),
-             ('worker_limits'), ('discretion_of'),
+             ('worker_limits'), ('discretion_of'), ('record_refusal'), ('claim_spam_checks'), ('note_links'), ('answer_spam_check'),
+             ('fail_spam_check'),
              ('replay'), ('create_consumer'), ('consume'), ('purge_events'), ('maintain'),
              ('run_job'), ('due_jobs'), ('job_states'), ('version'), ('event_kinds'),
              ('position_holds'), ('begin_epoch')$$,

@@ -186,6 +186,7 @@ insert into without_effect values
 ('can_create_groups', 'may', 'tells the entitlement'),
 ('can_initiate_direct_messages', 'add_participants', 'nobody is added to a direct conversation'),
 ('max_file_bytes', 'get_stored_attachment', 'tells the limit'),
+('new_account_hours', 'collect_spam_checks', 'refuses nothing: services are asked about what new accounts sent'),
 ('max_video_bytes', 'get_stored_attachment', 'tells the limit'),
 ('max_video_seconds', 'get_stored_attachment', 'tells the limit');
 

@@ -41,3 +41,16 @@ as $$
     from unnest(string_to_array(parley.setting_value(setting_list.name), ',')) with ordinality as u (item, n)
 $$;
 comment on function parley.setting_list is 'The items of a setting that is a list separated by commas.';
+
+create or replace function parley.setting_number(name text, fallback double precision)
+returns double precision
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_value text := parley.setting_value(setting_number.name);
+begin
+    return case when v_value ~ E'^[0-9]{1,9}(\\.[0-9]{1,9})?$' then v_value::double precision else fallback end;
+end;
+$$;
+comment on function parley.setting_number is 'A setting that is a number; the fallback if it is missing or none.';

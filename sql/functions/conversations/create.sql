@@ -11,7 +11,14 @@ as $$
 declare
     v_member record;
 begin
-    insert into parley.conversation (id) values (profile.conversation_id);
+    insert into parley.conversation (id, unanswered)
+    values (
+        profile.conversation_id,
+        -- between a user and one who never wrote to them
+        profile.type = 'direct'
+        and profile.created_by is not null
+        and not parley.knows_sender((array_remove(user_ids, profile.created_by))[1], profile.created_by)
+    );
     insert into parley.conversation_profile select profile.*;
     if profile.context_type is not null then
         insert into parley.conversation_context (conversation_id, context_type, context_id, added_by)

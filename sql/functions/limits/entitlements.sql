@@ -68,3 +68,23 @@ $$;
 comment on function parley.get_entitlements is
 'The caller''s tier, entitlements outside of tenants and in each of the caller''s tenants, and limits: a null amount is unlimited, and left says how often a rate lets something happen at once, now.';
 grant execute on function parley.get_entitlements to authenticated;
+
+create or replace function parley.is_new_account(user_id uuid)
+returns boolean
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    return coalesce(
+        (
+            select a.created_at > now() - t.new_account_hours * interval '1 hour'
+            from parley.account as a
+            inner join parley.tier as t on a.tier_name = t.name
+            where a.id = is_new_account.user_id
+        ),
+        false
+    );
+end;
+$$;
+comment on function parley.is_new_account is 'True if the account is younger than its tier''s new_account_hours.';

@@ -53,9 +53,18 @@ with release (name, kind, unit, amount, period_seconds, burst, doors, meaning) a
         'Credentials for TURN servers that a user gets.'
     ),
     (
+        'spam_checks_per_minute', 'rate', 'checks', 5, 60, 5, '{check_spam}',
+        'How often a user may ask what would become of a message.'
+    ),
+    (
+        'new_account_hours', 'limit', 'hours', 24, null, null,
+        '{send_message,start_conversation,forward_message,create_poll,edit_message,send_due_messages,check_spam}',
+        'How long an account counts as new: what it sends is judged for spam, also to those who know it.'
+    ),
+    (
         'max_content_length', 'limit', 'characters', 5000, null, null,
         '{send_message,start_conversation,edit_message,save_draft,schedule_message,update_scheduled_message,
-        create_poll,send_due_messages}',
+        create_poll,check_spam,send_due_messages}',
         'Characters in the text of a message.'
     ),
     (

@@ -24,6 +24,12 @@ begin
             send_burst = v_limit.burst,
             send_young_days = v_limit.young_days
         where t.name = set_tier_limit_copy.tier_name;
+    elsif limit_name = 'new_account_hours' then
+        v_limit := parley.tier_limit_of(set_tier_limit_copy.tier_name, limit_name);
+        update parley.tier as t
+        -- a century is as good as for ever
+        set new_account_hours = case when v_limit.amount > 876600 then 876600 else v_limit.amount end
+        where t.name = set_tier_limit_copy.tier_name;
     end if;
 end;
 $$;
@@ -40,7 +46,7 @@ begin
     lock table parley.tier_limit in share row exclusive mode;
     perform parley.set_tier_limit_copy(t.name, n.name)
     from parley.tier as t
-    cross join unnest(array['max_content_length', 'messages_per_minute']) as n (name);
+    cross join unnest(array['max_content_length', 'messages_per_minute', 'new_account_hours']) as n (name);
 end;
 $$;
 comment on function parley.set_tier_limit_copies is
@@ -81,6 +87,7 @@ begin
     new.send_period_seconds := v_rate.period_seconds;
     new.send_burst := v_rate.burst;
     new.send_young_days := v_rate.young_days;
+    new.new_account_hours := (parley.tier_limit_of(new.name, 'new_account_hours')).amount;
     return new;
 end;
 $$;

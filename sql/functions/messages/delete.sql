@@ -108,6 +108,39 @@ end;
 $$;
 comment on function parley.hide_message is 'Hides a message from one user, who alone is told.';
 
+create or replace function parley.take_back_message(message parley.message, actor_id uuid)
+returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    perform parley.keep_revision(message, take_back_message.actor_id, 'deleted');
+    if message.type = 'poll' then
+        perform parley.remove_poll(message);
+    end if;
+    -- a system message counts as read by whoever caused it, so here it counts as theirs
+    insert into parley.message_uncounted (conversation_id, seq, message_id, sender_id, deleted_by, deleted_at)
+    values (
+        message.conversation_id,
+        message.seq,
+        message.id,
+        coalesce(message.sender_id, (message.metadata ->> 'actor_id')::uuid),
+        take_back_message.actor_id,
+        clock_timestamp()
+    )
+    on conflict on constraint message_uncounted_pkey do update
+    set deleted_at = excluded.deleted_at, deleted_by = excluded.deleted_by;
+    perform parley.clear_message(message);
+    perform parley.append_event(
+        message.conversation_id, 'message:deleted', take_back_message.actor_id, message.id, message.seq, null,
+        jsonb_build_object('for_everyone', true)
+    );
+end;
+$$;
+comment on function parley.take_back_message is
+'Makes a message a tombstone for everyone, keeps what it said for moderation, and tells the conversation. The caller holds its lock; without an actor the server does it.';
+
 create or replace function parley.retract_message(message_id uuid, user_id uuid)
 returns parley.message
 language plpgsql volatile security definer
@@ -142,28 +175,8 @@ begin
             message = format('A message can be deleted for everyone for %s minutes.', v_minutes),
             hint = 'It can still be deleted for yourself.';
     end if;
-    perform parley.keep_revision(v_message, retract_message.user_id, 'deleted');
-    if v_message.type = 'poll' then
-        perform parley.remove_poll(v_message);
-    end if;
-    -- a system message counts as read by whoever caused it, so here it counts as theirs
-    insert into parley.message_uncounted (conversation_id, seq, message_id, sender_id, deleted_by, deleted_at)
-    values (
-        v_message.conversation_id,
-        v_message.seq,
-        v_message.id,
-        coalesce(v_message.sender_id, (v_message.metadata ->> 'actor_id')::uuid),
-        retract_message.user_id,
-        clock_timestamp()
-    )
-    on conflict on constraint message_uncounted_pkey do update
-    set deleted_at = excluded.deleted_at, deleted_by = excluded.deleted_by;
-    perform parley.clear_message(v_message);
+    perform parley.take_back_message(v_message, retract_message.user_id);
     select m.* into strict v_message from parley.message as m where m.id = v_message.id;
-    perform parley.append_event(
-        v_message.conversation_id, 'message:deleted', retract_message.user_id, v_message.id, v_message.seq, null,
-        jsonb_build_object('for_everyone', true)
-    );
     return v_message;
 end;
 $$;

@@ -82,12 +82,15 @@ begin
             t.send_burst,
             t.max_content_length,
             t.send_young_days,
+            a.created_at > now() - t.new_account_hours * interval '1 hour' as is_new,
             clock_timestamp() between t.partitions_from and t.partitions_until as has_partition
         into v_sender
         from parley.participant as p
         -- in this order (offset 0): while accounts are few, the planner would read all of a tier
         cross join lateral (
-            select x.suspended_at, x.deleted_at, x.tokens_valid_after, x.id, x.tier_name, x.plan_tier_name, x.plan_until
+            select
+                x.suspended_at, x.deleted_at, x.tokens_valid_after, x.id, x.created_at, x.tier_name, x.plan_tier_name,
+                x.plan_until
             from parley.account as x
             where x.id = p.user_id
             offset 0
@@ -252,6 +255,15 @@ begin
         perform parley.check_reply(
             write_message.conversation_id, v_user_id, write_message.reply_to_id, v_participant.history_from_seq
         );
+    end if;
+    -- what strangers and new accounts send is judged; friends pay for the look at what was read anyway
+    if v_user_id is not null then
+        if v_conversation.unanswered or v_sender.is_new then
+            perform parley.judge_message(
+                v_conversation, v_participant, v_sender.is_new, v_id, write_message.content, write_message.type,
+                v_metadata
+            );
+        end if;
     end if;
     -- four plain statements: one with data-modifying CTEs costs a tenth more
     if v_hidden_from is null then

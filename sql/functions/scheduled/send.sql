@@ -54,6 +54,7 @@ declare
     v_message_id uuid;
     v_code text;
     v_detail text;
+    v_evidence text;
 begin
     select s.* into v_scheduled
     from parley.scheduled_message as s
@@ -91,7 +92,8 @@ begin
         ) ->> 'id';
     exception
         when others then
-            get stacked diagnostics v_code = returned_sqlstate, v_detail = pg_exception_detail;
+            get stacked diagnostics
+                v_code = returned_sqlstate, v_detail = pg_exception_detail, v_evidence = constraint_name;
     end;
     perform set_config('request.jwt.claims', v_claims, true);
     if v_code is null then
@@ -119,6 +121,9 @@ begin
         where s.conversation_id = v_scheduled.conversation_id and s.id = v_scheduled.id
         returning s.* into v_scheduled;
         perform parley.append_scheduled_event(v_scheduled);
+        if v_code = 'PT422' then
+            perform parley.record_refusal(v_evidence);
+        end if;
     else
         perform parley.put_off_scheduled_message(
             v_scheduled,

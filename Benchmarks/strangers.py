@@ -1,0 +1,125 @@
+"""send_message to a stranger, whose every message is judged for spam, next to one to a friend, at 32 clients.
+
+    make bench-strangers
+
+The same users write the same texts: to somebody who has answered them, to somebody who has not, and the latter with a link
+in each message. All alternate in one run, prepared, over 1,000 senders. The accounts are a month old.
+Promise: a send to a stranger costs at most 1.3 times one to a friend.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import subprocess
+
+from lib.bench import Verdict, median
+from parley import Cluster
+from send import CLIENTS, CONVERSATIONS, ROUNDS, SECONDS, script_file
+
+# Many texts, so that nobody repeats one five times within the 64 that are kept.
+TEXTS = 64
+WORDS = """about after again along another around because before being better between both bring came come could days each
+even every first found from garden give good great green hand have here home house just keep know last later left letter
+light like little long look made make many might more morning most much music never next night nothing often only other
+over paper people place right river same school should small some something still story street such summer take talk than
+that their them then there these thing think those through time today together town train tree under until very walk want
+water week well were what when where which while window winter with word work world would write year yesterday""".split()
+
+PREPARE = f"""
+update parley.tier_limit set amount = null where name = 'messages_per_minute';
+create schema bench;
+create table bench.pair (n int primary key, sender uuid not null, friend uuid not null, stranger uuid not null,
+    known uuid, unknown uuid);
+insert into bench.pair
+select n, gen_random_uuid(), gen_random_uuid(), gen_random_uuid() from generate_series(1, {CONVERSATIONS}) n;
+insert into parley.account (id, display_name, tier_name, created_at)
+select unnest(array[sender, friend, stranger]), 'user', 'privileged_plus', now() - interval '30 days' from bench.pair;
+do $$
+declare v record;
+begin
+    for v in select * from bench.pair loop
+        perform set_config('request.jwt.claims', jsonb_build_object('sub', v.sender, 'role', 'authenticated')::text, true);
+        update bench.pair
+        set known = (parley_api.start_conversation(participant_ids => array[v.friend]) ->> 'id')::uuid,
+            unknown = (parley_api.start_conversation(participant_ids => array[v.stranger]) ->> 'id')::uuid
+        where n = v.n
+        returning known into v.known;
+        perform set_config('request.jwt.claims', jsonb_build_object('sub', v.friend, 'role', 'authenticated')::text, true);
+        perform parley_api.send_message(v.known, 'hello');
+    end loop;
+end
+$$;
+"""
+
+
+def scripts(column: str, link: str = "") -> list[str]:
+    """One transaction each, as the worker sends it. A client keeps its conversation for 50 sends."""
+    draw = random.Random(1)
+    texts = [" ".join(draw.choices(WORDS, k=18)) + link for _ in range(TEXTS)]
+    return [
+        script_file(
+            f"""
+\\if :turn = 0
+\\set n random(1, {CONVERSATIONS})
+select jsonb_build_object('sub', sender, 'role', 'authenticated')::text as claims, {column} as conversation
+from bench.pair where n = :n \\gset
+\\endif
+\\set turn (:turn + 1) % 50
+\\startpipeline
+select set_config('request.jwt.claims', :claims, true);
+select parley_api.send_message(
+    conversation_id => :conversation::uuid, content => '{text}', client_message_id => gen_random_uuid());
+\\endpipeline
+"""
+        )
+        for text in texts
+    ]
+
+
+def pgbench(cluster: Cluster, files: list[str], seconds: int = SECONDS) -> float:
+    output = subprocess.run(
+        ["pgbench", "-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "2", "-T", str(seconds), "-D", "turn=0",
+         *(argument for file in files for argument in ("-f", file)), cluster.owner_url],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )
+    found = re.search(r"^tps = ([0-9.]+)", output.stdout, re.M)
+    failed = re.search(r"number of failed transactions: ([0-9]+)", output.stdout)
+    if output.returncode != 0 or found is None or (failed and failed.group(1) != "0"):
+        raise SystemExit(f"pgbench failed:\n{output.stdout[-2000:]}")
+    return float(found.group(1))
+
+
+def main() -> None:
+    with Cluster("--fsync") as cluster:
+        cluster.psql(PREPARE)
+        # A worker that is awake: the doorbell has a lock to take, and takes it.
+        cluster.psql("select parley.worker_start('bench', 'bench')", cluster.worker_url)
+        files = {
+            "to a friend": scripts("known"),
+            "to a stranger": scripts("unknown"),
+            "to a stranger, with a link": scripts("unknown", " https://example.com/garden?tree=1"),
+        }
+        rates: dict[str, list[float]] = {name: [] for name in files}
+        for name in files:
+            pgbench(cluster, files[name], 2)
+        for turn in range(ROUNDS):
+            for name in list(files)[:: 1 if turn % 2 == 0 else -1]:
+                rates[name].append(pgbench(cluster, files[name]))
+        judged = cluster.psql("select count(*) from parley.spam_fingerprint")
+        moved = cluster.psql("select count(*) from parley.participant where folder = 'requests'")
+    verdict = Verdict(f"send_message at {CLIENTS} clients, commits/s, median of {ROUNDS} runs")
+    for name, values in rates.items():
+        verdict.row(name, f"{median(values):>10,.0f}   ({min(values):,.0f} to {max(values):,.0f})")
+    verdict.row("fingerprints kept, conversations moved", f"{judged:>10} {moved}")
+    for name in list(files)[1:]:
+        ratio = median([friend / stranger for friend, stranger in zip(rates["to a friend"], rates[name])])
+        if name == "to a stranger":
+            verdict.promise(f"{name}, times a friend", ratio, 1.3, at_least=False)
+        else:
+            verdict.row(f"{name}, times a friend", f"{ratio:.2f}")
+    verdict.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+-- A message is judged within its send, where the recipient does not know the sender or the account is new. As
+-- write_message, one long function with few statements: each call of another, and each statement, costs a judged send
+-- 10 us. What it says of words and their SimHash is what parley.spam_words and parley.simhash say.
+
+create or replace function parley.judge_message(
+    conversation parley.conversation,
+    participant parley.participant,
+    is_new boolean,
+    message_id uuid,
+    content text,
+    type text,
+    metadata jsonb,
+    is_edit boolean default false
+)
+returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set jit = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+as $$
+#variable_conflict use_column
+declare
+    v_sender_id constant uuid := participant.user_id;
+    v_is_stranger boolean := conversation.unanswered;
+    v_text text := content;
+    v_words text[];
+    v_mask constant bigint := 72340172838076673;
+    v_simhash bigint;
+    v_near_texts bigint;
+    v_near_recipients bigint;
+    v_is_near boolean := false;
+    v_may_fire boolean := true;
+    v_findings parley.spam_finding[];
+begin
+    -- 1. whoever was added to a direct conversation by the other answers
+    if v_is_stranger and participant.added_by is not null then
+        v_is_stranger := false;
+        perform parley.end_unanswered(conversation.id);
+    end if;
+    -- what is encrypted says nothing here
+    if not v_is_stranger and is_new is not true or type = 'encrypted' then
+        return;
+    end if;
+    if metadata is not null then
+        v_text := concat_ws(E'\n', content, nullif(metadata - 'formatting', '{}')::text);
+    end if;
+
+    -- 2. what it says, and whether the sender said so before; a greeting is nobody's mass mailing
+    v_words := case
+        when octet_length(v_text) = char_length(v_text) and char_length(v_text) < 4000 and v_text !~ '[1-9]'
+            then string_to_array(btrim(regexp_replace(lower(v_text collate "C"), '[^a-z0-9]+', ' ', 'g')), ' ')
+        else parley.spam_words(v_text)
+    end;
+    if cardinality(v_words) between 4 and 63 and not is_edit then
+        insert into parley.spam_fingerprint as f (sender_id, conversation_id, simhash)
+        select
+            v_sender_id,
+            conversation.id,
+            (((sum(w.h & v_mask)::bigint + v_mask * (63 - cardinality(v_words) / 2)) >> 6) & v_mask)
+            | ((((sum((w.h >> 1) & v_mask)::bigint + v_mask * (63 - cardinality(v_words) / 2)) >> 6) & v_mask) << 1)
+            | ((((sum((w.h >> 2) & v_mask)::bigint + v_mask * (63 - cardinality(v_words) / 2)) >> 6) & v_mask) << 2)
+            | ((((sum((w.h >> 3) & v_mask)::bigint + v_mask * (63 - cardinality(v_words) / 2)) >> 6) & v_mask) << 3)
+            | ((((sum((w.h >> 4) & v_mask)::bigint + v_mask * (63 - cardinality(v_words) / 2)) >> 6) & v_mask) << 4)
+            | ((((sum((w.h >> 5) & v_mask)::bigint + v_mask * (63 - cardinality(v_words) / 2)) >> 6) & v_mask) << 5)
+            | ((((sum((w.h >> 6) & v_mask)::bigint + v_mask * (63 - cardinality(v_words) / 2)) >> 6) & v_mask) << 6)
+            | ((((sum((w.h >> 7) & v_mask)::bigint + v_mask * (63 - cardinality(v_words) / 2)) >> 6) & v_mask) << 7)
+        from (select hashtextextended(unnest(v_words), 0) as h) as w
+        returning
+            f.simhash,
+            -- before this one; whether there are any is all that most need
+            exists (
+                select
+                from (
+                    select b.simhash
+                    from parley.spam_fingerprint as b
+                    where b.sender_id = v_sender_id
+                    order by b.id desc
+                    limit 32
+                ) as n
+                where bit_count((n.simhash # f.simhash)::bit(64)) <= 12
+            ),
+            -- measures that are not 0, but for those of links and new accounts
+            exists (select from parley.sender_record as r where r.user_id = v_sender_id)
+            or exists (
+                select from parley.spam_rule as r
+                where r.mode <> 'off'
+                    and case r.kind
+                        when 'terms' then parley.terms_measure(r.parameters -> 'terms', v_words) >= r.threshold
+                        when 'pattern' then regexp_count(v_text, r.parameters ->> 'pattern', 1, 'i') >= r.threshold
+                    end
+            )
+        into v_simhash, v_is_near, v_may_fire;
+    elsif cardinality(v_words) >= 4 then
+        v_simhash := parley.simhash(v_words);
+        v_is_near := true;
+        if not is_edit then
+            insert into parley.spam_fingerprint (sender_id, conversation_id, simhash)
+            values (v_sender_id, conversation.id, v_simhash);
+        end if;
+    end if;
+    if v_is_near then
+        select
+            -- without this one
+            n.texts - case when is_edit then 0 else 1 end,
+            n.recipients
+        into v_near_texts, v_near_recipients
+        from parley.near_texts(v_sender_id, v_simhash, conversation.id) as n;
+    end if;
+
+    -- 3. which rules fire, and what follows
+    if v_may_fire or v_is_near or is_new or v_text ~ E'\\.[[:alnum:]]|://|[\uff0e\u3002]' then
+        v_findings := parley.spam_findings(v_text, v_words, v_near_texts, v_near_recipients, v_sender_id, is_new);
+        if v_findings <> '{}' then
+            perform parley.act_on_spam(v_findings, conversation.id, v_sender_id, message_id, v_is_stranger, v_simhash);
+        end if;
+    end if;
+end;
+$$;
+comment on function parley.judge_message is
+'Judges a message of a stranger or of a new account under the conversation''s lock: refuses it, moves the conversation to the requests of the recipient, or lets it pass. The first message of the recipient ends that.';
