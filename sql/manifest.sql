@@ -84,7 +84,12 @@
 \set sha256 'ebca34ef3255d9e3209294c625e1a89a611b03f4d7cc5554444c77ae9da3f341'
 \set breaking false
 \ir apply.sql
-\set version 17
+\set version 21
+\set name '0021_retention'
+\set sha256 'a4d89cb07df979e669a7ec2e2e64d6238fc3531cee6f6fd2e52c06bdbd0e9454'
+\set breaking false
+\ir apply.sql
+\set version 21
 \ir newest.sql
 \ir replaced.sql
 \ir wanted.sql
@@ -117,6 +122,7 @@
 \ir functions/accounts/manage.sql
 \ir functions/accounts/names.sql
 \ir functions/accounts/provision.sql
+\ir functions/accounts/windows.sql
 \ir functions/access/initiate.sql
 \ir functions/access/oversight_role.sql
 \ir functions/access/permissions.sql
@@ -126,6 +132,7 @@
 \ir functions/access/status.sql
 \ir functions/access/tenants.sql
 \ir functions/audit/audit.sql
+\ir functions/holds/holds.sql
 \ir functions/revisions/conversations.sql
 \ir functions/revisions/messages.sql
 \ir functions/content/body.sql
@@ -225,6 +232,12 @@
 \ir functions/search/query.sql
 \ir functions/search/search.sql
 \ir functions/search/terms.sql
+\ir functions/retention/growth.sql
+\ir functions/retention/partitions.sql
+\ir functions/retention/preview.sql
+\ir functions/retention/purge.sql
+\ir functions/retention/run.sql
+\ir functions/retention/windows.sql
 \ir functions/oversight/conversation_as_of.sql
 \ir functions/oversight/messages_as_of.sql
 \ir functions/oversight/profile_as_of.sql
