@@ -89,7 +89,12 @@
 \set sha256 'a4d89cb07df979e669a7ec2e2e64d6238fc3531cee6f6fd2e52c06bdbd0e9454'
 \set breaking false
 \ir apply.sql
-\set version 21
+\set version 22
+\set name '0022_erasure'
+\set sha256 'c5072536089f43ae83ab06721fe0d9210602e555da7671786af70f4489d25bd1'
+\set breaking false
+\ir apply.sql
+\set version 22
 \ir newest.sql
 \ir replaced.sql
 \ir wanted.sql
@@ -238,6 +243,10 @@
 \ir functions/retention/purge.sql
 \ir functions/retention/run.sql
 \ir functions/retention/windows.sql
+\ir functions/erasure/erase.sql
+\ir functions/erasure/ledger.sql
+\ir functions/erasure/messages.sql
+\ir functions/erasure/user_references.sql
 \ir functions/oversight/conversation_as_of.sql
 \ir functions/oversight/messages_as_of.sql
 \ir functions/oversight/profile_as_of.sql

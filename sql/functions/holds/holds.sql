@@ -140,7 +140,6 @@ end;
 $$;
 comment on function parley.place_hold is
 'Keeps all there is of a user''s conversations, of one conversation or of a tenant from being purged or erased, until release_hold. A second hold of the same is the first. Audited. Returns the hold.';
-grant execute on function parley.place_hold to service_role;
 
 create or replace function parley.release_hold(hold_id uuid, reason text)
 returns jsonb
@@ -168,4 +167,3 @@ end;
 $$;
 comment on function parley.release_hold is
 'Ends a hold: what was due meanwhile goes with the next runs of retention, expiry and erasure. Again is fine. Audited. Returns the hold.';
-grant execute on function parley.release_hold to service_role;

@@ -7,7 +7,7 @@ with release (name, audience, durable, since, payload) as (
     ('message:updated', '{conversation}', true, '0.2.0', '{message}'),
     (
         'message:deleted', '{conversation,user}', true, '0.2.0',
-        '{message_id, seq, for_everyone, expired?}; for the user alone who hid it, where for_everyone is false'
+        '{message_id, seq, for_everyone, expired?, erased?}; for the user alone who hid it, where for_everyone is false'
     ),
     (
         'message:reaction', '{conversation}', true, '0.2.0',

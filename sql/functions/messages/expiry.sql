@@ -2,7 +2,7 @@
 -- what it said, as a deletion for everyone by the server would, but keeps no revision of it: a message that was to
 -- disappear is to be found nowhere. The row stays as a tombstone, so seq stays dense and unread counts right.
 
-create or replace function parley.expire_message(message parley.message)
+create or replace function parley.expire_message(message parley.message, reason text default 'expired')
 returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -32,12 +32,12 @@ begin
     perform parley.clear_message(message);
     perform parley.append_event(
         message.conversation_id, 'message:deleted', null, message.id, message.seq, null,
-        '{"for_everyone": true, "expired": true}'
+        jsonb_build_object('for_everyone', true, expire_message.reason, true)
     );
 end;
 $$;
 comment on function parley.expire_message is
-'Removes all that an expired message said, and tells the conversation. The caller holds the conversation''s lock.';
+'Removes all that a message said, because it has expired or its sender was erased, and tells the conversation. The caller holds the conversation''s lock.';
 
 create or replace function parley.expire_messages()
 returns boolean
