@@ -94,7 +94,12 @@
 \set sha256 'c5072536089f43ae83ab06721fe0d9210602e555da7671786af70f4489d25bd1'
 \set breaking false
 \ir apply.sql
-\set version 22
+\set version 23
+\set name '0023_flags'
+\set sha256 'e8ab11170a86d4a9928ef81688da52ec726c4a0caf269036e432b959a68b2df0'
+\set breaking false
+\ir apply.sql
+\set version 23
 \ir newest.sql
 \ir replaced.sql
 \ir wanted.sql
@@ -114,6 +119,8 @@
 \ir functions/basics/text.sql
 \ir functions/basics/uuid.sql
 \ir functions/identity/caller.sql
+\ir functions/flags/flag.sql
+\ir functions/flags/mark.sql
 \ir functions/limits/attachment_limits.sql
 \ir functions/limits/entitlements.sql
 \ir functions/limits/limit_kinds.sql
@@ -251,6 +258,7 @@
 \ir functions/oversight/messages_as_of.sql
 \ir functions/oversight/profile_as_of.sql
 \ir functions/oversight/trace.sql
+\ir functions/rollout/flags.sql
 \ir functions/jobs/maintain.sql
 \ir functions/jobs/run.sql
 \ir api/access.sql
@@ -268,6 +276,7 @@
 \ir api/participants.sql
 \ir api/polls.sql
 \ir api/read_state.sql
+\ir api/rollout.sql
 \ir api/scheduled.sql
 \ir api/search.sql
 \ir api/send_message.sql

@@ -9,5 +9,5 @@ begin atomic
     select parley.get_entitlements();
 end;
 comment on function parley_api.get_entitlements is
-'The caller''s tier with its entitlements and limits. A null amount is unlimited.';
+'The caller''s tier with its entitlements and limits, and the feature flags. A null amount is unlimited.';
 grant execute on function parley_api.get_entitlements to authenticated;

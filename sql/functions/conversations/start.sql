@@ -185,6 +185,9 @@ begin
 
     -- 3. make it, or take the one there is
     if v_id is null then
+        if not v_by_host then
+            perform parley.require_messaging(v_user_id);
+        end if;
         perform parley.create_conversation(
             v_profile, v_all, start_conversation.app_roles, start_conversation.roles
         );

@@ -59,6 +59,8 @@ with release (table_name, column_name, action, exported) as (
     ('export', 'user_id', 'code', true),
     ('export_consent', 'requester_id', 'delete', true),
     ('export_consent', 'user_id', 'delete', true),
+    ('feature_flag', 'announce_after', 'none', false),
+    ('feature_flag_user', 'user_id', 'delete', false),
     ('hold', 'id', 'none', false),
     ('hold', 'placed_by', 'keep', false),
     ('hold', 'released_by', 'keep', false),

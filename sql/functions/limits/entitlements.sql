@@ -12,6 +12,7 @@ begin
     return jsonb_build_object(
         'user_id', v_user_id,
         'tier', v_tier,
+        'flags', parley.flags_json(v_user_id),
         'entitlements', (
             select jsonb_object_agg(k.name, parley.is_entitled(v_user_id, k.name))
             from parley.limit_kind as k
@@ -30,5 +31,5 @@ begin
 end;
 $$;
 comment on function parley.get_entitlements is
-'The caller''s tier with its entitlements and limits. A null amount is unlimited.';
+'The caller''s tier with its entitlements and limits, and the feature flags. A null amount is unlimited.';
 grant execute on function parley.get_entitlements to authenticated;

@@ -74,7 +74,8 @@ begin
             t.send_amount,
             t.send_period_seconds,
             t.send_burst,
-            t.max_content_length
+            t.max_content_length,
+            t.send_flagged
         into v_sender
         from parley.participant as p
         -- in this order (offset 0): while accounts are few, the planner would read all of a tier
@@ -141,6 +142,11 @@ begin
                 v_sender.max_content_length, v_attachment_ids, v_metadata, write_message.expires_in,
                 write_message.any_type
             );
+        end if;
+
+        -- messaging is switched off, or not for everybody
+        if v_sender.send_flagged then
+            perform parley.require_messaging(v_user_id);
         end if;
 
         -- 4. not too many
