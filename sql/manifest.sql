@@ -91,12 +91,12 @@
 \ir apply.sql
 \set version 22
 \set name '0022_erasure'
-\set sha256 'c5072536089f43ae83ab06721fe0d9210602e555da7671786af70f4489d25bd1'
+\set sha256 'f734308a0bf1cefa886edb1a349e196553bf39bc4db4e195234827e146a1fc03'
 \set breaking false
 \ir apply.sql
 \set version 23
 \set name '0023_flags'
-\set sha256 'e8ab11170a86d4a9928ef81688da52ec726c4a0caf269036e432b959a68b2df0'
+\set sha256 '6ece2637e1f1e8f1bc3d9ff3c00ed6ebd1c1fdbb62ee489f4a4ca7d8d894bf4b'
 \set breaking false
 \ir apply.sql
 \set version 23
@@ -254,6 +254,11 @@
 \ir functions/erasure/ledger.sql
 \ir functions/erasure/messages.sql
 \ir functions/erasure/user_references.sql
+\ir functions/export/consent.sql
+\ir functions/export/history.sql
+\ir functions/export/pages.sql
+\ir functions/export/request.sql
+\ir functions/export/write.sql
 \ir functions/oversight/conversation_as_of.sql
 \ir functions/oversight/messages_as_of.sql
 \ir functions/oversight/profile_as_of.sql
@@ -266,6 +271,7 @@
 \ir api/attachments.sql
 \ir api/calls.sql
 \ir api/conversations.sql
+\ir api/export.sql
 \ir api/history.sql
 \ir api/inbox.sql
 \ir api/limits.sql

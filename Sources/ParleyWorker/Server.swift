@@ -67,10 +67,13 @@ public func runServer(
             }
         },
         trouble: { readiness.note(DatabaseTrouble($0)) })
+    let exports = configuration.exportFolder.map {
+        ExportWriter(pool: pool, folder: $0, log: log.labelled("exports"))
+    }
+    let upkeep: [any Service] = [JobRunner(pool: pool, log: log.labelled("jobs"))] + (exports.map { [$0] } ?? [])
     let group = ServiceGroup(
-        [
-            verifier, reader, JobRunner(pool: pool, log: log.labelled("jobs")),
-            WebService(server: server, realtime: realtime, drainTime: configuration.drainTime),
+        [verifier, reader] + upkeep + [
+            WebService(server: server, realtime: realtime, drainTime: configuration.drainTime)
         ],
         drainTime: configuration.drainTime + .seconds(5), log: log)
     do {

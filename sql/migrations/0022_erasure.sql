@@ -65,13 +65,13 @@ create table parley.export (
     position jsonb not null default '{}',
     state text not null default 'pending',
     format text not null,
-    path text,
-    failure text,
+    writer text,
+    claimed_until timestamptz,
     constraint export_pkey primary key (id),
     constraint export_account_fkey foreign key (user_id) references parley.account (id),
     constraint export_conversation_fkey foreign key (conversation_id)
     references parley.conversation (id) on delete cascade,
-    constraint export_state_check check (state in ('pending', 'ready', 'failed', 'expired')),
+    constraint export_state_check check (state in ('pending', 'ready', 'expired')),
     constraint export_format_check check (format in ('jsonl', 'csv')),
     constraint export_position_check check (jsonb_typeof(position) = 'object')
 );
@@ -80,21 +80,21 @@ create index export_conversation_idx on parley.export (conversation_id) where co
 create index export_pending_idx on parley.export (created_at) where state = 'pending';
 create index export_expires_idx on parley.export (expires_at) where state <> 'expired';
 comment on table parley.export is
-'Exports: all about a user, or the history of one conversation. The rows are written by whoever calls export_page, page by page; a page is told again until the next is asked for.';
+'Exports: all about a user, or the history of one conversation, written page by page to a file by a worker. The position and the length of the file change together, so a writer that was cut off goes on where it was.';
 comment on column parley.export.id is 'The export, a UUIDv7.';
 comment on column parley.export.user_id is 'Who asked for it.';
 comment on column parley.export.conversation_id is 'The conversation. Null: all about the user.';
 comment on column parley.export.created_at is 'When it was asked for.';
-comment on column parley.export.finished_at is 'When it was written, or failed.';
+comment on column parley.export.finished_at is 'When it was written.';
 comment on column parley.export.expires_at is 'When its file is deleted.';
 comment on column parley.export.rows_written is 'Lines so far.';
 comment on column parley.export.bytes_written is 'How long the file is: a writer that begins anew cuts it here.';
 comment on column parley.export.pages is 'Pages so far.';
 comment on column parley.export.position is 'What comes next: the part, and where in it.';
-comment on column parley.export.state is 'pending, ready, failed or expired.';
+comment on column parley.export.state is 'pending, ready or expired.';
 comment on column parley.export.format is 'jsonl: JSON Lines. csv.';
-comment on column parley.export.path is 'The file, in the folder of the worker that writes it.';
-comment on column parley.export.failure is 'Why it failed.';
+comment on column parley.export.writer is 'Who writes it: a machine and its folder. The file is named by the id.';
+comment on column parley.export.claimed_until is 'Until then nobody else begins it anew.';
 
 create table parley.export_consent (
     conversation_id uuid not null,

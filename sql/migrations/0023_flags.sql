@@ -1,4 +1,5 @@
--- Feature flags: what is switched on for whom, while it is being rolled out. Takes parley.tier exclusively for a moment.
+-- Feature flags: what is switched on for whom, while it is being rolled out. Takes parley.tier exclusively for a
+-- moment.
 
 create table parley.feature_flag (
     name text not null,

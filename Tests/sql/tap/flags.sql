@@ -113,7 +113,7 @@ select is(parley_api.set_feature_flag('badges', percentage => 50) ->> 'state', '
 select t.refused('PT400', $$select parley_api.set_feature_flag('badges', 'maybe')$$, 'off, on or some');
 select t.refused('PT400', $$select parley_api.set_feature_flag('badges', percentage => 101)$$, 'of at most all');
 select t.refused('PT400', $$select parley_api.set_feature_flag('Badges!')$$, 'by a name');
-select t.refused('PT400', $$select parley_api.set_feature_flag('badges', starts_at => now(), ends_at => now())$$, 'with a start before its end');
+select t.refused('PT400', $$select parley_api.set_feature_flag('badges', starts_at => '2026-01-01T00:00:00Z', ends_at => '2026-01-01T00:00:00Z')$$, 'with a start before its end');
 select t.host();
 select is(t.look($$select count(*) from parley.audit_log where action = 'set_feature_flag'$$), '2', 'both are audited');
 select * from finish();

@@ -76,7 +76,7 @@ with release (table_name, column_name, action, exported) as (
     ('message_pin', 'pinned_by', 'clear', true),
     ('message_revision', 'mentions', 'keep', false),
     ('message_revision', 'metadata', 'code', false),
-    ('message_revision', 'replaced_by', 'code', true),
+    ('message_revision', 'replaced_by', 'code', false),
     ('message_star', 'user_id', 'delete', true),
     ('message_uncounted', 'deleted_by', 'keep', false),
     ('message_uncounted', 'sender_id', 'keep', false),

@@ -1,38 +1,4 @@
--- The mark beside each tier that makes a send ask for the flag messaging only while that is not simply on.
-
-create or replace function parley.messaging_is_flagged()
-returns boolean
-language sql stable security definer
-set search_path = pg_catalog, pg_temp
-as $$
-    select exists (
-        select from parley.feature_flag as f
-        where f.name = 'messaging' and (f.state <> 'on' or f.starts_at is not null or f.ends_at is not null)
-    )
-$$;
-comment on function parley.messaging_is_flagged is 'True unless the flag messaging is on for everybody and for good.';
-
-create or replace function parley.mark_sends()
-returns trigger
-language plpgsql security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    update parley.tier as t
-    set send_flagged = parley.messaging_is_flagged()
-    where t.send_flagged <> parley.messaging_is_flagged();
-    return null;
-end;
-$$;
-comment on function parley.mark_sends is 'Trigger: keeps the mark in parley.tier.';
-
-create trigger feature_flag_mark_trigger
-after insert or update or delete on parley_wanted.feature_flag
-for each statement execute function parley.mark_sends();
-
-create trigger tier_flagged_trigger
-after insert on parley_wanted.tier
-for each statement execute function parley.mark_sends();
+-- A flag that changes is to be told of.
 
 create or replace function parley.note_flag()
 returns trigger
@@ -54,3 +20,4 @@ comment on function parley.note_flag is 'Trigger: users are told of a flag that 
 create trigger feature_flag_note_trigger
 before update on parley_wanted.feature_flag
 for each row execute function parley.note_flag();
+comment on trigger feature_flag_note_trigger on parley_wanted.feature_flag is 'Users are told of a flag that is changed.';

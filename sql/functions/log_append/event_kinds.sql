@@ -18,6 +18,11 @@ with release (name, audience, durable, since, payload) as (
         '{user_id, last_read_seq, read_at}; for the reader alone where receipts are kept private'
     ),
     ('message:delivered', '{conversation}', true, '0.2.0', '{user_id, last_delivered_seq}'),
+    ('export:ready', '{user}', true, '0.3.0', '{export_id}, without event_seq'),
+    (
+        'export:consent', '{user}', true, '0.3.0',
+        '{conversation_id, requester_id, user_id, given: null while it is asked}, without event_seq'
+    ),
     ('flags:updated', '{user}', true, '0.3.0', '{flags: {name: true or false}}, without event_seq'),
     ('message:pinned', '{conversation}', true, '0.2.0', '{message_id, seq, pinned_at}'),
     ('message:unpinned', '{conversation}', true, '0.2.0', '{message_id, seq}'),

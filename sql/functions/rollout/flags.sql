@@ -50,9 +50,9 @@ comment on function parley.announce_flags is
 create or replace function parley.set_feature_flag(
     name text,
     state text default null,
-    percentage numeric default null,
-    starts_at timestamptz default null,
-    ends_at timestamptz default null,
+    percentage integer default null,
+    starts_at text default null,
+    ends_at text default null,
     description text default null
 )
 returns jsonb
@@ -61,6 +61,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
+    v_starts_at constant timestamptz := parley.parse_moment(set_feature_flag.starts_at, 'starts_at');
+    v_ends_at constant timestamptz := parley.parse_moment(set_feature_flag.ends_at, 'ends_at');
     v_flag parley.feature_flag;
 begin
     if set_feature_flag.name is null or set_feature_flag.name !~ '^[a-z][a-z0-9_]{0,62}$' then
@@ -70,7 +72,7 @@ begin
     end if;
     if set_feature_flag.state not in ('off', 'on', 'some')
         or set_feature_flag.percentage not between 0 and 100
-        or set_feature_flag.ends_at <= set_feature_flag.starts_at
+        or v_ends_at <= v_starts_at
         or char_length(set_feature_flag.description) > 1000
     then
         raise exception using
@@ -84,8 +86,8 @@ begin
     set
         state = coalesce(set_feature_flag.state, f.state),
         percentage = coalesce(set_feature_flag.percentage, f.percentage),
-        starts_at = set_feature_flag.starts_at,
-        ends_at = set_feature_flag.ends_at,
+        starts_at = v_starts_at,
+        ends_at = v_ends_at,
         description = coalesce(set_feature_flag.description, f.description)
     where f.name = set_feature_flag.name
     returning f.* into v_flag;
