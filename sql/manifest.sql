@@ -91,7 +91,7 @@
 \ir apply.sql
 \set version 22
 \set name '0022_erasure'
-\set sha256 'f734308a0bf1cefa886edb1a349e196553bf39bc4db4e195234827e146a1fc03'
+\set sha256 '40c590a69732e766f110a355f384afb4ff8bc1ecaa636090aa64d17175c7e062'
 \set breaking false
 \ir apply.sql
 \set version 23

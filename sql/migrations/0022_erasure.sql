@@ -131,7 +131,16 @@ insert into parley.setting (name, value, description) values
     'erased_content', 'keep',
     'What becomes of the messages of an erased user: keep shows them as of "[Deleted User]", remove deletes them.'
 ),
-('export_retention_days', '7', 'How long the file of an export is kept, in days.');
+('export_retention_days', '7', 'How long the file of an export is kept, in days.'),
+(
+    'log_ids', 'plain',
+    'How the server''s log names users, conversations and messages: plain, or hashed with a salt that is forgotten.'
+),
+('log_salt_days', '30', 'How long hashes in the log can be compared with one another, in days: then comes another salt.');
+
+insert into parley.secret (name, value) values
+('log_salt', sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())));
 
 insert into parley.job (name, period_seconds, description) values
+('rotate_log_salt', 3600, 'Forgets the salt of hashes in the log when it is log_salt_days old.'),
 ('erase_users', 5, 'Goes on with erasures: conversation by conversation, and where a hold has ended.');

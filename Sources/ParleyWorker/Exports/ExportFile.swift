@@ -49,6 +49,7 @@ struct ExportFileError: Error, CustomStringConvertible {
 
     init(_ path: String, isShort: Bool = false) {
         self.isShort = isShort
-        self.description = "'\(path)': \(isShort ? "it is shorter than what was written" : String(cString: strerror(errno)))"
+        let reason = isShort ? "it is shorter than what was written" : String(cString: strerror(errno))
+        self.description = "'\(path)': \(reason)"
     }
 }

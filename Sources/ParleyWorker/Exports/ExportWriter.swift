@@ -23,7 +23,8 @@ struct ExportWriter: Service {
         self.pause = pause
         var host = [CChar](repeating: 0, count: 256)
         gethostname(&host, host.count - 1)
-        self.writer = String(decoding: host.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self) + ":" + folder
+        let name = host.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+        self.writer = String(decoding: name, as: UTF8.self) + ":" + folder
     }
 
     func run() async throws {

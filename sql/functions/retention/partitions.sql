@@ -17,7 +17,7 @@ begin
         from pg_catalog.pg_class as c
         where c.relnamespace = 'parley'::regnamespace
             and c.relkind = 'r'
-            and c.relname ~ '^message_\d{4}_\d\d$'
+            and c.relname ~ '^message_[0-9]{4}_[0-9]{2}$'
             -- no id of now can fall into it, also where the clock was set back
             and to_date(right(c.relname, 7), 'YYYY_MM') < clock_timestamp() - interval '65 days'
             and (c.relispartition or pg_catalog.obj_description(c.oid, 'pg_class') like 'Messages of % (UTC).')
@@ -50,7 +50,7 @@ begin
         select from pg_catalog.pg_class as c
         where c.relnamespace = 'parley'::regnamespace
             and c.relname = drop_partition.name
-            and c.relname ~ '^message_\d{4}_\d\d$'
+            and c.relname ~ '^message_[0-9]{4}_[0-9]{2}$'
             and c.relkind = 'r'
             and not c.relispartition
     ) then
