@@ -91,7 +91,7 @@
 \ir apply.sql
 \set version 22
 \set name '0022_erasure'
-\set sha256 '40c590a69732e766f110a355f384afb4ff8bc1ecaa636090aa64d17175c7e062'
+\set sha256 '88e4f1b8f48d9552c6015b50d5636b911163e539d299a3105b9283fd3bdd8ae5'
 \set breaking false
 \ir apply.sql
 \set version 23

@@ -136,7 +136,10 @@ insert into parley.setting (name, value, description) values
     'log_ids', 'plain',
     'How the server''s log names users, conversations and messages: plain, or hashed with a salt that is forgotten.'
 ),
-('log_salt_days', '30', 'How long hashes in the log can be compared with one another, in days: then comes another salt.');
+(
+    'log_salt_days', '30',
+    'How long hashes in the log can be compared with one another, in days: then comes another salt.'
+);
 
 insert into parley.secret (name, value) values
 ('log_salt', sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())));

@@ -93,6 +93,12 @@ select unalike((parley_api.get_events(t.id('poor'), 0)::text || parley_api.sync(
 select t.act('cid');
 select is(jsonb_array_length(parley_api.get_starred_messages() -> 'messages'), 0, 'a star of it is not shown');
 select is(jsonb_array_length(parley_api.get_pinned_messages(t.id('poor')) -> 'messages'), 0, 'nor a pin');
+select t.look($$update parley.setting set value = '1' where name = 'max_pinned_messages' returning 1$$) is null as set \gset
+select t.keep('fresh', t.send('poor', 'fresh')::text);
+select isnt(parley_api.pin_message(t.id('fresh')) ->> 'pinned_at', null, 'nor does it take the place of another');
+select t.look(format('delete from parley.message where id = %L returning 1', t.id('fresh'))) is null as gone \gset
+select t.look(format('delete from parley.message_pin where message_id = %L returning 1', t.id('fresh'))) is null as gone \gset
+select t.look(format('update parley.conversation set last_seq = last_seq - 1 where id = %L returning 1', t.id('poor'))) is null as gone \gset
 select is(parley_api.send_message(t.id('poor'), 'zugzwang', client_message_id => t.id('noa')) ->> 'content', null, 'a retry returns its place');
 select is(t.send('poor', 'new') is null, false, 'the conversation goes on');
 select t.act('dan');
