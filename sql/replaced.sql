@@ -423,6 +423,7 @@ declare
     'parley.take_tier_token(uuid, text)',
     'parley.take_token(uuid, text, bigint, bigint, bigint)',
     'parley.tell_of_attachment(parley.attachment)',
+    'parley.tell_of_flag()',
     'parley.tenant_conversations(uuid, uuid)',
     'parley.terms_version(regconfig)',
     'parley.text_as_written(text, integer, integer[])',

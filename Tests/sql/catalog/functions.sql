@@ -65,7 +65,8 @@ select bag_eq(
     $$values ('check_worker'), ('worker_start'), ('worker_beat'), ('worker_stop'), ('log_position'), ('read_log'), ('authorize_join'),
              ('replay'), ('create_consumer'), ('consume'), ('purge_events'), ('maintain'),
              ('run_job'), ('due_jobs'), ('job_states'), ('version'), ('event_kinds'),
-             ('position_holds'), ('begin_epoch')$$,
+             ('position_holds'), ('begin_epoch'), ('claim_export'), ('export_page'), ('export_advance'), ('restart_export'),
+             ('expired_exports'), ('export_expired')$$,
     'the worker may execute exactly the worker''s functions'
 );
 

@@ -106,6 +106,14 @@ update parley.feature_flag set announce_after = null, announced_at = now() - int
 do $$ begin while parley.announce_flags() loop end loop; end $$;
 select is(t.look($$select count(*) from parley.event e where e.kind = 'flags:updated'$$), '5', 'as is an end that has come');
 
+delete from parley.event;
+insert into parley.feature_flag_user values ('stickers', t.id('cid'));
+select is(t.look($$select string_agg(e.user_id::text, ' ') from parley.event e where e.kind = 'flags:updated'$$), t.id('cid')::text, 'who is listed is told');
+insert into parley.feature_flag_tenant values ('stickers', t.id('none')) on conflict do nothing;
+delete from parley.feature_flag_tenant where tenant_id = t.id('none');
+do $$ begin while parley.announce_flags() loop end loop; end $$;
+select is(t.look($$select count(*) from parley.event e where e.kind = 'flags:updated'$$), '6', 'and of a tenant everybody');
+
 -- through the application's door
 select t.claim('service_role', '{"role": "service_role"}');
 select is(parley_api.set_feature_flag('badges', 'some', 25, description => 'Badges.') ->> 'percentage', '25.00', 'the application makes a flag');

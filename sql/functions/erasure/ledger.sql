@@ -48,7 +48,7 @@ begin
         update parley.account as a
         set deleted_at = coalesce(a.deleted_at, clock_timestamp()), updated_at = now()
         where a.id = erase_user.user_id;
-        perform parley.erase_step(erase_user.user_id, 500);
+        perform parley.erase_step(erase_user.user_id, 200);
         select e.* into v_erasure from parley.erasure as e where e.user_id = erase_user.user_id;
     end if;
     return parley.erasure_json(v_erasure);
@@ -79,7 +79,7 @@ begin
         )
     order by e.tried_at
     limit 1;
-    return v_user_id is not null and parley.erase_step(v_user_id, 500);
+    return v_user_id is not null and parley.erase_step(v_user_id, 200);
 end;
 $$;
 comment on function parley.erase_users is 'A job: a step of the erasure that has waited longest. True: there is more.';

@@ -1,5 +1,41 @@
 -- Flags that change are told to everybody's devices, a thousand users at a time.
 
+create or replace function parley.tell_of_flag()
+returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_name constant text := case when tg_op = 'DELETE' then old.flag_name else new.flag_name end;
+    v_user_id uuid;
+begin
+    if tg_table_name = 'feature_flag_user' then
+        v_user_id := case when tg_op = 'DELETE' then old.user_id else new.user_id end;
+        perform parley.append_event(
+            null, 'flags:updated', null, null, null, v_user_id, jsonb_build_object('flags', parley.flags_json(v_user_id))
+        );
+    else
+        update parley.feature_flag as f
+        set announce_after = '00000000-0000-0000-0000-000000000000'
+        where f.name = v_name;
+    end if;
+    return null;
+end;
+$$;
+comment on function parley.tell_of_flag is
+'Trigger: who is listed for a flag, or no longer, is told at once; of a tenant that is listed all users are told.';
+
+create trigger feature_flag_user_trigger
+after insert or delete on parley_wanted.feature_flag_user
+for each row execute function parley.tell_of_flag();
+comment on trigger feature_flag_user_trigger on parley_wanted.feature_flag_user is 'Tells the user.';
+
+create trigger feature_flag_tenant_trigger
+after insert or delete on parley_wanted.feature_flag_tenant
+for each row execute function parley.tell_of_flag();
+comment on trigger feature_flag_tenant_trigger on parley_wanted.feature_flag_tenant is 'Has users told.';
+
 create or replace function parley.announce_flags()
 returns boolean
 language plpgsql volatile security definer
