@@ -1,7 +1,7 @@
 # Parley. The two commands are `make demo` and `make test`.
 .PHONY: all build release setup setup-test demo test fuzz lint clean test-versions \
     bench bench-send bench-strangers bench-spam bench-fanout bench-idle bench-messages bench-latency bench-history \
-    bench-hostile bench-fresh bench-load bench-compare
+    bench-hostile bench-fresh bench-load bench-compare bench-retention
 
 all: build
 
@@ -52,6 +52,10 @@ bench-load: setup-test
 bench-compare: setup-test
 	@swift build -c release --product parley
 	@cd Benchmarks && PARLEY_WATCH=off PYTHONPATH=../Tests/support ../.venv/bin/python compare.py --rounds $(or $(ROUNDS),5) $(OLD) $(BENCH)
+
+# A year of messages is purged while people send; SCALE=0.01 makes it short.
+bench-retention: setup-test
+	@cd Benchmarks && PARLEY_WATCH=off PYTHONPATH=../Tests/support ../.venv/bin/python retention.py $(or $(SCALE),1)
 
 # without a worker
 bench-history bench-strangers bench-spam: setup-test

@@ -16,6 +16,7 @@ using (
                 ((select parley.my_history_floors()) ->> attachment.conversation_id::text)::bigint, 1
             )
             and (attachment.expires_at is null or attachment.expires_at > now())
+            and attachment.retired_at is null
             and attachment.message_id >= (select parley.my_message_floor())
             and not exists (
                 select from parley.message_hidden as h

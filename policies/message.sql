@@ -11,6 +11,7 @@ using (
         ((select parley.my_history_floors()) ->> message.conversation_id::text)::bigint, 1
     )
     and (message.expires_at is null or message.expires_at > now())
+    and message.retired_at is null
     and message.id >= (select parley.my_message_floor())
     and not exists (
         select from parley.message_hidden as h

@@ -51,16 +51,22 @@ CLAUSES = [
     Clause(
         "expired", "tombstone", "{expires_at} <= now()", "({expires_at} is null or {expires_at} > now())", reason="expired"
     ),
+    # No window reaches it any more; a copy for attachments, and an event shows its place only. Counts by seq begin after the
+    # retired ones: parley.conversation_retention says where that is.
+    Clause("retired", "tombstone", "{retired_at} is not null", "{retired_at} is null", reason="retired", listed=True),
     Clause("beyond the window", "absent", "{id} < {floor}", "{id} >= {floor}", "floor", "beyond_tier"),
     Clause("deleted", "tombstone", "{deleted_at} is not null", "{deleted_at} is null", listed=True),
     Clause("hidden", "absent", HIDDEN, f"not {HIDDEN}", "viewer", "deleted_for_me", listed=True),
 ]
 
-# Which clauses keep a message from a reader that accepts so much. The place of what has expired is shown only where
-# something else points at it: an event, a quote, a repeated send. A list of messages closes over it.
+# The place of what has expired or was retired is shown only where something else points at it: an event, a quote, a repeated
+# send. A list of messages closes over it.
+CLOSED_OVER = ("expired", "retired")
+
+# Which clauses keep a message from a reader that accepts so much.
 ACCEPTED = {
     "readable": lambda clause: True,
-    "readable, tombstone unless expired": lambda clause: clause.verdict == "absent" or clause.name == "expired",
+    "readable, tombstone unless expired": lambda clause: clause.verdict == "absent" or clause.name in CLOSED_OVER,
     "readable, tombstone": lambda clause: clause.verdict == "absent",
 }
 
@@ -68,7 +74,7 @@ ACCEPTED = {
 ROWS = {
     "message": ({}, None),
     # copies of the message's columns
-    "attachment": ({"seq": "message_seq", "id": "message_id"}, ("conversation_id", "seq", "id", "expires_at")),
+    "attachment": ({"seq": "message_seq", "id": "message_id"}, ("conversation_id", "seq", "id", "expires_at", "retired_at")),
     # all null, but for the conversation, where an event is about no message
     "event": ({"seq": "message_seq", "id": "message_id"}, ("conversation_id", "seq", "id")),
 }

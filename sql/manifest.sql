@@ -99,7 +99,22 @@
 \set sha256 '2bb9310a697e338816e9ef8d024d7867e210121a869e43abf3a44ecb060c98a9'
 \set breaking false
 \ir apply.sql
-\set version 20
+\set version 21
+\set name '0021_retention'
+\set sha256 'a4d89cb07df979e669a7ec2e2e64d6238fc3531cee6f6fd2e52c06bdbd0e9454'
+\set breaking false
+\ir apply.sql
+\set version 22
+\set name '0022_erasure'
+\set sha256 '88e4f1b8f48d9552c6015b50d5636b911163e539d299a3105b9283fd3bdd8ae5'
+\set breaking false
+\ir apply.sql
+\set version 23
+\set name '0023_flags'
+\set sha256 '6ece2637e1f1e8f1bc3d9ff3c00ed6ebd1c1fdbb62ee489f4a4ca7d8d894bf4b'
+\set breaking false
+\ir apply.sql
+\set version 23
 \ir newest.sql
 \ir replaced.sql
 \ir wanted.sql
@@ -118,6 +133,8 @@
 \ir functions/basics/text.sql
 \ir functions/basics/uuid.sql
 \ir functions/identity/caller.sql
+\ir functions/flags/flag.sql
+\ir functions/flags/mark.sql
 \ir functions/limits/attachment_limits.sql
 \ir functions/limits/entitlements.sql
 \ir functions/limits/limit_kinds.sql
@@ -133,6 +150,7 @@
 \ir functions/accounts/names.sql
 \ir functions/accounts/plans.sql
 \ir functions/accounts/provision.sql
+\ir functions/accounts/windows.sql
 \ir functions/access/app_roles.sql
 \ir functions/access/decision.sql
 \ir functions/access/follows.sql
@@ -147,6 +165,7 @@
 \ir functions/access/status.sql
 \ir functions/access/tenants.sql
 \ir functions/audit/audit.sql
+\ir functions/holds/holds.sql
 \ir functions/revisions/conversations.sql
 \ir functions/revisions/messages.sql
 \ir functions/content/body.sql
@@ -271,6 +290,21 @@
 \ir functions/search/query.sql
 \ir functions/search/search.sql
 \ir functions/search/terms.sql
+\ir functions/retention/growth.sql
+\ir functions/retention/partitions.sql
+\ir functions/retention/preview.sql
+\ir functions/retention/purge.sql
+\ir functions/retention/run.sql
+\ir functions/retention/windows.sql
+\ir functions/erasure/erase.sql
+\ir functions/erasure/ledger.sql
+\ir functions/erasure/messages.sql
+\ir functions/erasure/user_references.sql
+\ir functions/export/consent.sql
+\ir functions/export/history.sql
+\ir functions/export/pages.sql
+\ir functions/export/request.sql
+\ir functions/export/write.sql
 \ir functions/oversight/conversation_as_of.sql
 \ir functions/oversight/messages_as_of.sql
 \ir functions/oversight/profile_as_of.sql
@@ -278,6 +312,7 @@
 \ir functions/outside/claim.sql
 \ir functions/outside/collect.sql
 \ir functions/outside/late.sql
+\ir functions/rollout/flags.sql
 \ir functions/jobs/maintain.sql
 \ir functions/jobs/run.sql
 \ir api/access.sql
@@ -285,6 +320,7 @@
 \ir api/attachments.sql
 \ir api/calls.sql
 \ir api/conversations.sql
+\ir api/export.sql
 \ir api/history.sql
 \ir api/inbox.sql
 \ir api/limits.sql
@@ -296,6 +332,7 @@
 \ir api/people.sql
 \ir api/polls.sql
 \ir api/read_state.sql
+\ir api/rollout.sql
 \ir api/scheduled.sql
 \ir api/search.sql
 \ir api/send_message.sql

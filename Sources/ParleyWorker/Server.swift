@@ -72,11 +72,16 @@ public func runServer(
             }
         },
         trouble: { readiness.note(DatabaseTrouble($0)) })
-    let group = ServiceGroup(
+    let exports = configuration.exportFolder.map {
+        ExportWriter(pool: pool, folder: $0, log: log.labelled("exports"))
+    }
+    let upkeep: [any Service] =
         [
-            verifier, reader, JobRunner(pool: pool, log: log.labelled("jobs")), refusals,
-            SpamChecker(pool: pool, log: log.labelled("spam")),
-            WebService(server: server, realtime: realtime, drainTime: configuration.drainTime),
+            JobRunner(pool: pool, log: log.labelled("jobs")), SpamChecker(pool: pool, log: log.labelled("spam")),
+        ] + (exports.map { [$0] } ?? [])
+    let group = ServiceGroup(
+        [verifier, reader, refusals] + upkeep + [
+            WebService(server: server, realtime: realtime, drainTime: configuration.drainTime)
         ],
         drainTime: configuration.drainTime + .seconds(5), log: log)
     do {

@@ -1,7 +1,7 @@
 /// The release this binary is of. `scripts/lint.sh` compares it with `sql`.
 public enum Version {
     /// As in `sql/VERSION`.
-    public static let current = "0.2.0"
+    public static let current = "0.3.0"
     /// The newest file of `sql/migrations` this binary was made with: past a breaking one it must not run.
-    public static let newestMigration = 20
+    public static let newestMigration = 23
 }

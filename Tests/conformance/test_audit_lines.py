@@ -26,3 +26,13 @@ def test_a_power_that_is_used_and_rolled_back_stays_in_the_log_of_the_server(clu
     lines = [line for line in log.splitlines() if str(conversation) in line and "STATEMENT" not in line]
     assert len(lines) == 1 and "parley audit: conversation_as_of by" in lines[0], lines
     assert "secret" not in lines[0]
+
+
+def test_ids_are_hashed_where_the_setting_says_so(cluster):
+    conversation = uuid.uuid4()
+    cluster.psql("update parley.setting set value = 'hashed' where name = 'log_ids'")
+    cluster.psql(f"select parley.audit('peek', 'a reason', 'moderator', conversation_id => '{conversation}')")
+    hashed = cluster.psql(f"select parley.log_id('{conversation}')")
+    log = (Path(cluster.environment["PARLEY_TEST_CLUSTER"]) / "log").read_text()
+    lines = [line for line in log.splitlines() if "parley audit: peek" in line]
+    assert len(lines) == 1 and hashed in lines[0] and str(conversation) not in lines[0], lines

@@ -9,5 +9,5 @@ begin atomic
     select parley.get_entitlements();
 end;
 comment on function parley_api.get_entitlements is
-'The caller''s tier, entitlements outside of tenants and in each of the caller''s tenants, and limits: a null amount is unlimited, and left says how often a rate lets something happen at once, now.';
+'The caller''s tier, feature flags, entitlements outside of tenants and in each of the caller''s tenants, and limits: a null amount is unlimited, and left says how often a rate lets something happen at once, now.';
 grant execute on function parley_api.get_entitlements to authenticated;

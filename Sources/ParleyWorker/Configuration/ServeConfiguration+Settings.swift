@@ -160,6 +160,10 @@ extension ServeConfiguration {
                 \.topicBroadcastBytesPerSecond, .bytes(0...1024 * 1024 * 1024), defaults: defaults,
                 help: "Broadcasts to one topic, of all users together. 0 for no limit."),
             Setting(
+                "export-folder", environment: "PARLEY_EXPORT_FOLDER", \.exportFolder,
+                .text("folder", "the path of a folder"), defaults: defaults,
+                help: "Where this worker writes the exports that users ask for; without it, it writes none."),
+            Setting(
                 "log-level", environment: "PARLEY_LOG_LEVEL", \.logLevel, .logLevel, defaults: defaults,
                 help: "The least important lines to log: debug, info, warning or error."),
             Setting(

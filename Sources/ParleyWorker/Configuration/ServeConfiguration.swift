@@ -60,6 +60,8 @@ public struct ServeConfiguration: Sendable {
     public var topicBroadcastBytesPerSecond = 512 * 1024
 
     // Operation
+    /// Where exports are written; nil: this worker writes none.
+    public var exportFolder: String?
     public var logLevel = Log.Level.info
     /// For a graceful stop; then connections are cut.
     public var drainTime = Duration.seconds(10)

@@ -70,7 +70,8 @@ select bag_eq(
              ('fail_spam_check'),
              ('replay'), ('create_consumer'), ('consume'), ('purge_events'), ('maintain'),
              ('run_job'), ('due_jobs'), ('job_states'), ('version'), ('event_kinds'),
-             ('position_holds'), ('begin_epoch')$$,
+             ('position_holds'), ('begin_epoch'), ('claim_export'), ('export_page'), ('export_advance'), ('restart_export'),
+             ('expired_exports'), ('export_expired')$$,
     'the worker may execute exactly the worker''s functions'
 );
 

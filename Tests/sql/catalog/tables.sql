@@ -103,6 +103,7 @@ select is_empty(
     $$select * from key_without_conversation
       where (name, index_name) not in (
         values ('parley.event', 'parley.event_pkey'), ('parley.audit_log', 'parley.audit_log_pkey'),
+               ('parley.retention_policy', 'parley.retention_policy_pkey'), ('parley.export', 'parley.export_pkey'),
                ('parley.message', 'parley.message_pkey'),
                ('parley.direct_conversation', 'parley.direct_conversation_pkey'),
                ('parley.context_conversation', 'parley.context_conversation_pkey'),

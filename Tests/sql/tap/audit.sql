@@ -53,5 +53,18 @@ select is(parley.purge_audit_log(), true, 'to the next one');
 select is((select count(*) from parley.audit_log), 2::bigint, 'until all are gone');
 select isnt_empty($$select from parley.job where name = 'purge_audit_log' and enabled$$, 'it is among the jobs');
 
+-- how the server's log names people
+select is(parley.log_id(t.id('ann')), t.id('ann')::text, 'the log of the server has ids');
+update parley.setting set value = 'hashed' where name = 'log_ids';
+select matches(parley.log_id(t.id('ann')), '^[0-9a-f]{16}$', 'or hashes of them');
+select parley.log_id(t.id('ann')) as hashed \gset
+select is(parley.log_id(t.id('ann')), :'hashed', 'the same for the same user');
+select parley.rotate_log_salt() is null as done \gset
+select is(parley.log_id(t.id('ann')), :'hashed', 'for a time');
+update parley.secret set created_at = now() - interval '31 days' where name = 'log_salt';
+select parley.rotate_log_salt() is null as done \gset
+select isnt(parley.log_id(t.id('ann')), :'hashed', 'and then another, which nobody can trace back');
+select is(parley.log_id(null), null, 'nobody is nobody');
+
 select * from finish();
 rollback;

@@ -80,7 +80,7 @@ select is(t.last_seq('talk'), 5::bigint, 'and never sends it again');
 select t.host();
 delete from parley.message where id = t.id('message');
 select t.act('ann');
-select t.refused('PT409', 'select t.again()', 'when the message was purged the retry says so');
+select t.refused('PT410', 'select t.again()', 'when the message was purged the retry says so');
 
 select * from finish();
 rollback;

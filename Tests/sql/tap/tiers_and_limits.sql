@@ -236,7 +236,7 @@ select t.host();
 update parley.tier_entitlement set granted = true where tier_name = 'free' and name = 'can_create_groups';
 select t.act('cid');
 select is(
-    parley_api.get_entitlements() - 'limits',
+    parley_api.get_entitlements() - '{limits,flags}'::text[],
     jsonb_build_object(
         'user_id', t.id('cid'), 'tier', 'free', 'tenants', '[]'::jsonb,
         'entitlements', '{"can_create_groups": true, "can_initiate_direct_messages": false}'::jsonb

@@ -7,15 +7,15 @@ select plan(32);
 -- Bob is the viewer; his tier reaches a day back. Each state has a conversation of its own.
 create table t.state (
     name text primary key, conversation_id uuid default gen_random_uuid(), id uuid, reply_id uuid default parley.uuid_v7(),
-    event_id bigint, before_joining boolean, beyond_window boolean, expired boolean, deleted boolean, hidden boolean
+    event_id bigint, before_joining boolean, beyond_window boolean, expired boolean, deleted boolean, hidden boolean, retired boolean
 );
-insert into t.state (name, id, before_joining, beyond_window, expired, deleted, hidden)
+insert into t.state (name, id, before_joining, beyond_window, expired, deleted, hidden, retired)
 select
     coalesce(nullif(concat_ws(' ', case when b then 'before' end, case when w then 'beyond' end, case when e then 'expired' end,
-        case when d then 'deleted' end, case when h then 'hidden' end), ''), 'plain'),
-    parley.uuid_v7(now() - case when w then interval '2 days' else interval '1 hour' end), b, w, e, d, h
+        case when d then 'deleted' end, case when h then 'hidden' end, case when r then 'retired' end), ''), 'plain'),
+    parley.uuid_v7(now() - case when w then interval '2 days' else interval '1 hour' end), b, w, e, d, h, r
 from (values (false), (true)) as b (b), (values (false), (true)) as w (w), (values (false), (true)) as e (e),
-    (values (false), (true)) as d (d), (values (false), (true)) as h (h);
+    (values (false), (true)) as d (d), (values (false), (true)) as h (h), (values (false), (true)) as r (r);
 update parley.tier_limit set amount = 1 where name = 'retention_days' and tier_name = 'privileged';
 update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
 
@@ -28,11 +28,14 @@ begin
     select s.conversation_id, t.id(n), now() - interval '9 days', case when n = 'bob' and s.before_joining then 2 else 1 end, (n = 'bob')::int
     from unnest('{ann,bob,cid}'::text[]) n;
     insert into parley.message (
-        id, conversation_id, seq, sender_id, created_at, type, content, mentions, pinned_at, has_attachments, client_message_id, expires_at, deleted_at
+        id, conversation_id, seq, sender_id, created_at, type, content, mentions, pinned_at, has_attachments, client_message_id, expires_at, deleted_at, retired_at
     ) values (
         s.id, s.conversation_id, 1, t.id('ann'), now() - interval '1 hour', 'text', case when not s.deleted then 'zugzwang' end, array[t.id('bob')],
-        now(), true, s.id, case when s.expired then now() - interval '1 second' else now() + interval '1 hour' end, case when s.deleted then now() end
+        now(), true, s.id, case when s.expired then now() - interval '1 second' else now() + interval '1 hour' end, case when s.deleted then now() end, case when s.retired then now() end
     );
+    if s.retired then
+        insert into parley.conversation_retention (conversation_id, retired_seq) values (s.conversation_id, 1);
+    end if;
     insert into parley.message (id, conversation_id, seq, sender_id, created_at, type, content, reply_to_id)
     values (s.reply_id, s.conversation_id, 2, t.id('bob'), now(), 'text', 'what?', s.id);
     insert into parley.message_key (conversation_id, sender_id, client_message_id, message_id, request_hash)
@@ -42,11 +45,11 @@ begin
     insert into parley.stored_object (storage_path, reference_count) values (s.id, 1);
     insert into parley.attachment (
         id, conversation_id, owner_id, message_id, message_seq, position, byte_size, kind, state, file_name, content_type, storage_path, attached_at,
-        removed_at, expires_at
+        removed_at, expires_at, retired_at
     )
     select
         s.id, s.conversation_id, m.sender_id, m.id, m.seq, 1, 1, 'image', case when s.deleted then 'removed' else 'attached' end, 'x', 'image/png',
-        s.id, now(), m.deleted_at, m.expires_at
+        s.id, now(), m.deleted_at, m.expires_at, m.retired_at
     from parley.message m where m.id = s.id;
     insert into parley.message_star (conversation_id, message_id, user_id) values (s.conversation_id, s.id, t.id('bob'));
     insert into parley.message_pin (conversation_id, message_id, seq) values (s.conversation_id, s.id, 1);
@@ -73,12 +76,12 @@ create function t.verdict(s t.state, asked text default 'viewer') returns text l
 $$;
 select is_empty($$
     select s.name, t.verdict(s) from t.state s where t.verdict(s) is distinct from case
-        when s.before_joining or s.beyond_window or s.hidden then 'absent' when s.expired or s.deleted then 'tombstone' else 'readable'
+        when s.before_joining or s.beyond_window or s.hidden then 'absent' when s.expired or s.deleted or s.retired then 'tombstone' else 'readable'
     end
 $$, 'the verdict is the worst of what the reasons say');
 select is(
     (select string_agg(concat(v, n), ' ' order by v) from (select t.verdict(s), count(*) from t.state s group by 1) x (v, n)),
-    'absent28 readable1 tombstone3', 'there are messages of each verdict'
+    'absent56 readable1 tombstone7', 'there are messages of each verdict'
 );
 
 -- Which way, what it accepts, for whom it asks (the viewer; all but what the viewer has hidden; nobody in particular),
@@ -174,7 +177,7 @@ begin
         v_wanted := case
             -- what points at a message shows no more than its place
             when v_verdict = 'absent' and r.asked = 'nobody' then 'tombstone'
-            when v_verdict = 'tombstone' and (r.accepts = 'readable' or r.accepts = 'tombstone unless expired' and v_state.expired) then 'absent'
+            when v_verdict = 'tombstone' and (r.accepts = 'readable' or r.accepts = 'tombstone unless expired' and (v_state.expired or v_state.retired)) then 'absent'
             else v_verdict
         end;
         if r.as_user then

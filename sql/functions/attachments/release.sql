@@ -136,6 +136,11 @@ begin
     select o.storage_path
     from parley.stored_object as o
     where o.unreferenced_at is not null
+        -- what was taken back under a hold is kept until it ends
+        and not exists (
+            select from parley.attachment as a
+            where a.storage_path = o.storage_path and parley.is_held(a.conversation_id)
+        )
     order by o.unreferenced_at
     limit batch;
 end;

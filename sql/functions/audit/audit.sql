@@ -1,5 +1,46 @@
 -- The audit log: one function that writes it, none that changes it, and one job that forgets what is old enough.
 
+create or replace function parley.log_id(id uuid)
+returns text
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    if parley.setting_value('log_ids') is distinct from 'hashed' then
+        return log_id.id::text;
+    end if;
+    return (
+        select left(encode(sha256(s.value || uuid_send(log_id.id)), 'hex'), 16)
+        from parley.secret as s
+        where s.name = 'log_salt'
+    );
+end;
+$$;
+comment on function parley.log_id is
+'An id as the server''s log shows it: plain or, by the setting log_ids, a hash with a salt that changes and is not kept.';
+
+create or replace function parley.rotate_log_salt()
+returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_days constant text := parley.setting_value('log_salt_days');
+begin
+    update parley.secret as s
+    set
+        value = sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())),
+        created_at = clock_timestamp()
+    where s.name = 'log_salt'
+        and s.created_at < clock_timestamp()
+        - make_interval(days => case when v_days ~ '^[1-9][0-9]{0,3}$' then v_days::integer else 30 end);
+    return false;
+end;
+$$;
+comment on function parley.rotate_log_salt is
+'A job: another salt for hashes in the log. Nobody can tell any more whom the older hashes stand for.';
+
 create or replace function parley.audit(
     action text,
     reason text,
@@ -34,8 +75,8 @@ begin
     returning l.id into v_id;
     -- ids only: at once, and also when the transaction takes the entry back
     raise log 'parley audit: % by % as %, tenant %, conversation %, user %, message %',
-        audit.action, parley.current_user_id(), audit.actor_role, audit.tenant_id, audit.conversation_id, audit.target_id,
-        audit.message_id;
+        audit.action, parley.log_id(parley.current_user_id()), audit.actor_role, audit.tenant_id,
+        parley.log_id(audit.conversation_id), parley.log_id(audit.target_id), parley.log_id(audit.message_id);
     return v_id;
 end;
 $$;

@@ -192,6 +192,7 @@ begin
     if found then
         return parley.repeated_call(v_call, start_call.kind);
     end if;
+    perform parley.require_messaging(v_user_id);
     perform parley.take_tier_token(v_user_id, 'calls_per_hour');
 
     -- The same two may be calling each other in two conversations: one of them at a time looks.

@@ -11,6 +11,12 @@ declare
     v_table regclass;
     v_paths text[];
 begin
+    if parley.is_held(purge_conversation.conversation_id) then
+        raise exception using
+            errcode = 'PT409',
+            message = 'The conversation is held and cannot be deleted.',
+            hint = 'See parley.hold; parley.release_hold ends a hold.';
+    end if;
     -- Everybody is out, at this position of the log, and their other devices learn that it is gone.
     for v_user_id in
         select p.user_id from parley.participant as p
@@ -60,7 +66,7 @@ begin
 end;
 $$;
 comment on function parley.purge_conversation is
-'Deletes a conversation for everybody, with all its rows in every table; its members are told. The caller holds the lock.';
+'Deletes a conversation for everybody, with all its rows in every table, unless it is held; its members are told. The caller holds the lock.';
 
 create or replace function parley.delete_conversations_of_context(context_type text, context_id text)
 returns bigint

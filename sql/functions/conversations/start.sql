@@ -196,6 +196,9 @@ begin
 
     -- 3. make it, or take the one there is
     if v_id is null then
+        if not v_by_host then
+            perform parley.require_messaging(v_user_id);
+        end if;
         perform parley.create_conversation(
             v_profile, v_all, v_app_roles, start_conversation.roles, v_folders
         );

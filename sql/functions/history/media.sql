@@ -54,6 +54,7 @@ begin
                 -- of attachment b viewer=v_user_id from=v_me.history_from_seq floor=v_floor_id
                 and b.message_seq >= v_me.history_from_seq
                 and (b.expires_at is null or b.expires_at > now())
+                and b.retired_at is null
                 and b.message_id >= v_floor_id
                 and not exists (
                     select from parley.message_hidden as h

@@ -41,6 +41,7 @@ begin
             -- of message m viewer=message_page.user_id from=message_page.from_seq floor=message_page.floor_id
             and m.seq >= message_page.from_seq
             and (m.expires_at is null or m.expires_at > now())
+            and m.retired_at is null
             and m.id >= message_page.floor_id
             and not exists (
                 select from parley.message_hidden as h
@@ -71,6 +72,7 @@ begin
             -- of message m viewer=message_page.user_id from=message_page.from_seq floor=message_page.floor_id
             and m.seq >= message_page.from_seq
             and (m.expires_at is null or m.expires_at > now())
+            and m.retired_at is null
             and m.id >= message_page.floor_id
             and not exists (
                 select from parley.message_hidden as h

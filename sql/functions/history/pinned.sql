@@ -38,6 +38,7 @@ begin
                     -- of message n viewer=v_user_id from=v_me.history_from_seq floor=v_floor_id
                     and n.seq >= v_me.history_from_seq
                     and (n.expires_at is null or n.expires_at > now())
+                    and n.retired_at is null
                     and n.id >= v_floor_id
                     and not exists (
                         select from parley.message_hidden as h

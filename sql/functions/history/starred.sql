@@ -41,6 +41,7 @@ begin
                 -- of message n viewer=v_user_id from=p.history_from_seq floor=v_floor_id
                 and n.seq >= p.history_from_seq
                 and (n.expires_at is null or n.expires_at > now())
+                and n.retired_at is null
                 and n.id >= v_floor_id
                 and n.deleted_at is null
                 and not exists (

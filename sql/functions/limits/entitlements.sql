@@ -32,6 +32,7 @@ begin
     return jsonb_build_object(
         'user_id', v_user_id,
         'tier', parley.tier_of(v_user_id),
+        'flags', parley.flags_json(v_user_id),
         'entitlements', parley.entitlements_json(v_user_id, null),
         'tenants', (
             select coalesce(
@@ -66,7 +67,7 @@ begin
 end;
 $$;
 comment on function parley.get_entitlements is
-'The caller''s tier, entitlements outside of tenants and in each of the caller''s tenants, and limits: a null amount is unlimited, and left says how often a rate lets something happen at once, now.';
+'The caller''s tier, feature flags, entitlements outside of tenants and in each of the caller''s tenants, and limits: a null amount is unlimited, and left says how often a rate lets something happen at once, now.';
 grant execute on function parley.get_entitlements to authenticated;
 
 create or replace function parley.is_new_account(user_id uuid)

@@ -47,6 +47,10 @@ with release (name, kind, unit, amount, period_seconds, burst, doors, meaning) a
         'schedules_per_hour', 'rate', 'scheduled messages', 200, 3600, 200, '{schedule_message}',
         'Messages that a user schedules, whether or not they are cancelled.'
     ),
+    (
+        'exports_per_day', 'rate', 'exports', 5, 86400, 5, '{export_my_data,export_conversation}',
+        'Exports that a user asks for.'
+    ),
     ('calls_per_hour', 'rate', 'calls', 60, 3600, 30, '{start_call}', 'Calls that a user starts.'),
     (
         'turn_credentials_per_hour', 'rate', 'TURN credentials', 60, 3600, 30, '{get_turn_credentials}',

@@ -74,6 +74,37 @@ after insert or update or delete on parley_wanted.tier_limit
 for each row execute function parley.copy_tier_limit();
 comment on trigger tier_limit_copy_trigger on parley_wanted.tier_limit is 'Keeps the copies in parley.tier.';
 
+create or replace function parley.messaging_is_flagged()
+returns boolean
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select exists (
+        select from parley.feature_flag as f
+        where f.name = 'messaging' and (f.state <> 'on' or f.starts_at is not null or f.ends_at is not null)
+    )
+$$;
+comment on function parley.messaging_is_flagged is 'True unless the flag messaging is on for everybody and for good.';
+
+create or replace function parley.mark_sends()
+returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update parley.tier as t
+    set send_flagged = parley.messaging_is_flagged()
+    where t.send_flagged <> parley.messaging_is_flagged();
+    return null;
+end;
+$$;
+comment on function parley.mark_sends is 'Trigger: keeps the mark in parley.tier.';
+
+create trigger feature_flag_mark_trigger
+after insert or update or delete on parley_wanted.feature_flag
+for each statement execute function parley.mark_sends();
+comment on trigger feature_flag_mark_trigger on parley_wanted.feature_flag is 'Keeps the mark in parley.tier.';
+
 create or replace function parley.begin_tier()
 returns trigger
 language plpgsql security definer
@@ -88,10 +119,11 @@ begin
     new.send_burst := v_rate.burst;
     new.send_young_days := v_rate.young_days;
     new.new_account_hours := (parley.tier_limit_of(new.name, 'new_account_hours')).amount;
+    new.send_flagged := parley.messaging_is_flagged();
     return new;
 end;
 $$;
-comment on function parley.begin_tier is 'Trigger: the copies of a new tier, which has no rows yet, are the defaults.';
+comment on function parley.begin_tier is 'Trigger: the copies of a new tier, which has no rows yet, are the defaults, and the mark is as in the others.';
 
 create trigger tier_begin_trigger
 before insert on parley_wanted.tier

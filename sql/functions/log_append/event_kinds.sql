@@ -10,7 +10,7 @@ with release (name, audience, durable, since, payload) as (
     ('message:updated', '{conversation,user}', true, '0.2.0', '{message}; without event_seq as message:new'),
     (
         'message:deleted', '{conversation,user}', true, '0.2.0',
-        '{message_id, seq, for_everyone, expired?}; for the user alone who hid it, where for_everyone is false'
+        '{message_id, seq, for_everyone, expired?, erased?}; for the user alone who hid it, where for_everyone is false'
     ),
     (
         'message:reaction', '{conversation,user}', true, '0.2.0',
@@ -23,6 +23,12 @@ with release (name, audience, durable, since, payload) as (
     ('message:delivered', '{conversation}', true, '0.2.0', '{user_id, last_delivered_seq}'),
     ('message:pinned', '{conversation,user}', true, '0.2.0', '{message_id, seq, pinned_at}'),
     ('message:unpinned', '{conversation,user}', true, '0.2.0', '{message_id, seq}'),
+    ('export:ready', '{user}', true, '0.3.0', '{export_id}, without event_seq'),
+    (
+        'export:consent', '{user}', true, '0.3.0',
+        '{conversation_id, requester_id, user_id, given: null while it is asked}, without event_seq'
+    ),
+    ('flags:updated', '{user}', true, '0.3.0', '{flags: {name: true or false}}, without event_seq'),
     ('message:starred', '{user}', true, '0.2.0', '{message_id, seq}'),
     ('message:unstarred', '{user}', true, '0.2.0', '{message_id, seq}'),
     (

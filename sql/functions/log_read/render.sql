@@ -57,13 +57,14 @@ begin
                 -- verdict: readable, tombstone unless expired
                 -- of message v_message
                 (v_message.expires_at is null or v_message.expires_at > now())
+                and v_message.retired_at is null
                 -- end verdict
             ) then
                 v_shown := parley.tombstone_json(
                     v_event.message_id,
                     v_conversation_id,
                     v_event.message_seq,
-                    coalesce(v_message.expires_at, v_event.created_at)
+                    coalesce(least(v_message.expires_at, v_message.retired_at), v_event.created_at)
                 );
             else
                 v_shown := parley.message_json(

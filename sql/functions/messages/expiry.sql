@@ -2,7 +2,7 @@
 -- what it said, as a deletion for everyone by the server would, but keeps no revision of it: a message that was to
 -- disappear is to be found nowhere. The row stays as a tombstone, so seq stays dense and unread counts right.
 
-create or replace function parley.expire_message(message parley.message)
+create or replace function parley.expire_message(message parley.message, reason text default 'expired')
 returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -32,12 +32,12 @@ begin
     perform parley.clear_message(message);
     perform parley.append_event(
         message.conversation_id, 'message:deleted', null, message.id, message.seq, null,
-        '{"for_everyone": true, "expired": true}'
+        jsonb_build_object('for_everyone', true, expire_message.reason, true)
     );
 end;
 $$;
 comment on function parley.expire_message is
-'Removes all that an expired message said, and tells the conversation. The caller holds the conversation''s lock.';
+'Removes all that a message said, because it has expired or its sender was erased, and tells the conversation. The caller holds the conversation''s lock.';
 
 create or replace function parley.expire_messages()
 returns boolean
@@ -46,14 +46,16 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    -- Conversations that somebody holds are passed by, until the next run: so nothing waits here while holding another.
+    -- before the first look, so that a hold that is being placed is seen, or has to wait
+    v_goes_on constant boolean := parley.holds_stand_still();
+    -- Conversations that somebody has locked are passed by, until the next run: so nothing waits here while holding another.
     -- All of them before the first change: one changed meanwhile by this very call would be passed by, too.
     v_due constant uuid[] := array(
         select m.id
         from (
             select d.id, d.conversation_id
             from parley.message as d
-            where d.expires_at <= now() and d.deleted_at is null
+            where d.expires_at <= now() and d.deleted_at is null and not parley.is_held(d.conversation_id)
             order by d.expires_at
             offset 0
         ) as m
@@ -62,12 +64,16 @@ declare
             where k.id = m.conversation_id
             for no key update skip locked
         ) as c
+        where v_goes_on
         limit 200
     );
     v_message parley.message;
     v_purged record;
     v_revisions bigint := 0;
 begin
+    if not v_goes_on then
+        return false;
+    end if;
     for v_message in
         -- again, under the locks
         select m.*
@@ -83,7 +89,7 @@ begin
         with old as (
             select r.conversation_id, r.message_id, r.revision
             from parley.message_revision as r
-            where r.expires_at <= now()
+            where r.expires_at <= now() and not parley.is_held(r.conversation_id)
             order by r.expires_at
             limit 1000
             for update skip locked
@@ -114,4 +120,4 @@ begin
 end;
 $$;
 comment on function parley.expire_messages is
-'A job: removes what the messages said that have expired, the longest since first. True: there may be more.';
+'A job: removes what the messages said that have expired, the longest since first; not what is held. True: there may be more.';

@@ -34,7 +34,18 @@ begin
         return parley.message_now_json(v_message);
     end if;
     if (
-        select count(*) from parley.message_pin as p where p.conversation_id = v_message.conversation_id
+        select count(*)
+        from parley.message_pin as p
+        where p.conversation_id = v_message.conversation_id
+            -- one that is retired is shown to nobody, and cannot be unpinned
+            and p.seq > coalesce(
+                (
+                    select r.retired_seq
+                    from parley.conversation_retention as r
+                    where r.conversation_id = v_message.conversation_id
+                ),
+                0
+            )
     ) >= v_max then
         raise exception using
             errcode = 'PT409',

@@ -74,11 +74,12 @@ begin
     select m.* into v_message from parley.message as m where m.id = v_key.message_id;
     if not found then
         raise exception using
-            errcode = 'PT409',
-            message = 'This message was sent before and has since been purged.';
+            errcode = 'PT410',
+            message = 'This message was sent before and has since been purged.',
+            hint = 'Do not send it again. Clients give up sends that have waited for 60 days.';
     end if;
     return parley.message_now_json(parley.readable_part(v_message));
 end;
 $$;
 comment on function parley.repeated_message is
-'The message an earlier send with this client_message_id made, without content if it has expired; PT409 if that send asked for something else.';
+'The message an earlier send with this client_message_id made, without content if it has expired; PT409 if that send asked for something else, PT410 if it was purged.';

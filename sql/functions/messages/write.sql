@@ -82,6 +82,7 @@ begin
             t.send_burst,
             t.max_content_length,
             t.send_young_days,
+            t.send_flagged,
             a.created_at > now() - t.new_account_hours * interval '1 hour' as is_new,
             clock_timestamp() between t.partitions_from and t.partitions_until as has_partition
         into v_sender
@@ -167,6 +168,11 @@ begin
                 v_sender.max_content_length, v_attachment_ids, v_metadata, write_message.expires_in,
                 write_message.any_type
             );
+        end if;
+
+        -- messaging is switched off, or not for everybody
+        if v_sender.send_flagged then
+            perform parley.require_messaging(v_user_id);
         end if;
 
         -- 4. not too many

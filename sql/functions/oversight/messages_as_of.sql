@@ -63,19 +63,20 @@ begin
         -- verdict: readable, tombstone unless expired
         -- of message
         (message.expires_at is null or message.expires_at > now())
+        and message.retired_at is null
         -- end verdict
     ) then
         v_message.content := null;
         v_message.metadata := null;
         v_message.mentions := null;
         v_message.mentions_all := false;
-        v_message.deleted_at := message.expires_at;
+        v_message.deleted_at := least(message.expires_at, message.retired_at);
     end if;
     return v_message;
 end;
 $$;
 comment on function parley.message_as_of is
-'A message as it was after that event. One that has expired since says nothing, as if it had been deleted then.';
+'A message as it was after that event. One that has expired or was retired since says nothing, as if it had been deleted then.';
 
 create or replace function parley.attachments_as_of(message parley.message)
 returns jsonb

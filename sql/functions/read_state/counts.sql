@@ -12,21 +12,25 @@ declare
     v_from_seq bigint := participant.last_read_seq + 1;
     v_unread bigint := last_seq - participant.last_read_seq - participant.own_unread;
     v_floor_id uuid := unread_count.floor_id;
+    v_visible_seq bigint := participant.history_from_seq;
 begin
     if v_unread <= 0 then
         return 0;
     end if;
-    -- a request that was deleted for oneself: its history begins after what was never read
-    if participant.history_from_seq > v_from_seq then
-        if participant.history_from_seq > last_seq then
+    select greatest(v_visible_seq, r.retired_seq + 1) into v_visible_seq
+    from parley.conversation_retention as r
+    where r.conversation_id = participant.conversation_id;
+    v_visible_seq := coalesce(v_visible_seq, participant.history_from_seq);
+    -- a request that was deleted for oneself, or what was never read was retired: the history begins after it
+    if v_visible_seq > v_from_seq then
+        if v_visible_seq > last_seq then
             return 0;
         end if;
-        v_from_seq := participant.history_from_seq;
-        v_unread := last_seq - v_from_seq + 1 - participant.own_unread + case
+        v_from_seq := v_visible_seq;
+        v_unread := last_seq - v_from_seq + 1 - case
             when participant.own_unread = 0 then 0
-            else parley.own_messages(
-                participant.conversation_id, participant.user_id, participant.last_read_seq, v_from_seq - 1
-            )
+            -- those that are there: what was before may have been purged
+            else parley.own_messages(participant.conversation_id, participant.user_id, v_from_seq - 1, last_seq)
         end;
     end if;
     if v_floor_id is null then
@@ -38,11 +42,9 @@ begin
             participant.conversation_id, v_from_seq - 1, last_seq, v_floor_id
         );
         if v_from_seq > participant.last_read_seq + 1 then
-            v_unread := last_seq - v_from_seq + 1 - participant.own_unread + case
+            v_unread := last_seq - v_from_seq + 1 - case
                 when participant.own_unread = 0 then 0
-                else parley.own_messages(
-                    participant.conversation_id, participant.user_id, participant.last_read_seq, v_from_seq - 1
-                )
+                else parley.own_messages(participant.conversation_id, participant.user_id, v_from_seq - 1, last_seq)
             end;
             if v_unread <= 0 then
                 return 0;
@@ -117,6 +119,7 @@ begin
             -- of message m viewer=participant.user_id from=participant.history_from_seq floor=v_floor_id
             and m.seq >= participant.history_from_seq
             and (m.expires_at is null or m.expires_at > now())
+            and m.retired_at is null
             and m.id >= v_floor_id
             and m.deleted_at is null
             and not exists (

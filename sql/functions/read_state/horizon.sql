@@ -117,9 +117,8 @@ begin
             marked_unread = false,
             own_unread = case
                 when p.own_unread = 0 or v_seq = v_last_seq then 0
-                else greatest(
-                    0, p.own_unread - parley.own_messages(p.conversation_id, p.user_id, p.last_read_seq, v_seq)
-                )
+                -- those that are left, not what was passed: of that some may have been purged
+                else parley.own_messages(p.conversation_id, p.user_id, v_seq, v_last_seq)
             end
         where p.conversation_id = advance_horizon.conversation_id and p.user_id = advance_horizon.user_id
         returning p.* into v_participant;

@@ -161,7 +161,7 @@ as $$
     select parley.message_json(
         row(
             message_id, conversation_id, seq, null, null, null, null, null, deleted_at, null, null, 'text', null, null, null,
-            null, null, false, false
+            null, null, false, false, null
         )::parley.message,
         '[]'
     )

@@ -110,7 +110,7 @@ begin
         where s.conversation_id = v_scheduled.conversation_id and s.id = v_scheduled.id
         returning s.* into v_scheduled;
         perform parley.append_scheduled_event(v_scheduled);
-    elsif v_scheduled.attempts >= 19 or v_code = '42501' or (v_code like 'PT4%' and v_code <> 'PT429') then
+    elsif (v_scheduled.attempts >= 19 and v_code <> 'PT503') or v_code = '42501' or (v_code like 'PT4%' and v_code <> 'PT429') then
         -- refused, and would be again; the text stays for its author to see
         update parley.scheduled_message as s
         set
@@ -131,7 +131,7 @@ begin
             case
                 when v_code = 'PT429'
                     then coalesce(least(substring(v_detail from E'Retry-After: (\\d{1,9})')::integer, 3600), 60)
-                else least(1 << v_scheduled.attempts::integer, 300)
+                else least(1 << least(v_scheduled.attempts, 9)::integer, 300)
             end
         );
     end if;

@@ -226,6 +226,7 @@ begin
             -- of message n viewer=search_matches.user_id from=b.history_from_seq floor=search_matches.floor_id each
             and n.seq >= b.history_from_seq
             and (n.expires_at is null or n.expires_at > now())
+            and n.retired_at is null
             and n.id >= search_matches.floor_id
             and n.deleted_at is null
             and not exists (

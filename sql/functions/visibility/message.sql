@@ -21,6 +21,7 @@ begin
         -- of message m viewer=v_hidden_from from=p.history_from_seq floor=parley.message_floor_of(require_message.user_id)
         m.seq >= p.history_from_seq
         and (m.expires_at is null or m.expires_at > now())
+        and m.retired_at is null
         and m.id >= parley.message_floor_of(require_message.user_id)
         and not exists (
             select from parley.message_hidden as h
@@ -77,6 +78,7 @@ begin
             -- of message m viewer=may_answer.sender_id from=may_answer.history_from_seq floor=v_floor_id
             and m.seq >= may_answer.history_from_seq
             and (m.expires_at is null or m.expires_at > now())
+            and m.retired_at is null
             and m.id >= v_floor_id
             and m.deleted_at is null
             and not exists (

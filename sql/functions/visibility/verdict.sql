@@ -22,6 +22,7 @@ begin
                 and h.seq = message.seq
         ) then 'absent'
         when message.expires_at <= now() then 'tombstone'
+        when message.retired_at is not null then 'tombstone'
         when message.deleted_at is not null then 'tombstone'
         -- end verdict
         else 'readable'
@@ -44,7 +45,7 @@ begin
         v_message.metadata := null;
         v_message.mentions := null;
         v_message.mentions_all := false;
-        v_message.deleted_at := coalesce(v_message.deleted_at, least(v_message.expires_at, now()));
+        v_message.deleted_at := coalesce(v_message.deleted_at, least(v_message.expires_at, v_message.retired_at, now()));
     end if;
     return v_message;
 end;
@@ -77,6 +78,7 @@ begin
         -- of message viewer=participant.user_id from=participant.history_from_seq floor=v_floor_id
         when message.seq < participant.history_from_seq then 'before_history'
         when message.expires_at <= now() then 'expired'
+        when message.retired_at is not null then 'retired'
         when message.id < v_floor_id then 'beyond_tier'
         when exists (
             select from parley.message_hidden as h

@@ -114,6 +114,7 @@ begin
             -- of message m viewer=participant.user_id from=expired_count.from_seq floor=expired_count.floor_id
             and m.expires_at <= now()
             and m.seq >= expired_count.from_seq
+            and m.retired_at is null
             and m.id >= expired_count.floor_id
             and m.deleted_at is null
             and not exists (

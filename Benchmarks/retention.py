@@ -1,0 +1,176 @@
+"""A year of messages is retired and purged while people send and read: does the purge take what was foretold, and who waits?
+
+    make bench-retention                     5 million messages of 50,000 users; SCALE=0.01 makes it short
+
+A throw-away cluster without fsync. A first pass, as of 31 days ago, retires what no window reached then. The preview of
+today's pass is kept, message by message; then the pass runs in steps of 1,000, as the job does, while one client sends
+and another reads pages. Promises: what went is what was foretold, by key, count, size and checksum; what is held is
+still there; nothing hangs on what has gone; a second pass finds nothing; sends and pages take at p99 at most twice as long
+as in the quiet minute before; months that are empty are detached and dropped, and the disk has them back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+
+import asyncpg
+
+from lib.bench import Verdict
+from parley import Cluster
+from year import ORPHANS, make_year
+
+SCALE = float(sys.argv[1]) if len(sys.argv) > 1 else 1.0
+QUIET_SECONDS = 20 if SCALE >= 0.1 else 5
+SEND = "select parley_api.send_message($1, 'hello') ->> 'seq'"
+READ = "select count(*) from jsonb_array_elements(parley_api.get_conversation_messages($1) -> 'messages')"
+
+
+def quantile(values: list[float], q: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(len(values) * q))] if values else 0.0
+
+
+def check(verdict: Verdict, name: str, kept: bool) -> None:
+    verdict.promise(name, float(kept), 1)
+
+
+class Client:
+    """Sends or reads, one call after the other, and notes how long each took."""
+
+    def __init__(self, connection: asyncpg.Connection, sql: str, pairs: list[tuple[str, str]]):
+        self.connection, self.sql, self.pairs = connection, sql, pairs
+        self.times: list[float] = []
+
+    async def run(self, until: asyncio.Event) -> None:
+        number = 0
+        while not until.is_set():
+            conversation, user = self.pairs[number % len(self.pairs)]
+            number += 1
+            await self.connection.execute(
+                "select set_config('request.jwt.claims', $1, false)", json.dumps({"sub": user, "role": "authenticated"}))
+            start = time.perf_counter()
+            await self.connection.fetchval(self.sql, conversation)
+            self.times.append(time.perf_counter() - start)
+            await asyncio.sleep(0.002)
+
+
+async def load(clients: list[Client], work) -> list[float]:
+    """Runs the clients while `work` is under way; returns the p99 of each, in milliseconds."""
+    done = asyncio.Event()
+    for client in clients:
+        client.times = []
+    tasks = [asyncio.create_task(client.run(done)) for client in clients]
+    await work
+    done.set()
+    await asyncio.gather(*tasks)
+    return [1000 * quantile(client.times, 0.99) for client in clients]
+
+
+async def passes(connection: asyncpg.Connection, as_of: str) -> dict:
+    """One whole pass, step by step."""
+    while True:
+        step = json.loads(await connection.fetchval(f"select parley.retention_run({as_of})"))
+        if not step["more"]:
+            return step
+
+
+async def bench(cluster: Cluster, verdict: Verdict) -> None:
+    owner = await asyncpg.connect(cluster.superuser_url)
+    pairs = [(str(c), str(u)) for c, u in await owner.fetch(
+        "select p.conversation_id, p.user_id from parley.participant p where p.left_at is null order by md5(p.conversation_id::text) limit 500")]
+    clients = []
+    for sql in (SEND, READ):
+        connection = await asyncpg.connect(cluster.superuser_url)
+        await connection.execute("set role authenticated")
+        clients.append(Client(connection, sql, pairs))
+
+    began = time.monotonic()
+    first = await passes(owner, "now() - interval '31 days'")
+    print(f"first pass: {first['retired']} retired in {time.monotonic() - began:.1f} s, {first['steps']} steps")
+    # sends and pages are warm before they are measured
+    await load(clients, asyncio.sleep(2))
+    quiet = await load(clients, asyncio.sleep(QUIET_SECONDS))
+
+    began = time.monotonic()
+    preview = await owner.fetch("select * from parley.retention_preview()")
+    print(f"preview in {time.monotonic() - began:.1f} s:")
+    for row in preview:
+        print("   ", row["action"], row["tier"], row["reason"], row["messages"], "messages", row["bytes"], "bytes")
+    await owner.execute("create table year.foretold as select d.message_id, d.action from parley.retention_due(now()) d")
+    await owner.execute("create table year.there as select m.id, m.conversation_id from parley.message m")
+    purge = [row for row in preview if row["action"] == "purge"]
+    checksum = 0
+    for row in purge:
+        checksum ^= row["checksum"]
+    sizes = "select sum(pg_total_relation_size(c.oid))::bigint from pg_class c where c.relname ~ '^message_\\d{4}_\\d\\d$'"
+    before = await owner.fetchval(sizes)
+
+    began = time.monotonic()
+    run: dict = {}
+
+    async def purging() -> None:
+        run.update(await passes(owner, "now()"))
+
+    busy = await load(clients, purging())
+    seconds = time.monotonic() - began
+    print(f"the pass: {run['purged']} purged, {run['retired']} retired in {seconds:.1f} s, {run['steps']} steps, {run['files']} files")
+
+    check(
+        verdict, "what went is what was foretold, by key",
+        await owner.fetchval("""
+            select count(*) from (
+                (select t.id from year.there t where not exists (select from parley.message m where m.id = t.id)
+                 except select f.message_id from year.foretold f where f.action = 'purge')
+                union all
+                (select f.message_id from year.foretold f where f.action = 'purge'
+                 except select t.id from year.there t where not exists (select from parley.message m where m.id = t.id))
+            ) x""") == 0 and run["purged"] > 0)
+    check(verdict, "by count, size and checksum", (run["purged"], run["purged_bytes"], run["checksum"]) == (
+        sum(r["messages"] for r in purge), sum(r["bytes"] for r in purge), checksum))
+    held = sum(r["messages"] for r in preview if r["action"] == "held")
+    check(verdict, "what is held stays", await owner.fetchval("""
+        select count(*) from year.foretold f where f.action = 'held' and exists (select from parley.message m where m.id = f.message_id)""") == held)
+    orphans = {row["of"]: row["n"] for row in await owner.fetch(ORPHANS)}
+    check(verdict, f"nothing hangs on what has gone {orphans}", not any(orphans.values()))
+    second = await passes(owner, f"'{run['as_of']}'::timestamptz")
+    check(verdict, "a second pass finds nothing", (second["retired"], second["returned"], second["purged"]) == (0, 0, 0))
+    for name, calm, rough in zip(("send", "page"), quiet, busy):
+        verdict.row(f"{name}, p99", f"{calm:.1f} ms quiet, {rough:.1f} ms meanwhile")
+        verdict.promise(f"{name}: p99 meanwhile, as times the quiet one", rough / calm, 2, at_least=False)
+
+    # months that nobody is in any more, by the documented line; holds keep theirs
+    await owner.execute("update parley.hold set released_at = now() where released_at is null")
+    await passes(owner, "now()")
+    middle = await owner.fetchval(sizes)
+    await owner.close()
+    subprocess.run(
+        ["psql", "-X", "-q", "-d", cluster.owner_url, "-o", "/dev/null", "-v", "ON_ERROR_STOP=1"],
+        input="select statement from parley.partitions_to_drop() \\gexec\n", text=True, check=True)
+    owner = await asyncpg.connect(cluster.superuser_url)
+    after = await owner.fetchval(sizes)
+    left = await owner.fetchval("select count(*) from parley.partitions_to_drop()")
+    print(f"bytes of all months: {before} before, {middle} after the purge, {after} after the empty months were dropped")
+    check(verdict, "empty months are given back", after < middle and left == 0)
+    dead = await owner.fetchval("select count(*) from parley.message")
+    await owner.execute("vacuum (analyze) parley.message")
+    await owner.execute("create extension if not exists pgstattuple")
+    free = await owner.fetchval("select coalesce(sum((pgstattuple(c.oid)).free_space), 0)::bigint from pg_class c where c.relname ~ '^message_\\d{4}_\\d\\d$'")
+    print(f"{dead} messages left; {free} bytes in their months are free for others")
+
+
+def main() -> None:
+    messages = int(5_000_000 * SCALE)
+    verdict = Verdict(f"Retention of a year: {messages:,} messages")
+    with Cluster("--set", "shared_buffers=1GB", "--set", "max_wal_size=8GB") as cluster:
+        began = time.monotonic()
+        make_year(cluster.superuser_url, messages)
+        print(f"a year of {messages} messages, {max(messages // 100, 10)} users, made in {time.monotonic() - began:.0f} s")
+        asyncio.run(bench(cluster, verdict))
+    verdict.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""A purge, an erasure and an export, cut off in the middle: nothing is lost, nothing is done twice, nothing is left."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+from parley import ROOT, Cluster, Worker
+from year import ORPHANS, make_year
+
+NAMES = {"name": "Zyzzyva", "text": "quomodocunquize", "metadata": "gardyloo", "file": "absquatulate.png"}
+
+
+def until(condition, seconds: float = 60, step: float = 0.02):
+    """The first true answer of the condition."""
+    limit = time.monotonic() + seconds
+    while time.monotonic() < limit:
+        if answer := condition():
+            return answer
+        time.sleep(step)
+    raise AssertionError("it did not come to that in time")
+
+
+def whole_pass(cluster: Cluster, as_of: str, crash_after: int = 0) -> dict:
+    """A pass to its end; after so many steps Postgres dies in the middle of the next."""
+    for number in range(10_000):
+        if crash_after and number == crash_after:
+            step = subprocess.Popen(
+                ["psql", "-XAtq", cluster.superuser_url, "-c", f"select parley.retention_run({as_of}, 200), pg_sleep(5)"],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(0.5)
+            cluster.command("kill9")
+            step.wait()
+            cluster.command("restart")
+        step = json.loads(cluster.psql(f"select parley.retention_run({as_of}, 200)", cluster.superuser_url))
+        if not step["more"]:
+            return step
+    raise AssertionError("a pass without end")
+
+
+def test_a_crash_in_the_middle_of_a_purge_loses_and_doubles_nothing():
+    with Cluster("--fsync") as cluster:
+        make_year(cluster.superuser_url, 3000)
+        whole_pass(cluster, "now() - interval '31 days'")
+        as_of = "'" + cluster.psql("select now()", cluster.superuser_url) + "'"
+        foretold = cluster.psql(
+            f"select count(*), coalesce(bit_xor(hashtextextended(message_id::text, 0)), 0) from parley.retention_due({as_of}) where action = 'purge'",
+            cluster.superuser_url)
+        held = cluster.psql(f"select count(*) from parley.retention_due({as_of}) where action = 'held'", cluster.superuser_url)
+        before = int(cluster.psql("select count(*) from parley.message"))
+        run = whole_pass(cluster, as_of, crash_after=2)
+        assert f"{run['purged']}|{run['checksum']}" == foretold
+        assert int(cluster.psql("select count(*) from parley.message")) == before - run["purged"]
+        assert int(held) > 0 and run["purged"] > 500
+        assert all(line.endswith("|0") for line in cluster.psql(ORPHANS).splitlines())
+        again = whole_pass(cluster, as_of)
+        assert (again["retired"], again["returned"], again["purged"]) == (0, 0, 0)
+
+
+def told_with_canaries(cluster: Cluster, worker: Worker) -> tuple[str, str, str]:
+    """Zyzzyva, who has said and done something everywhere, a friend, and their conversation."""
+    user, friend = cluster.account(NAMES["name"]), cluster.account("Friend")
+    token = worker.token(user)
+    group = worker.rpc("start_conversation", token, participant_ids=[friend], type="group", title="Us")["id"]
+    first = worker.rpc("send_message", token, conversation_id=group, content=NAMES["text"], metadata={"x": NAMES["metadata"]})
+    worker.rpc("edit_message", token, message_id=first["id"], content=NAMES["text"] + "!")
+    worker.rpc("send_message", worker.token(friend), conversation_id=group, content="said by another")
+    worker.rpc("send_message", token, conversation_id=group, content=NAMES["text"], reply_to_id=first["id"])
+    worker.rpc("declare_attachment", token, conversation_id=group, kind="image", file_name=NAMES["file"],
+               content_type="image/png", byte_size=1000)
+    worker.rpc("save_draft", token, conversation_id=group, content=NAMES["text"])
+    worker.rpc("send_system_message", worker.service_key, conversation_id=group, content=f"Welcome, {NAMES['name']}!")
+    worker.rpc("add_participants", token, conversation_id=group, participant_ids=[cluster.account("Third")])
+    return user, friend, group
+
+
+def dump(url: str, path: Path, data_only: bool = False) -> str:
+    command = ["pg_dump", "--no-owner", "-f", str(path), url]
+    subprocess.run(command + (["--data-only"] if data_only else []), check=True)
+    return path.read_text()
+
+
+def shown(cluster: Cluster, url: str) -> str:
+    """What there is, without what differs from run to run: times of the erasure, and numbers of events."""
+    return cluster.psql(
+        "select m.seq, m.sender_id, m.content, m.metadata, m.deleted_at is null from parley.message m order by m.conversation_id, m.seq; "
+        "select p.user_id, p.role, p.last_read_seq, p.left_at is null from parley.participant p order by p.user_id; "
+        "select a.id, a.display_name, a.deleted_at is null from parley.account a order by a.id; "
+        "select e.user_id, e.content, e.reason, e.requested_at, e.finished_at is not null from parley.erasure e", url)
+
+
+def test_an_erased_user_is_in_no_dump_no_log_and_no_backup(tmp_path: Path):
+    with Cluster() as cluster, Worker(cluster, "--log-level", "debug") as worker:
+        user, friend, group = told_with_canaries(cluster, worker)
+        until(lambda: NAMES["text"] in cluster.psql("select terms::text from parley.search_block"))
+        backup = dump(cluster.superuser_url, tmp_path / "yesterday.sql")
+        assert all(canary in backup for canary in NAMES.values())
+
+        cluster.psql(f"select parley.erase_user('{user}', 'asked to', 'remove')")
+        until(lambda: cluster.psql("select count(*) from parley.erasure where finished_at is not null") == "1")
+        after = dump(cluster.superuser_url, tmp_path / "today.sql")
+        assert [canary for canary in NAMES.values() if canary in after] == []
+        logs = worker.output() + (Path(cluster.data).parent / "log").read_text(errors="replace")
+        assert [canary for canary in NAMES.values() if canary in logs] == []
+        page = worker.rpc("get_conversation_messages", worker.token(friend), conversation_id=group)["messages"]
+        seqs = sorted(m["seq"] for m in page)
+        assert seqs == list(range(1, len(seqs) + 1)), "the numbers of others are dense"
+        assert "said by another" in [m["content"] for m in page]
+        assert "Welcome, [Deleted User]!" in [m["content"] for m in page]
+
+        # yesterday's backup, and the ledger that lay outside of the database
+        ledger = cluster.psql("select parley.erasure_ledger()")
+        assert [canary for canary in NAMES.values() if canary in ledger] == []
+        cluster.command("database", "restored")
+        restored = cluster.superuser_url.rsplit("/", 1)[0] + "/restored"
+        subprocess.run(["psql", "-Xq", "-o", os.devnull, restored, "-f", str(tmp_path / "yesterday.sql")],
+                       check=True, stderr=subprocess.DEVNULL)
+        assert cluster.psql(f"select parley.reapply_erasures($x${ledger}$x$)", restored) == "1"
+        for _ in range(50):
+            cluster.psql("select parley.settle_closings(), parley.erase_users()", restored)
+        again = dump(restored, tmp_path / "again.sql", data_only=True)
+        assert [canary for canary in NAMES.values() if canary in again] == []
+        assert shown(cluster, restored) == shown(cluster, cluster.superuser_url)
+
+
+@pytest.mark.parametrize("messages", [int(os.environ.get("PARLEY_EXPORT_MESSAGES", "20000"))])
+def test_an_export_goes_on_after_a_cut_and_imports(tmp_path: Path, messages: int):
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    with Cluster() as cluster, Worker(cluster, "--export-folder", str(folder)) as worker:
+        user, friend = cluster.account("Ann"), cluster.account("Bob")
+        token = worker.token(user)
+        group = worker.rpc("start_conversation", token, participant_ids=[friend], type="group")["id"]
+        cluster.psql(f"""
+            insert into parley.message (id, conversation_id, seq, sender_id, created_at, type, content)
+            select parley.uuid_v7(), '{group}', i, '{user}', now(), 'text', 'line "' || i || E'" \\\\ and\\nanother' from generate_series(1, {messages}) i;
+            update parley.conversation set last_seq = {messages} where id = '{group}'""", cluster.superuser_url)
+        export = worker.rpc("export_my_data", token)["id"]
+        until(lambda: int(cluster.psql(f"select rows_written from parley.export where id = '{export}'")) > messages // 10)
+        worker.kill9()
+        file = folder / f"{export}.jsonl"
+        with file.open("a") as torn:
+            torn.write('{"kind": "torn')
+        worker.start()
+        state = until(lambda: (s := worker.rpc("get_export", token, export_id=export))["state"] == "ready" and s, 600)
+        peak = next(line for line in Path(f"/proc/{worker.pid}/status").read_text().splitlines() if line.startswith("VmHWM"))
+        print(f"{messages} messages, {state['bytes']} bytes, worker {peak}")
+        assert int(peak.split()[1]) < 200_000, "the export is streamed"
+        assert state["file"] == file.name and state["bytes"] == file.stat().st_size
+        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        assert [line["seq"] for line in lines if line["kind"] == "message"] == list(range(1, messages + 1))
+        assert len(lines) == state["rows"]
+        validator = Draft202012Validator(json.loads((ROOT / "docs" / "export.schema.json").read_text()))
+        assert [error.message for line in lines[:200] + lines[-200:] for error in validator.iter_errors(line)] == []
+        # the line of docs/operations.md
+        cluster.command("database", "fresh")
+        fresh = cluster.superuser_url.rsplit("/", 1)[0] + "/fresh"
+        document = (ROOT / "docs" / "operations.md").read_text()
+        copy = next(line for line in document.splitlines() if line.startswith("\\copy imported"))
+        subprocess.run(["psql", "-Xq", "-v", "ON_ERROR_STOP=1", fresh], check=True, text=True,
+                       input=f"create table imported (line jsonb);\n{copy.replace('export.jsonl', str(file))}\n")
+        assert cluster.psql("select count(*), count(*) filter (where line ->> 'kind' = 'message') from imported", fresh) == f"{len(lines)}|{messages}"
+        # and its end
+        cluster.psql(f"update parley.export set expires_at = now() where id = '{export}'")
+        until(lambda: not file.exists())
+        until(lambda: worker.rpc("get_export", token, export_id=export)["state"] == "expired")
