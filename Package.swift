@@ -29,7 +29,7 @@ let package = Package(
         // own, because the library's HTTP role loses %2F in paths and accepts two Content-Length headers, and its WebSocket
         // role accepts frames that are not masked. epoll waits in place of its poll(2), with which idle sockets cost time.
         .systemLibrary(name: "CWebSockets", pkgConfig: "libwebsockets", providers: [.apt(["libwebsockets-dev"])]),
-        // libcurl fetches key sets (JWKS); it will carry HTTP/2 push.
+        // libcurl fetches key sets (JWKS) and carries push over HTTP/2.
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         // OpenSSL EVP verifies and signs tokens: the JOSE libraries of Debian 12 have broken algorithm pins.
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
@@ -55,13 +55,17 @@ let package = Package(
         .target(
             name: "PostgresTestKit", dependencies: ["PostgresClient", "CLinux"], path: "Tests/PostgresTestKit",
             swiftSettings: settings),
+        // What tests of push share: a process that stands for the providers.
+        .target(
+            name: "PushTestKit", dependencies: ["HTTPClient", "ParleyCore", "Support"], path: "Tests/PushTestKit",
+            swiftSettings: settings),
 
         tests(for: "Support"),
         tests(for: "ParleyCore"),
         tests(for: "PostgresClient", also: ["PostgresTestKit", "Support"]),
         tests(for: "WebServer"),
-        tests(for: "HTTPClient", also: ["WebServer", "Support"]),
+        tests(for: "HTTPClient", also: ["WebServer", "Support", "PushTestKit", "ParleyCore"]),
         tests(for: "Crypto"),
-        tests(for: "ParleyWorker", also: ["PostgresTestKit"]),
+        tests(for: "ParleyWorker", also: ["PostgresTestKit", "PushTestKit"]),
     ]
 )

@@ -3,12 +3,17 @@ public struct HTTPError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The kind of failure; more may be added.
     public struct Code: Sendable, Hashable {
         private enum Base {
-            case invalidURL, connectFailed, tls, timeout, tooLarge, transport, queueFull, cancelled, shutdown
+            case invalidURL, invalidHeader, connectFailed, addressRefused, tls, timeout, tooLarge, transport, queueFull
+            case cancelled, shutdown
         }
         private let base: Base
 
         /// No URL, or one of a scheme that is not allowed.
         public static let invalidURL = Code(base: .invalidURL)
+        /// A header that no request can hold.
+        public static let invalidHeader = Code(base: .invalidHeader)
+        /// The name resolves to an address that the session's guard refuses.
+        public static let addressRefused = Code(base: .addressRefused)
         /// The name does not resolve, or nobody listens there.
         public static let connectFailed = Code(base: .connectFailed)
         /// No TLS connection: the certificate is not trusted, is for another name, or cannot be read.
@@ -19,7 +24,7 @@ public struct HTTPError: Error, Sendable, Equatable, CustomStringConvertible {
         public static let tooLarge = Code(base: .tooLarge)
         /// The connection broke, or the server does not speak HTTP.
         public static let transport = Code(base: .transport)
-        /// Too many requests are under way.
+        /// Too many requests are under way, or too many bytes of them.
         public static let queueFull = Code(base: .queueFull)
         /// The task was cancelled.
         public static let cancelled = Code(base: .cancelled)

@@ -10,20 +10,33 @@ final class TransferLoop: @unchecked Sendable {
 
     private struct Inbox {
         var added: [(Transfer, Completion)] = []
+        var cancelled: [Transfer] = []
         var underWay = 0
+        var bytesUnderWay = 0
         var isStopped = false
+        /// The thread has been woken and has not looked yet.
+        var isWoken = false
         /// Waking the multi handle is allowed until the thread frees it.
         var hasHandle = true
     }
 
     private let multi: UnsafeMutableRawPointer
-    private let capacity: Int
+    private let configuration: HTTPConfiguration
     private let inbox = Locked(Inbox())
 
-    init(capacity: Int) {
+    init(_ configuration: HTTPConfiguration) {
         guard let multi = curl_multi_init() else { preconditionFailure("libcurl cannot be used") }
         self.multi = multi
-        self.capacity = capacity
+        self.configuration = configuration
+        for (option, value) in [
+            (CURLMOPT_PIPELINING, Int(CURLPIPE_MULTIPLEX)),
+            (CURLMOPT_MAX_HOST_CONNECTIONS, configuration.maxConnectionsPerHost),
+            (CURLMOPT_MAX_CONCURRENT_STREAMS, configuration.maxStreams),
+            (CURLMOPT_MAXCONNECTS, configuration.maxIdleConnections),
+        ] {
+            // Fails only for options that the library does not know: they are older than the one required.
+            precondition(parley_curl_multi_set_long(multi, option, value) == CURLM_OK, "libcurl is too old")
+        }
     }
 
     /// Begins the thread; it holds the loop until `stop`.
@@ -45,10 +58,13 @@ final class TransferLoop: @unchecked Sendable {
     func submit(_ transfer: Transfer, completion: @escaping Completion) {
         let refusal: HTTPError? = self.inbox.withLock { inbox in
             if inbox.isStopped { return HTTPError(.shutdown, "the session is shut down") }
-            if inbox.underWay >= self.capacity { return HTTPError(.queueFull, "too many requests are under way") }
+            guard inbox.underWay < self.configuration.maxRequests,
+                inbox.bytesUnderWay + transfer.bytes <= self.configuration.maxRequestBytes
+            else { return HTTPError(.queueFull, "too many requests are under way") }
             inbox.underWay += 1
+            inbox.bytesUnderWay += transfer.bytes
             inbox.added.append((transfer, completion))
-            self.wake(inbox)
+            self.wake(&inbox)
             return nil
         }
         if let refusal { completion(.failure(refusal)) }
@@ -57,37 +73,52 @@ final class TransferLoop: @unchecked Sendable {
     /// Any thread.
     func cancel(_ transfer: Transfer) {
         transfer.isCancelled.withLock { $0 = true }
-        self.inbox.withLock { self.wake($0) }
+        self.inbox.withLock { inbox in
+            guard inbox.hasHandle else { return }
+            inbox.cancelled.append(transfer)
+            self.wake(&inbox)
+        }
     }
 
     /// Any thread.
     func stop() {
         self.inbox.withLock { inbox in
             inbox.isStopped = true
-            self.wake(inbox)
+            self.wake(&inbox)
         }
     }
 
     /// Inside the lock, so that the handle cannot be freed meanwhile.
-    private func wake(_ inbox: Inbox) {
-        if inbox.hasHandle { curl_multi_wakeup(self.multi) }
+    private func wake(_ inbox: inout Inbox) {
+        guard inbox.hasHandle, !inbox.isWoken else { return }
+        inbox.isWoken = true
+        curl_multi_wakeup(self.multi)
     }
 
     // MARK: - On the thread
 
+    private typealias Active = [UnsafeMutableRawPointer: (Transfer, Completion)]
+
     fileprivate func run() {
-        var active: [(Transfer, Completion)] = []
+        var active = Active()
         while true {
-            let (added, isStopped) = self.inbox.withLock { inbox in
-                defer { inbox.added = [] }
-                return (inbox.added, inbox.isStopped)
+            let (added, cancelled, isStopped) = self.inbox.withLock { inbox in
+                defer {
+                    inbox.added = []
+                    inbox.cancelled = []
+                    inbox.isWoken = false
+                }
+                return (inbox.added, inbox.cancelled, inbox.isStopped)
             }
-            for entry in added { curl_multi_add_handle(self.multi, entry.0.handle) }
-            active += added
-            active.removeAll { transfer, completion in
-                guard transfer.isCancelled.withLock({ $0 }) else { return false }
+            for entry in added {
+                curl_multi_add_handle(self.multi, entry.0.handle)
+                active[entry.0.handle] = entry
+            }
+            // Also those that were cancelled before the loop knew them.
+            for transfer in cancelled + added.map(\.0).filter({ $0.isCancelled.withLock { $0 } }) {
+                guard let (known, completion) = active[transfer.handle], known === transfer else { continue }
+                active[transfer.handle] = nil
                 self.finish(transfer, completion, .failure(HTTPError(.cancelled, "the request was cancelled")))
-                return true
             }
             if isStopped { break }
             var running: Int32 = 0
@@ -96,22 +127,23 @@ final class TransferLoop: @unchecked Sendable {
             // Returns early for data, for timeouts of transfers and for `wake`.
             curl_multi_poll(self.multi, nil, 0, 60_000, nil)
         }
-        for (transfer, completion) in active {
+        for (transfer, completion) in active.values {
             self.finish(transfer, completion, .failure(HTTPError(.shutdown, "the session is shut down")))
         }
-        self.inbox.withLock { $0.hasHandle = false }
+        self.inbox.withLock { inbox in
+            inbox.hasHandle = false
+            inbox.cancelled = []
+        }
         curl_multi_cleanup(self.multi)
     }
 
     /// Hands out the answers of transfers that are over.
-    private func collect(_ active: inout [(Transfer, Completion)]) {
+    private func collect(_ active: inout Active) {
         var left: Int32 = 0
         while let message = curl_multi_info_read(self.multi, &left) {
-            guard message.pointee.msg == CURLMSG_DONE else { continue }
+            guard message.pointee.msg == CURLMSG_DONE, let handle = message.pointee.easy_handle else { continue }
             let result = parley_curl_result(message)
-            let handle = message.pointee.easy_handle
-            guard let index = active.firstIndex(where: { $0.0.handle == handle }) else { continue }
-            let (transfer, completion) = active.remove(at: index)
+            guard let (transfer, completion) = active.removeValue(forKey: handle) else { continue }
             self.finish(transfer, completion, transfer.outcome(result))
         }
     }
@@ -120,7 +152,10 @@ final class TransferLoop: @unchecked Sendable {
         _ transfer: Transfer, _ completion: Completion, _ result: Result<HTTPSession.Response, HTTPError>
     ) {
         curl_multi_remove_handle(self.multi, transfer.handle)
-        self.inbox.withLock { $0.underWay -= 1 }
+        self.inbox.withLock { inbox in
+            inbox.underWay -= 1
+            inbox.bytesUnderWay -= transfer.bytes
+        }
         completion(result)
     }
 }

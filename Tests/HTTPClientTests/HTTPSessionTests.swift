@@ -97,8 +97,8 @@ import WebServer
             test: { server in
                 let session = HTTPSession(HTTPConfiguration(allowsCleartext: true))
                 let url = server.url("/")
-                let tasks = (0..<HTTPSession.mostRequests).map { _ in Task { await self.code(session, url) } }
-                while held.withLock({ $0.count }) < HTTPSession.mostRequests {
+                let tasks = (0..<HTTPConfiguration().maxRequests).map { _ in Task { await self.code(session, url) } }
+                while held.withLock({ $0.count }) < HTTPConfiguration().maxRequests {
                     try await Task.sleep(for: .milliseconds(5))
                 }
                 #expect(await self.code(session, url) == .queueFull)
