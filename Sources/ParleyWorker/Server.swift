@@ -15,6 +15,7 @@ public func runServer(
     ready: @escaping @Sendable (_ url: String) -> Void = { _ in }
 ) async throws {
     let verifier = try await TokenVerifier.make(configuration, log: log)
+    let push = try configuration.push.map { try PushSettings.load($0) }
     let handler = WorkerHandler()
     let server = try WebServer(configuration.server, handler: handler, log: log.labelled("web"))
     do {
@@ -67,10 +68,12 @@ public func runServer(
             }
         },
         trouble: { readiness.note(DatabaseTrouble($0)) })
+    let sender = push.map { settings in
+        PushSender(settings, queue: DatabasePushQueue(pool: pool, worker: url), log: log.labelled("push"))
+    }
     let group = ServiceGroup(
-        [
-            verifier, reader, JobRunner(pool: pool, log: log.labelled("jobs")),
-            WebService(server: server, realtime: realtime, drainTime: configuration.drainTime),
+        [verifier, reader, JobRunner(pool: pool, log: log.labelled("jobs"))] + (sender.map { [$0] } ?? []) + [
+            WebService(server: server, realtime: realtime, drainTime: configuration.drainTime)
         ],
         drainTime: configuration.drainTime + .seconds(5), log: log)
     do {

@@ -7,7 +7,6 @@ public struct APNs: PushProvider {
     /// A token older than an hour is refused.
     public static let tokenLife = Duration.seconds(3600)
 
-    public static let primesConnections = true
     public static let needsCredential = true
     public static let refreshAhead = Duration.seconds(900)
     public static let shortestRenewal = Duration.seconds(20 * 60)

@@ -1,6 +1,6 @@
 /// Delivers the jobs of one route: one set of credentials at one provider, or one Web Push service.
 ///
-/// It sends as many at once as the connection allows, one while it is new; keeps the provider token fresh; turns every
+/// It sends as many at once as the connection allows, one while it is new and nobody knows how many that is; keeps the provider token fresh; turns every
 /// answer into what the queue is told; stops while the route does not work, and comes back slowly. Jobs that it cannot
 /// send soon are given back, so that their leases never run out in its hands.
 public struct DeliveryMachine<Provider: PushProvider>: Sendable {
@@ -54,6 +54,8 @@ public struct DeliveryMachine<Provider: PushProvider>: Sendable {
     private static var probeTime: Duration { .seconds(30) }
     private static var mostWrongApps: Int { 20 }
     private static var mostTimeouts: Int { 3 }
+    /// A connection that has been idle for so long may have been closed.
+    private static var longestIdle: Duration { .seconds(60) }
 
     let provider: Provider
     let policy: PushPolicy
@@ -66,7 +68,8 @@ public struct DeliveryMachine<Provider: PushProvider>: Sendable {
     private var random: UInt64
     /// The number of the connection that new requests go to, and whether it has answered.
     private var connection = 0
-    private var isOpen = !Provider.primesConnections
+    private var isOpen = false
+    private var lastAnswer = Duration.zero
     private var needsFresh = false
     /// In a row.
     private var timeouts = 0
@@ -102,6 +105,7 @@ public struct DeliveryMachine<Provider: PushProvider>: Sendable {
             }
         case .answered(let id, let answer):
             guard let flight = self.flights.removeValue(forKey: id) else { break }
+            self.lastAnswer = now.steady
             self.take(answer, of: flight, now, &actions)
         case .renewed(let text, let life):
             self.credential.renewed(text, life: life, refreshAhead: Provider.refreshAhead, now: now.unix)
@@ -118,6 +122,7 @@ public struct DeliveryMachine<Provider: PushProvider>: Sendable {
     // MARK: - Sending
 
     private mutating func fill(_ now: PushMoment, _ actions: inout [Action]) {
+        if self.flights.isEmpty, now.steady - self.lastAnswer >= Self.longestIdle { self.isOpen = false }
         while let entry = self.urgent.first ?? self.others.first {
             if self.isDraining || now.steady - entry.claimedAt >= self.policy.longestWait {
                 self.drop()
@@ -309,7 +314,7 @@ public struct DeliveryMachine<Provider: PushProvider>: Sendable {
 
     private mutating func connectAnew(fresh: Bool) {
         self.connection += 1
-        self.isOpen = !Provider.primesConnections
+        self.isOpen = false
         self.needsFresh = fresh
         self.timeouts = 0
     }

@@ -6,7 +6,6 @@ public struct FCM: PushProvider {
     /// What an access token has to allow.
     public static let scope = "https://www.googleapis.com/auth/firebase.messaging"
 
-    public static let primesConnections = false
     public static let needsCredential = true
     public static let refreshAhead = Duration.seconds(300)
     public static let shortestRenewal = Duration.seconds(60)

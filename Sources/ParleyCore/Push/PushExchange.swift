@@ -58,9 +58,11 @@ public struct PushJudgement: Sendable, Equatable {
     /// The provider's word for it, or ours.
     public var reason: String
 
+    /// - Parameter reason: cut down to what can be kept and logged, since it may be anybody's text.
     init(_ verdict: Verdict, _ reason: String) {
         self.verdict = verdict
-        self.reason = reason
+        let plain = reason.utf8.lazy.filter { $0 >= 0x20 && $0 < 0x7f }.prefix(64)
+        self.reason = String(decoding: Array(plain), as: UTF8.self)
     }
 }
 

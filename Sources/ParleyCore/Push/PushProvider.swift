@@ -1,7 +1,5 @@
 /// What is special about a provider. No I/O, no state.
 public protocol PushProvider: Sendable {
-    /// A new connection takes one request, until that has been answered.
-    static var primesConnections: Bool { get }
     /// Whether requests need a provider token.
     static var needsCredential: Bool { get }
     /// How long before its end a provider token is renewed.
@@ -31,7 +29,7 @@ public struct PushRefusal: Error, Sendable, Equatable {
     /// The token is none of the provider's.
     public var isToken: Bool
 
-    init(_ reason: String, isToken: Bool = false) {
+    public init(_ reason: String, isToken: Bool = false) {
         self.reason = reason
         self.isToken = isToken
     }

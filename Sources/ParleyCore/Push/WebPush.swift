@@ -8,7 +8,6 @@ public struct WebPush: PushProvider {
     private static let longestLife: Int64 = 2_592_000
     private static let longestTopic = 32
 
-    public static let primesConnections = false
     public static let needsCredential = true
     public static let refreshAhead = Duration.seconds(3600)
     public static let shortestRenewal = Duration.seconds(60)

@@ -3,7 +3,6 @@
 /// The id is the same for every attempt and the time is the attempt's, both under the signature: a receiver that refuses
 /// old times and remembers ids cannot be made to act twice.
 public struct Webhook: PushProvider {
-    public static let primesConnections = false
     public static let needsCredential = false
     public static let refreshAhead = Duration.zero
     public static let shortestRenewal = Duration.zero

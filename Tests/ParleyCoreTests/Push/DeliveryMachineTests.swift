@@ -23,6 +23,17 @@ import Testing
         #expect(rig.sent.count == 10)
     }
 
+    @Test func aConnectionThatWasIdleForAMinuteIsTakenForNew() {
+        var rig = self.rig()
+        rig.open()
+        rig.claim(self.jobs(3), at: 59)
+        #expect(rig.sent.count == 3)
+        var idle = self.rig()
+        idle.open()
+        idle.claim(self.jobs(3), at: 61)
+        #expect(idle.sent.count == 1)
+    }
+
     @Test func callsGoFirst() {
         var rig = self.rig(PushPolicy(mostInFlight: 1))
         rig.open()
@@ -38,12 +49,13 @@ import Testing
         var rig = self.rig()
         rig.open()
         let jobs = self.jobs(4)
-        rig.claim([jobs[0]], at: 44 * 60)
+        rig.open(at: 44 * 60)
         #expect(rig.renewals == 1)
         // Old: renewed, and meanwhile still good.
         rig.feed(.claimed([jobs[1]]), at: 46 * 60, renew: false)
         #expect(rig.renewals == 2 && rig.sent[jobs[1].id]?.headers.first?.value == "bearer token1")
         rig.feed(.renewed("token2", life: .seconds(3600)), at: 46 * 60)
+        rig.answer(jobs[1], PushFixture.answer(200), at: 46 * 60)
         rig.claim([jobs[2]], at: 46 * 60)
         #expect(rig.sent[jobs[2].id]?.headers.first?.value == "bearer token2")
         // Hours later nobody has asked for one, so none was made.
@@ -53,6 +65,7 @@ import Testing
     @Test func anExpiredTokenIsRenewedOnceAndTheJobGoesAtOnce() {
         var rig = self.rig()
         rig.open()
+        rig.open(at: 30 * 60)
         let jobs = [PushFixture.job(1, life: 7200), PushFixture.job(2, life: 7200)]
         rig.claim(jobs, at: 30 * 60)
         for job in jobs { rig.answer(job, PushFixture.answer(403, "ExpiredProviderToken"), at: 30 * 60) }

@@ -87,10 +87,10 @@ struct Rig<Provider: PushProvider> {
     }
 
     /// The first answer of a connection, so that it takes many.
-    mutating func open() {
+    mutating func open(at seconds: Double = 0) {
         let first = PushFixture.job(999_999)
-        self.claim([first])
-        self.answer(first, PushFixture.answer(200))
+        self.claim([first], at: seconds)
+        self.answer(first, PushFixture.answer(200), at: seconds)
         self.settled = []
         self.order = []
     }
