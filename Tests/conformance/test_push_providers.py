@@ -261,6 +261,7 @@ def test_too_large_is_sent_once_more_with_ids_alone(gateway):
 
 def test_a_strict_connection_is_never_asked_for_more_streams(gateway):
     gateway.max_streams = 8
+    gateway.script["*"] = [{"delay": 0.02}]
     answers = push(gateway, *[job("apns") for _ in range(300)], code=0)
     assert len(answers) == 300 and gateway.refused == 0 and gateway.connections == 1
     assert 1 < gateway.most_streams <= 8

@@ -54,6 +54,7 @@ public struct DeliveryMachine<Provider: PushProvider>: Sendable {
     private static var probeTime: Duration { .seconds(30) }
     private static var mostWrongApps: Int { 20 }
     private static var mostTimeouts: Int { 3 }
+    private static var mostUnopened: Int { 4 }
     /// A connection that has been idle for so long may have been closed.
     private static var longestIdle: Duration { .seconds(60) }
 
@@ -142,7 +143,9 @@ public struct DeliveryMachine<Provider: PushProvider>: Sendable {
                 actions.append(self.later(entry.job, until - now.steady, "stopped"))
                 continue
             }
-            guard self.flights.count < (self.isOpen ? self.policy.mostInFlight : 1) else { break }
+            // A call does not wait for what may be the last request of a dead connection.
+            let most = self.isOpen ? self.policy.mostInFlight : entry.job.lane == .call ? Self.mostUnopened : 1
+            guard self.flights.count < most else { break }
             guard let token = self.token(now, &actions) else { break }
             if let pause = self.rate.take(now: now.steady) {
                 self.wake(at: now.steady + pause, &actions)

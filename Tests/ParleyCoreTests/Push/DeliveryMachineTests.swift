@@ -43,6 +43,10 @@ import Testing
         rig.claim([call])
         rig.answer(messages[0], PushFixture.answer(200))
         #expect(rig.order == [messages[0].id, call.id])
+        // Nor do they wait for the first answer of a connection.
+        var cold = self.rig()
+        cold.claim(messages + [call])
+        #expect(cold.order == [messages[0].id, call.id])
     }
 
     @Test func theProviderTokenIsRenewedWhenItIsUsedAndOld() {

@@ -25,7 +25,9 @@ import Testing
         ("", "the file is not JSON"), ("[]", "the file is not a JSON object"),
         (#"{"apn":[]}"#, "the file names 'apn', which is no setting"), (#"{"apns":{}}"#, "apns is not a list"),
         (#"{"apns":[{}]}"#, "apns[0] needs the text key_file"),
-        (#"{"apns":[{"key_file":"none.p8"}]}"#, "'none.p8' cannot be read"),
+        (
+            #"{"apns":[{"app_id":"a","team_id":"t","key_id":"k","key_file":"none.p8"}]}"#, "'none.p8' cannot be read"
+        ),
         (
             #"{"apns":[{"app_id":"a","team_id":"t","key_id":"k","key_file":"bad.pem"}]}"#,
             "bad.pem holds no P-256 private key in PEM"
