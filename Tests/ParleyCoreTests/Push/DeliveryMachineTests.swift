@@ -45,7 +45,8 @@ import Testing
         #expect(rig.order == [messages[0].id, call.id])
         // Nor do they wait for the first answer of a connection.
         var cold = self.rig()
-        cold.claim(messages + [call])
+        cold.claim(messages)
+        cold.claim([call])
         #expect(cold.order == [messages[0].id, call.id])
     }
 
