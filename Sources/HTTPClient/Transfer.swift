@@ -52,8 +52,6 @@ final class Transfer: @unchecked Sendable {
             parley_curl_set_long(handle, CURLOPT_SSL_VERIFYHOST, 2),
             parley_curl_set_long(handle, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS)),
             parley_curl_set_long(handle, CURLOPT_PIPEWAIT, configuration.maxConnectionsPerHost > 0 ? 1 : 0),
-            // Keys and names may change meanwhile.
-            parley_curl_set_long(handle, CURLOPT_MAXLIFETIME_CONN, 3600),
             parley_curl_set_long(handle, CURLOPT_FRESH_CONNECT, request.freshConnection ? 1 : 0),
             parley_curl_set_long(handle, CURLOPT_MAXFILESIZE, configuration.maxBodyBytes),
             parley_curl_set_write(handle, CURLOPT_WRITEFUNCTION, receiveBody),

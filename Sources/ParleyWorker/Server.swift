@@ -15,6 +15,7 @@ public func runServer(
     ready: @escaping @Sendable (_ url: String) -> Void = { _ in }
 ) async throws {
     let verifier = try await TokenVerifier.make(configuration, log: log)
+    let push = try configuration.push.map { try PushSettings.load($0) }
     let handler = WorkerHandler()
     let server = try WebServer(configuration.server, handler: handler, log: log.labelled("web"))
     do {
@@ -75,10 +76,13 @@ public func runServer(
     let exports = configuration.exportFolder.map {
         ExportWriter(pool: pool, folder: $0, log: log.labelled("exports"))
     }
+    let sender = push.map { settings in
+        PushSender(settings, queue: DatabasePushQueue(pool: pool, worker: url), log: log.labelled("push"))
+    }
     let upkeep: [any Service] =
         [
             JobRunner(pool: pool, log: log.labelled("jobs")), SpamChecker(pool: pool, log: log.labelled("spam")),
-        ] + (exports.map { [$0] } ?? [])
+        ] + (exports.map { [$0] } ?? []) + (sender.map { [$0] } ?? [])
     let group = ServiceGroup(
         [verifier, reader, refusals] + upkeep + [
             WebService(server: server, realtime: realtime, drainTime: configuration.drainTime)

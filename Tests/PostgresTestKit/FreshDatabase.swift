@@ -5,13 +5,23 @@ public struct FreshDatabase: Sendable {
     public let workerURL: String
 
     public static func make() async throws -> FreshDatabase {
-        let cluster = ["PARLEY_TEST_CLUSTER": try TestDatabase.variable("PARLEY_TEST_CLUSTER")]
-        let name = TestDatabase.uniqueName("parley")
-        let printed = try await ThrowawayCluster.script(["database", name], cluster)
-        let owner = String(printed.prefix { $0 != "\n" })
-        _ = try await ThrowawayCluster.script(["install", owner], cluster)
+        let owner = try await Self.bare()
+        _ = try await ThrowawayCluster.script(["install", owner], Self.cluster())
         let worker = try TestDatabase.workerURL()
-        guard let slash = worker.lastIndex(of: "/") else { throw ThrowawayCluster.Failure(description: worker) }
+        guard let slash = worker.lastIndex(of: "/"), let name = owner.split(separator: "/").last else {
+            throw ThrowawayCluster.Failure(description: worker)
+        }
         return FreshDatabase(ownerURL: owner, workerURL: String(worker[...slash]) + name)
+    }
+
+    /// The owner's URL of a database without Parley.
+    public static func bare() async throws -> String {
+        let name = TestDatabase.uniqueName("parley")
+        let printed = try await ThrowawayCluster.script(["database", name], Self.cluster())
+        return String(printed.prefix { $0 != "\n" })
+    }
+
+    private static func cluster() throws -> [String: String] {
+        ["PARLEY_TEST_CLUSTER": try TestDatabase.variable("PARLEY_TEST_CLUSTER")]
     }
 }

@@ -189,7 +189,8 @@ class Checks:
         need(android.get("priority", "NORMAL") in ("NORMAL", "HIGH"), 400, "priority")
         need(re.fullmatch(r"\d+(\.\d+)?s", android.get("ttl", "0s")), 400, "ttl")
         need(int(android.get("ttl", "0s")[:-1]) <= 2_419_200, 400, "ttl")
-        need(len(json.dumps(message.get("notification", {}) | android.get("notification", {}) | data)) <= 4096, 400, "size")
+        shown = message.get("notification", {}) | android.get("notification", {}) | data
+        need(len(json.dumps(shown, ensure_ascii=False).encode()) <= 4096, 400, "size")
         return json.dumps({"name": f"projects/{PROJECT}/messages/{uuid.uuid4().hex}"}).encode()
 
     def check_webpush(self, path: str, headers: dict, body: bytes, entry: dict) -> bytes:

@@ -13,7 +13,8 @@ extension ServeConfiguration {
 
     /// The rows of ``settings``, for commands that accept the same ones.
     public static func rows(_ defaults: ServeConfiguration) -> [Setting<ServeConfiguration>] {
-        Self.databaseRows(defaults) + Self.addressRows(defaults) + Self.tokenRows(defaults) + Self.limitRows(defaults)
+        Self.databaseRows(defaults) + Self.addressRows(defaults) + Self.tokenRows(defaults)
+            + Self.pushRows(defaults) + Self.limitRows(defaults)
     }
 
     private static func databaseRows(_ defaults: ServeConfiguration) -> [Setting<ServeConfiguration>] {
@@ -98,6 +99,15 @@ extension ServeConfiguration {
                 "jwt-audience", environment: "PARLEY_JWT_AUDIENCE", \.jwtAudience,
                 .text("aud", "the exact aud claim"), defaults: defaults,
                 help: "Refuse tokens whose aud claim is not, or does not contain, this."),
+        ]
+    }
+
+    private static func pushRows(_ defaults: ServeConfiguration) -> [Setting<ServeConfiguration>] {
+        [
+            Setting(
+                "push", environment: "PARLEY_PUSH", \.push, .text("file", "the path of a JSON file"),
+                defaults: defaults,
+                help: "Delivers push notifications by this file, which names providers and the files of their keys.")
         ]
     }
 

@@ -32,6 +32,10 @@ public struct ServeConfiguration: Sendable {
     public var jwtIssuer: String?
     public var jwtAudience: String?
 
+    // Push
+    /// A JSON file of providers; nil: no push.
+    public var push: String?
+
     // Limits
     /// Sockets.
     public var maxConnections = 10_000

@@ -8,7 +8,10 @@ enum CommandList {
     static let usageError: Int32 = 2
 
     static var all: [Command] {
-        [ServeCommand.command, DevCommand.command, MigrateCommand.command, DoctorCommand.command, TokenCommand.command]
+        [
+            ServeCommand.command, DevCommand.command, MigrateCommand.command, DoctorCommand.command,
+            TokenCommand.command, PushCommand.command,
+        ]
     }
 
     static func run(_ arguments: [String], environment: [String: String]) async -> Int32 {

@@ -1,0 +1,145 @@
+"""Push notifications a second from one worker to a local gateway, next to a Python sender with httpx over HTTP/2.
+
+    make bench-push            (PARLEY_BENCH_ROUNDS=1 for a quick look)
+
+The gateway is nginx with TLS and HTTP/2 on a core of its own, which answers 200 to everything: it is faster than both.
+Each side has one connection and 100 requests under way. Ours claims its jobs from a queue in Postgres and settles them
+there (Tests/support/push_queue.sql stands for the queue); the peer makes them up. Both alternate in one run, and a
+request is timed from its sending to its answer.
+Promise: at least 5 times the peer's rate, at p99 no worse.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from lib.bench import LOAD_CORE, ROOT, SERVER_CORE, Verdict, median, pinned
+from parley import Cluster, Worker
+from secure import certificate
+
+COUNT, AT_ONCE, ROUNDS = 20_000, 100, int(os.environ.get("PARLEY_BENCH_ROUNDS", "5"))
+PEER_COUNT = COUNT // 10
+PEER = Path(__file__).parent / "peers" / "push_httpx.py"
+NGINX = """
+daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
+events {{ worker_connections 1024; }}
+http {{
+    access_log off; keepalive_requests 1000000000; keepalive_timeout 1h;
+    client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c;
+    uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;
+    server {{
+        listen 127.0.0.1:{port} ssl http2; http2_max_concurrent_streams 1000;
+        ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/key.pem;
+        location / {{ return 200; }}
+    }}
+}}
+"""
+FILL = f"""
+truncate parley.push_job;
+insert into parley.push_job (provider, route, target, content)
+select 'apns', 'com.example.chat', jsonb_build_object('app_id', 'com.example.chat', 'token', lpad(to_hex(n), 64, '0')),
+    jsonb_build_object('kind', 'message', 'privacy', 'full', 'title', 'Trip', 'body', 'Where are you?', 'badge', 3,
+        'conversation_id', '0190aaaa-0000-7000-8000-000000000001', 'seq', n)
+from generate_series(1, {COUNT}) n;
+analyze parley.push_job;
+"""
+LEFT = "select count(*) filter (where outcome is null) from parley.push_job"
+TOOK = "select extract(epoch from max(settled_at) - min(claimed_at)) from parley.push_job"
+
+
+class Gateway:
+    def __init__(self, folder: Path):
+        self.folder = folder
+        certificate(folder)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=self.port))
+        self.url = f"https://localhost:{self.port}"
+
+    def __enter__(self) -> Gateway:
+        program = shutil.which("nginx") or "/usr/sbin/nginx"
+        self.process = subprocess.Popen([*pinned(LOAD_CORE), program, "-c", str(self.folder / "nginx.conf")])
+        for _ in range(100):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return self
+            time.sleep(0.05)
+        raise SystemExit("nginx does not start")
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGQUIT)
+        self.process.wait(10)
+
+
+def settings(folder: Path, url: str) -> Path:
+    subprocess.run(
+        ["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", folder / "AuthKey.p8"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    app = {"app_id": "com.example.chat", "team_id": "TEAM123456", "key_id": "KEY1234567", "key_file": "AuthKey.p8", "url": url}
+    path = folder / "push.json"
+    path.write_text(json.dumps({"ca_file": "cert.pem", "in_flight": AT_ONCE, "apns": [app]}))
+    return path
+
+
+def ours(cluster: Cluster, file: Path) -> dict:
+    cluster.psql(FILL)
+    worker = Worker(cluster, "--push", str(file), "--log-level", "info", prefix=pinned(SERVER_CORE))
+    worker.start()
+    try:
+        end = time.monotonic() + 120
+        while int(cluster.psql(LEFT)) > 0:
+            if time.monotonic() > end:
+                raise SystemExit(f"{cluster.psql(LEFT)} of {COUNT} notifications are left:\n{worker.output()}")
+            time.sleep(0.2)
+    finally:
+        worker.stop()
+    seconds = float(cluster.psql(TOOK))
+    lines = [json.loads(line) for line in worker.output().splitlines() if line.startswith("{")]
+    told = next(line for line in lines if line["msg"] == "push ends")
+    delivered = int(cluster.psql("select count(*) from parley.push_job where outcome = 'delivered'"))
+    if delivered != COUNT:
+        raise SystemExit(f"{COUNT - delivered} of {COUNT} notifications were not delivered")
+    return {"per_second": COUNT / seconds, "p50_us": int(told["p50_us"]), "p99_us": int(told["p99_us"])}
+
+
+def theirs(gateway: Gateway) -> dict:
+    command = [*pinned(SERVER_CORE), sys.executable, str(PEER), gateway.url, str(gateway.folder / "cert.pem")]
+    output = subprocess.run([*command, str(PEER_COUNT), str(AT_ONCE)], check=True, capture_output=True, text=True).stdout
+    return json.loads(output)
+
+
+def main() -> None:
+    runs: dict[str, list[dict]] = {"parley": [], "httpx": []}
+    with tempfile.TemporaryDirectory(prefix="parley-push-") as name, Cluster() as cluster:
+        folder = Path(name)
+        folder.chmod(0o755)
+        cluster.psql((ROOT / "Tests" / "support" / "push_queue.sql").read_text())
+        cluster.psql("grant select, update on parley.push_job to parley_worker")
+        with Gateway(folder) as gateway:
+            file = settings(folder, gateway.url)
+            for turn in range(ROUNDS):
+                for side in ("parley", "httpx") if turn % 2 == 0 else ("httpx", "parley"):
+                    runs[side].append(ours(cluster, file) if side == "parley" else theirs(gateway))
+    verdict = Verdict(f"push to a local gateway, one connection, {AT_ONCE} at once, median of {ROUNDS} runs")
+    middle = {side: {key: median([run[key] for run in of]) for key in of[0]} for side, of in runs.items()}
+    for side, figures in middle.items():
+        text = f"{figures['per_second']:8.0f}/s   p50 {figures['p50_us'] / 1000:6.1f} ms   p99 {figures['p99_us'] / 1000:6.1f} ms"
+        verdict.row(side, text)
+    verdict.promise("rate, as a multiple of the peer's", middle["parley"]["per_second"] / middle["httpx"]["per_second"], 5)
+    verdict.promise("p99, as a multiple of the peer's", middle["parley"]["p99_us"] / middle["httpx"]["p99_us"], 1, at_least=False)
+    verdict.close()
+
+
+if __name__ == "__main__":
+    main()

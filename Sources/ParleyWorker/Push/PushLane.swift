@@ -1,0 +1,279 @@
+internal import ParleyCore
+internal import Support
+
+/// Delivers the jobs of one provider: claims as many as it can hold, lets the machines of its routes decide, sends, and
+/// settles in batches. A provider that is slow or down fills its own lane and no other.
+actor PushLane<Provider: PushProvider> {
+    typealias Machine = DeliveryMachine<Provider>
+
+    /// What the lane is told of a target: the name of its route.
+    struct Routes: Sendable {
+        var provider: PushTarget.Provider
+        var name: @Sendable (PushTarget) throws(PushRefusal) -> String
+        /// Makes the route when it is first needed.
+        var make: @Sendable (_ name: String) -> PushRoute<Provider>?
+    }
+
+    private struct Route {
+        var route: PushRoute<Provider>
+        var machine: Machine
+        var timer: Task<Void, Never>?
+    }
+
+    private let routes: Routes
+    private let policy: PushPolicy
+    private let bounds: PushBounds
+    private let queue: any PushQueue
+    private let log: Log
+    private let clock = ContinuousClock()
+    private let origin = ContinuousClock.now
+    private var known: [String: Route] = [:]
+    private var held = 0
+    private var unsettled: [PushSettlement] = []
+    private var isSettling = false
+    private var isDraining = false
+    /// Waits for a reason to claim; and whether there was one meanwhile.
+    private var sleeper: CheckedContinuation<Void, Never>?
+    private var hasNews = false
+    private var idlers: [CheckedContinuation<Void, Never>] = []
+    private var tally = AnswerTally()
+
+    init(_ routes: Routes, policy: PushPolicy, bounds: PushBounds, queue: any PushQueue, log: Log) {
+        self.routes = routes
+        self.policy = policy
+        self.bounds = bounds
+        self.queue = queue
+        self.log = log
+    }
+
+    private var now: PushMoment {
+        PushMoment(steady: self.clock.now - self.origin, unix: Clock.unixMilliseconds())
+    }
+
+    // MARK: - Claiming
+
+    /// Works until the task is cancelled, or `drain` has ended.
+    func run() async throws {
+        var pause = self.bounds.claimPause.lowerBound
+        while !self.isDraining {
+            try Task.checkCancellation()
+            let room = self.bounds.mostHeld - self.held
+            // Calls have some room of their own.
+            let isFull = room <= 0 || self.unsettled.count >= self.bounds.mostHeld
+            let most = min(isFull ? room + self.bounds.callRoom : room, self.bounds.mostClaimed)
+            guard most > 0 else {
+                await self.sleep(for: self.bounds.claimPause.upperBound)
+                continue
+            }
+            let count = await self.claim(isFull ? [.call] : PushJob.Lane.allCases, most)
+            if let count, count == most { continue }
+            guard let count else {
+                // The database is asked less often while it does not answer.
+                await self.sleep(for: self.bounds.failurePause)
+                continue
+            }
+            pause =
+                count > 0 ? self.bounds.claimPause.lowerBound : min(pause * 2, self.bounds.claimPause.upperBound)
+            if await self.sleep(for: pause) { pause = self.bounds.claimPause.lowerBound }
+        }
+        while self.held > 0 || self.isSettling { await self.idle() }
+    }
+
+    /// - Returns: how many came; nil if the queue did not say.
+    private func claim(_ lanes: [PushJob.Lane], _ most: Int) async -> Int? {
+        let now = self.now.steady
+        let paused = self.known.filter { $0.value.machine.pausedUntil(now: now) != nil }.keys.sorted()
+        let wish = PushClaim(provider: self.routes.provider, lanes: lanes, most: most, paused: paused)
+        do {
+            let jobs = try await self.queue.claim(wish)
+            self.take(jobs)
+            return jobs.count
+        } catch {
+            self.log.warning("push jobs cannot be claimed", [("provider", self.routes.provider.rawValue)])
+            return nil
+        }
+    }
+
+    private func take(_ jobs: [PushJob]) {
+        self.held += jobs.count
+        var shares: [String: [PushJob]] = [:]
+        for job in jobs {
+            if self.isDraining {
+                self.settle(PushSettlement(job, .retry(after: .zero, counts: false), "the worker stops"))
+                continue
+            }
+            do throws(PushRefusal) {
+                let name = try self.routes.name(job.target)
+                guard self.open(name) else {
+                    // A setting may follow; till then the job is not due.
+                    self.settle(PushSettlement(job, .retry(after: .seconds(60), counts: false), "no credentials"))
+                    continue
+                }
+                shares[name, default: []].append(job)
+            } catch {
+                let outcome = error.isToken ? PushSettlement.Outcome.deadToken(before: self.now.unix) : .dead
+                self.settle(PushSettlement(job, outcome, error.reason))
+            }
+        }
+        for (name, jobs) in shares { self.feed(.claimed(jobs), to: name) }
+    }
+
+    private func open(_ name: String) -> Bool {
+        if self.known[name] != nil { return true }
+        guard let route = self.routes.make(name) else { return false }
+        if self.known.count >= self.bounds.mostRoutes { self.forgetIdleRoutes() }
+        self.known[name] = Route(
+            route: route,
+            machine: Machine(route.provider, policy: self.policy, seed: UInt64.random(in: 0 ... .max)))
+        return true
+    }
+
+    private func forgetIdleRoutes() {
+        let now = self.now.steady
+        self.known = self.known.filter { $0.value.machine.count > 0 || $0.value.machine.pausedUntil(now: now) != nil }
+    }
+
+    // MARK: - Machines
+
+    private func feed(_ event: Machine.Event, to name: String) {
+        guard let actions = self.known[name]?.machine.event(event, now: self.now),
+            let route = self.known[name]?.route
+        else { return }
+        for action in actions {
+            switch action {
+            case .send(let id, let request):
+                Task {
+                    let start = self.clock.now
+                    let answer = await route.send(request)
+                    self.tally.add(self.clock.now - start)
+                    self.feed(.answered(id, answer), to: name)
+                }
+            case .settle(let settlement): self.settle(settlement)
+            case .renew:
+                Task {
+                    switch await route.renew() {
+                    case .token(let text, let life): self.feed(.renewed(text, life: life), to: name)
+                    case .failed(let reason, let isRefused):
+                        self.feed(.renewalFailed(reason: reason, isRefused: isRefused), to: name)
+                    }
+                }
+            case .wake(let time):
+                self.known[name]?.timer?.cancel()
+                self.known[name]?.timer = Task {
+                    guard (try? await self.clock.sleep(until: self.origin + time)) != nil else { return }
+                    self.feed(.woke, to: name)
+                }
+            case .report(let report): self.tell(report, of: name)
+            }
+        }
+    }
+
+    private func tell(_ report: Machine.Report, of name: String) {
+        let place = [("provider", self.routes.provider.rawValue), ("route", name)]
+        switch report {
+        case .stopped(let reason, let pause):
+            self.log.warning("push has stopped for a while", place + [("reason", reason), ("pause", "\(pause)")])
+        case .works: self.log.info("push works again", place)
+        case .credentialRefused(let reason):
+            self.log.error("push credentials are refused", place + [("reason", reason)])
+        case .refused(let job, let reason):
+            self.log.warning("a push was refused for good", place + [("job", job), ("reason", reason)])
+        }
+    }
+
+    // MARK: - Settling
+
+    private func settle(_ settlement: PushSettlement) {
+        let wasFull = self.held >= self.bounds.mostHeld
+        self.held -= 1
+        self.unsettled.append(settlement)
+        if wasFull { self.nudge() }
+        guard !self.isSettling else { return }
+        self.isSettling = true
+        Task { await self.flush() }
+    }
+
+    /// What comes while a batch is on its way is the next batch.
+    private func flush() async {
+        while !self.unsettled.isEmpty {
+            let batch = Array(self.unsettled.prefix(self.bounds.mostClaimed))
+            self.unsettled.removeFirst(batch.count)
+            await self.deliver(batch)
+        }
+        self.isSettling = false
+        for idler in self.idlers { idler.resume() }
+        self.idlers = []
+    }
+
+    /// Tries as long as the leases may last; after that the jobs come again, with the same ids.
+    private func deliver(_ batch: [PushSettlement]) async {
+        let end = self.clock.now + self.bounds.settleTime
+        var pause = Duration.milliseconds(100)
+        while true {
+            do {
+                return try await self.queue.settle(batch)
+            } catch {
+                guard self.clock.now + pause < end, !Task.isCancelled else {
+                    self.log.error("push jobs cannot be settled", [("jobs", "\(batch.count)")])
+                    return
+                }
+                try? await Task.sleep(for: pause)
+                pause = min(pause * 2, .seconds(5))
+            }
+        }
+    }
+
+    // MARK: - Waiting
+
+    /// There may be jobs.
+    func nudge() {
+        self.hasNews = true
+        self.sleeper?.resume()
+        self.sleeper = nil
+    }
+
+    /// Ends early when there is news; true if there was.
+    @discardableResult
+    private func sleep(for time: Duration) async -> Bool {
+        if !self.hasNews {
+            let timer = Task {
+                guard (try? await Task.sleep(for: time)) != nil else { return }
+                self.stopSleeping()
+            }
+            await withTaskCancellationHandler {
+                await withCheckedContinuation { continuation in
+                    if Task.isCancelled { continuation.resume() } else { self.sleeper = continuation }
+                }
+            } onCancel: {
+                Task { await self.stopSleeping() }
+            }
+            timer.cancel()
+        }
+        defer { self.hasNews = false }
+        return self.hasNews
+    }
+
+    private func stopSleeping() {
+        self.sleeper?.resume()
+        self.sleeper = nil
+    }
+
+    private func idle() async {
+        guard self.held > 0 || self.isSettling else { return }
+        await withCheckedContinuation { self.idlers.append($0) }
+    }
+
+    /// Claims nothing more, gives back what waits, and finishes what is under way.
+    func drain() async {
+        self.isDraining = true
+        self.nudge()
+        for name in self.known.keys { self.feed(.drain, to: name) }
+        while self.held > 0 || self.isSettling { await self.idle() }
+        self.log.info(
+            "push ends",
+            [
+                ("provider", self.routes.provider.rawValue), ("answers", "\(self.tally.count)"),
+                ("p50_us", "\(self.tally.percentile(50))"), ("p99_us", "\(self.tally.percentile(99))"),
+            ])
+    }
+}

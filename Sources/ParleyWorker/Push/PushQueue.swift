@@ -1,0 +1,65 @@
+internal import ParleyCore
+internal import PostgresClient
+
+/// Where jobs come from and outcomes go.
+protocol PushQueue: Sendable {
+    /// Takes jobs that are due, each for a lease of a minute.
+    func claim(_ wish: PushClaim) async throws -> [PushJob]
+    /// Tells how jobs ended. What is told twice counts once.
+    func settle(_ settlements: [PushSettlement]) async throws
+}
+
+/// Which jobs a lane can take now.
+struct PushClaim: Sendable, Equatable {
+    var provider: PushTarget.Provider
+    var lanes: [PushJob.Lane]
+    var most: Int
+    /// Routes that are stopped: apps, or origins of Web Push.
+    var paused: [String]
+}
+
+/// The queue in the database.
+///
+/// - `parley.claim_push_jobs(worker text, lanes text[], max integer, provider text, paused text[])` returns the jobs as
+///   JSON (`PushJob.init(json:)`), calls first, tenants taking turns, none of a route in `paused`.
+/// - `parley.settle_push_job(worker text, settlements jsonb)` takes an array of `PushSettlement.json`. Of a job whose
+///   claim is another by now nothing counts.
+struct DatabasePushQueue: PushQueue {
+    let pool: PostgresPool
+    /// The name of this worker.
+    let worker: String
+
+    func claim(_ wish: PushClaim) async throws -> [PushJob] {
+        let lanes = "{" + wish.lanes.map(\.rawValue).joined(separator: ",") + "}"
+        let results = try await self.pool.run(
+            Transaction([
+                Statement(
+                    "select job from parley.claim_push_jobs($1, $2::text[], $3, $4, $5::text[]) as job",
+                    [self.worker, lanes, String(wish.most), wish.provider.rawValue, Self.array(wish.paused)])
+            ]))
+        return try results[0].rows.map { row in
+            guard let job = PushJob(json: try JSONValue.parse(row[0] ?? [])) else {
+                throw PostgresError(.protocolViolation, message: "a push job has an unknown form")
+            }
+            return job
+        }
+    }
+
+    func settle(_ settlements: [PushSettlement]) async throws {
+        let list = JSONValue.array(settlements.map { .object($0.json) }).serialized()
+        _ = try await self.pool.run(
+            Transaction([
+                Statement(
+                    "select parley.settle_push_job($1, $2::jsonb)",
+                    [self.worker, String(decoding: list, as: UTF8.self)])
+            ]))
+    }
+
+    /// An array literal.
+    private static func array(_ texts: [String]) -> String {
+        let quoted = texts.map { text in
+            "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
+        }
+        return "{" + quoted.joined(separator: ",") + "}"
+    }
+}
