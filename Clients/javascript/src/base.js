@@ -60,6 +60,10 @@ export function same(a, b, depth = 2) {
     return keys.length === Object.keys(b).length && keys.every((key) => same(a[key], b[key], depth - 1));
 }
 
+export function compare(a, b) {
+    return a < b ? -1 : a > b ? 1 : 0;
+}
+
 /** A random uuid, of version 4. */
 export function uuid() {
     const crypto = globalThis.crypto;

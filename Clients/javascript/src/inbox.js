@@ -1,6 +1,5 @@
 // The inbox in the server's order, and the counts as get_unread_counts gives them.
-import { Cell, moment } from "./base.js";
-import { compare } from "./events.js";
+import { Cell, compare, moment } from "./base.js";
 
 const FILTERS = {
     all: ({ me }) => !me.archived_at && me.folder !== "requests",
