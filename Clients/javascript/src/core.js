@@ -1,0 +1,519 @@
+// The parts of the client, and how they hear of each other.
+import { Cell, Timers, claimsOf } from "./base.js";
+import { Calls } from "./calls.js";
+import { shownRow } from "./display.js";
+import { Engine } from "./engine.js";
+import { preview } from "./events.js";
+import { Http } from "./http.js";
+import { Inbox } from "./inbox.js";
+import { Drafts, Receipts, Typing, wantsDelivered } from "./manners.js";
+import { Outbox } from "./outbox.js";
+import { Vault, openStorage } from "./storage.js";
+import { Tokens } from "./tokens.js";
+import { Transport } from "./transport.js";
+import { Visibility } from "./visibility.js";
+
+/** Messages of a conversation, and conversations, that are kept for a start without a network. */
+const KEPT_MESSAGES = 40;
+const KEPT_CONVERSATIONS = 30;
+/** How long a start waits for a token before it shows what was kept for the last user. */
+const TOKEN_PATIENCE_MS = 1_500;
+/** After a start so many conversations are told that their messages have arrived. */
+const DELIVERED_AT_ONCE = 20;
+
+export class Core {
+    #o;
+    #timers;
+    #listeners = new Map();
+    #opened;
+    #open;
+    #warned = new Set();
+    #kept = new Map();
+    #recent = [];
+    #presence = new Map();
+    #starting = null;
+    state = "connecting";
+    userId = null;
+    transport = null;
+
+    constructor(options) {
+        this.#o = options;
+        const { clock, random, delivered } = options;
+        this.clock = clock;
+        this.#timers = new Timers(clock);
+        this.#opened = new Promise((resolve) => (this.#open = resolve));
+        this.tokens = new Tokens(options);
+        this.tokens.follow((token) => this.#onToken(token));
+        this.http = new Http({ ...options, tokens: this.tokens });
+        this.rpc = (name, args) => this.http.rpc(name, args);
+        this.connection = new Cell(() => this.#connection());
+        this.vault = new Vault(null, "", clock, () => {});
+        const common = { rpc: this.rpc, clock, random, vault: this.#lateVault(), userId: () => this.userId };
+        this.engine = new Engine({
+            ...common,
+            mayStore: () => this.transport?.leader ?? false,
+            shown: (conversation) => shownRow(conversation, this.outbox.of(conversation.id), this.userId, clock.now()),
+            onChange: (conversation) => this.#keepMessages(conversation),
+            onEvent: (...event) => this.#onEvent(...event),
+            onStored: (message) => this.outbox.settle(message),
+            onSynced: () => this.#onSynced(),
+            onState: () => this.connection.invalidate(),
+            onReset: (reason) => this.emit("reset", { reason }),
+        });
+        this.inbox = new Inbox(this.engine);
+        this.engine.onRows = () => this.inbox.changed();
+        this.outbox = new Outbox({
+            ...common,
+            perform: (entry) => this.#perform(entry),
+            tell: (message) => this.transport?.tell({ outbox: message }),
+            onChange: (id) => this.engine.get(id).changed(),
+            onDone: (entry, result) => this.#onDone(entry, result),
+            onRefused: (entry, error) => this.emit("refused", { entry, error }),
+        });
+        const forget = (id, seq) => this.#forgetRead(id, seq);
+        this.reads = new Receipts({ ...common, functionName: "mark_as_read", onSent: forget, onLost: (id) => forget(id, Infinity) });
+        this.deliveries = new Receipts({ ...common, functionName: "mark_as_delivered", onSent() {}, onLost() {} });
+        this.delivers = delivered;
+        this.typing = new Typing({ ...common, push: (id, event) => this.transport?.push(id, event, {}) });
+        this.drafts = new Drafts({ ...common, onSaved: (...saved) => this.#onDraft(...saved) });
+        this.calls = new Calls({ ...options, ...common, deviceId: () => this.deviceId });
+        this.visibility = new Visibility({ onBack: () => this.#back(), onAway: () => this.flush() });
+    }
+
+    // Nothing is written before it is known whose it is.
+    #lateVault() {
+        const late = (name) => async (...args) => {
+            await this.#opened;
+            return this.vault[name](...args);
+        };
+        return { put: late("put"), write: late("write"), load: late("load"), askToStay: () => this.vault.askToStay() };
+    }
+
+    // --- start and stop
+    start() {
+        this.#starting ??= this.#begin().catch((error) => {
+            this.#starting = null;
+            throw error;
+        });
+        return this.#starting;
+    }
+
+    async #begin() {
+        const keeper = openStorage(this.#o.storage);
+        const place = `parley/${this.#o.url.replace(/^\w+:\/\//, "")}/`;
+        const device = new Vault(keeper, `${place}device/`, this.clock, (...warning) => this.#warn(...warning));
+        const known = await device.load();
+        this.userId = await this.#whoIsIt(known.get("user") ?? null);
+        if (this.state === "closed") return;
+        this.#forgetUser = () => device.put("user", null);
+        this.vault = new Vault(device.persistent ? keeper : null, `${place}${this.userId}/`, this.clock, (...warning) => this.#warn(...warning));
+        this.deviceId = this.#o.deviceId ?? known.get("id") ?? this.#o.newId();
+        device.write([["user", this.userId], ["id", this.deviceId]]);
+        this.#restore(await this.vault.load());
+        if (this.state === "closed") return;
+        this.#open();
+        this.#startTransport(place);
+        this.visibility.start();
+        this.connection.invalidate();
+        this.engine.sync().catch(() => {});
+    }
+
+    #forgetUser = () => {};
+
+    // The user of the token. Without a network that of the last time, so that what is kept can be seen and written on.
+    async #whoIsIt(last) {
+        for (let tries = 0; ; tries++) {
+            const asked = this.tokens.get().then((token) => claimsOf(token)?.sub ?? null);
+            asked.catch(() => {});
+            const late = last && new Promise((resolve) => this.#timers.set("patience", TOKEN_PATIENCE_MS, () => resolve(last)));
+            try {
+                const user = await (late ? Promise.race([asked, late]) : asked);
+                if (user) return user;
+                throw Object.assign(new Error("The token names no user."), { status: 401 });
+            } catch (error) {
+                if (error.status === 401) {
+                    this.#signedOut(error.message);
+                    throw error;
+                }
+                if (last) return last;
+                if (this.state === "closed") throw error;
+                this.state = "offline";
+                this.connection.invalidate();
+                await new Promise((resolve) => this.#timers.set("start", Math.min(30, 2 ** tries) * 1000, resolve));
+            } finally {
+                this.#timers.clear("patience");
+            }
+        }
+    }
+
+    #restore(stored) {
+        const entries = [];
+        for (const [key, value] of stored) {
+            const id = key.slice(2);
+            if (key.startsWith("o/")) entries.push(value);
+            if (key.startsWith("m/")) this.#kept.set(id, value);
+        }
+        this.#recent = stored.get("recent") ?? [];
+        this.engine.restore(stored);
+        this.outbox.restore(entries);
+        for (const [key, value] of stored) {
+            const conversation = this.engine.get(key.slice(2));
+            if (key.startsWith("r/")) this.markRead(conversation.id, value);
+            if (key.startsWith("d/")) {
+                conversation.draftHere = value.content == null ? null : value;
+                this.drafts.restore(conversation.id, conversation.draftHere);
+            }
+        }
+    }
+
+    #startTransport(place) {
+        this.state = "started";
+        this.transport = new Transport({
+            ...this.#o,
+            tokens: this.tokens,
+            name: `${place}${this.userId}`,
+            userId: this.userId,
+            isHidden: () => this.visibility.hidden,
+            onChange: () => {
+                if (this.transport && !this.transport.live) this.typing.forget();
+                // a proxy may let requests through, and no sockets
+                if (this.transport?.status === "offline") this.engine.syncWithin(1_000);
+                this.connection.invalidate();
+            },
+            onLive: () => this.#live(),
+            onBroadcast: (topic, event, payload) => this.#onBroadcast(topic, event, payload),
+            onPresence: (id, ids) => this.#setPresence(id, ids),
+            onTabs: (message) => this.#onTabs(message),
+            onLeader: () => this.outbox.takeOver(),
+            onFollower: () => this.outbox.stepBack(),
+            onSignedOut: (reason) => this.#signedOut(reason),
+            onForbidden: () => this.engine.syncWithin(0),
+        });
+        for (const conversation of this.engine.conversations.values()) {
+            for (const view of conversation.views) if (view.isLive) this.transport.watch(conversation.id);
+        }
+        this.transport.start();
+    }
+
+    async stop() {
+        if (this.state === "closed") return;
+        this.flush();
+        this.state = "closed";
+        this.visibility.stop();
+        this.calls.stop();
+        this.transport?.stop();
+        for (const part of [this.engine, this.outbox, this.reads, this.deliveries, this.typing, this.drafts, this.tokens]) part.stop();
+        this.#timers.clearAll();
+        this.connection.invalidate();
+    }
+
+    async signOut() {
+        this.transport?.tell({ signOut: true });
+        await this.stop();
+        await this.#forgetUser();
+        await this.vault.wipe();
+    }
+
+    #signedOut(reason) {
+        if (this.state === "signed-out" || this.state === "closed") return;
+        this.state = "signed-out";
+        this.connection.invalidate();
+        this.emit("signed-out", { reason });
+    }
+
+    #onToken(token) {
+        const user = token && claimsOf(token)?.sub;
+        if (user && this.userId && user !== this.userId) {
+            this.#signedOut("The token is of another user.");
+            this.stop();
+        } else if (user && this.state === "signed-out") this.reconnect();
+    }
+
+    reconnect() {
+        if (this.state === "closed") return;
+        if (!this.transport) return void this.start().catch(() => {});
+        this.state = "started";
+        this.transport.reconnect();
+        this.outbox.wake();
+    }
+
+    // --- the network and the page
+    #live() {
+        this.engine.sync().then(() => this.#resumeViews(), () => {});
+        this.outbox.wake();
+        this.flush();
+    }
+
+    #resumeViews() {
+        for (const conversation of this.engine.conversations.values()) for (const view of conversation.views) view.resume();
+    }
+
+    #back() {
+        this.transport?.probe();
+        this.outbox.wake();
+    }
+
+    /** What is gathered goes now. */
+    flush() {
+        this.reads.flushAll();
+        this.drafts.flush();
+        this.deliveries.flushAll();
+    }
+
+    #connection() {
+        const offline = this.state === "offline";
+        const status = this.state === "started" ? (this.transport?.status ?? "connecting") : this.state;
+        return {
+            status: status === "closed" && this.state === "started" ? "connecting" : status,
+            retryAt: this.transport?.retryAt ?? null,
+            leader: this.transport?.leader ?? false,
+            persistent: this.vault.persistent || offline,
+            ready: this.engine.ready,
+            syncing: this.engine.syncing,
+        };
+    }
+
+    // --- events
+    on(event, listener) {
+        if (!this.#listeners.has(event)) this.#listeners.set(event, new Set());
+        this.#listeners.get(event).add(listener);
+        return () => this.#listeners.get(event).delete(listener);
+    }
+
+    emit(event, detail) {
+        for (const listener of [...(this.#listeners.get(event) ?? [])]) {
+            try {
+                listener(detail);
+            } catch (error) {
+                // a listener's own fault stops nothing here
+                Promise.reject(error);
+            }
+        }
+    }
+
+    #warn(code, message) {
+        if (this.#warned.has(code)) return;
+        this.#warned.add(code);
+        this.connection.invalidate();
+        this.emit("warning", { code, message });
+    }
+
+    // Everything durable comes by the user's own topic; a conversation's has what passes: typing. Other clients may
+    // broadcast there whatever they like, so nothing else of it is believed.
+    #onBroadcast(topic, event, payload) {
+        if (topic.startsWith("user:")) this.engine.live(event, payload);
+        else if (event === "typing:start" || event === "typing:stop") {
+            this.typing.heard(topic.slice("conversation:".length), event, payload?.user_id);
+        }
+    }
+
+    #onEvent(event, payload, conversation, live) {
+        if (event === "message:new") this.#onMessage(payload.message, conversation, live);
+        if (event.startsWith("call:")) this.calls.hear(event, payload, live);
+        if (event === "session:revoked" && live) this.tokens.renew().catch(() => {});
+        this.emit("event", { event, payload });
+    }
+
+    #onMessage(message, conversation, live) {
+        if (message.sender_id === this.userId || !live) return;
+        if (message.sender_id !== null) this.typing.heard(message.conversation_id, "typing:stop", message.sender_id);
+        const row = conversation?.cell.getSnapshot() ?? null;
+        if (row && this.delivers && this.transport.leader && wantsDelivered(row)) {
+            this.deliveries.add(row.id, message.seq, row.me.last_delivered_seq);
+        }
+        const { me } = row ?? {};
+        const called = message.mentions_all || message.mentions?.includes(this.userId);
+        const notify = Boolean(
+            this.transport.leader && me && !me.is_muted && !me.archived_at && me.folder !== "requests"
+            && (me.notification_level === "all" || (me.notification_level === "mentions" && called)),
+        );
+        this.emit("message", { message, conversation: row, notify });
+    }
+
+    #onSynced() {
+        this.connection.invalidate();
+        if (!this.delivers || !this.transport?.leader) return;
+        const behind = this.inbox.list("all").filter((row) => {
+            return row.unread_count > 0 && row.last_seq > row.me.last_delivered_seq && wantsDelivered(row);
+        });
+        for (const row of behind.slice(0, DELIVERED_AT_ONCE)) this.deliveries.add(row.id, row.last_seq, row.me.last_delivered_seq);
+    }
+
+    #onTabs(message) {
+        if (message.outbox) this.outbox.hear(message.outbox);
+        if (message.signOut) this.stop().then(() => this.emit("signed-out", { reason: "Signed out in another tab." }));
+    }
+
+    // --- presence
+    presence(id) {
+        if (!this.#presence.has(id)) {
+            const entry = { ids: [], cell: null };
+            entry.cell = new Cell(() => entry.ids);
+            this.#presence.set(id, entry);
+        }
+        return this.#presence.get(id);
+    }
+
+    #setPresence(id, ids) {
+        const entry = this.presence(id);
+        entry.ids = ids;
+        entry.cell.invalidate();
+    }
+
+    // --- reading and drafts
+    markRead(id, seq) {
+        const conversation = this.engine.get(id);
+        const { row } = conversation;
+        const upTo = Math.min(seq ?? row?.last_seq ?? 0, row?.last_seq ?? Infinity);
+        if (row?.me?.marked_unread) this.reads.forget(id);
+        else if (upTo <= Math.max(conversation.readHere, row?.me?.last_read_seq ?? 0)) return;
+        conversation.readHere = Math.max(conversation.readHere, upTo);
+        this.#putLate(`r/${id}`, conversation.readHere);
+        this.reads.add(id, upTo, row?.me?.last_read_seq ?? 0);
+        conversation.changed();
+    }
+
+    #putLate(key, value) {
+        this.#opened.then(() => this.vault.put(key, value));
+    }
+
+    #forgetRead(id, seq) {
+        const conversation = this.engine.get(id);
+        if (conversation.readHere > seq) return;
+        this.#putLate(`r/${id}`, null);
+        if (seq !== Infinity) return;
+        conversation.readHere = 0;
+        conversation.changed();
+    }
+
+    setDraft(id, draft) {
+        const conversation = this.engine.get(id);
+        const text = typeof draft === "string" ? { content: draft } : draft;
+        const empty = !text || (!text.content && !text.metadata);
+        const had = conversation.cell.getSnapshot()?.draft ?? null;
+        if (empty && !had && !this.drafts.busy(id)) return;
+        conversation.draftHere = empty ? null : {
+            content: text.content, reply_to_id: text.reply_to_id ?? null, metadata: text.metadata ?? {},
+            updated_at: new Date(this.clock.now()).toISOString(),
+        };
+        this.drafts.set(id, conversation.draftHere);
+        conversation.changed();
+    }
+
+    #onDraft(id, draft, newest) {
+        if (!newest) return;
+        const conversation = this.engine.get(id);
+        conversation.draftHere = undefined;
+        if (conversation.row) conversation.change({ draft: draft ?? null });
+    }
+
+    // --- what a start without a network shows
+    kept(id) {
+        return this.#kept.get(id);
+    }
+
+    #keepMessages(conversation) {
+        if (![...conversation.views].some((view) => view.atEnd)) return;
+        const name = `keep ${conversation.id}`;
+        if (!this.#timers.has(name)) this.#timers.set(name, 2_000, () => this.#keepNow(conversation));
+    }
+
+    #keepNow({ id, seqs, messages, row }) {
+        if (!row || seqs.length === 0) return;
+        const newest = seqs.slice(-KEPT_MESSAGES).map((seq) => messages.get(seq));
+        this.#kept.set(id, newest);
+        const entries = [[`m/${id}`, newest]];
+        if (this.#recent[0] !== id) {
+            this.#recent = [id, ...this.#recent.filter((other) => other !== id)];
+            for (const old of this.#recent.splice(KEPT_CONVERSATIONS)) {
+                this.#kept.delete(old);
+                entries.push([`m/${old}`, null]);
+            }
+            entries.push(["recent", this.#recent]);
+        }
+        this.vault.write(entries);
+    }
+
+    whenOpen(action) {
+        this.#opened.then(action);
+    }
+
+    // --- the queue's work
+    async #perform(entry) {
+        const { id, kind, args, conversation_id: conversation, message_id: message } = entry;
+        if (kind === "send") return this.#send(conversation, { ...args, client_message_id: id });
+        if (kind === "settings") return this.rpc("update_participant_settings", { conversation_id: conversation, ...args, ...muteOf(args) });
+        if (kind === "unread") return this.rpc("mark_as_unread", { conversation_id: conversation });
+        if (kind === "vote") return this.rpc("vote", { message_id: message, option_ids: args.option_ids });
+        const call = {
+            edit: () => this.rpc("edit_message", { message_id: message, ...args }),
+            delete: () => this.rpc("delete_message", { message_id: message, ...args }),
+            react: () => this.rpc(args.on ? "add_reaction" : "remove_reaction", { message_id: message, emoji: args.emoji }),
+        }[kind];
+        // The answer shows the message as it was then. Where an event came meanwhile, it is fetched.
+        const held = this.engine.get(conversation);
+        const answer = await held.load(async () => {
+            const result = await call();
+            return { messages: result?.seq ? [result] : [], from: 1, to: 0, result };
+        });
+        held.trim();
+        return answer.result;
+    }
+
+    async #send(conversation, args) {
+        if (this.transport?.reaches(conversation)) {
+            try {
+                return (await this.transport.request(conversation, "message:send", args)).message;
+            } catch (error) {
+                // without an answer the same goes by HTTP, under the same id
+                if (!error.retriable || error.retryAfter) throw error;
+            }
+        }
+        return this.rpc("send_message", { conversation_id: conversation, ...args });
+    }
+
+    #onDone({ kind, args, conversation_id: id, message_id: messageId }, result) {
+        const conversation = this.engine.get(id);
+        const { row } = conversation;
+        if (kind === "send") {
+            conversation.upsert(result);
+            if (row && result.seq > (row.last_message?.seq ?? 0)) conversation.change({ last_message: preview(result) });
+            return;
+        }
+        const seq = messageId && conversation.seqOf(messageId);
+        if (kind === "delete" && !args.for_everyone && seq) conversation.remove(seq);
+        if (kind === "vote" && seq) conversation.wantRefetch(seq);
+        if (kind === "settings" && row) conversation.change({ me: result });
+        if (kind === "unread" && row) conversation.change({ me: { ...row.me, marked_unread: result.marked_unread } });
+    }
+
+    // --- rest
+    get #quiet() {
+        const parts = [this.outbox, this.reads, this.deliveries, this.drafts];
+        return Boolean(this.transport?.live) && this.engine.quiet && parts.every((part) => part.idle);
+    }
+
+    async settled(timeout = 10_000) {
+        const limit = this.clock.now() + timeout;
+        for (;;) {
+            this.flush();
+            if (this.#quiet) {
+                await this.engine.sync().catch(() => {});
+                if (this.#quiet) return;
+            }
+            if (this.clock.now() > limit) throw new Error(`Not at rest after ${timeout} ms: ${this.#restless()}`);
+            await new Promise((resolve) => this.clock.setTimeout(resolve, 40));
+        }
+    }
+
+    #restless() {
+        const { outbox, reads, deliveries, drafts, engine } = this;
+        const state = { live: this.transport?.live, engine: engine.quiet, outbox: outbox.idle, reads: reads.idle, deliveries: deliveries.idle, drafts: drafts.idle };
+        return Object.entries(state).filter(([, ok]) => !ok).map(([name]) => name).join(", ");
+    }
+}
+
+/** A mute ends by a moment that has passed. */
+function muteOf({ mute_until: until }) {
+    return until === null ? { mute_until: "1970-01-01T00:00:00Z" } : {};
+}

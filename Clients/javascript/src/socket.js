@@ -1,0 +1,372 @@
+// One connection with its channels. It connects again by itself until it is closed, and joins its channels again.
+import { Timers, backoff } from "./base.js";
+import { errorReply, noAnswer } from "./errors.js";
+import { decode, encode } from "./frames.js";
+
+const HEARTBEAT_MS = 25_000;
+const ANSWER_MS = 10_000;
+const PROBE_MS = 5_000;
+const OPEN_MS = 15_000;
+const TOKEN_REASON = /^(InvalidJWTToken|MalformedJWT|JwtSignatureError|JwtSignerError|Token has expired|The token)/;
+const FOREVER_REASON = /^(Unauthorized|PrivateOnly|TopicNameRequired)/;
+
+export class Socket {
+    #options;
+    #timers;
+    #ws = null;
+    #tries = 0;
+    #ref = 0;
+    #heard = 0;
+    #waiting = new Map();
+    #wanted = false;
+    #refusals = 0;
+    channels = new Map();
+    status = "closed";
+    retryAt = null;
+
+    /** options: url, apikey, tokens, WebSocket, clock, random, onStatus(), onSignedOut(reason) */
+    constructor(options) {
+        this.#options = options;
+        this.#timers = new Timers(options.clock);
+        this.unfollow = options.tokens.follow((token) => this.#useToken(token));
+    }
+
+    connect() {
+        this.#wanted = true;
+        if (this.status === "online" || this.status === "connecting") return;
+        this.#timers.clear("retry");
+        this.#open();
+    }
+
+    close() {
+        this.#wanted = false;
+        this.unfollow();
+        this.#drop("closed");
+    }
+
+    /** The network may have changed: is the connection still one? */
+    probe() {
+        if (!this.#wanted) return;
+        if (this.status === "online") this.#beat(PROBE_MS);
+        else if (this.status === "offline") this.connect();
+    }
+
+    channel(topic, config) {
+        let channel = this.channels.get(topic);
+        if (!channel) {
+            channel = new Channel(this, topic, config, this.#options);
+            this.channels.set(topic, channel);
+            if (this.status === "online") channel.join();
+        }
+        return channel;
+    }
+
+    leave(topic) {
+        const channel = this.channels.get(topic);
+        if (!channel) return;
+        this.channels.delete(topic);
+        channel.end();
+        if (this.status === "online") this.send({ joinRef: channel.joinRef, ref: this.nextRef(), topic, event: "phx_leave", payload: {} });
+    }
+
+    nextRef() {
+        this.#ref += 1;
+        return String(this.#ref);
+    }
+
+    send(frame) {
+        try {
+            this.#ws?.send(encode(frame));
+        } catch (error) {
+            this.#lost(error);
+        }
+    }
+
+    /** Sends a frame and waits for the reply to it. */
+    request(frame, patience = ANSWER_MS) {
+        return new Promise((resolve, reject) => {
+            if (this.status !== "online") return reject(noAnswer("There is no connection."));
+            const timer = this.#options.clock.setTimeout(() => {
+                this.#waiting.delete(frame.ref);
+                reject(noAnswer("The server did not answer in time.", "timeout"));
+            }, patience);
+            this.#waiting.set(frame.ref, { resolve, reject, timer });
+            this.send(frame);
+        });
+    }
+
+    /** A user's channel is live: from now on the next loss is a first one again. */
+    succeeded() {
+        this.#tries = 0;
+        this.#refusals = 0;
+    }
+
+    /** A token was refused: once more with a new one, and if that is refused as well the user is signed out. */
+    async tokenRefused(reason, refused) {
+        const { tokens } = this.#options;
+        if (refused !== tokens.current) return tokens.current;
+        this.#refusals += 1;
+        try {
+            const token = this.#refusals > 1 ? refused : await tokens.renew();
+            if (token !== refused) return token;
+        } catch (error) {
+            if (error.status !== 401) return this.#lost(error);
+        }
+        this.#signOut(reason);
+    }
+
+    #signOut(reason) {
+        if (!this.#wanted) return;
+        this.#wanted = false;
+        this.#drop("closed");
+        this.#options.onSignedOut(reason);
+    }
+
+    async #open() {
+        const { url, apikey, tokens, WebSocket, clock } = this.#options;
+        this.#set("connecting");
+        let token;
+        try {
+            token = await tokens.get();
+        } catch (error) {
+            return error.status === 401 ? this.#signOut(error.message) : this.#lost(error);
+        }
+        if (!this.#wanted || this.#ws) return;
+        const key = encodeURIComponent(apikey ?? token);
+        let ws;
+        try {
+            ws = new WebSocket(`${url.replace(/^http/, "ws")}/realtime/v1/websocket?apikey=${key}&vsn=2.0.0`);
+        } catch (error) {
+            return this.#lost(error);
+        }
+        this.#ws = ws;
+        ws.binaryType = "arraybuffer";
+        this.#timers.set("open", OPEN_MS, () => this.#lost("The server did not open the connection in time."));
+        ws.onopen = () => {
+            if (ws !== this.#ws) return ws.close();
+            this.#timers.clear("open");
+            this.#heard = clock.now();
+            this.#set("online");
+            this.#timers.set("heartbeat", HEARTBEAT_MS, () => this.#beat(ANSWER_MS));
+            for (const channel of this.channels.values()) channel.join();
+        };
+        ws.onmessage = ({ data }) => {
+            if (ws === this.#ws) this.#receive(data);
+        };
+        // an error is followed by a close
+        ws.onerror = () => {};
+        ws.onclose = (event) => {
+            if (ws === this.#ws) this.#lost(event?.reason || "The connection was closed.");
+        };
+    }
+
+    #receive(data) {
+        this.#heard = this.#options.clock.now();
+        const frame = decode(data);
+        if (!frame) return;
+        if (frame.event === "phx_reply" && this.#waiting.has(frame.ref)) {
+            const { resolve, reject, timer } = this.#waiting.get(frame.ref);
+            this.#waiting.delete(frame.ref);
+            this.#options.clock.clearTimeout(timer);
+            if (frame.payload?.status === "ok") resolve(frame.payload.response);
+            else reject(errorReply(frame.payload?.response));
+        } else {
+            this.channels.get(frame.topic)?.receive(frame);
+        }
+    }
+
+    // Any frame that comes is a sign of life, so that a hidden tab whose timers are late does not give up.
+    #beat(patience) {
+        const asked = this.#options.clock.now();
+        const ref = this.nextRef();
+        this.send({ joinRef: null, ref, topic: "phoenix", event: "heartbeat", payload: {} });
+        this.#timers.set("heartbeat", patience, () => {
+            if (this.#heard < asked) return this.#lost("The server is silent.");
+            this.#timers.set("heartbeat", HEARTBEAT_MS, () => this.#beat(ANSWER_MS));
+        });
+    }
+
+    #useToken(token) {
+        if (token === null || this.status !== "online") return;
+        for (const channel of this.channels.values()) channel.useToken(token);
+    }
+
+    #lost(reason) {
+        this.#drop("offline");
+        if (!this.#wanted) return;
+        const wait = backoff(this.#tries, this.#options.random) * 1000;
+        this.#tries += 1;
+        this.retryAt = this.#options.clock.now() + wait;
+        this.reason = String(reason?.message ?? reason);
+        this.#set("offline");
+        this.#timers.set("retry", wait, () => this.#open());
+    }
+
+    #drop(status) {
+        this.#timers.clearAll();
+        const ws = this.#ws;
+        this.#ws = null;
+        if (ws) {
+            ws.onopen = ws.onmessage = ws.onclose = null;
+            // a socket that is still opening may complain of it
+            ws.onerror = () => {};
+            try {
+                ws.close();
+            } catch {
+                // it never was open
+            }
+        }
+        for (const { reject, timer } of this.#waiting.values()) {
+            this.#options.clock.clearTimeout(timer);
+            reject(noAnswer("The connection was lost."));
+        }
+        this.#waiting.clear();
+        for (const channel of this.channels.values()) channel.lost();
+        this.#set(status);
+    }
+
+    #set(status) {
+        if (status !== "offline") this.retryAt = null;
+        this.status = status;
+        this.#options.onStatus();
+    }
+}
+
+class Channel {
+    #socket;
+    #options;
+    #timers;
+    #tries = 0;
+    joinRef = null;
+    state = "closed";
+    onJoined = () => {};
+    onBroadcast = () => {};
+    onPresence = () => {};
+    /** The channel is over for good: the server does not let the user in, or not any more. */
+    onForbidden = () => {};
+
+    constructor(socket, topic, config, options) {
+        this.#socket = socket;
+        this.topic = topic;
+        this.config = config;
+        this.#options = options;
+        this.#timers = new Timers(options.clock);
+        this.presence = new Presence();
+    }
+
+    async join() {
+        this.#timers.clear("join");
+        const ref = this.#socket.nextRef();
+        this.joinRef = ref;
+        this.state = "joining";
+        try {
+            const token = await this.#options.tokens.get();
+            if (this.joinRef !== ref) return;
+            this.token = token;
+            const payload = { config: this.config, access_token: token };
+            await this.#socket.request({ joinRef: ref, ref, topic: this.topic, event: "phx_join", payload });
+        } catch (error) {
+            if (this.joinRef === ref) this.#refused(error);
+            return;
+        }
+        if (this.joinRef !== ref) return;
+        this.#tries = 0;
+        this.state = "joined";
+        this.onJoined();
+    }
+
+    #refused(error) {
+        this.lost();
+        if (TOKEN_REASON.test(error.message)) this.#withNewToken(error.message);
+        else if (FOREVER_REASON.test(error.message)) this.onForbidden(error.message);
+        // without an answer the socket itself is over, and joins again after it
+        else if (this.#socket.status === "online") this.#later();
+    }
+
+    #withNewToken(reason) {
+        this.#socket.tokenRefused(reason, this.token).then((token) => {
+            if (token && this.state === "closed" && this.#socket.status === "online") this.join();
+        });
+    }
+
+    #later() {
+        this.#timers.set("join", backoff(this.#tries, this.#options.random) * 1000, () => this.join());
+        this.#tries += 1;
+    }
+
+    receive({ joinRef, ref, event, payload }) {
+        if (joinRef != null && joinRef !== this.joinRef) return;
+        if (event === "broadcast") {
+            this.onBroadcast(payload.event, payload.payload, payload.meta);
+        } else if (event === "presence_state" || event === "presence_diff") {
+            this.presence.apply(event, payload);
+            this.onPresence(this.presence.users());
+        } else if (event === "system" && payload?.status === "error") {
+            this.reason = payload.message ?? "";
+        } else if ((event === "phx_close" || event === "phx_error") && (ref === null || ref === this.joinRef)) {
+            const reason = this.reason ?? "";
+            this.reason = null;
+            this.lost();
+            if (TOKEN_REASON.test(reason)) this.#withNewToken(reason);
+            else if (/^You (do not|no longer) have permission/.test(reason)) this.onForbidden(reason);
+            else this.#later();
+        }
+    }
+
+    /** The reply's response to a broadcast. */
+    request(event, payload) {
+        if (this.state !== "joined") return Promise.reject(noAnswer("The channel is not joined."));
+        const frame = { joinRef: this.joinRef, ref: this.#socket.nextRef(), topic: this.topic };
+        return this.#socket.request({ ...frame, event: "broadcast", payload: { type: "broadcast", event, payload } });
+    }
+
+    /** A broadcast, or a presence, whose answer nobody waits for. */
+    push(event, payload) {
+        if (this.state !== "joined") return;
+        this.#socket.send({ joinRef: this.joinRef, ref: this.#socket.nextRef(), topic: this.topic, event, payload });
+    }
+
+    useToken(token) {
+        this.token = token;
+        this.push("access_token", { access_token: token });
+    }
+
+    lost() {
+        this.#timers.clear("join");
+        this.state = "closed";
+        this.joinRef = null;
+        if (this.presence.clear()) this.onPresence([]);
+    }
+
+    end() {
+        this.lost();
+        this.onBroadcast = this.onPresence = this.onJoined = this.onForbidden = () => {};
+    }
+}
+
+// Who is there: keys with what they have tracked. What leaves is named by its phx_ref.
+class Presence {
+    #keys = new Map();
+    apply(event, payload) {
+        if (event === "presence_state") this.#keys.clear();
+        const joins = event === "presence_state" ? payload : payload.joins;
+        for (const [key, { metas }] of Object.entries(joins ?? {})) {
+            const there = this.#keys.get(key) ?? [];
+            this.#keys.set(key, [...there.filter((meta) => !metas.some((m) => m.phx_ref === meta.phx_ref)), ...metas]);
+        }
+        if (event === "presence_state") return;
+        for (const [key, { metas }] of Object.entries(payload.leaves ?? {})) {
+            const rest = (this.#keys.get(key) ?? []).filter((meta) => !metas.some((m) => m.phx_ref === meta.phx_ref));
+            if (rest.length) this.#keys.set(key, rest);
+            else this.#keys.delete(key);
+        }
+    }
+    users() {
+        return [...new Set([...this.#keys].flatMap(([key, metas]) => metas.map((meta) => meta.user_id ?? key)))].sort();
+    }
+    clear() {
+        const was = this.#keys.size > 0;
+        this.#keys.clear();
+        return was;
+    }
+}
