@@ -16,6 +16,7 @@ const styles = sheet(`
 .about span { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .line { display: flex; align-items: flex-end; gap: 2px; padding: 4px; }
 textarea { flex: 1; min-width: 0; resize: none; border: 0; outline: 0; background: none; padding: 9px 4px; line-height: 22px; max-height: 128px; overflow-y: auto; display: block; }
+textarea:focus-visible { outline: 0; }
 textarea::placeholder { color: var(--_muted); opacity: 1; }
 .send { width: 40px; height: 40px; border-radius: 50%; background: var(--_accent); color: var(--_on-accent); display: grid; place-items: center; flex: none; }
 .send:disabled { background: transparent; color: var(--_muted); opacity: .6; }
@@ -206,7 +207,7 @@ export class ParleyComposer extends ParleyElement {
 
     #key(event) {
         if (event.isComposing || this.mentions.key(event)) return;
-        if (event.key === "Enter" && !event.shiftKey && !(matchMedia("(hover: none)").matches && !event.ctrlKey)) {
+        if (event.key === "Enter" && !event.shiftKey && !(matchMedia("(pointer: coarse)").matches && !event.ctrlKey)) {
             event.preventDefault();
             this.send();
         } else if (event.key === "Escape" && (this.#edited || this.#reply)) {

@@ -40,7 +40,7 @@ const styles = sheet(`
 .tick.failed { color: var(--_danger); }
 .more { position: absolute; inset-inline-end: 14px; inset-block-end: 8px; background: var(--_raised); box-shadow: 0 1px 6px rgb(0 0 0 / .18); opacity: 0; width: 34px; height: 34px; }
 .row:hover .more, .more:focus-visible, .more[aria-expanded] { opacity: 1; }
-@media (hover: none) { .row:hover .more:not(:focus-visible, [aria-expanded]) { opacity: 0; pointer-events: none; } }
+@media (pointer: coarse) { .row:hover .more:not(:focus-visible, [aria-expanded]) { opacity: 0; pointer-events: none; } }
 `);
 
 const FILTERS = [["all", "filterAll"], ["unread", "filterUnread"], ["requests", "filterRequests"], ["archived", "filterArchived"]];

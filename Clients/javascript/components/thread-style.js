@@ -72,7 +72,7 @@ audio { max-width: 100%; height: 40px; display: block; margin: 4px 0; }
 .other .bar { inset-inline-end: 16px; }
 .own .bar { inset-inline-start: 16px; }
 .row:hover > .bar, .row:focus-within > .bar { display: flex; }
-@media (hover: none) { .row:hover > .bar { display: none; } .row:focus > .bar, .row:focus-within > .bar { display: flex; } }
+@media (pointer: coarse) { .row:hover > .bar { display: none; } .row:focus > .bar, .row:focus-within > .bar { display: flex; } }
 .down { position: absolute; inset-block-end: 14px; inset-inline-end: 18px; width: 44px; height: 44px; border-radius: 50%; background: var(--_raised); border: 1px solid var(--_line); box-shadow: 0 4px 16px rgb(0 0 0 / .18); display: grid; place-items: center; z-index: 2; }
 .down .badge { position: absolute; inset-block-start: -9px; }
 .typing { min-height: 24px; padding: 2px 24px 4px; font-size: 13px; color: var(--_muted); flex: none; }

@@ -1,7 +1,7 @@
 // The web client: an inbox beside a thread, one of them at a time on a phone.
 import { createParley } from "../src/parley.js";
 import { notifyWhileHidden, useParley, usePushWorker } from "../components/index.js";
-import { demoUsers, forget, isToken, signIn, tokenSource } from "./session.js";
+import { demoUsers, forget, isDemo, isToken, signIn, tokenSource } from "./session.js";
 
 const element = (id) => /** @type {any} */ (document.getElementById(id));
 const app = element("app");
@@ -29,6 +29,17 @@ function open(id) {
 function close() {
     history.replaceState(null, "", location.pathname + location.search);
     show();
+}
+
+/** Opens the newest conversation once it is known, for the demo. */
+function openFirst(parley) {
+    const inbox = parley.conversations();
+    const end = inbox.subscribe(() => {
+        const [first] = inbox.getSnapshot().conversations;
+        if (!first) return;
+        end();
+        if (!opened()) open(first.id);
+    });
 }
 
 async function showSignIn(problem = "") {
@@ -69,12 +80,12 @@ function start() {
     const parley = createParley({ url: location.origin, token });
     Object.assign(globalThis, { parley });
     useParley(parley);
-    inbox.directory = async (text) => {
+    const directory = async (text) => {
         const wanted = text.trim().toLowerCase();
         const users = await demoUsers();
         return users.filter((user) => user.id !== parley.userId && user.name.toLowerCase().includes(wanted)).map((user) => ({ user_id: user.id, display_name: user.name }));
     };
-    thread.directory = inbox.directory;
+    if (isDemo) inbox.directory = thread.directory = directory;
     app.hidden = false;
     app.addEventListener("parley-open", (event) => open(event.detail.id));
     app.addEventListener("parley-back", close);
@@ -86,11 +97,12 @@ function start() {
         document.title = total ? `(${total}) Messages` : "Messages";
     });
     parley.on("signed-out", ({ reason }) => {
-        if (new URLSearchParams(location.search).has("as")) return;
+        if (isDemo) return;
         sessionStorage.clear();
         app.hidden = true;
         void showSignIn(`Please sign in again: ${reason}`);
     });
+    if (new URLSearchParams(location.search).has("first")) openFirst(parley);
     notifyWhileHidden(parley, open);
     registerWorker();
     show();

@@ -8,12 +8,14 @@ function make(tag, props = {}, ...children) {
     return element;
 }
 
+const address = (id) => `/?as=${encodeURIComponent(id)}&first`;
+
 /** @param {any[]} users @param {any} user */
 function windowOf(users, user) {
-    const frame = make("iframe", { src: `/?as=${encodeURIComponent(user.id)}`, title: `Messages of ${user.name}` });
+    const frame = make("iframe", { src: address(user.id), title: `Messages of ${user.name}` });
     const choice = make("select", { ariaLabel: "User of this window" }, ...users.map((one) => make("option", { value: one.id, selected: one === user }, one.name)));
     choice.addEventListener("change", () => {
-        frame.src = `/?as=${encodeURIComponent(choice.value)}`;
+        frame.src = address(choice.value);
     });
     return make("section", {}, make("div", { className: "bar" }, make("h2", {}, "Signed in as"), choice), frame);
 }

@@ -3,6 +3,9 @@
 const KEY = "parley-token";
 const asked = new URLSearchParams(location.search).get("as");
 
+/** True: the page is used by a demo user, whom the address names. */
+export const isDemo = asked !== null;
+
 /** The users that anybody at this machine may be; none where the server has no demo. */
 export async function demoUsers() {
     const answer = await fetch("/demo/users.json", { headers: { Accept: "application/json" } }).catch(() => null);
