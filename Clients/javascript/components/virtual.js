@@ -23,6 +23,7 @@ export class VirtualList {
     #end = 0;
     #width = 0;
     #written = -1;
+    #measured = "";
 
     /**
      * @param {HTMLElement} scroller
@@ -175,11 +176,19 @@ export class VirtualList {
     }
 
     #resized() {
+        if (this.#measure() === this.#measured) return;
         if (this.scroller.clientWidth !== this.#width) {
             this.#width = this.scroller.clientWidth;
             this.#heights.clear();
         }
+        // What is placed here changes the content; were it observed meanwhile, that would be an error of a loop.
+        this.observer.unobserve(this.content);
         this.#place(false);
+        requestAnimationFrame(() => this.content.isConnected && this.observer.observe(this.content));
+    }
+
+    #measure() {
+        return `${this.scroller.clientWidth} ${this.scroller.clientHeight} ${this.content.offsetHeight}`;
     }
 
     /** Chooses the rows, draws them, measures them, and puts the window back to where it was. */
@@ -198,6 +207,7 @@ export class VirtualList {
             if (off < OVERSCAN / 3) break;
         }
         this.#restore();
+        this.#measured = this.#measure();
         this.options.moved?.();
     }
 
