@@ -22,7 +22,7 @@ TEXTS = [
     "<![CDATA[<script>pwned=1</script>]]>",
     "<math><mtext></mtext><mglyph><style><img src=1 onerror=pwned=1>",
     "<x onfocus=pwned=1 tabindex=1 autofocus>",
-    "<style>@import 'https://evil.example'; * { display: none }</style>",
+    "<style>@import '//evil.example'; * { display: none }</style>",
     "<link rel=stylesheet href=https-evil>",
     "<base target=evil><meta http-equiv=refresh content=0>",
     "<form action=x><button>Sign in</button></form>",
@@ -33,10 +33,10 @@ TEXTS = [
     "\u202egnp.exe\u2066 \u200f\ufeff\u200b",
     "__proto__ constructor toString hasOwnProperty",
     "url(javascript:pwned=1) expression(pwned=1); --x: red; } * { color: red",
-    "A" * 3000,
+    "A" * 300,
     "\u0301" * 500,
     "a\u0000b\u0007c\u001b[31m",
-    "😀" * 300,
+    "😀" * 60,
 ]
 
 # Links that may not become links; and what may.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import axe_selenium_python
+import axe_core_python
 import pytest
 from selenium.webdriver.common.keys import Keys
 from test_safety import EVERYWHERE, SKELETON
 
-AXE = (Path(axe_selenium_python.__file__).parent / "node_modules" / "axe-core" / "axe.min.js").read_text()
+AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text()
 
 
 def findings(browser):

@@ -14,7 +14,7 @@ window.skeleton = () => {
     const lines = [];
     const walk = (node, depth) => {
         for (const child of node.children) {
-            const free = ["aria-label", "title", "alt", "datetime", "style", "aria-labelledby", "id", "aria-controls"];
+            const free = ["aria-label", "title", "alt", "datetime", "style", "aria-labelledby", "id", "aria-controls", "aria-activedescendant"];
             const attributes = [...child.attributes].map(({ name, value }) => (free.includes(name) ? name : `${name}=${value}`)).sort();
             lines.push(`${depth} ${child.localName} ${attributes.join(" ")}`);
             if (child.shadowRoot) walk(child.shadowRoot, `${depth}#`);
@@ -58,6 +58,8 @@ window.everywhere = async (text) => {
     });
     client.state.typing.set([BOB]);
     const frame = () => new Promise((done) => setTimeout(done, 30));
+    // A dialog is gone when its event has come.
+    const close = async (name) => { $(name, "dialog").close(); while ($(name, "dialog")) await frame(); };
     const thread = document.querySelector("parley-thread");
     const inbox = document.querySelector("parley-inbox");
     inbox.directory = async () => [{ user_id: BOB, display_name: text }];
@@ -66,15 +68,15 @@ window.everywhere = async (text) => {
     await take("page");
     $("parley-thread", ".who").click();
     await take("details");
-    $("parley-thread", "dialog").close();
+    await close("parley-thread");
     inbox.newConversation();
     await frame();
     $("parley-inbox", "dialog .pick")?.click();
     await take("new conversation");
-    $("parley-inbox", "dialog").close();
+    await close("parley-inbox");
     $("parley-inbox", "button[aria-label=Settings]").click();
     await take("settings");
-    $("parley-inbox", "dialog").close();
+    await close("parley-inbox");
     $("parley-thread", "button[aria-label=Search]").click();
     const search = $("parley-thread", ".search input");
     search.value = "abc";
@@ -96,7 +98,7 @@ window.everywhere = async (text) => {
     await frame();
     [...$("parley-thread", ".menu").querySelectorAll("button")].find((one) => one.textContent === "Forward").click();
     await take("forward");
-    $("parley-thread", "dialog").close();
+    await close("parley-thread");
     $("parley-thread", "parley-composer").reply(messages[0]);
     await take("reply");
     return found;

@@ -1,8 +1,8 @@
 // Turns the text of a message into nodes: links, mentions and marked words. Everything else stays text.
 import { h } from "./dom.js";
 
-// A scheme is written out, so that "readme.md" and "e.g.this" stay words. Brackets and punctuation at the end are not part.
-const LINK = /\b(?:https?:\/\/|mailto:)[^\s<>"'`\u0000-\u001f\u007f\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gi;
+// A scheme is written out, so that "readme.md" and "e.g.this" stay words, and it is the first one: "blob:https:" is none.
+const LINK = /(?<![\p{L}\p{N}_:])(?:https?:\/\/|mailto:)[^\s<>"'\u0060\u0000-\u001f\u007f\u200e\u200f\u202a-\u202e\u2066-\u2069]+/giu;
 
 /** The address if it may be opened, else null. @param {unknown} address */
 export function safeURL(address, schemes = ["http:", "https:", "mailto:"]) {

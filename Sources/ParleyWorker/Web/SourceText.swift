@@ -32,7 +32,7 @@ enum SourceText {
             kept.append(line)
             if self.backticks(line) % 2 == 1 { isTemplate.toggle() }
         }
-        return kept.joined(separator: "\n") + "\n"
+        return kept.map { $0 + "\n" }.joined()
     }
 
     /// Those without a backslash before them.
