@@ -1,6 +1,6 @@
 # Parley. The two commands are `make demo` and `make test`.
 .PHONY: all build release setup setup-test demo test lint clean test-versions \
-    bench bench-send bench-fanout bench-idle bench-messages bench-latency bench-history bench-load bench-compare
+    bench bench-send bench-fanout bench-idle bench-messages bench-latency bench-history bench-load bench-compare bench-web
 
 all: build
 
@@ -33,7 +33,7 @@ lint: setup-test
 # Figures of the README, each next to its peer in one run.
 bench: bench-send bench-fanout bench-idle bench-messages bench-latency bench-history
 
-bench-send bench-fanout bench-idle bench-messages bench-latency: setup-test
+bench-send bench-fanout bench-idle bench-messages bench-latency bench-web: setup-test
 	@swift build -c release --product parley
 	@cd Benchmarks && PARLEY_WATCH=off PYTHONPATH=../Tests/support ../.venv/bin/python $(@:bench-%=%).py
 

@@ -21,12 +21,12 @@ export function conversationMenu(element, conversation) {
                 { label: t("muteAlways"), icon: "mute", run: change({ mute_until: "infinity" }) },
             ]),
         { label: t("markUnread"), icon: "check", run: () => parley.markUnread(id) },
-        { label: t(me.archived_at ? "unarchive" : "archive"), icon: "file", run: change({ archive: !me.archived_at }) },
+        { label: t(me.archived_at ? "unarchive" : "archive"), icon: "archive", run: change({ archive: !me.archived_at }) },
         null,
-        other ? { label: t("block"), icon: "close", danger: true, run: () => block(element, other.user_id, titleOf(conversation, parley.userId)) } : null,
-        conversation.type !== "direct" ? { label: t("leave"), icon: "back", danger: true, run: () => leave(element, conversation) } : null,
+        other ? { label: t("block"), icon: "block", danger: true, run: () => block(element, other.user_id, titleOf(conversation, parley.userId)) } : null,
+        conversation.type !== "direct" ? { label: t("leave"), icon: "leave", danger: true, run: () => leave(element, conversation) } : null,
         {
-            label: t("deleteConversation"), icon: "close", danger: true,
+            label: t("deleteConversation"), icon: "trash", danger: true,
             run: async () => {
                 if (!await confirm(element.shadowRoot, t("deleteConversationTitle"), t("deleteConversationHint"), t("deleteConversation"))) return;
                 await element.attempt(parley.deleteConversation(id));

@@ -15,7 +15,7 @@ import { VirtualList } from "./virtual.js";
 const styles = sheet(`
 .tools { padding: 0 16px 8px; display: flex; flex-direction: column; gap: 10px; flex: none; }
 .filters { display: flex; gap: 6px; overflow-x: auto; scrollbar-width: none; }
-.filters button { min-height: 32px; padding: 4px 13px; border-radius: 16px; background: var(--_sunken); color: var(--_muted); font-size: 14px; font-weight: 550; white-space: nowrap; }
+.filters button { min-height: 32px; padding: 4px 11px; border-radius: 16px; background: var(--_sunken); color: var(--_muted); font-size: 13.5px; font-weight: 550; white-space: nowrap; }
 .filters button[aria-pressed=true] { background: color-mix(in srgb, var(--_accent) 16%, var(--_bg)); color: var(--_accent); }
 .scroller { flex: 1; overflow-y: auto; position: relative; overflow-anchor: none; min-height: 0; outline-offset: -2px; }
 .list { display: flow-root; }
@@ -25,9 +25,9 @@ const styles = sheet(`
 .row[data-current] .open { background: color-mix(in srgb, var(--_accent) 13%, transparent); }
 .open:focus-visible { outline-offset: -2px; }
 .line { display: flex; align-items: center; gap: 8px; min-width: 0; }
-.name { flex: 1; font-weight: 600; font-size: 15.5px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; text-align: start; }
+.name { flex: 1; font-weight: 600; font-size: 15.5px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .time { color: var(--_muted); font-size: 12.5px; white-space: nowrap; }
-.preview { flex: 1; min-width: 0; color: var(--_muted); font-size: 14px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; text-align: start; }
+.preview { flex: 1; min-width: 0; color: var(--_muted); font-size: 14px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .preview .draft { color: var(--_danger); }
 .row[data-unread] .preview { color: var(--_text); }
 .row[data-unread] .name { font-weight: 700; }
@@ -146,7 +146,7 @@ export class ParleyInbox extends ParleyElement {
 
     #row(item) {
         const parts = {
-            avatar: null, name: h("span", { class: "name", dir: "auto" }), time: h("time", { class: "time" }),
+            avatar: null, name: h("span", { class: "name", dir: "auto" }), time: h("time", { class: "time", dir: "auto" }),
             tick: h("span", { class: "tick-place" }), preview: h("span", { class: "preview", dir: "auto" }), signs: h("span", { class: "signs" }),
         };
         const more = iconButton("more", t("more"), () => this.#menu(row), { class: "icon-button more" });

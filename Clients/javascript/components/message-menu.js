@@ -27,18 +27,17 @@ export function messageMenu(thread, message, { reply, edit }) {
     };
     const live = stored && !message.deleted_at;
     return [
-        ...(live ? QUICK.slice(0, 3).map((emoji) => ({ label: `${t("react")} ${emoji}`, run: () => parley.react(message, emoji) })) : []),
-        live && null,
+        live && { row: QUICK.map((emoji) => ({ label: `${t("react")} ${emoji}`, text: emoji, run: () => parley.react(message, emoji) })) },
         live && { label: t("reply"), icon: "reply", run: reply },
-        live && own && message.content && !message.poll && { label: t("edit"), icon: "file", run: edit },
-        message.content && { label: t("copy"), icon: "file", run: () => thread.attempt(navigator.clipboard.writeText(message.content).then(() => thread.toast(t("copied")))) },
-        live && { label: t("forward"), icon: "send", run: () => forward(thread, message) },
+        live && own && message.content && !message.poll && { label: t("edit"), icon: "pencil", run: edit },
+        message.content && { label: t("copy"), icon: "copy", run: () => thread.attempt(navigator.clipboard.writeText(message.content).then(() => thread.toast(t("copied")))) },
+        live && { label: t("forward"), icon: "forward", run: () => forward(thread, message) },
         live && { label: t("star"), icon: "star", run: api("star_message", {}, t("star")) },
         live && mayPin && { label: t(message.pinned_at ? "unpinMessage" : "pinMessage"), icon: "pin", run: api(message.pinned_at ? "unpin_message" : "pin_message", {}) },
         null,
         live && !own && { label: t("report"), icon: "alert", danger: true, run: () => report(thread, message) },
-        stored && { label: t("deleteForMe"), icon: "close", danger: true, run: () => parley.delete(message) },
-        live && (own || admin) && { label: t("deleteForAll"), icon: "close", danger: true, run: () => parley.delete(message, { forEveryone: true }) },
+        stored && { label: t("deleteForMe"), icon: "trash", danger: true, run: () => parley.delete(message) },
+        live && (own || admin) && { label: t("deleteForAll"), icon: "trash", danger: true, run: () => parley.delete(message, { forEveryone: true }) },
     ].filter((item) => item !== false && item !== "" && item !== undefined);
 }
 

@@ -7,6 +7,8 @@ import { isEmojiOnly, richText, safeURL } from "./text.js";
 import { clock, dayName, dayOf, exact } from "./time.js";
 
 const GROUPED_MS = 5 * 60_000;
+/** Roles that are about rights, and say nothing of who somebody is. */
+const ROLES = new Set(["owner", "admin", "member", null, undefined]);
 
 /**
  * What a row shows beside the message itself: rows that look alike are not drawn again.
@@ -79,7 +81,7 @@ function line(thread, { message, first, last }, own) {
     const group = conversation && conversation.type !== "direct";
     const name = nameOf(conversation, parley.userId, message.sender_id);
     const bubble = h("div", { class: "bubble", part: own ? "bubble own-bubble" : "bubble" });
-    if (group && !own && first) bubble.append(h("div", { class: "sender", dir: "auto" }, name, message.sender_role ? h("small", {}, " " + message.sender_role) : ""));
+    if (group && !own && first) bubble.append(h("div", { class: "sender", dir: "auto" }, name, ROLES.has(message.sender_role) ? "" : h("small", {}, ` ${message.sender_role ?? ""}`)));
     if (message.deleted_at) bubble.append(h("span", { class: "deleted" }, t("deletedMessage")));
     else bubble.append(...content(thread, message));
     if (message.content && !message.deleted_at && isEmojiOnly(message.content) && !message.reply_to_id) bubble.classList.add("large");
@@ -160,7 +162,7 @@ function foot(message, own) {
     return h("span", { class: "foot" },
         message.pinned_at && icon("pin"),
         message.edited_at && !message.deleted_at && h("span", {}, t("edited")),
-        h("time", { datetime: message.created_at, title: exact(message.created_at) }, clock(message.created_at)),
+        h("time", { dir: "auto", datetime: message.created_at, title: exact(message.created_at) }, clock(message.created_at)),
         own && !message.deleted_at && ticks(message));
 }
 

@@ -5,30 +5,39 @@ import { t } from "./strings.js";
 /**
  * Opens a menu beside a button.
  * @param {HTMLElement} anchor
- * @param {({ label: string, icon?: string, danger?: boolean, checked?: boolean, run: () => void } | null)[]} items null draws a line
+ * @param {({ label: string, icon?: string, text?: string, danger?: boolean, run: () => void } | { row: any[] } | null)[]} items null draws
+ *     a line; a row holds items beside one another
  * @param {{ x?: number, y?: number }} [place] where a pointer asked for it
  */
 export function openMenu(anchor, items, place) {
     const buttons = [];
     const menu = h("div", { class: "menu", part: "menu", role: "menu", popover: "auto", "aria-label": anchor.getAttribute("aria-label") ?? t("more") });
+    const make = (item) => {
+        const choose = () => {
+            menu.hidePopover();
+            item.run();
+        };
+        const button = h("button", { type: "button", role: "menuitem", "aria-label": item.text ? item.label : null, tabindex: "-1", class: item.danger ? "danger" : "", onclick: choose },
+            item.icon && icon(item.icon), h("span", {}, item.text ?? item.label));
+        buttons.push(button);
+        return button;
+    };
     for (const item of items) {
         if (!item) {
             if (menu.lastChild && menu.lastChild.nodeName !== "HR") menu.append(h("hr", { role: "separator" }));
             continue;
         }
-        const choose = () => {
-            menu.hidePopover();
-            item.run();
-        };
-        const radio = item.checked !== undefined;
-        const button = h("button", { type: "button", role: radio ? "menuitemradio" : "menuitem", "aria-checked": radio ? String(item.checked) : null, tabindex: "-1", class: item.danger ? "danger" : "", onclick: choose },
-            item.icon && icon(item.icon), h("span", {}, item.label));
-        buttons.push(button);
-        menu.append(button);
+        menu.append(item.row ? h("div", { class: "quick", role: "group", "aria-label": t("react") }, item.row.map(make)) : make(item));
     }
     menu.addEventListener("keydown", (event) => {
         const at = buttons.indexOf(menu.getRootNode().activeElement);
-        const next = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1 }[event.key];
+        // Up and down pass over the others of a row.
+        const row = menu.querySelector(".quick");
+        const last = row ? row.children.length - 1 : 0;
+        const forward = getComputedStyle(menu).direction === "rtl" ? -1 : 1;
+        const down = at < last ? last + 1 : at + 1;
+        const up = at === last + 1 && row ? 0 : at <= last ? -1 : at - 1;
+        const next = { ArrowDown: row ? down : at + 1, ArrowUp: row ? up : at - 1, ArrowRight: at + forward, ArrowLeft: at - forward, Home: 0, End: -1 }[event.key];
         if (next !== undefined) {
             event.preventDefault();
             buttons.at(next % buttons.length)?.focus();

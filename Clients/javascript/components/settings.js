@@ -13,23 +13,28 @@ const unless = (work) => Promise.resolve(work).catch((error) => (error.status ==
 /** @param {import("./element.js").ParleyElement} element */
 export function openSettings(element) {
     openDialog(element.shadowRoot, t("settings"), (close) => [
-        section(element, t("privacy"), privacy), section(element, t("notifications"), notifications), section(element, t("blocked"), blocked),
+        section(t("privacy"), element, privacy), section(t("notifications"), element, notifications), section(t("blocked"), element, blocked),
         h("div", { class: "actions" },
             h("button", { type: "button", class: "button danger", onclick: () => signOut(element, close) }, t("signOut"))),
     ]);
 }
 
-/** A heading, and what `fill` makes once its answer has come. */
-function section(element, title, fill) {
-    const box = h("div", { class: "section" }, t("loading"));
-    fill(element, box).catch((error) => box.replaceChildren(h("p", {}, t("somethingFailed", { reason: error.message }))));
-    return [h("h3", {}, title), box];
+/** A heading, and what `fill` makes once its answer has come. Without an answer the server does not offer it. */
+function section(title, element, fill) {
+    const content = h("div", { class: "content" });
+    const box = h("div", { class: "section", hidden: true }, h("h3", {}, title), content);
+    const show = (parts) => {
+        content.replaceChildren(...(parts ?? []));
+        box.hidden = !parts;
+    };
+    fill(element, show).catch((error) => show([h("p", {}, t("somethingFailed", { reason: error.message }))]));
+    return box;
 }
 
-async function privacy(element, box) {
+async function privacy(element, show) {
     const { api } = element.parley;
     const now = await unless(api.get_privacy());
-    if (!now) return box.replaceChildren(h("p", {}, t("unavailable")));
+    if (!now) return;
     const save = (change) => element.attempt(api.set_privacy(change));
     const choice = h("select", { class: "field", onchange: () => save({ message_privacy: choice.value }) },
         PRIVACY.map(([value, label]) => h("option", { value, selected: value === now.message_privacy }, t(label))));
@@ -37,13 +42,13 @@ async function privacy(element, box) {
         const input = h("input", { type: "checkbox", ".checked": now[name] !== false, onchange: () => save({ [name]: input.checked }) });
         return h("label", { class: "line" }, h("span", {}, t(label)), input);
     };
-    box.replaceChildren(h("label", {}, t("whoCanMessage"), choice), tick("read_receipts", "readReceipts"), tick("show_presence", "showPresence"));
+    show([h("label", {}, t("whoCanMessage"), choice), tick("read_receipts", "readReceipts"), tick("show_presence", "showPresence")]);
 }
 
-async function notifications(element, box) {
+async function notifications(element, show) {
     const state = await pushState(element.parley);
-    if (state === "unavailable") return box.replaceChildren(h("p", {}, t("unavailable")));
-    if (state === "denied") return box.replaceChildren(h("p", {}, t("notifyDenied")));
+    if (state === "unavailable") return;
+    const denied = h("p", { role: "status", hidden: state !== "denied" }, t("notifyDenied"));
     const input = h("input", {
         type: "checkbox", ".checked": state === "on",
         onchange: async () => {
@@ -51,16 +56,16 @@ async function notifications(element, box) {
             const now = await element.attempt(switchPush(element.parley, input.checked));
             input.checked = now === "on";
             input.disabled = false;
-            if (now === "denied") box.append(h("p", {}, t("notifyDenied")));
+            denied.hidden = now !== "denied";
         },
     });
-    box.replaceChildren(h("label", { class: "line" }, h("span", {}, t("notifyPush")), input));
+    show([h("label", { class: "line" }, h("span", {}, t("notifyPush")), input), denied]);
 }
 
-async function blocked(element, box) {
+async function blocked(element, show) {
     const { api } = element.parley;
     const answer = await unless(api.get_blocked_users({ page_size: 100 }));
-    if (!answer) return box.replaceChildren(h("p", {}, t("unavailable")));
+    if (!answer) return;
     const people = answer.users ?? answer.blocked_users ?? answer;
     const list = h("ul", { class: "people" }, people.map((person) => {
         const row = h("li", {}, avatar(person.user_id, personName(person)), h("span", { class: "who" }, h("b", { dir: "auto" }, personName(person))),
@@ -72,7 +77,7 @@ async function blocked(element, box) {
             }, t("unblock")));
         return row;
     }));
-    box.replaceChildren(people.length ? list : h("p", {}, t("blockedNone")));
+    show([people.length ? list : h("p", {}, t("blockedNone"))]);
 }
 
 async function signOut(element, close) {

@@ -2,6 +2,7 @@
 import { sheet } from "./dom.js";
 
 export const theme = sheet(`
+[dir=auto] { text-align: -webkit-match-parent; text-align: match-parent; }
 :host {
     --_accent: var(--parley-accent, light-dark(#2557d6, #84a9ff));
     --_on-accent: var(--parley-on-accent, light-dark(#fff, #0c1530));
@@ -29,6 +30,7 @@ export const theme = sheet(`
     background: var(--_bg);
     color: var(--_text);
     font: 400 15px/1.4 var(--_font);
+    font-variant-emoji: unicode;
     -webkit-text-size-adjust: 100%;
 }
 :host([hidden]) { display: none; }
@@ -73,10 +75,11 @@ mark { background: var(--_mark); color: inherit; border-radius: 3px; }
 .mention { font-weight: 600; color: var(--_accent); }
 .mention.own { background: var(--_mark); color: var(--_text); border-radius: 4px; }
 .menu { position: fixed; inset: auto; margin: 0; padding: 6px; border: 1px solid var(--_line); border-radius: 14px; background: var(--_raised); color: var(--_text); box-shadow: 0 8px 32px rgb(0 0 0 / .2); min-width: 200px; max-width: min(320px, 92vw); max-height: 70vh; overflow: auto; }
-.menu [role=menuitem], .menu [role=menuitemradio] { display: flex; align-items: center; gap: 12px; width: 100%; min-height: 42px; padding: 8px 12px; border-radius: 9px; }
+.menu [role=menuitem] { display: flex; align-items: center; gap: 12px; width: 100%; min-height: 42px; padding: 8px 12px; border-radius: 9px; }
 .menu [role^=menuitem]:is(:hover, :focus) { background: color-mix(in srgb, var(--_text) 8%, transparent); outline: none; }
 .menu [role^=menuitem]:focus-visible { outline: 2px solid var(--_accent); outline-offset: -2px; }
-.menu [role^=menuitem][aria-checked=true] { font-weight: 650; color: var(--_accent); }
+.menu .quick { display: flex; justify-content: space-between; padding-bottom: 4px; border-bottom: 1px solid var(--_line); margin-bottom: 4px; }
+.menu .quick [role=menuitem] { width: 42px; min-height: 42px; padding: 0; justify-content: center; font-size: 22px; }
 .menu .danger { color: var(--_danger); }
 .menu hr { border: 0; border-top: 1px solid var(--_line); margin: 6px 0; }
 dialog { border: 0; padding: 0; border-radius: 20px; background: var(--_raised); color: var(--_text); width: min(440px, calc(100vw - 32px)); max-height: min(720px, calc(100dvh - 32px)); box-shadow: 0 16px 64px rgb(0 0 0 / .35); overflow: hidden; }
@@ -88,8 +91,10 @@ dialog h2 { margin: 0; flex: 1; font-size: 18px; }
 dialog .body { padding: 4px 20px 20px; overflow: auto; display: flex; flex-direction: column; gap: 14px; }
 dialog .body p { margin: 0; color: var(--_muted); }
 dialog .actions { display: flex; gap: 10px; justify-content: flex-end; flex-wrap: wrap; }
+dialog .section, dialog .content { display: flex; flex-direction: column; gap: 10px; }
 dialog h3 { margin: 8px 0 0; font-size: 13px; font-weight: 650; color: var(--_muted); text-transform: uppercase; letter-spacing: .05em; }
 dialog label { display: flex; flex-direction: column; gap: 5px; font-weight: 550; }
+dialog .field { font-weight: 400; }
 dialog label.line { flex-direction: row; align-items: center; gap: 12px; font-weight: 400; min-height: 36px; }
 dialog label.line span { flex: 1; }
 input[type=checkbox] { accent-color: var(--_accent); width: 20px; height: 20px; flex: none; margin: 0; }

@@ -8,7 +8,7 @@ export const styles = sheet(`
 .head .who:hover { background: color-mix(in srgb, var(--_text) 5%, transparent); }
 .head .picture .avatar { width: 40px; height: 40px; font-size: 15px; }
 .names { min-width: 0; flex: 1; }
-.head h2 { font-size: 16.5px; line-height: 1.25; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; text-align: start; }
+.head h2 { font-size: 16.5px; line-height: 1.25; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .about { display: block; color: var(--_muted); font-size: 13px; min-height: 0; }
 .head .back { display: var(--parley-back, grid); }
 .stage { flex: 1; min-height: 0; position: relative; display: flex; flex-direction: column; }
@@ -82,6 +82,7 @@ audio { max-width: 100%; height: 40px; display: block; margin: 4px 0; }
 .request p { margin: 4px 0 12px; color: var(--_muted); font-size: 13.5px; }
 .request .actions { display: flex; gap: 8px; justify-content: center; flex-wrap: wrap; }
 .request .button:not(.primary) { background: var(--_bg); }
+.search .head { padding-inline-start: 16px; }
 .search { position: absolute; inset: 0; background: var(--_bg); z-index: 4; display: flex; flex-direction: column; }
 .results { list-style: none; margin: 0; padding: 4px 8px; overflow: auto; }
 .results button { width: 100%; padding: 10px 12px; border-radius: 12px; display: block; text-align: start; }
