@@ -76,7 +76,13 @@ export class Conversation {
         const before = this.messages.get(message.seq);
         // an event is the same for everybody: what is the viewer's own is kept, a missing quote may be theirs to see
         if (message.reply_to_id && !message.reply_to && !message.deleted_at) this.wantRefetch(message.seq);
-        this.#put({ ...message, starred: before?.starred ?? false, ...(before?.read_at !== undefined ? { read_at: before.read_at } : {}) });
+        this.#put({ ...this.#viewersOwn(message.seq), ...message });
+    }
+
+    // What a page says of a message and an event cannot.
+    #viewersOwn(seq) {
+        const { starred = false, read_at = null } = this.messages.get(seq) ?? {};
+        return this.row?.type === "direct" ? { starred, read_at } : { starred };
     }
 
     #touch(seq) {
@@ -153,10 +159,7 @@ export class Conversation {
             for (const seq of this.seqs) {
                 if (seq >= page.from && seq <= page.to && !there.has(seq) && !this.#touched.has(seq)) this.messages.delete(seq);
             }
-            for (const message of fresh) {
-                const { starred = false, read_at } = this.messages.get(message.seq) ?? {};
-                this.messages.set(message.seq, { starred, ...(read_at !== undefined ? { read_at } : {}), ...message });
-            }
+            for (const message of fresh) this.messages.set(message.seq, { ...this.#viewersOwn(message.seq), ...message });
             this.#seqs = null;
             this.changed();
             return page;

@@ -454,7 +454,7 @@ export class Core {
         const held = this.engine.get(conversation);
         const answer = await held.load(async () => {
             const result = await call();
-            return { messages: result?.seq ? [result] : [], from: 1, to: 0, result };
+            return { messages: result?.reactions ? [result] : [], from: 1, to: 0, result };
         });
         held.trim();
         return answer.result;
