@@ -159,7 +159,11 @@ export class Conversation {
             for (const seq of this.seqs) {
                 if (seq >= page.from && seq <= page.to && !there.has(seq) && !this.#touched.has(seq)) this.messages.delete(seq);
             }
-            for (const message of fresh) this.messages.set(message.seq, { ...this.#viewersOwn(message.seq), ...message });
+            // the past may have been deleted while its page was on the way
+            const since = this.row?.me?.history_from_seq ?? 0;
+            for (const message of fresh) {
+                if (message.seq >= since) this.messages.set(message.seq, { ...this.#viewersOwn(message.seq), ...message });
+            }
             this.#seqs = null;
             this.changed();
             return page;

@@ -160,7 +160,7 @@ export class Engine {
         this.#store(rows, afresh);
         if (resync) {
             // live events may have been weighed against positions that are no more
-            this.#again = true;
+            this.syncWithin(0);
             this.#options.onReset("The server asked to begin afresh.");
             for (const conversation of this.conversations.values()) this.reload(conversation);
         }
@@ -335,7 +335,7 @@ export class Engine {
             // what lies in this range and is not in the page is not there
             const { messages } = page;
             page.from = args.after_seq != null ? args.after_seq + 1 : page.has_more_before ? messages[0].seq : 0;
-            page.to = args.before_seq != null ? args.before_seq - 1 : page.has_more_after ? messages.at(-1).seq : page.last_seq;
+            page.to = args.before_seq != null ? args.before_seq - 1 : page.has_more_after ? messages.at(-1).seq : Infinity;
             return page;
         });
     }
