@@ -6,6 +6,8 @@ const BUFFER = 1_000;
 export class Conversation {
     /** The row as the server gives it; null: not known. Never changed in place. */
     row = null;
+    /** It was the user's, and is not any more. */
+    dropped = false;
     /** Every event up to this event_seq has been applied. */
     applied = 0;
     /** Events that came before their predecessors, by event_seq. */
