@@ -63,6 +63,7 @@ SUITES = [
     swift("swift-address-sanitizer", ["bash", "scripts/sanitize.sh", "address"]),
     shell("isolation", "Tests/sql/isolation.sh"),
     python("conformance", kind="timed"),
+    python("client", kind="timed"),
     shell("sql-doors", "Tests/sql/doors.sh"),
     python("chaos", kind="timed"),
     python("scenarios", kind="timed"),

@@ -6,6 +6,8 @@ const BUFFER = 1_000;
 export class Conversation {
     /** The row as the server gives it; null: not known. Never changed in place. */
     row = null;
+    /** It was the user's, and is not any more. */
+    dropped = false;
     /** Every event up to this event_seq has been applied. */
     applied = 0;
     /** Events that came before their predecessors, by event_seq. */
@@ -76,7 +78,13 @@ export class Conversation {
         const before = this.messages.get(message.seq);
         // an event is the same for everybody: what is the viewer's own is kept, a missing quote may be theirs to see
         if (message.reply_to_id && !message.reply_to && !message.deleted_at) this.wantRefetch(message.seq);
-        this.#put({ ...message, starred: before?.starred ?? false, ...(before?.read_at !== undefined ? { read_at: before.read_at } : {}) });
+        this.#put({ ...this.#viewersOwn(message.seq), ...message });
+    }
+
+    // What a page says of a message and an event cannot.
+    #viewersOwn(seq) {
+        const { starred = false, read_at = null } = this.messages.get(seq) ?? {};
+        return this.row?.type === "direct" ? { starred, read_at } : { starred };
     }
 
     #touch(seq) {
@@ -153,9 +161,10 @@ export class Conversation {
             for (const seq of this.seqs) {
                 if (seq >= page.from && seq <= page.to && !there.has(seq) && !this.#touched.has(seq)) this.messages.delete(seq);
             }
+            // the past may have been deleted while its page was on the way
+            const since = this.row?.me?.history_from_seq ?? 0;
             for (const message of fresh) {
-                const { starred = false, read_at } = this.messages.get(message.seq) ?? {};
-                this.messages.set(message.seq, { starred, ...(read_at !== undefined ? { read_at } : {}), ...message });
+                if (message.seq >= since) this.messages.set(message.seq, { ...this.#viewersOwn(message.seq), ...message });
             }
             this.#seqs = null;
             this.changed();

@@ -3,7 +3,7 @@ import { Cell, Timers, claimsOf } from "./base.js";
 import { Calls } from "./calls.js";
 import { shownRow } from "./display.js";
 import { Engine } from "./engine.js";
-import { preview } from "./events.js";
+import { preview, tombstone } from "./events.js";
 import { Http } from "./http.js";
 import { Inbox } from "./inbox.js";
 import { Drafts, Receipts, Typing, wantsDelivered } from "./manners.js";
@@ -454,7 +454,7 @@ export class Core {
         const held = this.engine.get(conversation);
         const answer = await held.load(async () => {
             const result = await call();
-            return { messages: result?.seq ? [result] : [], from: 1, to: 0, result };
+            return { messages: result?.reactions ? [result] : [], from: 1, to: 0, result };
         });
         held.trim();
         return answer.result;
@@ -481,7 +481,10 @@ export class Core {
             return;
         }
         const seq = messageId && conversation.seqOf(messageId);
-        if (kind === "delete" && !args.for_everyone && seq) conversation.remove(seq);
+        if (kind === "delete" && seq) {
+            if (!args.for_everyone) conversation.remove(seq);
+            else conversation.update(seq, (message) => tombstone(message, result.deleted_at), { refetch: true });
+        }
         if (kind === "vote" && seq) conversation.wantRefetch(seq);
         if (kind === "settings" && row) conversation.change({ me: result });
         if (kind === "unread" && row) conversation.change({ me: { ...row.me, marked_unread: result.marked_unread } });

@@ -22,7 +22,9 @@ export class Engine {
     #repairing = new Map();
     #stopped = false;
     conversations = new Map();
+    #isReady;
     ready = false;
+    whenReady = new Promise((resolve) => (this.#isReady = resolve));
     /** Row changes: the inbox looks at it. */
     onRows = () => {};
 
@@ -76,6 +78,7 @@ export class Engine {
         }
         this.storedIds = new Set(this.conversations.keys());
         this.ready = true;
+        this.#isReady();
         this.onRows();
     }
 
@@ -157,10 +160,11 @@ export class Engine {
         for (const row of rows.values()) this.#takeRow(row, resync);
         this.#cursor = cursor;
         this.ready = true;
+        this.#isReady();
         this.#store(rows, afresh);
         if (resync) {
             // live events may have been weighed against positions that are no more
-            this.#again = true;
+            this.syncWithin(0);
             this.#options.onReset("The server asked to begin afresh.");
             for (const conversation of this.conversations.values()) this.reload(conversation);
         }
@@ -203,7 +207,9 @@ export class Engine {
         if (known && row.me.history_from_seq > known.me.history_from_seq) conversation.forgetBefore(row.me.history_from_seq);
         conversation.change(all ? { ...row, participants: known.participants } : row);
         if (row.last_message) this.stored(row.last_message);
-        if (!known) for (const view of conversation.views) view.reload();
+        // back after it was gone: its windows have nothing to show
+        if (!known) for (const view of conversation.views) if (conversation.dropped || view.failed) view.reload();
+        conversation.dropped = false;
     }
 
     #store(rows, afresh) {
@@ -220,6 +226,7 @@ export class Engine {
         const conversation = this.conversations.get(id);
         if (!conversation) return;
         conversation.row = null;
+        conversation.dropped = true;
         conversation.applied = 0;
         conversation.buffer.clear();
         conversation.messages.clear();
@@ -335,7 +342,7 @@ export class Engine {
             // what lies in this range and is not in the page is not there
             const { messages } = page;
             page.from = args.after_seq != null ? args.after_seq + 1 : page.has_more_before ? messages[0].seq : 0;
-            page.to = args.before_seq != null ? args.before_seq - 1 : page.has_more_after ? messages.at(-1).seq : page.last_seq;
+            page.to = args.before_seq != null ? args.before_seq - 1 : page.has_more_after ? messages.at(-1).seq : Infinity;
             return page;
         });
     }

@@ -67,6 +67,8 @@ export class Outbox {
     /** From now on this tab sends. */
     async takeOver() {
         this.#maySend = true;
+        // what the one before was about to send
+        for (const entry of this.list()) if (entry.state === "sending") this.#set({ ...entry, state: "waiting" });
         this.#run();
         // what a tab had stored and died before it could hand it over
         const stored = await this.#options.vault.load("o/");

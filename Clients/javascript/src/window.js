@@ -32,7 +32,6 @@ export class MessagesView {
 
     #begin() {
         if (this.#closed) return;
-        this.#noteUnread();
         this.#showKept();
         Promise.resolve(this.#open()).catch(() => {});
     }
@@ -53,7 +52,7 @@ export class MessagesView {
     // What an earlier page has kept shows until the server has answered, offline as well.
     #showKept() {
         const kept = this.#core.kept(this.conversationId);
-        if (this.#options.around !== undefined || !kept?.length || this.#conversation.messages.size > 0) return;
+        if (![undefined, "unread"].includes(this.#options.around) || !kept?.length || this.#conversation.messages.size > 0) return;
         for (const message of kept) this.#conversation.messages.set(message.seq, message);
         this.#conversation.changed();
         this.#low = kept[0].seq;
@@ -62,9 +61,12 @@ export class MessagesView {
         this.#loading.all = false;
     }
 
-    #open() {
+    async #open() {
         const { around } = this.#options;
         const unread = around === "unread";
+        // where the unread begin, the row says
+        if (unread && !this.#conversation.row) await this.#core.engine.whenReady;
+        this.#noteUnread();
         if (unread && this.#unreadAfterSeq !== null) return this.#around({ around_seq: this.#unreadAfterSeq + 1 });
         if (around === undefined || unread) return this.#newest();
         return this.jumpTo(around);
@@ -88,9 +90,7 @@ export class MessagesView {
             this.#low = page.from;
             this.#high = highOf(page);
             this.#hasOlder = page.has_more_before;
-            if (this.#unreadAfterSeq === null && this.#loading.all && !this.#conversation.row && page.last_seq > page.last_read_seq) {
-                this.#unreadAfterSeq = page.last_read_seq;
-            }
+            if (this.#unreadAfterSeq === null && this.#loading.all) this.#noteUnread();
             this.#error = null;
             this.#loading = { all: false, older: null, newer: null };
             return page;
@@ -105,6 +105,10 @@ export class MessagesView {
     #failed(error) {
         this.#error = error;
         this.cell.invalidate();
+    }
+
+    get failed() {
+        return this.#error !== null;
     }
 
     /** Tries again what had failed. */
