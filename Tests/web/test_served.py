@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
+import http.server
 import re
+import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -76,3 +79,25 @@ def test_no_script_but_the_page_s_own_runs(browser, worker):
     assert browser.js("[window.pwned ?? null, document.querySelector('body > b')]") == [None, None]
     assert browser.until("complaints.length >= 3")
     browser.js("(complaints.length = 0, true)")
+
+
+def test_the_page_of_the_documents_works(browser, worker, people, tmp_path):
+    """Copied as it stands, with the addresses of here, and served from another origin."""
+    alice, bob = people
+    talk = bob.rpc("start_conversation", participant_ids=[alice.id], message="Hello Alice")["id"]
+    text = (CLIENT.parents[1] / "docs" / "components.md").read_text()
+    page = re.search(r"^```html\n(.*?)^```$", text, re.S | re.M).group(1)
+    (tmp_path / "index.html").write_text(page.replace("https://chat.example.com", worker.url))
+    (tmp_path / "my").mkdir()
+    (tmp_path / "my" / "token").write_text(alice.token())
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        browser.open(f"http://127.0.0.1:{server.server_port}/")
+        browser.until("$('parley-inbox', '.row .open')")
+        browser.js("$('parley-inbox', '.row .open').click()")
+        browser.until("$('parley-thread', '.row .text')?.textContent === 'Hello Alice'")
+        browser.say("Hello Bob")
+        browser.until("$('parley-thread', '.own .tick') && !$('parley-thread', '.own .tick.sending')")
+        server.shutdown()
+    assert [one["content"] for one in bob.rpc("get_conversation_messages", conversation_id=talk)["messages"]] == ["Hello Alice", "Hello Bob"]

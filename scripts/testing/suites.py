@@ -62,6 +62,7 @@ SUITES = [
     python("property"),
     swift("swift-address-sanitizer", ["bash", "scripts/sanitize.sh", "address"]),
     shell("isolation", "Tests/sql/isolation.sh"),
+    python("web", kind="timed"),
     python("conformance", kind="timed"),
     python("client", kind="timed"),
     shell("sql-doors", "Tests/sql/doors.sh"),

@@ -17,7 +17,7 @@ const styles = sheet(`
 .filters { display: flex; gap: 6px; overflow-x: auto; scrollbar-width: none; }
 .filters button { min-height: 32px; padding: 4px 11px; border-radius: 16px; background: var(--_sunken); color: var(--_muted); font-size: 13.5px; font-weight: 550; white-space: nowrap; }
 .filters button[aria-pressed=true] { background: color-mix(in srgb, var(--_accent) 16%, var(--_bg)); color: var(--_accent); }
-.scroller { flex: 1; overflow-y: auto; position: relative; overflow-anchor: none; min-height: 0; outline-offset: -2px; }
+.scroller { flex: 1; background: var(--_bg); overflow-y: auto; position: relative; overflow-anchor: none; min-height: 0; outline-offset: -2px; }
 .list { display: flow-root; }
 .row { display: flow-root; padding: 1px 8px; position: relative; }
 .open { display: grid; grid-template-columns: 46px minmax(0, 1fr); gap: 0 12px; align-items: center; width: 100%; min-height: 72px; padding: 9px 10px; border-radius: 14px; }

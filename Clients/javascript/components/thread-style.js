@@ -12,7 +12,7 @@ export const styles = sheet(`
 .about { display: block; color: var(--_muted); font-size: 13px; min-height: 0; }
 .head .back { display: var(--parley-back, grid); }
 .stage { flex: 1; min-height: 0; position: relative; display: flex; flex-direction: column; }
-.scroller { flex: 1; overflow-y: auto; overflow-x: hidden; position: relative; overflow-anchor: none; outline-offset: -2px; overscroll-behavior: contain; }
+.scroller { flex: 1; background: var(--_bg); overflow-y: auto; overflow-x: hidden; position: relative; overflow-anchor: none; outline-offset: -2px; overscroll-behavior: contain; }
 .list { min-height: 100%; display: flex; flex-direction: column; padding: 8px 0 10px; }
 .list > .spacer:first-child { margin-top: auto; }
 .spacer { flex: none; }
