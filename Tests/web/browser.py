@@ -45,6 +45,8 @@ class Browser:
             self.driver.switch_to.window(handle)
             self.driver.close()
         self.switch(first)
+        if self.driver.current_url.startswith("http"):
+            self.js("(sessionStorage.clear(), true)")
         for command in ("Emulation.clearDeviceMetricsOverride", "Storage.clearCookies"):
             self.driver.execute_cdp_cmd(command, {})
         self.driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})

@@ -113,6 +113,8 @@ def plain():
 
 @pytest.fixture
 def everywhere(fixture, plain):
+    # So high that all rows are drawn, however long their texts are.
+    fixture.driver.set_window_size(1200, 3000)
     fixture.driver.execute_script(SKELETON + EVERYWHERE)
     if not plain:
         plain.update(fixture.js("everywhere('plain words')"))

@@ -79,7 +79,6 @@ export class ParleyComposer extends ParleyElement {
         this.shadowRoot.append(this.box, this.closed);
         this.input.addEventListener("input", () => this.#typed());
         this.input.addEventListener("keydown", (event) => this.#key(event));
-        this.input.addEventListener("blur", () => this.data && !this.#edited && this.parley.setTyping(id, false));
         this.follow("conversation", this.parley.conversation(id), (conversation) => this.#show(conversation));
     }
 
