@@ -11,6 +11,17 @@ export function backoff(n, random) {
     return Math.min(30, 2 ** Math.min(n, 5)) * (0.8 + 0.4 * random());
 }
 
+/** Calls all; the fault of one is reported and stops nothing. */
+export function tell(listeners, detail) {
+    for (const listener of [...listeners]) {
+        try {
+            listener(detail);
+        } catch (error) {
+            console.error(error);
+        }
+    }
+}
+
 /** A value with listeners. `compute` runs when it is asked for after a change; listeners hear once of many changes. */
 export class Cell {
     #compute;
@@ -46,7 +57,7 @@ export class Cell {
         this.#told = false;
         queueMicrotask(() => {
             this.#told = true;
-            for (const listener of [...this.#listeners]) listener();
+            tell(this.#listeners);
         });
     }
 }

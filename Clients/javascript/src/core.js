@@ -1,11 +1,11 @@
 // The parts of the client, and how they hear of each other.
-import { Cell, Timers, claimsOf } from "./base.js";
-import { Calls } from "./calls.js";
+import { Cell, Timers, claimsOf, tell } from "./base.js";
 import { shownRow } from "./display.js";
 import { Engine } from "./engine.js";
 import { preview, tombstone } from "./events.js";
 import { Http } from "./http.js";
 import { Inbox } from "./inbox.js";
+import { LateCalls } from "./late.js";
 import { Drafts, Receipts, Typing, wantsDelivered } from "./manners.js";
 import { Outbox } from "./outbox.js";
 import { Vault, openStorage } from "./storage.js";
@@ -32,6 +32,7 @@ export class Core {
     #recent = [];
     #presence = new Map();
     #starting = null;
+    #noVault;
     state = "connecting";
     userId = null;
     transport = null;
@@ -47,7 +48,7 @@ export class Core {
         this.http = new Http({ ...options, tokens: this.tokens });
         this.rpc = (name, args) => this.http.rpc(name, args);
         this.connection = new Cell(() => this.#connection());
-        this.vault = new Vault(null, "", clock, () => {});
+        this.vault = this.#noVault = new Vault(null, "", clock, () => {});
         const common = { rpc: this.rpc, clock, random, vault: this.#lateVault(), userId: () => this.userId };
         this.engine = new Engine({
             ...common,
@@ -76,7 +77,7 @@ export class Core {
         this.delivers = delivered;
         this.typing = new Typing({ ...common, push: (id, event) => this.transport?.push(id, event, {}) });
         this.drafts = new Drafts({ ...common, onSaved: (...saved) => this.#onDraft(...saved) });
-        this.calls = new Calls({ ...options, ...common, deviceId: () => this.deviceId });
+        this.calls = new LateCalls({ ...options, ...common, deviceId: () => this.deviceId });
         this.visibility = new Visibility({ onBack: () => this.#back(), onAway: () => this.flush() });
     }
 
@@ -261,13 +262,14 @@ export class Core {
     }
 
     #connection() {
-        const offline = this.state === "offline";
+        const begun = this.vault !== this.#noVault;
         const status = this.state === "started" ? (this.transport?.status ?? "connecting") : this.state;
         return {
             status: status === "closed" && this.state === "started" ? "connecting" : status,
             retryAt: this.transport?.retryAt ?? null,
             leader: this.transport?.leader ?? false,
-            persistent: this.vault.persistent || offline,
+            // until it is known, nothing is wrong
+            persistent: !begun || this.vault.persistent,
             ready: this.engine.ready,
             syncing: this.engine.syncing,
         };
@@ -281,14 +283,7 @@ export class Core {
     }
 
     emit(event, detail) {
-        for (const listener of [...(this.#listeners.get(event) ?? [])]) {
-            try {
-                listener(detail);
-            } catch (error) {
-                // a listener's own fault stops nothing here
-                Promise.reject(error);
-            }
-        }
+        tell(this.#listeners.get(event) ?? [], detail);
     }
 
     #warn(code, message) {
@@ -309,7 +304,7 @@ export class Core {
 
     #onEvent(event, payload, conversation, live) {
         if (event === "message:new") this.#onMessage(payload.message, conversation, live);
-        if (event.startsWith("call:")) this.calls.hear(event, payload, live);
+        if (event.startsWith("call:")) this.calls.hear(event, payload);
         if (event === "session:revoked" && live) this.tokens.renew().catch(() => {});
         this.emit("event", { event, payload });
     }

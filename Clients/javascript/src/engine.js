@@ -9,6 +9,8 @@ const PAGE = 1_000;
 const SOON_MS = 700;
 const LEISURE_MS = 30_000;
 const SPACING_MS = 2_000;
+/** Events of the user alone that change what is seen in conversations: plans, blocks, privacy. */
+const EVERYWHERE = /^(account|contact|privacy|entitlements):/;
 
 export class Engine {
     #options;
@@ -108,6 +110,13 @@ export class Engine {
         });
         this.#options.onState();
         return this.#syncing;
+    }
+
+    /** Loads everything anew; what is shown stays until it is there. */
+    refresh() {
+        this.#cursor = null;
+        for (const conversation of this.conversations.values()) this.reload(conversation);
+        this.syncWithin(0);
     }
 
     async #run() {
@@ -241,7 +250,7 @@ export class Engine {
         if (!id) {
             // of the user alone: a tier, a session, a store
             this.#options.onEvent(event, payload, null, true);
-            if (event === "account:updated") this.syncWithin(0);
+            if (EVERYWHERE.test(event)) this.refresh();
             return;
         }
         const conversation = this.conversations.get(id);

@@ -8,8 +8,11 @@ const PREVIEW = 200;
 /** Changes `conversation` (see conversation.js) by an event; true: the row must come from the server. */
 export function applyEvent(conversation, event, payload, me) {
     const handler = HANDLERS[event];
-    return handler ? handler(conversation, payload, me) === true : false;
+    return handler ? handler(conversation, payload, me) === true : !PASSING.test(event);
 }
+
+/** What changes no row. */
+const PASSING = /^(call|scheduled):/;
 
 const HANDLERS = {
     "message:new"(c, { message, at }, me) {

@@ -64,7 +64,7 @@ export interface Parley {
     // --- reading
     /** The inbox: pinned first, then recent activity. One store per filter and search, shared. */
     conversations(options?: ConversationsOptions): Store<ConversationsSnapshot>;
-    /** One conversation; fetched if it is not in the inbox. null: unknown, or not (any more) the user's. */
+    /** One conversation; null: not loaded yet, or not (any more) the user's. */
     conversation(id: string): Store<Conversation | null>;
     /** A window on the messages. Each call makes a view of its own; close() it. */
     messages(conversationId: string, options?: MessagesOptions): MessagesView;
