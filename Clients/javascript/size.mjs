@@ -12,11 +12,22 @@ const STRING = String.raw`"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|\`(?:\\.|[^\`\
 const REGEXP = String.raw`(?<=[=(,:;!&|?{}[>]\s*|\breturn\s+)\/(?![*/])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\[\n])+\/[a-z]*`;
 const COMMENT = String.raw`\/\*[\s\S]*?\*\/|\/\/[^\n]*`;
 
+const PRIVATE = /(?<=[.;{}*\s])#[A-Za-z]\w*/g;
+
 /** A module without comments and needless space. Its statements end with semicolons; text is left as it is. */
 export function strip(source) {
     const bare = source.replace(new RegExp(`(${STRING}|${REGEXP})|${COMMENT}`, "g"), (_, kept) => kept ?? "");
     const tight = new RegExp(`(${STRING}|${REGEXP})|\\s*([{}();,:?=<>&|!\\[\\]])\\s*|\\s+`, "g");
-    return bare.replace(tight, (space, kept, sign) => kept ?? sign ?? (space.includes("\n") ? "\n" : " ")).trim();
+    return shortened(bare.replace(tight, (space, kept, sign) => kept ?? sign ?? (space.includes("\n") ? "\n" : " ")).trim());
+}
+
+// Private names are a module's own, and never made at run time: those most used get the shortest.
+function shortened(source) {
+    const uses = new Map();
+    for (const [name] of source.matchAll(PRIVATE)) uses.set(name, (uses.get(name) ?? 0) + 1);
+    const names = [...uses.keys()].sort((a, b) => uses.get(b) - uses.get(a));
+    const short = new Map(names.map((name, index) => [name, `#${"abcdefghijklmnopqrstuvwxyz"[index % 26]}${index >= 26 ? Math.floor(index / 26) : ""}`]));
+    return source.replace(PRIVATE, (name) => short.get(name));
 }
 
 /** Bytes of all modules of a folder, compressed together and one by one. */

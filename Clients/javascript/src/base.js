@@ -11,6 +11,11 @@ export function backoff(n, random) {
     return Math.min(30, 2 ** Math.min(n, 5)) * (0.8 + 0.4 * random());
 }
 
+/** ms to wait after this many failed tries, the last with this error. */
+export function pause(tries, error, random) {
+    return 1000 * Math.max(backoff(tries, random), error?.retryAfter ?? 0);
+}
+
 /** Calls all; the fault of one is reported and stops nothing. */
 export function tell(listeners, detail) {
     for (const listener of [...listeners]) {
@@ -93,6 +98,10 @@ export function moment(text) {
     if (!text) return "";
     const match = /^(.{19})(?:\.(\d+))?/.exec(text);
     return match ? match[1] + "." + (match[2] ?? "").padEnd(6, "0") : text;
+}
+
+export function later(a, b) {
+    return moment(a) < moment(b) ? b : a;
 }
 
 /** The first `count` characters as Postgres counts them. */

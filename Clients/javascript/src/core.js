@@ -6,7 +6,7 @@ import { preview, tombstone } from "./events.js";
 import { Http } from "./http.js";
 import { Inbox } from "./inbox.js";
 import { LateCalls } from "./late.js";
-import { Drafts, Receipts, Typing, wantsDelivered } from "./manners.js";
+import { Batch, Receipts, Typing, wantsDelivered } from "./manners.js";
 import { Outbox } from "./outbox.js";
 import { Vault, openStorage } from "./storage.js";
 import { Tokens } from "./tokens.js";
@@ -71,12 +71,19 @@ export class Core {
             onDone: (entry, result) => this.#onDone(entry, result),
             onRefused: (entry, error) => this.emit("refused", { entry, error }),
         });
-        const forget = (id, seq) => this.#forgetRead(id, seq);
-        this.reads = new Receipts({ ...common, functionName: "mark_as_read", onSent: forget, onLost: (id) => forget(id, Infinity) });
-        this.deliveries = new Receipts({ ...common, functionName: "mark_as_delivered", onSent() {}, onLost() {} });
+        const horizon = (name) => (id, seq) => this.rpc(name, { conversation_id: id, seq });
+        const forget = (id, seq = Infinity) => this.#forgetRead(id, seq);
+        this.reads = new Receipts({ ...common, send: horizon("mark_as_read"), onSent: forget, onLost: (id) => forget(id) });
+        this.deliveries = new Receipts({ ...common, send: horizon("mark_as_delivered"), onSent() {}, onLost() {} });
         this.delivers = delivered;
         this.typing = new Typing({ ...common, push: (id, event) => this.transport?.push(id, event, {}) });
-        this.drafts = new Drafts({ ...common, onSaved: (...saved) => this.#onDraft(...saved) });
+        this.drafts = new Batch({
+            ...common,
+            send: (id, { content, ...more }) => this.rpc("save_draft", { conversation_id: id, ...(content === null ? {} : { content, ...more }) }),
+            onSent: (...sent) => this.#onDraft(...sent),
+            // the conversation is not the user's any more, or it is too long: it stays here until the page ends
+            onLost: (id) => this.#putLate(`d/${id}`, null),
+        });
         this.calls = new LateCalls({ ...options, ...common, deviceId: () => this.deviceId });
         this.visibility = new Visibility({ onBack: () => this.#back(), onAway: () => this.flush() });
     }
@@ -161,8 +168,8 @@ export class Core {
             const conversation = this.engine.get(key.slice(2));
             if (key.startsWith("r/")) this.markRead(conversation.id, value);
             if (key.startsWith("d/")) {
-                conversation.draftHere = value.content == null ? null : value;
-                this.drafts.restore(conversation.id, conversation.draftHere);
+                conversation.draftHere = value.content === null ? null : value;
+                this.drafts.put(conversation.id, value);
             }
         }
     }
@@ -257,7 +264,7 @@ export class Core {
     /** What is gathered goes now. */
     flush() {
         this.reads.flushAll();
-        this.drafts.flush();
+        this.drafts.flushAll();
         this.deliveries.flushAll();
     }
 
@@ -389,14 +396,16 @@ export class Core {
         if (empty && !had && !this.drafts.busy(id)) return;
         conversation.draftHere = empty ? null : {
             content: text.content, reply_to_id: text.reply_to_id ?? null, metadata: text.metadata ?? {},
-            updated_at: new Date(this.clock.now()).toISOString(),
         };
-        this.drafts.set(id, conversation.draftHere);
+        const value = conversation.draftHere ?? { content: null };
+        this.#putLate(`d/${id}`, value);
+        this.drafts.put(id, value);
         conversation.changed();
     }
 
-    #onDraft(id, draft, newest) {
+    #onDraft(id, draft, _, newest) {
         if (!newest) return;
+        this.#putLate(`d/${id}`, null);
         const conversation = this.engine.get(id);
         conversation.draftHere = undefined;
         if (conversation.row) conversation.change({ draft: draft ?? null });
@@ -499,15 +508,9 @@ export class Core {
                 await this.engine.sync().catch(() => {});
                 if (this.#quiet) return;
             }
-            if (this.clock.now() > limit) throw new Error(`Not at rest after ${timeout} ms: ${this.#restless()}`);
+            if (this.clock.now() > limit) throw new Error(`Not at rest after ${timeout} ms.`);
             await new Promise((resolve) => this.clock.setTimeout(resolve, 40));
         }
-    }
-
-    #restless() {
-        const { outbox, reads, deliveries, drafts, engine } = this;
-        const state = { live: this.transport?.live, engine: engine.quiet, outbox: outbox.idle, reads: reads.idle, deliveries: deliveries.idle, drafts: drafts.idle };
-        return Object.entries(state).filter(([, ok]) => !ok).map(([name]) => name).join(", ");
     }
 }
 

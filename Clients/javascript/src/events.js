@@ -1,7 +1,7 @@
 // What an event changes in a row of the inbox and in the messages that are held. What cannot be computed here exactly
 // answers "dirty": the next sync brings it. Events are applied in their order, each once; payloads show things as they
 // were when they were rendered, which may be later than the event, so everything here may be applied again.
-import { compare, left, moment } from "./base.js";
+import { compare, later, left, moment } from "./base.js";
 
 const PREVIEW = 200;
 
@@ -136,10 +136,6 @@ function mergeParticipant(c, { user_id: user, participant, role }, me) {
 
 function byJoining(a, b) {
     return compare(moment(a.joined_at), moment(b.joined_at)) || compare(a.user_id, b.user_id);
-}
-
-function later(a, b) {
-    return moment(a) < moment(b) ? b : a;
 }
 
 /** A message as the inbox shows it. */

@@ -5,7 +5,7 @@
 // Failed by the network: the entry stays first and is tried again by itself. Refused by the server: it steps aside, does
 // not hold up the others, and waits for retry() or cancel(), if it is the user's text; a deletion, a reaction, a vote or
 // a setting is undone.
-import { Cell, Timers, backoff, uuid } from "./base.js";
+import { Cell, Timers, pause, uuid } from "./base.js";
 import { ParleyError, aborted } from "./errors.js";
 
 /** The server knows a client_message_id for 90 days. */
@@ -261,7 +261,7 @@ export class Outbox {
             }
             this.#set({ ...trying, state: "waiting" });
             this.#options.tell({ o: "state", id: entry.id, entry: { state: "waiting" } });
-            return { seconds: Math.max(backoff(entry.attempts, random), error.retryAfter ?? 0), firm: error.retryAfter > 0 };
+            return { ms: pause(entry.attempts, error, random), firm: error.retryAfter > 0 };
         }
     }
 
@@ -294,7 +294,7 @@ export class Outbox {
     }
 
     /** firm: the server asked for this wait, so no connection that comes back ends it. */
-    #pause({ seconds, firm }) {
+    #pause({ ms, firm }) {
         return new Promise((resolve) => {
             const wake = () => {
                 this.#wakers.delete(wake);
@@ -302,7 +302,7 @@ export class Outbox {
                 resolve();
             };
             this.#wakers.set(wake, firm);
-            this.#timers.set(wake, seconds * 1000, wake);
+            this.#timers.set(wake, ms, wake);
         });
     }
 }

@@ -1,5 +1,5 @@
 // One connection with its channels. It connects again by itself until it is closed, and joins its channels again.
-import { Timers, backoff } from "./base.js";
+import { Timers, pause } from "./base.js";
 import { errorReply, noAnswer } from "./errors.js";
 import { decode, encode } from "./frames.js";
 
@@ -194,7 +194,7 @@ export class Socket {
     #lost(reason) {
         this.#drop("offline");
         if (!this.#wanted) return;
-        const wait = backoff(this.#tries, this.#options.random) * 1000;
+        const wait = pause(this.#tries, null, this.#options.random);
         this.#tries += 1;
         this.retryAt = this.#options.clock.now() + wait;
         this.reason = String(reason?.message ?? reason);
@@ -290,7 +290,7 @@ class Channel {
     }
 
     #later() {
-        this.#timers.set("join", backoff(this.#tries, this.#options.random) * 1000, () => this.join());
+        this.#timers.set("join", pause(this.#tries, null, this.#options.random), () => this.join());
         this.#tries += 1;
     }
 
