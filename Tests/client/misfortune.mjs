@@ -1,7 +1,7 @@
 // What happens to users, at random.
 const WEIGHTS = {
     cut: 8, slow: 6, stall: 3, mend: 6, killTab: 5, closeTab: 2, reload: 4, openTab: 6, killWorker: 0.6, restartPostgres: 0.15,
-    noTokens: 1.5, freeze: 0,
+    noTokens: 1.5,
 };
 
 export class Misfortune {
