@@ -84,13 +84,8 @@ export function compare(a, b) {
 export function uuid() {
     const crypto = globalThis.crypto;
     if (crypto?.randomUUID) return crypto.randomUUID();
-    const bytes = crypto?.getRandomValues
-        ? crypto.getRandomValues(new Uint8Array(16))
-        : Uint8Array.from({ length: 16 }, () => Math.random() * 256);
-    bytes[6] = (bytes[6] & 15) | 64;
-    bytes[8] = (bytes[8] & 63) | 128;
-    const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-    return hex.replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, "$1-$2-$3-$4-$5");
+    const digit = () => (crypto ? crypto.getRandomValues(new Uint8Array(1))[0] % 16 : Math.floor(Math.random() * 16));
+    return "xxxxxxxx-xxxx-4xxx-8xxx-xxxxxxxxxxxx".replace(/x/g, () => digit().toString(16));
 }
 
 /** A timestamp of the server as text that sorts: its fraction has as many digits as it needs, up to six. */

@@ -2,9 +2,9 @@
 import { Cell, Timers, claimsOf, tell } from "./base.js";
 import { shownRow } from "./display.js";
 import { Engine } from "./engine.js";
-import { preview, tombstone } from "./events.js";
 import { Http } from "./http.js";
 import { Inbox } from "./inbox.js";
+import { Kept } from "./kept.js";
 import { LateCalls } from "./late.js";
 import { Batch, Receipts, Typing, wantsDelivered } from "./manners.js";
 import { Outbox } from "./outbox.js";
@@ -12,10 +12,8 @@ import { Vault, openStorage } from "./storage.js";
 import { Tokens } from "./tokens.js";
 import { Transport } from "./transport.js";
 import { Visibility } from "./visibility.js";
+import { Work } from "./work.js";
 
-/** Messages of a conversation, and conversations, that are kept for a start without a network. */
-const KEPT_MESSAGES = 40;
-const KEPT_CONVERSATIONS = 30;
 /** How long a start waits for a token before it shows what was kept for the last user. */
 const TOKEN_PATIENCE_MS = 1_500;
 /** After a start so many conversations are told that their messages have arrived. */
@@ -28,8 +26,6 @@ export class Core {
     #opened;
     #open;
     #warned = new Set();
-    #kept = new Map();
-    #recent = [];
     #presence = new Map();
     #starting = null;
     #noVault;
@@ -54,21 +50,23 @@ export class Core {
             ...common,
             mayStore: () => this.transport?.leader ?? false,
             shown: (conversation) => shownRow(conversation, this.outbox.of(conversation.id), this.userId, clock.now()),
-            onChange: (conversation) => this.#keepMessages(conversation),
+            onChange: (conversation) => this.kept.changed(conversation),
             onEvent: (...event) => this.#onEvent(...event),
             onStored: (message) => this.outbox.settle(message),
             onSynced: () => this.#onSynced(),
             onState: () => this.connection.invalidate(),
             onReset: (reason) => this.emit("reset", { reason }),
         });
+        this.kept = new Kept(common);
         this.inbox = new Inbox(this.engine);
         this.engine.onRows = () => this.inbox.changed();
+        const work = new Work(this);
         this.outbox = new Outbox({
             ...common,
-            perform: (entry) => this.#perform(entry),
+            perform: (entry) => work.perform(entry),
             tell: (message) => this.transport?.tell({ outbox: message }),
             onChange: (id) => this.engine.get(id).changed(),
-            onDone: (entry, result) => this.#onDone(entry, result),
+            onDone: (entry, result) => work.done(entry, result),
             onRefused: (entry, error) => this.emit("refused", { entry, error }),
         });
         const horizon = (name) => (id, seq) => this.rpc(name, { conversation_id: id, seq });
@@ -157,11 +155,9 @@ export class Core {
     #restore(stored) {
         const entries = [];
         for (const [key, value] of stored) {
-            const id = key.slice(2);
             if (key.startsWith("o/")) entries.push(value);
-            if (key.startsWith("m/")) this.#kept.set(id, value);
         }
-        this.#recent = stored.get("recent") ?? [];
+        this.kept.restore(stored);
         this.engine.restore(stored);
         this.outbox.restore(entries);
         for (const [key, value] of stored) {
@@ -209,6 +205,7 @@ export class Core {
         this.state = "closed";
         this.visibility.stop();
         this.calls.stop();
+        this.kept.stop();
         this.transport?.stop();
         for (const part of [this.engine, this.outbox, this.reads, this.deliveries, this.typing, this.drafts, this.tokens]) part.stop();
         this.#timers.clearAll();
@@ -411,87 +408,8 @@ export class Core {
         if (conversation.row) conversation.change({ draft: draft ?? null });
     }
 
-    // --- what a start without a network shows
-    kept(id) {
-        return this.#kept.get(id);
-    }
-
-    #keepMessages(conversation) {
-        if (![...conversation.views].some((view) => view.atEnd)) return;
-        const name = `keep ${conversation.id}`;
-        if (!this.#timers.has(name)) this.#timers.set(name, 2_000, () => this.#keepNow(conversation));
-    }
-
-    #keepNow({ id, seqs, messages, row }) {
-        if (!row || seqs.length === 0) return;
-        const newest = seqs.slice(-KEPT_MESSAGES).map((seq) => messages.get(seq));
-        this.#kept.set(id, newest);
-        const entries = [[`m/${id}`, newest]];
-        if (this.#recent[0] !== id) {
-            this.#recent = [id, ...this.#recent.filter((other) => other !== id)];
-            for (const old of this.#recent.splice(KEPT_CONVERSATIONS)) {
-                this.#kept.delete(old);
-                entries.push([`m/${old}`, null]);
-            }
-            entries.push(["recent", this.#recent]);
-        }
-        this.vault.write(entries);
-    }
-
     whenOpen(action) {
         this.#opened.then(action);
-    }
-
-    // --- the queue's work
-    async #perform(entry) {
-        const { id, kind, args, conversation_id: conversation, message_id: message } = entry;
-        if (kind === "send") return this.#send(conversation, { ...args, client_message_id: id });
-        if (kind === "settings") return this.rpc("update_participant_settings", { conversation_id: conversation, ...args, ...muteOf(args) });
-        if (kind === "unread") return this.rpc("mark_as_unread", { conversation_id: conversation });
-        if (kind === "vote") return this.rpc("vote", { message_id: message, option_ids: args.option_ids });
-        const call = {
-            edit: () => this.rpc("edit_message", { message_id: message, ...args }),
-            delete: () => this.rpc("delete_message", { message_id: message, ...args }),
-            react: () => this.rpc(args.on ? "add_reaction" : "remove_reaction", { message_id: message, emoji: args.emoji }),
-        }[kind];
-        // The answer shows the message as it was then. Where an event came meanwhile, it is fetched.
-        const held = this.engine.get(conversation);
-        const answer = await held.load(async () => {
-            const result = await call();
-            return { messages: result?.reactions ? [result] : [], from: 1, to: 0, result };
-        });
-        held.trim();
-        return answer.result;
-    }
-
-    async #send(conversation, args) {
-        if (this.transport?.reaches(conversation)) {
-            try {
-                return (await this.transport.request(conversation, "message:send", args)).message;
-            } catch (error) {
-                // without an answer the same goes by HTTP, under the same id
-                if (!error.retriable || error.retryAfter) throw error;
-            }
-        }
-        return this.rpc("send_message", { conversation_id: conversation, ...args });
-    }
-
-    #onDone({ kind, args, conversation_id: id, message_id: messageId }, result) {
-        const conversation = this.engine.get(id);
-        const { row } = conversation;
-        if (kind === "send") {
-            conversation.upsert(result);
-            if (row && result.seq > (row.last_message?.seq ?? 0)) conversation.change({ last_message: preview(result) });
-            return;
-        }
-        const seq = messageId && conversation.seqOf(messageId);
-        if (kind === "delete" && seq) {
-            if (!args.for_everyone) conversation.remove(seq);
-            else conversation.update(seq, (message) => tombstone(message, result.deleted_at), { refetch: true });
-        }
-        if (kind === "vote" && seq) conversation.wantRefetch(seq);
-        if (kind === "settings" && row) conversation.change({ me: result });
-        if (kind === "unread" && row) conversation.change({ me: { ...row.me, marked_unread: result.marked_unread } });
     }
 
     // --- rest
@@ -512,9 +430,4 @@ export class Core {
             await new Promise((resolve) => this.clock.setTimeout(resolve, 40));
         }
     }
-}
-
-/** A mute ends by a moment that has passed. */
-function muteOf({ mute_until: until }) {
-    return until === null ? { mute_until: "1970-01-01T00:00:00Z" } : {};
 }

@@ -143,9 +143,10 @@ export function preview(message) {
     return { ...message, content: left(message.content, PREVIEW), reactions: [] };
 }
 
+export const BARE = { content: null, metadata: {}, mentions: [], mentions_all: false, attachments: [], reactions: [], reply_to: null };
+
 export function tombstone(message, at) {
-    const none = { content: null, metadata: {}, mentions: [], mentions_all: false, attachments: [], reactions: [], reply_to: null };
-    return { ...message, ...none, ...(message.poll !== undefined ? { poll: null } : {}), deleted_at: message.deleted_at ?? at };
+    return { ...message, ...BARE, ...(message.poll !== undefined ? { poll: null } : {}), deleted_at: message.deleted_at ?? at };
 }
 
 export function react(reactions, emoji, user, on) {
