@@ -30,15 +30,21 @@ export class Work {
     }
 
     async #send(conversation, args) {
+        let uncertain = false;
         if (this.#core.transport?.reaches(conversation)) {
             try {
                 return (await this.#core.transport.request(conversation, "message:send", args)).message;
             } catch (error) {
                 // without an answer the same goes by HTTP, under the same id
                 if (!error.retriable || error.retryAfter) throw error;
+                uncertain = true;
             }
         }
-        return this.#core.rpc("send_message", { conversation_id: conversation, ...args });
+        try {
+            return await this.#core.rpc("send_message", { conversation_id: conversation, ...args });
+        } catch (error) {
+            throw Object.assign(error, { uncertain });
+        }
     }
 
     done({ kind, args, conversation_id: id, message_id: messageId }, result) {
