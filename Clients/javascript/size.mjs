@@ -1,26 +1,59 @@
-// The size of a folder of modules as it is served: comments stripped, gzip. `node size.mjs src 25000` fails above that.
-// The worker strips nothing: whoever serves the files does, so `strip` is shared.
-import { readdirSync, readFileSync } from "node:fs";
+// The modules as they are served: without comments and needless space, compressed. Other parts of the project that serve or
+// measure modules use `strip` too.
+//
+//   node size.mjs FOLDER [LIMIT [FILE...]]     sizes of a folder's modules without these files; fails above LIMIT bytes
+//   node size.mjs --strip FOLDER TARGET        writes the modules, stripped
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { pathToFileURL } from "node:url";
 
-/** The source without comments and indentation. Strings, templates and regular expressions stay as they are. */
+const STRING = String.raw`"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|\`(?:\\.|[^\`\\])*\``;
+// a slash after one of these begins a regular expression
+const REGEXP = String.raw`(?<=[=(,:;!&|?{}[>]\s*|\breturn\s+)\/(?![*/])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\[\n])+\/[a-z]*`;
+const COMMENT = String.raw`\/\*[\s\S]*?\*\/|\/\/[^\n]*`;
+
+const PRIVATE = /(?<=[.;{}*\s])#[A-Za-z]\w*/g;
+
+/** A module without comments and needless space. Its statements end with semicolons; text is left as it is. */
 export function strip(source) {
-    const token = /("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`|(?<=[=(,:;!&|?{}\n]\s*)\/(?![*/])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])+\/[a-z]*)|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g;
-    return source.replace(token, (_, kept) => kept ?? "").replace(/^[ \t]+/gm, "").replace(/[ \t]+$/gm, "").replace(/\n{2,}/g, "\n");
+    const bare = source.replace(new RegExp(`(${STRING}|${REGEXP})|${COMMENT}`, "g"), (_, kept) => kept ?? "");
+    const tight = new RegExp(`(${STRING}|${REGEXP})|\\s*([{}();,:?=<>&|!\\[\\]])\\s*|\\s+`, "g");
+    return shortened(bare.replace(tight, (space, kept, sign) => kept ?? sign ?? (space.includes("\n") ? "\n" : " ")).trim());
 }
 
-/** Bytes of all modules of a folder together, as one compressed file. */
+// Private names are a module's own, and never made at run time: those most used get the shortest.
+function shortened(source) {
+    const uses = new Map();
+    for (const [name] of source.matchAll(PRIVATE)) uses.set(name, (uses.get(name) ?? 0) + 1);
+    const names = [...uses.keys()].sort((a, b) => uses.get(b) - uses.get(a));
+    const short = new Map(names.map((name, index) => [name, `#${"abcdefghijklmnopqrstuvwxyz"[index % 26]}${index >= 26 ? Math.floor(index / 26) : ""}`]));
+    return source.replace(PRIVATE, (name) => short.get(name));
+}
+
+/** Bytes of all modules of a folder, compressed together and one by one. */
 export function servedSize(folder, except = []) {
-    const files = readdirSync(folder).filter((name) => name.endsWith(".js") && !except.includes(name)).sort();
-    const sources = files.map((name) => strip(readFileSync(`${folder}/${name}`, "utf8")));
-    return { files: files.length, lines: sources.join("\n").split("\n").length, bytes: gzipSync(sources.join("\n"), { level: 9 }).length,
-        apart: sources.reduce((sum, source) => sum + gzipSync(source, { level: 9 }).length, 0) };
+    const sources = modulesOf(folder).filter((name) => !except.includes(name)).map((name) => strip(readFileSync(`${folder}/${name}`, "utf8")));
+    const compressed = (text) => gzipSync(text, { level: 9 }).length;
+    return {
+        modules: sources.length,
+        together: compressed(sources.join("\n")),
+        apart: sources.reduce((sum, source) => sum + compressed(source), 0),
+    };
+}
+
+function modulesOf(folder) {
+    return readdirSync(folder).filter((name) => name.endsWith(".js")).sort();
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
     const [folder, limit, ...except] = process.argv.slice(2);
-    const size = servedSize(folder, except);
-    console.log(`${folder}: ${size.files} modules, ${size.bytes} bytes together, ${size.apart} one by one`);
-    if (limit && size.apart > Number(limit)) process.exit(1);
+    if (folder === "--strip") {
+        const [from, to] = process.argv.slice(3);
+        mkdirSync(to, { recursive: true });
+        for (const name of modulesOf(from)) writeFileSync(`${to}/${name}`, strip(readFileSync(`${from}/${name}`, "utf8")));
+    } else {
+        const { modules, together, apart } = servedSize(folder, except);
+        console.log(`${folder}: ${modules} modules, ${together} bytes together, ${apart} one by one`);
+        if (limit && together > Number(limit)) process.exit(1);
+    }
 }

@@ -1,7 +1,7 @@
 // What happens to users, at random.
 const WEIGHTS = {
     cut: 8, slow: 6, stall: 3, mend: 6, killTab: 5, closeTab: 2, reload: 4, openTab: 6, killWorker: 0.6, restartPostgres: 0.15,
-    noTokens: 1.5, freeze: 0,
+    noTokens: 1.5, lose: 4,
 };
 
 export class Misfortune {
@@ -64,6 +64,10 @@ export class Misfortune {
     async restartPostgres() {
         await this.#world.ask({ do: "restart-postgres", crash: this.#world.chance.next() < 0.5 });
     }
+    lose() {
+        const tab = this.#tab;
+        if (tab) tab.loses = 1 + this.#world.chance.int(3);
+    }
     noTokens() {
         this.#world.token.broken = true;
         setTimeout(() => (this.#world.token.broken = false), 300 + this.#world.chance.int(3_000));
@@ -74,6 +78,11 @@ export class Misfortune {
         this.#world.token.broken = false;
         await this.#world.ask({ do: "start-workers" });
         this.mend();
-        for (const device of this.#world.devices) for (const tab of device.tabs) tab.parley.reconnect();
+        for (const device of this.#world.devices) {
+            for (const tab of device.tabs) {
+                tab.loses = 0;
+                tab.parley.reconnect();
+            }
+        }
     }
 }

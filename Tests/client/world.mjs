@@ -154,7 +154,8 @@ async function checkSends() {
         assert.ok(count <= 1, `${send.id} is stored ${count} times`);
         if (shown) {
             assert.equal(shown.state, "failed", `${send.id} is shown as ${shown.state} at rest`);
-            assert.equal(count, 0, `${send.id} is stored and shown as failed: ${JSON.stringify(shown.error)}`);
+            // who was removed before the answer came cannot be told, and is told that
+            if (!shown.error.uncertain) assert.equal(count, 0, `${send.id} is stored and shown as failed: ${JSON.stringify(shown.error)}`);
         }
         if (count === 0 && !shown && !world.cancelled.has(send.id)) {
             // a tab that died before it had shown the message may have lost it
@@ -169,5 +170,5 @@ async function checkSends() {
         assert.ok((last.get(key) ?? 0) < row.seq, `${id} was stored before one that ${tab.name} had sent earlier`);
         last.set(key, row.seq);
     }
-    world.sends = world.sends.filter((send) => !counts[send.id]?.length && send.device.tabs[0].parley.outbox.getSnapshot().some((entry) => entry.id === send.id));
+    world.sends = world.sends.filter((send) => send.device.tabs[0].parley.outbox.getSnapshot().some((entry) => entry.id === send.id));
 }

@@ -11,6 +11,22 @@ export function backoff(n, random) {
     return Math.min(30, 2 ** Math.min(n, 5)) * (0.8 + 0.4 * random());
 }
 
+/** ms to wait after this many failed tries, the last with this error. */
+export function pause(tries, error, random) {
+    return 1000 * Math.max(backoff(tries, random), error?.retryAfter ?? 0);
+}
+
+/** Calls all; the fault of one is reported and stops nothing. */
+export function tell(listeners, detail) {
+    for (const listener of [...listeners]) {
+        try {
+            listener(detail);
+        } catch (error) {
+            console.error(error);
+        }
+    }
+}
+
 /** A value with listeners. `compute` runs when it is asked for after a change; listeners hear once of many changes. */
 export class Cell {
     #compute;
@@ -46,7 +62,7 @@ export class Cell {
         this.#told = false;
         queueMicrotask(() => {
             this.#told = true;
-            for (const listener of [...this.#listeners]) listener();
+            tell(this.#listeners);
         });
     }
 }
@@ -68,13 +84,8 @@ export function compare(a, b) {
 export function uuid() {
     const crypto = globalThis.crypto;
     if (crypto?.randomUUID) return crypto.randomUUID();
-    const bytes = crypto?.getRandomValues
-        ? crypto.getRandomValues(new Uint8Array(16))
-        : Uint8Array.from({ length: 16 }, () => Math.random() * 256);
-    bytes[6] = (bytes[6] & 15) | 64;
-    bytes[8] = (bytes[8] & 63) | 128;
-    const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-    return hex.replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, "$1-$2-$3-$4-$5");
+    const digit = () => (crypto ? crypto.getRandomValues(new Uint8Array(1))[0] % 16 : Math.floor(Math.random() * 16));
+    return "xxxxxxxx-xxxx-4xxx-8xxx-xxxxxxxxxxxx".replace(/x/g, () => digit().toString(16));
 }
 
 /** A timestamp of the server as text that sorts: its fraction has as many digits as it needs, up to six. */
@@ -82,6 +93,10 @@ export function moment(text) {
     if (!text) return "";
     const match = /^(.{19})(?:\.(\d+))?/.exec(text);
     return match ? match[1] + "." + (match[2] ?? "").padEnd(6, "0") : text;
+}
+
+export function later(a, b) {
+    return moment(a) < moment(b) ? b : a;
 }
 
 /** The first `count` characters as Postgres counts them. */

@@ -1,7 +1,7 @@
 // Calls: who rings, and the peer connections of the call this device is in, negotiated "perfectly": of two devices that
 // offer at once the polite one, which joined later, steps back. Signals go through the server's log, so they arrive in
 // order and once; what comes again is known by its signal_id.
-import { Cell, Timers, compare, moment } from "./base.js";
+import { Timers, compare, moment } from "./base.js";
 
 const ICE_MS = 100;
 const RESTART_MS = 10_000;
@@ -16,24 +16,14 @@ export class Calls {
     #current = null;
     #stream = null;
     #servers = [];
-    #cell = new Cell(() => this.#snapshot());
 
-    /** options: rpc, clock, userId(), deviceId(), RTCPeerConnection */
+    /** options: rpc, clock, userId(), deviceId(), newId(), RTCPeerConnection, onChange() */
     constructor(options) {
         this.#options = options;
         this.#timers = new Timers(options.clock);
-        this.store = {
-            subscribe: this.#cell.subscribe,
-            getSnapshot: this.#cell.getSnapshot,
-            start: (id, choice) => this.#start(id, choice),
-            accept: (id, choice) => this.#accept(id, choice),
-            decline: async (id, { busy = false } = {}) => this.#take(await options.rpc("decline_call", { call_id: id, busy })),
-            hangUp: () => this.#hangUp(),
-            setStream: (stream) => this.#setStream(stream),
-        };
     }
 
-    #snapshot() {
+    snapshot() {
         const me = this.#options.userId();
         const rings = (call) => call.state !== "ended" && call.id !== this.#current
             && call.participants.some((p) => p.user_id === me && p.state === "ringing");
@@ -46,15 +36,19 @@ export class Calls {
         };
     }
 
-    async #start(conversationId, { kind = "voice", stream = null, inviteIds } = {}) {
+    async start(conversationId, { kind = "voice", stream = null, inviteIds } = {}) {
         const args = { conversation_id: conversationId, kind, device_id: this.#options.deviceId(), client_call_id: this.#options.newId() };
         const call = await this.#options.rpc("start_call", inviteIds ? { ...args, invite_ids: inviteIds } : args);
         return this.#enter(call, stream);
     }
 
-    async #accept(callId, { stream = null } = {}) {
+    async accept(callId, { stream = null } = {}) {
         const call = await this.#options.rpc("accept_call", { call_id: callId, device_id: this.#options.deviceId() });
         return this.#enter(call, stream);
+    }
+
+    async decline(callId, { busy = false } = {}) {
+        this.#take(await this.#options.rpc("decline_call", { call_id: callId, busy }));
     }
 
     async #enter(call, stream) {
@@ -76,7 +70,7 @@ export class Calls {
         }
     }
 
-    async #hangUp(failed = false) {
+    async hangUp(failed = false) {
         const id = this.#current;
         if (!id) return;
         this.#leave();
@@ -89,7 +83,7 @@ export class Calls {
         this.#timers.clearAll();
         for (const peer of this.#peers.values()) peer.pc.close();
         this.#peers.clear();
-        this.#cell.invalidate();
+        this.#options.onChange();
     }
 
     /** A call as it is now. */
@@ -100,7 +94,7 @@ export class Calls {
         const mine = call.participants?.find((p) => p.user_id === this.#options.userId());
         const out = call.state === "ended" || mine?.state !== "accepted" || mine?.device_id !== this.#options.deviceId();
         if (this.#current === call.id && out) this.#leave();
-        this.#cell.invalidate();
+        this.#options.onChange();
     }
 
     // --- what the server says
@@ -131,7 +125,7 @@ export class Calls {
     #close(user) {
         this.#peers.get(user)?.pc.close();
         this.#peers.delete(user);
-        this.#cell.invalidate();
+        this.#options.onChange();
     }
 
     #open(callId, me, other) {
@@ -144,7 +138,7 @@ export class Calls {
         this.#peers.set(other.user_id, peer);
         pc.ontrack = ({ streams, track }) => {
             peer.stream = streams?.[0] ?? track;
-            this.#cell.invalidate();
+            this.#options.onChange();
         };
         pc.onicecandidate = ({ candidate }) => {
             if (candidate) peer.ice.push(candidate.toJSON?.() ?? candidate);
@@ -157,7 +151,7 @@ export class Calls {
         pc.onconnectionstatechange = () => this.#watch(peer);
         // who was there first offers; the other answers with its tracks
         if (!peer.polite) this.#addTracks(peer);
-        this.#cell.invalidate();
+        this.#options.onChange();
         return peer;
     }
 
@@ -222,17 +216,17 @@ export class Calls {
     #watch(peer) {
         const state = peer.pc.connectionState;
         peer.media = state === "connected" ? "connected" : state === "failed" ? "failed" : "connecting";
-        this.#cell.invalidate();
+        this.#options.onChange();
         const timer = `failed ${peer.user}`;
         if (state === "connected") this.#timers.clear(timer);
         if (state !== "failed" || this.#timers.has(timer)) return;
         peer.pc.restartIce?.();
         this.#timers.set(timer, RESTART_MS, () => {
-            if (peer.pc.connectionState !== "connected" && this.#peers.size <= 1) this.#hangUp(true).catch(() => {});
+            if (peer.pc.connectionState !== "connected" && this.#peers.size <= 1) this.hangUp(true).catch(() => {});
         });
     }
 
-    #setStream(stream) {
+    setStream(stream) {
         this.#stream = stream;
         for (const { pc } of this.#peers.values()) {
             for (const sender of pc.getSenders()) pc.removeTrack(sender);

@@ -46,10 +46,7 @@ export class Conversation {
     }
 
     participant(user, update) {
-        const at = this.row.participants.findIndex((p) => p.user_id === user);
-        const change = {};
-        if (at >= 0) change.participants = this.row.participants.with?.(at, update(this.row.participants[at]))
-            ?? this.row.participants.map((p, index) => (index === at ? update(p) : p));
+        const change = { participants: this.row.participants.map((p) => (p.user_id === user ? update(p) : p)) };
         if (this.row.counterpart?.user_id === user) change.counterpart = update(this.row.counterpart);
         this.change(change);
     }

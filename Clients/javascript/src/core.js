@@ -1,21 +1,19 @@
 // The parts of the client, and how they hear of each other.
-import { Cell, Timers, claimsOf } from "./base.js";
-import { Calls } from "./calls.js";
+import { Cell, Timers, claimsOf, tell } from "./base.js";
 import { shownRow } from "./display.js";
 import { Engine } from "./engine.js";
-import { preview, tombstone } from "./events.js";
 import { Http } from "./http.js";
 import { Inbox } from "./inbox.js";
-import { Drafts, Receipts, Typing, wantsDelivered } from "./manners.js";
+import { Kept } from "./kept.js";
+import { LateCalls } from "./late.js";
+import { Batch, Receipts, Typing, wantsDelivered } from "./manners.js";
 import { Outbox } from "./outbox.js";
 import { Vault, openStorage } from "./storage.js";
 import { Tokens } from "./tokens.js";
 import { Transport } from "./transport.js";
 import { Visibility } from "./visibility.js";
+import { Work } from "./work.js";
 
-/** Messages of a conversation, and conversations, that are kept for a start without a network. */
-const KEPT_MESSAGES = 40;
-const KEPT_CONVERSATIONS = 30;
 /** How long a start waits for a token before it shows what was kept for the last user. */
 const TOKEN_PATIENCE_MS = 1_500;
 /** After a start so many conversations are told that their messages have arrived. */
@@ -28,10 +26,9 @@ export class Core {
     #opened;
     #open;
     #warned = new Set();
-    #kept = new Map();
-    #recent = [];
     #presence = new Map();
     #starting = null;
+    #noVault;
     state = "connecting";
     userId = null;
     transport = null;
@@ -47,36 +44,45 @@ export class Core {
         this.http = new Http({ ...options, tokens: this.tokens });
         this.rpc = (name, args) => this.http.rpc(name, args);
         this.connection = new Cell(() => this.#connection());
-        this.vault = new Vault(null, "", clock, () => {});
+        this.vault = this.#noVault = new Vault(null, "", clock, () => {});
         const common = { rpc: this.rpc, clock, random, vault: this.#lateVault(), userId: () => this.userId };
         this.engine = new Engine({
             ...common,
             mayStore: () => this.transport?.leader ?? false,
             shown: (conversation) => shownRow(conversation, this.outbox.of(conversation.id), this.userId, clock.now()),
-            onChange: (conversation) => this.#keepMessages(conversation),
+            onChange: (conversation) => this.kept.changed(conversation),
             onEvent: (...event) => this.#onEvent(...event),
             onStored: (message) => this.outbox.settle(message),
             onSynced: () => this.#onSynced(),
             onState: () => this.connection.invalidate(),
             onReset: (reason) => this.emit("reset", { reason }),
         });
+        this.kept = new Kept(common);
         this.inbox = new Inbox(this.engine);
         this.engine.onRows = () => this.inbox.changed();
+        const work = new Work(this);
         this.outbox = new Outbox({
             ...common,
-            perform: (entry) => this.#perform(entry),
+            perform: (entry) => work.perform(entry),
             tell: (message) => this.transport?.tell({ outbox: message }),
             onChange: (id) => this.engine.get(id).changed(),
-            onDone: (entry, result) => this.#onDone(entry, result),
+            onDone: (entry, result) => work.done(entry, result),
             onRefused: (entry, error) => this.emit("refused", { entry, error }),
         });
-        const forget = (id, seq) => this.#forgetRead(id, seq);
-        this.reads = new Receipts({ ...common, functionName: "mark_as_read", onSent: forget, onLost: (id) => forget(id, Infinity) });
-        this.deliveries = new Receipts({ ...common, functionName: "mark_as_delivered", onSent() {}, onLost() {} });
+        const horizon = (name) => (id, seq) => this.rpc(name, { conversation_id: id, seq });
+        const forget = (id, seq = Infinity) => this.#forgetRead(id, seq);
+        this.reads = new Receipts({ ...common, send: horizon("mark_as_read"), onSent: forget, onLost: (id) => forget(id) });
+        this.deliveries = new Receipts({ ...common, send: horizon("mark_as_delivered"), onSent() {}, onLost() {} });
         this.delivers = delivered;
         this.typing = new Typing({ ...common, push: (id, event) => this.transport?.push(id, event, {}) });
-        this.drafts = new Drafts({ ...common, onSaved: (...saved) => this.#onDraft(...saved) });
-        this.calls = new Calls({ ...options, ...common, deviceId: () => this.deviceId });
+        this.drafts = new Batch({
+            ...common,
+            send: (id, { content, ...more }) => this.rpc("save_draft", { conversation_id: id, ...(content === null ? {} : { content, ...more }) }),
+            onSent: (...sent) => this.#onDraft(...sent),
+            // the conversation is not the user's any more, or it is too long: it stays here until the page ends
+            onLost: (id) => this.#putLate(`d/${id}`, null),
+        });
+        this.calls = new LateCalls({ ...options, ...common, deviceId: () => this.deviceId });
         this.visibility = new Visibility({ onBack: () => this.#back(), onAway: () => this.flush() });
     }
 
@@ -149,19 +155,17 @@ export class Core {
     #restore(stored) {
         const entries = [];
         for (const [key, value] of stored) {
-            const id = key.slice(2);
             if (key.startsWith("o/")) entries.push(value);
-            if (key.startsWith("m/")) this.#kept.set(id, value);
         }
-        this.#recent = stored.get("recent") ?? [];
+        this.kept.restore(stored);
         this.engine.restore(stored);
         this.outbox.restore(entries);
         for (const [key, value] of stored) {
             const conversation = this.engine.get(key.slice(2));
             if (key.startsWith("r/")) this.markRead(conversation.id, value);
             if (key.startsWith("d/")) {
-                conversation.draftHere = value.content == null ? null : value;
-                this.drafts.restore(conversation.id, conversation.draftHere);
+                conversation.draftHere = value.content === null ? null : value;
+                this.drafts.put(conversation.id, value);
             }
         }
     }
@@ -201,6 +205,7 @@ export class Core {
         this.state = "closed";
         this.visibility.stop();
         this.calls.stop();
+        this.kept.stop();
         this.transport?.stop();
         for (const part of [this.engine, this.outbox, this.reads, this.deliveries, this.typing, this.drafts, this.tokens]) part.stop();
         this.#timers.clearAll();
@@ -256,18 +261,19 @@ export class Core {
     /** What is gathered goes now. */
     flush() {
         this.reads.flushAll();
-        this.drafts.flush();
+        this.drafts.flushAll();
         this.deliveries.flushAll();
     }
 
     #connection() {
-        const offline = this.state === "offline";
+        const begun = this.vault !== this.#noVault;
         const status = this.state === "started" ? (this.transport?.status ?? "connecting") : this.state;
         return {
             status: status === "closed" && this.state === "started" ? "connecting" : status,
             retryAt: this.transport?.retryAt ?? null,
             leader: this.transport?.leader ?? false,
-            persistent: this.vault.persistent || offline,
+            // until it is known, nothing is wrong
+            persistent: !begun || this.vault.persistent,
             ready: this.engine.ready,
             syncing: this.engine.syncing,
         };
@@ -281,14 +287,7 @@ export class Core {
     }
 
     emit(event, detail) {
-        for (const listener of [...(this.#listeners.get(event) ?? [])]) {
-            try {
-                listener(detail);
-            } catch (error) {
-                // a listener's own fault stops nothing here
-                Promise.reject(error);
-            }
-        }
+        tell(this.#listeners.get(event) ?? [], detail);
     }
 
     #warn(code, message) {
@@ -309,7 +308,7 @@ export class Core {
 
     #onEvent(event, payload, conversation, live) {
         if (event === "message:new") this.#onMessage(payload.message, conversation, live);
-        if (event.startsWith("call:")) this.calls.hear(event, payload, live);
+        if (event.startsWith("call:")) this.calls.hear(event, payload);
         if (event === "session:revoked" && live) this.tokens.renew().catch(() => {});
         this.emit("event", { event, payload });
     }
@@ -394,100 +393,23 @@ export class Core {
         if (empty && !had && !this.drafts.busy(id)) return;
         conversation.draftHere = empty ? null : {
             content: text.content, reply_to_id: text.reply_to_id ?? null, metadata: text.metadata ?? {},
-            updated_at: new Date(this.clock.now()).toISOString(),
         };
-        this.drafts.set(id, conversation.draftHere);
+        const value = conversation.draftHere ?? { content: null };
+        this.#putLate(`d/${id}`, value);
+        this.drafts.put(id, value);
         conversation.changed();
     }
 
-    #onDraft(id, draft, newest) {
+    #onDraft(id, draft, _, newest) {
         if (!newest) return;
+        this.#putLate(`d/${id}`, null);
         const conversation = this.engine.get(id);
         conversation.draftHere = undefined;
         if (conversation.row) conversation.change({ draft: draft ?? null });
     }
 
-    // --- what a start without a network shows
-    kept(id) {
-        return this.#kept.get(id);
-    }
-
-    #keepMessages(conversation) {
-        if (![...conversation.views].some((view) => view.atEnd)) return;
-        const name = `keep ${conversation.id}`;
-        if (!this.#timers.has(name)) this.#timers.set(name, 2_000, () => this.#keepNow(conversation));
-    }
-
-    #keepNow({ id, seqs, messages, row }) {
-        if (!row || seqs.length === 0) return;
-        const newest = seqs.slice(-KEPT_MESSAGES).map((seq) => messages.get(seq));
-        this.#kept.set(id, newest);
-        const entries = [[`m/${id}`, newest]];
-        if (this.#recent[0] !== id) {
-            this.#recent = [id, ...this.#recent.filter((other) => other !== id)];
-            for (const old of this.#recent.splice(KEPT_CONVERSATIONS)) {
-                this.#kept.delete(old);
-                entries.push([`m/${old}`, null]);
-            }
-            entries.push(["recent", this.#recent]);
-        }
-        this.vault.write(entries);
-    }
-
     whenOpen(action) {
         this.#opened.then(action);
-    }
-
-    // --- the queue's work
-    async #perform(entry) {
-        const { id, kind, args, conversation_id: conversation, message_id: message } = entry;
-        if (kind === "send") return this.#send(conversation, { ...args, client_message_id: id });
-        if (kind === "settings") return this.rpc("update_participant_settings", { conversation_id: conversation, ...args, ...muteOf(args) });
-        if (kind === "unread") return this.rpc("mark_as_unread", { conversation_id: conversation });
-        if (kind === "vote") return this.rpc("vote", { message_id: message, option_ids: args.option_ids });
-        const call = {
-            edit: () => this.rpc("edit_message", { message_id: message, ...args }),
-            delete: () => this.rpc("delete_message", { message_id: message, ...args }),
-            react: () => this.rpc(args.on ? "add_reaction" : "remove_reaction", { message_id: message, emoji: args.emoji }),
-        }[kind];
-        // The answer shows the message as it was then. Where an event came meanwhile, it is fetched.
-        const held = this.engine.get(conversation);
-        const answer = await held.load(async () => {
-            const result = await call();
-            return { messages: result?.reactions ? [result] : [], from: 1, to: 0, result };
-        });
-        held.trim();
-        return answer.result;
-    }
-
-    async #send(conversation, args) {
-        if (this.transport?.reaches(conversation)) {
-            try {
-                return (await this.transport.request(conversation, "message:send", args)).message;
-            } catch (error) {
-                // without an answer the same goes by HTTP, under the same id
-                if (!error.retriable || error.retryAfter) throw error;
-            }
-        }
-        return this.rpc("send_message", { conversation_id: conversation, ...args });
-    }
-
-    #onDone({ kind, args, conversation_id: id, message_id: messageId }, result) {
-        const conversation = this.engine.get(id);
-        const { row } = conversation;
-        if (kind === "send") {
-            conversation.upsert(result);
-            if (row && result.seq > (row.last_message?.seq ?? 0)) conversation.change({ last_message: preview(result) });
-            return;
-        }
-        const seq = messageId && conversation.seqOf(messageId);
-        if (kind === "delete" && seq) {
-            if (!args.for_everyone) conversation.remove(seq);
-            else conversation.update(seq, (message) => tombstone(message, result.deleted_at), { refetch: true });
-        }
-        if (kind === "vote" && seq) conversation.wantRefetch(seq);
-        if (kind === "settings" && row) conversation.change({ me: result });
-        if (kind === "unread" && row) conversation.change({ me: { ...row.me, marked_unread: result.marked_unread } });
     }
 
     // --- rest
@@ -504,19 +426,8 @@ export class Core {
                 await this.engine.sync().catch(() => {});
                 if (this.#quiet) return;
             }
-            if (this.clock.now() > limit) throw new Error(`Not at rest after ${timeout} ms: ${this.#restless()}`);
+            if (this.clock.now() > limit) throw new Error(`Not at rest after ${timeout} ms.`);
             await new Promise((resolve) => this.clock.setTimeout(resolve, 40));
         }
     }
-
-    #restless() {
-        const { outbox, reads, deliveries, drafts, engine } = this;
-        const state = { live: this.transport?.live, engine: engine.quiet, outbox: outbox.idle, reads: reads.idle, deliveries: deliveries.idle, drafts: drafts.idle };
-        return Object.entries(state).filter(([, ok]) => !ok).map(([name]) => name).join(", ");
-    }
-}
-
-/** A mute ends by a moment that has passed. */
-function muteOf({ mute_until: until }) {
-    return until === null ? { mute_until: "1970-01-01T00:00:00Z" } : {};
 }

@@ -1,6 +1,6 @@
 // What is shown: the server's messages and rows, with this device's own unfinished work laid over them.
 import { left } from "./base.js";
-import { react, tombstone } from "./events.js";
+import { BARE, react, tombstone } from "./events.js";
 
 const memo = new WeakMap();
 const RANK = { sent: 0, delivered: 1, read: 2 };
@@ -67,14 +67,14 @@ const LAYERS = {
 export function pendingMessage(entry, changes, conversation, me) {
     const { args } = entry;
     const replied = args.reply_to_id && [...conversation.messages.values()].find((message) => message.id === args.reply_to_id);
+    const { attachment_ids: attachments, expires_in: _, ...said } = args;
+    for (const name of Object.keys(said)) if (said[name] == null) delete said[name];
     const message = {
-        id: entry.id, key: entry.id, conversation_id: entry.conversation_id, seq: null, sender_id: me,
-        sender_role: conversation.row?.me?.app_role ?? null, type: args.type ?? "text", content: args.content ?? null,
-        metadata: args.metadata ?? {}, mentions: args.mentions ?? [], mentions_all: args.mentions_all ?? false,
-        reply_to_id: args.reply_to_id ?? null, reply_to: replied ? quote(replied) : null, forwarded: false,
-        client_message_id: entry.id, attachments: (args.attachment_ids ?? []).map((id) => ({ id })), reactions: [],
-        status: entry.state === "failed" ? "failed" : "sending", error: entry.error, pending: null, pending_id: entry.id,
-        pinned_at: null, edited_at: null, deleted_at: null, expires_at: null, created_at: new Date(entry.created_at).toISOString(),
+        ...BARE, seq: null, sender_id: me, sender_role: conversation.row?.me?.app_role ?? null, type: "text", reply_to_id: null,
+        forwarded: false, pinned_at: null, edited_at: null, deleted_at: null, expires_at: null, pending: null, ...said,
+        id: entry.id, key: entry.id, client_message_id: entry.id, pending_id: entry.id, conversation_id: entry.conversation_id,
+        status: entry.state === "failed" ? "failed" : "sending", error: entry.error, reply_to: replied ? quote(replied) : null,
+        attachments: (attachments ?? []).map((id) => ({ id })), created_at: new Date(entry.created_at).toISOString(),
     };
     return changes.reduce((shown, change) => shown && (LAYERS[change.kind]?.(shown, change, me) ?? null), message);
 }

@@ -1,6 +1,6 @@
 // The truth on this device: the conversations, brought up by sync, kept up by live events, repaired where events are
 // missing. Live events are applied in the order of their event_seq; a number that is left out is asked for.
-import { Timers, backoff } from "./base.js";
+import { Timers, pause } from "./base.js";
 import { Conversation } from "./conversation.js";
 import { applyEvent } from "./events.js";
 
@@ -9,11 +9,15 @@ const PAGE = 1_000;
 const SOON_MS = 700;
 const LEISURE_MS = 30_000;
 const SPACING_MS = 2_000;
+/** Events of the user alone that change what is seen in conversations: plans, blocks, privacy. */
+const EVERYWHERE = /^(account|contact|privacy|entitlements):/;
 
 export class Engine {
     #options;
     #timers;
     #cursor = null;
+    /** The next sync begins without a cursor. */
+    #forget = false;
     #syncing = null;
     #again = false;
     #due = Infinity;
@@ -110,6 +114,13 @@ export class Engine {
         return this.#syncing;
     }
 
+    /** Loads everything anew; what is shown stays until it is there. */
+    refresh() {
+        this.#forget = true;
+        for (const conversation of this.conversations.values()) this.reload(conversation);
+        this.syncWithin(0);
+    }
+
     async #run() {
         try {
             do {
@@ -119,10 +130,9 @@ export class Engine {
             this.#fails = 0;
         } catch (error) {
             if (this.#stopped) return;
-            if (error.code === "PT400" && this.#cursor) this.#cursor = null; // not ours any more: afresh
-            const wait = Math.max(backoff(this.#fails, this.#options.random), error.retryAfter ?? 0);
+            if (error.code === "PT400" && this.#cursor) this.#forget = true; // not ours any more: afresh
+            this.syncWithin(pause(this.#fails, error, this.#options.random));
             this.#fails += 1;
-            this.syncWithin(wait * 1000);
             throw error;
         } finally {
             this.#last = this.#options.clock.now();
@@ -130,7 +140,8 @@ export class Engine {
     }
 
     async #pages() {
-        let cursor = this.#cursor;
+        let cursor = this.#forget ? null : this.#cursor;
+        this.#forget = false;
         let afresh = cursor === null;
         let resync = false;
         const rows = new Map();
@@ -241,7 +252,7 @@ export class Engine {
         if (!id) {
             // of the user alone: a tier, a session, a store
             this.#options.onEvent(event, payload, null, true);
-            if (event === "account:updated") this.syncWithin(0);
+            if (EVERYWHERE.test(event)) this.refresh();
             return;
         }
         const conversation = this.conversations.get(id);
@@ -367,7 +378,7 @@ export class Engine {
         } catch (error) {
             for (const seq of batch) conversation.refetch.add(seq);
             if (!this.#stopped && error.retriable) {
-                this.#timers.set(name, backoff(tries, this.#options.random) * 1000, () => this.#refetch(conversation, name, tries + 1));
+                this.#timers.set(name, pause(tries, error, this.#options.random), () => this.#refetch(conversation, name, tries + 1));
             }
         } finally {
             this.fetching -= 1;

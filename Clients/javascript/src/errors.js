@@ -37,7 +37,7 @@ export function refusal(status, text, headers) {
     } catch {
         // a proxy's page, not the worker's answer: its status says enough
     }
-    const after = Number.parseInt(headers?.get?.("retry-after") ?? "", 10);
+    const after = Number.parseInt(headers.get("retry-after"), 10);
     return new ParleyError({
         code: body.code ?? String(status),
         message: body.message ?? body.error ?? `The server answered ${status}.`,

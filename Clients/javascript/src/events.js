@@ -1,15 +1,18 @@
 // What an event changes in a row of the inbox and in the messages that are held. What cannot be computed here exactly
 // answers "dirty": the next sync brings it. Events are applied in their order, each once; payloads show things as they
 // were when they were rendered, which may be later than the event, so everything here may be applied again.
-import { compare, left, moment } from "./base.js";
+import { compare, later, left, moment } from "./base.js";
 
 const PREVIEW = 200;
 
 /** Changes `conversation` (see conversation.js) by an event; true: the row must come from the server. */
 export function applyEvent(conversation, event, payload, me) {
     const handler = HANDLERS[event];
-    return handler ? handler(conversation, payload, me) === true : false;
+    return handler ? handler(conversation, payload, me) === true : !PASSING.test(event);
 }
+
+/** What changes no row. */
+const PASSING = /^(call|scheduled):/;
 
 const HANDLERS = {
     "message:new"(c, { message, at }, me) {
@@ -135,18 +138,15 @@ function byJoining(a, b) {
     return compare(moment(a.joined_at), moment(b.joined_at)) || compare(a.user_id, b.user_id);
 }
 
-function later(a, b) {
-    return moment(a) < moment(b) ? b : a;
-}
-
 /** A message as the inbox shows it. */
 export function preview(message) {
     return { ...message, content: left(message.content, PREVIEW), reactions: [] };
 }
 
+export const BARE = { content: null, metadata: {}, mentions: [], mentions_all: false, attachments: [], reactions: [], reply_to: null };
+
 export function tombstone(message, at) {
-    const none = { content: null, metadata: {}, mentions: [], mentions_all: false, attachments: [], reactions: [], reply_to: null };
-    return { ...message, ...none, ...(message.poll !== undefined ? { poll: null } : {}), deleted_at: message.deleted_at ?? at };
+    return { ...message, ...BARE, ...(message.poll !== undefined ? { poll: null } : {}), deleted_at: message.deleted_at ?? at };
 }
 
 export function react(reactions, emoji, user, on) {

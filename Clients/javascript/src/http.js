@@ -2,6 +2,8 @@
 import { noAnswer, refusal } from "./errors.js";
 
 const TIMEOUT_MS = 15_000;
+/** What is read may be long, and the line slow. */
+const READ_TIMEOUT_MS = 45_000;
 
 export class Http {
     #options;
@@ -24,7 +26,8 @@ export class Http {
     async #post(name, args, token) {
         const { url, apikey, fetch, clock } = this.#options;
         const abort = new AbortController();
-        const timer = clock.setTimeout(() => abort.abort(), TIMEOUT_MS);
+        const patience = /^(get_|sync$)/.test(name) ? READ_TIMEOUT_MS : TIMEOUT_MS;
+        const timer = clock.setTimeout(() => abort.abort(), patience);
         let answer, text;
         try {
             answer = await fetch(`${url}/rest/v1/rpc/${name}`, {

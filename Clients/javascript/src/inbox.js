@@ -1,5 +1,5 @@
 // The inbox in the server's order, and the counts as get_unread_counts gives them.
-import { Cell, compare, moment } from "./base.js";
+import { Cell, compare, later, moment } from "./base.js";
 
 const FILTERS = {
     all: ({ me }) => !me.archived_at && me.folder !== "requests",
@@ -92,10 +92,6 @@ export class Inbox {
         }
         return counts;
     }
-}
-
-function later(a, b) {
-    return moment(a) < moment(b) ? b : a;
 }
 
 function fold(text) {

@@ -1,73 +1,99 @@
 // What is told in batches or at a measured pace: receipts, typing, drafts.
-import { Cell, Timers, backoff } from "./base.js";
+import { Cell, Timers, pause } from "./base.js";
 
-const RECEIPTS_MS = 2_000;
+/** How long receipts and drafts are gathered. */
+const GATHER_MS = 2_000;
 const RECEIPTS_COUNT = 10;
 /** In larger groups everybody's "it has arrived" would be more than the messages. */
 const DELIVERED_GROUP = 32;
 
-/** Horizons to report: gathered for 2 s, or until 10 messages have come together, then sent as one. */
-export class Receipts {
+/** The newest value of each conversation, sent every 2 s; what the network stopped is sent again by itself. */
+export class Batch {
     #options;
     #timers;
-    #pending = new Map();
-    #sent = new Map();
-    #flying = 0;
+    #waiting = new Map();
+    #flying = new Set();
     #fails = 0;
 
-    /** options: rpc, clock, random, functionName, onSent(conversationId, seq), onLost(conversationId, seq, error) */
+    /** options: clock, random, send(id, value) -> result, onSent(id, result, value, newest), onLost(id) */
     constructor(options) {
         this.#options = options;
         this.#timers = new Timers(options.clock);
     }
 
     get idle() {
-        return this.#pending.size === 0 && this.#flying === 0;
+        return this.#waiting.size + this.#flying.size === 0;
+    }
+    get failing() {
+        return this.#fails > 0;
+    }
+    busy(id) {
+        return this.#waiting.has(id) || this.#flying.has(id);
+    }
+    waiting(id) {
+        return this.#waiting.get(id);
     }
 
-    add(conversationId, seq, from) {
-        const before = this.#pending.get(conversationId) ?? this.#sent.get(conversationId) ?? from;
-        if (seq <= before && !this.#pending.has(conversationId) && this.#sent.has(conversationId)) return;
-        this.#pending.set(conversationId, Math.max(seq, this.#pending.get(conversationId) ?? 0));
-        const count = seq - (this.#sent.get(conversationId) ?? from);
-        if (count >= RECEIPTS_COUNT && this.#fails === 0) this.flush(conversationId);
-        else if (!this.#timers.has("flush")) this.#timers.set("flush", RECEIPTS_MS, () => this.flushAll());
+    put(id, value) {
+        this.#waiting.set(id, value);
+        this.#later(GATHER_MS);
     }
 
-    forget(conversationId) {
-        this.#sent.delete(conversationId);
+    #later(ms) {
+        if (!this.#timers.has("flush")) this.#timers.set("flush", ms, () => this.flushAll());
     }
 
     flushAll() {
         this.#timers.clear("flush");
-        return Promise.all([...this.#pending.keys()].map((id) => this.flush(id)));
+        for (const id of [...this.#waiting.keys()]) this.flush(id);
     }
 
-    async flush(conversationId) {
-        const seq = this.#pending.get(conversationId);
-        if (seq === undefined) return;
-        this.#pending.delete(conversationId);
-        const { rpc, functionName, onSent, onLost, random } = this.#options;
-        this.#flying += 1;
+    async flush(id) {
+        const value = this.#waiting.get(id);
+        if (value === undefined) return;
+        if (this.#flying.has(id)) return this.#later(GATHER_MS);
+        this.#waiting.delete(id);
+        this.#flying.add(id);
+        const { send, onSent, onLost, random } = this.#options;
         try {
-            await rpc(functionName, { conversation_id: conversationId, seq });
+            const result = await send(id, value);
             this.#fails = 0;
-            this.#sent.set(conversationId, Math.max(seq, this.#sent.get(conversationId) ?? 0));
-            onSent(conversationId, seq);
+            onSent(id, result, value, !this.#waiting.has(id));
         } catch (error) {
-            if (!error.retriable && error.status !== 401) return onLost(conversationId, seq, error);
-            this.#pending.set(conversationId, Math.max(seq, this.#pending.get(conversationId) ?? 0));
-            const wait = Math.max(backoff(this.#fails, random), error.retryAfter ?? 0);
+            if (!error.retriable && error.status !== 401) return onLost(id);
+            if (!this.#waiting.has(id)) this.#waiting.set(id, value);
+            this.#later(pause(this.#fails, error, random));
             this.#fails += 1;
-            this.#timers.set("flush", wait * 1000, () => this.flushAll());
         } finally {
-            this.#flying -= 1;
+            this.#flying.delete(id);
         }
     }
 
     stop() {
         this.#timers.clearAll();
-        this.#pending.clear();
+    }
+}
+
+/** Horizons: 10 messages that have come together do not wait for their 2 s, and none goes back. */
+export class Receipts extends Batch {
+    #sent = new Map();
+    constructor({ onSent, ...options }) {
+        super({
+            ...options,
+            onSent: (id, result, seq) => {
+                this.#sent.set(id, seq);
+                onSent(id, seq);
+            },
+        });
+    }
+    add(id, seq, from) {
+        const before = this.waiting(id) ?? this.#sent.get(id) ?? -1;
+        if (seq <= before) return;
+        this.put(id, seq);
+        if (seq - (this.#sent.get(id) ?? from) >= RECEIPTS_COUNT && !this.failing) this.flush(id);
+    }
+    forget(id) {
+        this.#sent.delete(id);
     }
 }
 
@@ -145,82 +171,6 @@ export class Typing {
         let cell = this.#cells.get(id);
         if (!cell) this.#cells.set(id, (cell = new Cell(() => [...(this.#others.get(id) ?? [])].sort())));
         return cell;
-    }
-
-    stop() {
-        this.#timers.clearAll();
-    }
-}
-
-const DRAFT_MS = 2_000;
-
-/** Drafts: here at once, on the server every 2 s, and cleared by sending. */
-export class Drafts {
-    #options;
-    #timers;
-    #dirty = new Map();
-    #flying = new Set();
-    #fails = 0;
-
-    /** options: rpc, clock, random, vault, onSaved(conversationId, draft, isNewest) */
-    constructor(options) {
-        this.#options = options;
-        this.#timers = new Timers(options.clock);
-    }
-
-    get idle() {
-        return this.#dirty.size === 0 && this.#flying.size === 0;
-    }
-
-    restore(id, draft) {
-        this.#dirty.set(id, draft);
-        this.#later();
-    }
-
-    set(id, draft) {
-        this.#dirty.set(id, draft);
-        this.#options.vault.put(`d/${id}`, draft ?? { content: null });
-        this.#later();
-    }
-
-    busy(id) {
-        return this.#dirty.has(id) || this.#flying.has(id);
-    }
-
-    #later(ms = DRAFT_MS) {
-        if (!this.#timers.has("save")) this.#timers.set("save", ms, () => this.flush());
-    }
-
-    async flush() {
-        this.#timers.clear("save");
-        await Promise.all([...this.#dirty.keys()].map((id) => this.#save(id)));
-    }
-
-    async #save(id) {
-        if (this.#flying.has(id)) return this.#later();
-        const draft = this.#dirty.get(id);
-        this.#dirty.delete(id);
-        this.#flying.add(id);
-        const { rpc, vault, onSaved, random } = this.#options;
-        const args = draft?.content == null ? {} : { content: draft.content, reply_to_id: draft.reply_to_id, metadata: draft.metadata };
-        try {
-            const saved = await rpc("save_draft", { conversation_id: id, ...args });
-            this.#fails = 0;
-            const newest = !this.#dirty.has(id);
-            if (newest) vault.put(`d/${id}`, null);
-            onSaved(id, saved, newest);
-        } catch (error) {
-            if (error.retriable || error.status === 401) {
-                if (!this.#dirty.has(id)) this.#dirty.set(id, draft);
-                this.#later(Math.max(backoff(this.#fails, random), error.retryAfter ?? 0) * 1000);
-                this.#fails += 1;
-            } else if (!this.#dirty.has(id)) {
-                // the conversation is not the user's any more, or it is too long: it stays here
-                vault.put(`d/${id}`, null);
-            }
-        } finally {
-            this.#flying.delete(id);
-        }
     }
 
     stop() {

@@ -5,7 +5,7 @@
 // Failed by the network: the entry stays first and is tried again by itself. Refused by the server: it steps aside, does
 // not hold up the others, and waits for retry() or cancel(), if it is the user's text; a deletion, a reaction, a vote or
 // a setting is undone.
-import { Cell, Timers, backoff, uuid } from "./base.js";
+import { Cell, Timers, pause, uuid } from "./base.js";
 import { ParleyError, aborted } from "./errors.js";
 
 /** The server knows a client_message_id for 90 days. */
@@ -103,8 +103,7 @@ export class Outbox {
     /** Changes the arguments of an entry that has never been on its way, or was refused. */
     amend(id, args) {
         const entry = this.#entries.get(id);
-        // refused is not stored, so it may change; of one that is only too old nobody knows
-        const open = entry && (!entry.tried || (entry.state === "failed" && entry.error?.code !== "expired"));
+        const open = entry && (!entry.tried || (entry.state === "failed" && !entry.error.uncertain));
         if (!open) return false;
         const next = { ...entry, args: { ...entry.args, ...args } };
         this.#set(next);
@@ -116,11 +115,9 @@ export class Outbox {
     retry(id) {
         const entry = this.#entries.get(id);
         if (entry?.state !== "failed") return false;
-        // what failed for its age was not refused; what waits again is as young as now, under the same id
-        const next = { ...entry, state: "waiting", error: null, attempts: 0 };
-        if (entry.error?.code === "expired") {
-            next.created_at = this.#options.clock.now();
-        }
+        // what was surely refused has not arrived, and may be cancelled again; what was too old is as young as now
+        const next = { ...entry, state: "waiting", error: null, attempts: 0, tried: entry.error?.uncertain ?? false };
+        if (entry.error?.code === "expired") next.created_at = this.#options.clock.now();
         this.#set(next);
         this.#options.vault.put(`o/${id}`, next);
         this.#options.tell({ o: "retry", id });
@@ -235,7 +232,7 @@ export class Outbox {
         const { clock, vault, perform, random } = this.#options;
         if (clock.now() - entry.created_at > TOO_OLD_MS) {
             const message = "It has waited for more than 60 days and was not sent.";
-            this.#refuse(entry, new ParleyError({ code: "expired", message, retriable: false }));
+            this.#refuse(entry, new ParleyError({ code: "expired", message, retriable: false }), entry.tried);
             return null;
         }
         if (entry.ref && !entry.message_id && !this.#entries.has(entry.ref)) {
@@ -256,18 +253,19 @@ export class Outbox {
             if (this.#stopped || !this.#entries.has(entry.id)) return null;
             // no token is no refusal of this entry
             if (!error.retriable && error.status !== 401 && error.code !== "aborted") {
-                this.#refuse(trying, error);
+                // an earlier try without an answer may have arrived
+                this.#refuse(trying, error, entry.tried || error.uncertain);
                 return null;
             }
             this.#set({ ...trying, state: "waiting" });
             this.#options.tell({ o: "state", id: entry.id, entry: { state: "waiting" } });
-            return { seconds: Math.max(backoff(entry.attempts, random), error.retryAfter ?? 0), firm: error.retryAfter > 0 };
+            return { ms: pause(entry.attempts, error, random), firm: error.retryAfter > 0 };
         }
     }
 
-    #refuse(entry, error) {
+    #refuse(entry, error, uncertain) {
         const { vault, tell, onRefused } = this.#options;
-        const reason = { code: error.code, message: error.message };
+        const reason = { code: error.code, message: error.message, ...(uncertain ? { uncertain: true } : {}) };
         if (KEPT.has(entry.kind)) {
             const failed = { ...entry, state: "failed", error: reason };
             this.#set(failed);
@@ -294,7 +292,7 @@ export class Outbox {
     }
 
     /** firm: the server asked for this wait, so no connection that comes back ends it. */
-    #pause({ seconds, firm }) {
+    #pause({ ms, firm }) {
         return new Promise((resolve) => {
             const wake = () => {
                 this.#wakers.delete(wake);
@@ -302,7 +300,7 @@ export class Outbox {
                 resolve();
             };
             this.#wakers.set(wake, firm);
-            this.#timers.set(wake, seconds * 1000, wake);
+            this.#timers.set(wake, ms, wake);
         });
     }
 }

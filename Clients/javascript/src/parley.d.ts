@@ -64,7 +64,7 @@ export interface Parley {
     // --- reading
     /** The inbox: pinned first, then recent activity. One store per filter and search, shared. */
     conversations(options?: ConversationsOptions): Store<ConversationsSnapshot>;
-    /** One conversation; fetched if it is not in the inbox. null: unknown, or not (any more) the user's. */
+    /** One conversation; null: not loaded yet, or not (any more) the user's. */
     conversation(id: string): Store<Conversation | null>;
     /** A window on the messages. Each call makes a view of its own; close() it. */
     messages(conversationId: string, options?: MessagesOptions): MessagesView;
@@ -257,7 +257,7 @@ export interface Message {
     /** Of one's own messages; of the others' always `sent`. */
     status: "sending" | "sent" | "delivered" | "read" | "failed";
     /** Why it failed; also of a failed edit. */
-    error: { code: string; message: string } | null;
+    error: Failure | null;
     /** An edit, a deletion or a reaction is on its way; edit-failed waits for retry() or cancel() with pending_id. */
     pending: "edit" | "edit-failed" | "delete" | "reaction" | "vote" | null;
     /** What retry() and cancel() take: of a message that is sending or failed, or of its edit. */
@@ -330,7 +330,14 @@ export interface OutboxEntry {
     state: "waiting" | "sending" | "failed";
     attempts: number;
     created_at: number;
-    error: { code: string; message: string } | null;
+    error: Failure | null;
+}
+
+export interface Failure {
+    code: string;
+    message: string;
+    /** An earlier try had no answer, so it may have arrived all the same: as when the user was removed meanwhile. */
+    uncertain?: true;
 }
 
 export interface ConversationSettings {

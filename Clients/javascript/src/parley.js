@@ -139,8 +139,7 @@ function withDefaults(options) {
         channel: options.channel === undefined ? makesChannels : options.channel,
         url: options.url.replace(/\/+$/, ""),
     };
-    if (!whole.fetch) throw new TypeError("There is no fetch here: pass one in the options.");
-    if (!whole.WebSocket) throw new TypeError("There is no WebSocket here: pass one in the options.");
+    for (const name of ["fetch", "WebSocket"]) if (!whole[name]) throw new TypeError(`There is no ${name} here: pass one in the options.`);
     if (!whole.token && !whole.supabase) throw new TypeError("Pass token, a function that gives one, or supabase, a client.");
     return whole;
 }

@@ -51,7 +51,7 @@ export class MessagesView {
 
     // What an earlier page has kept shows until the server has answered, offline as well.
     #showKept() {
-        const kept = this.#core.kept(this.conversationId);
+        const kept = this.#core.kept.get(this.conversationId);
         if (![undefined, "unread"].includes(this.#options.around) || !kept?.length || this.#conversation.messages.size > 0) return;
         for (const message of kept) this.#conversation.messages.set(message.seq, message);
         this.#conversation.changed();

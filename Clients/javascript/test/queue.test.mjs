@@ -194,7 +194,7 @@ test("one that has waited for more than 60 days is not sent any more", async () 
     const next = await open({ storage, clock: first.clock });
     await turns();
     assert.equal(next.server.of("send_message").length, 0);
-    assert.deepEqual(next.shown().map((m) => [m.status, m.error.code]), [["failed", "expired"]]);
+    assert.deepEqual(next.shown().map((m) => [m.status, m.error.code, m.error.uncertain]), [["failed", "expired", true]]);
     await next.parley.stop();
 });
 
@@ -393,4 +393,30 @@ test("signing out wipes what is stored of the user", async () => {
     assert.deepEqual([...storage.items.keys()].filter((key) => key.includes(ME)), []);
     assert.deepEqual([...storage.items].filter(([, value]) => value.includes(ME)), []);
     assert.equal(parley.connection.getSnapshot().status, "closed");
+});
+
+test("a refusal after a try without an answer says that it may have arrived", async () => {
+    let tries = 0;
+    const { parley, shown, clock } = await open({ functions: { send_message: () => (++tries === 1 ? away() : refuse(403, { message: "Removed." })) } });
+    const { stored, client_message_id: id } = parley.send(ROOM, "hello");
+    await clock.tick(1_100);
+    await assert.rejects(stored, { code: "PT403" });
+    assert.deepEqual(shown()[0].error, { code: "PT403", message: "Removed.", uncertain: true });
+    parley.edit(shown()[0], "other words under the same id");
+    await turns();
+    assert.equal(parley.outbox.getSnapshot()[0].args.content, "hello", "what may have arrived keeps its words");
+    assert.equal(parley.cancel(id), true);
+    await parley.stop();
+});
+
+test("a message that is refused may be put in other words and sent again", async () => {
+    const { parley, shown } = await open({ functions: { send_message: (args) => (args.content === "bad" ? refuse(400) : message(1, { ...args, sender_id: ME })) } });
+    await assert.rejects(parley.send(ROOM, "bad").stored);
+    await turns();
+    parley.edit(shown()[0], "good");
+    assert.deepEqual(shown().map((m) => [m.content, m.status]), [["good", "failed"]]);
+    parley.retry(shown()[0].pending_id);
+    await turns();
+    assert.deepEqual(shown().map((m) => [m.content, m.status]), [["good", "sent"]]);
+    await parley.stop();
 });

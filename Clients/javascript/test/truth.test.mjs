@@ -306,3 +306,50 @@ test("a snapshot keeps its identity while nothing of it changes", async () => {
     assert.equal(parley.conversations().getSnapshot().conversations[0], before[0].conversations[0]);
     await parley.stop();
 });
+
+test("a block, another plan or other privacy loads everything anew", async () => {
+    const { parley, sockets, server, clock, state, shown } = await open({ messages: [message(1)], rows: [row({ last_seq: 1 })] });
+    await clock.tick(3_000);
+    for (const event of ["contact:updated", "privacy:updated", "entitlements:changed", "account:updated"]) {
+        state.messages = [message(1, { content: event })];
+        sockets.last.broadcast(`realtime:user:${ME}`, event, { user_id: ME });
+        await clock.tick(3_000);
+        assert.deepEqual(server.of("sync").at(-1), {}, event);
+        assert.deepEqual(contents(shown()), [event]);
+    }
+    await parley.stop();
+});
+
+test("a request that comes is asked for at once, though nothing of it is known", async () => {
+    const { parley, sockets, server, clock, state } = await open();
+    await clock.tick(3_000);
+    const id = "00000000-0000-4000-8000-00000000000c";
+    state.rows = [row(), row({ id, me: { folder: "requests" }, unread_count: 1 })];
+    sockets.last.broadcast(`realtime:user:${ME}`, "request:new", { conversation_id: id, request: {} });
+    await clock.tick(500);
+    assert.deepEqual(parley.conversations({ filter: "requests" }).getSnapshot().conversations.map((c) => c.id), [id]);
+    assert.equal(parley.unread.getSnapshot().unread_requests, 1);
+    state.rows = [row(), row({ id, last_event_seq: 2 })];
+    sockets.last.broadcast(`realtime:user:${ME}`, "request:updated", { conversation_id: id, request: {} });
+    await clock.tick(3_000);
+    assert.deepEqual(parley.conversations({ filter: "requests" }).getSnapshot().conversations, []);
+    assert.ok(server.of("sync").length > 3);
+    await parley.stop();
+});
+
+test("a listener that fails stops neither the others nor the client", async () => {
+    const { parley, live } = await open();
+    const { error } = console;
+    const faults = [];
+    console.error = (fault) => faults.push(fault.message);
+    const heard = [];
+    parley.on("message", () => { throw new Error("mine"); });
+    parley.on("message", ({ message: { seq } }) => heard.push(seq));
+    parley.unread.subscribe(() => { throw new Error("mine, too"); });
+    parley.unread.subscribe(() => heard.push("unread"));
+    await live("message:new", { event_seq: 2, message: message(1) });
+    console.error = error;
+    assert.deepEqual(heard, [1, "unread"]);
+    assert.deepEqual(faults, ["mine", "mine, too"]);
+    await parley.stop();
+});
