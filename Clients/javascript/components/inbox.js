@@ -14,6 +14,7 @@ import { VirtualList } from "./virtual.js";
 
 const styles = sheet(`
 .tools { padding: 0 16px 8px; display: flex; flex-direction: column; gap: 10px; flex: none; }
+.banner:not([hidden]) + .tools { padding-top: 12px; }
 .filters { display: flex; gap: 6px; overflow-x: auto; scrollbar-width: none; }
 .filters button { min-height: 32px; padding: 4px 11px; border-radius: 16px; background: var(--_sunken); color: var(--_muted); font-size: 13.5px; font-weight: 550; white-space: nowrap; }
 .filters button[aria-pressed=true] { background: color-mix(in srgb, var(--_accent) 16%, var(--_bg)); color: var(--_accent); }

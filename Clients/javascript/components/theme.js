@@ -99,6 +99,7 @@ dialog label.line { flex-direction: row; align-items: center; gap: 12px; font-we
 dialog label.line span { flex: 1; }
 input[type=checkbox] { accent-color: var(--_accent); width: 20px; height: 20px; flex: none; margin: 0; }
 .people { list-style: none; margin: 0; padding: 0; display: flex; flex-direction: column; }
+.people:empty { display: none; }
 .people li { display: flex; align-items: center; gap: 12px; min-height: 52px; }
 .people .who { flex: 1; min-width: 0; }
 .people .who b { font-weight: 550; display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
