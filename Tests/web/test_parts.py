@@ -225,3 +225,19 @@ def test_words_can_be_of_another_language(fixture):
     show(fixture, conversation="{ type: 'group', title: 'Gruppe', participant_count: 3 }")
     assert fixture.until(f"{INPUT}?.placeholder") == "Schreib etwas"
     assert fixture.js("[$('parley-inbox', 'h2').textContent, $('parley-thread', '.about').textContent]") == ["Unterhaltungen", "3 Mitglieder"]
+
+
+@pytest.mark.parametrize("way, answers", [(80, True), (30, False), (-80, False)])
+def test_a_message_drawn_inwards_is_answered(fixture, way, answers):
+    fixture.phone()
+    show(fixture)
+    fixture.until("$('parley-thread', '.row')")
+    x, y = fixture.js("(() => { const box = $('parley-thread', '.bubble').getBoundingClientRect(); return [box.left + 20, box.top + box.height / 2]; })()")
+    touch = lambda kind, at: fixture.driver.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [] if kind == "touchEnd" else [{"x": at, "y": y}]})  # noqa: E731
+    touch("touchStart", x)
+    for step in range(1, 9):
+        touch("touchMove", x + way * step / 8)
+    touch("touchEnd", x)
+    fixture.js("new Promise((done) => setTimeout(done, 100))")
+    assert (fixture.js("$('parley-thread', 'parley-composer', '.about').textContent") == "Replying to BobHello") is answers
+    assert fixture.js("$('parley-thread', '.row').style.transform") == ""

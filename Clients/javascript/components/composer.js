@@ -1,6 +1,7 @@
 // <parley-composer>: where one writes. Attribute `conversation`: its id. Drafts, typing, replies, edits, mentions.
 import { h, icon, iconButton, say, set, sheet } from "./dom.js";
 import { ParleyElement, define } from "./element.js";
+import { openEmoji } from "./emoji.js";
 import { Mentions } from "./mentions.js";
 import { nameOf } from "./people.js";
 import { preview } from "./preview.js";
@@ -27,9 +28,6 @@ textarea::placeholder { color: var(--_muted); opacity: 1; }
 .options { position: absolute; inset-inline: 0; bottom: calc(100% + 6px); max-height: 240px; overflow: auto; background: var(--_raised); border: 1px solid var(--_line); border-radius: 14px; box-shadow: 0 8px 32px rgb(0 0 0 / .2); padding: 6px; margin: 0; list-style: none; z-index: 3; }
 .options li { display: flex; align-items: center; gap: 10px; min-height: 42px; padding: 4px 10px; border-radius: 9px; cursor: pointer; }
 .options li[aria-selected=true] { background: color-mix(in srgb, var(--_accent) 16%, transparent); }
-.emoji .grid { display: grid; grid-template-columns: repeat(auto-fill, 40px); width: min(320px, 84vw); }
-.emoji button { width: 40px; height: 40px; font-size: 22px; border-radius: 10px; text-align: center; }
-.emoji button:hover { background: color-mix(in srgb, var(--_text) 8%, transparent); }
 `);
 
 const LONGEST = 5000;
@@ -70,7 +68,7 @@ export class ParleyComposer extends ParleyElement {
         if (!id) return;
         this.input = h("textarea", { rows: "1", part: "input", placeholder: t("write"), "aria-label": t("message"), enterkeyhint: "send", dir: "auto", autocapitalize: "sentences" });
         this.button = h("button", { type: "button", class: "send", part: "send", "aria-label": t("send"), title: t("send"), disabled: true, onclick: () => this.send() }, icon("send"));
-        const emoji = iconButton("smile", t("emoji"), () => import("./emoji.js").then(({ openEmoji }) => openEmoji(emoji, (one) => this.#insert(one))));
+        const emoji = iconButton("smile", t("emoji"), () => openEmoji(emoji, (one) => this.#insert(one)));
         this.about = h("div", { class: "about", hidden: true });
         this.count = h("div", { class: "count", role: "status", hidden: true });
         this.box = h("div", { class: "box", part: "composer" }, this.about, h("div", { class: "line" }, emoji, this.input, this.button), this.count);

@@ -80,6 +80,9 @@ mark { background: var(--_mark); color: inherit; border-radius: 3px; }
 .menu [role^=menuitem]:focus-visible { outline: 2px solid var(--_accent); outline-offset: -2px; }
 .menu .quick { display: flex; justify-content: space-between; padding-bottom: 4px; border-bottom: 1px solid var(--_line); margin-bottom: 4px; }
 .menu .quick [role=menuitem] { width: 42px; min-height: 42px; padding: 0; justify-content: center; font-size: 22px; }
+.emoji .grid { display: grid; grid-template-columns: repeat(auto-fill, 40px); width: min(320px, 84vw); }
+.emoji button { width: 40px; height: 40px; font-size: 22px; border-radius: 10px; text-align: center; }
+.emoji button:hover { background: color-mix(in srgb, var(--_text) 8%, transparent); }
 .menu .danger { color: var(--_danger); }
 .menu hr { border: 0; border-top: 1px solid var(--_line); margin: 6px 0; }
 dialog { border: 0; padding: 0; border-radius: 20px; background: var(--_raised); color: var(--_text); width: min(440px, calc(100vw - 32px)); max-height: min(720px, calc(100dvh - 32px)); box-shadow: 0 16px 64px rgb(0 0 0 / .35); overflow: hidden; }

@@ -18,6 +18,7 @@ export const styles = sheet(`
 .spacer { flex: none; }
 .row { display: flow-root; flex: none; position: relative; padding: 1px 16px; contain: layout style; outline-offset: -3px; border-radius: 10px; }
 .row.first { padding-top: 9px; }
+.column { touch-action: pan-y; }
 .row.flash { animation: flash 1.6s; }
 @keyframes flash { 0%, 60% { background: color-mix(in srgb, var(--_accent) 16%, transparent); } }
 .day, .unread-here { display: flex; align-items: center; justify-content: center; padding: 10px 0 8px; font-size: 12.5px; font-weight: 600; color: var(--_muted); }
@@ -94,8 +95,5 @@ audio { max-width: 100%; height: 40px; display: block; margin: 4px 0; }
 .call { display: flex; align-items: center; gap: 10px; padding: 8px 16px; background: color-mix(in srgb, var(--_good) 16%, var(--_bg)); flex: none; }
 .call span { flex: 1; font-weight: 550; }
 .about-line { display: flex; gap: 14px; align-items: center; font-size: 18px; }
-.emoji .grid { display: grid; grid-template-columns: repeat(auto-fill, 40px); width: min(320px, 84vw); }
-.emoji button { width: 40px; height: 40px; font-size: 22px; border-radius: 10px; text-align: center; }
-.emoji button:hover { background: color-mix(in srgb, var(--_text) 8%, transparent); }
 @container (min-width: 900px) { .row { padding-inline: max(16px, calc((100% - 860px) / 2)); } .other .bar { inset-inline-end: max(16px, calc((100% - 860px) / 2)); } .own .bar { inset-inline-start: max(16px, calc((100% - 860px) / 2)); } }
 `);

@@ -5,6 +5,7 @@ import { conversationMenu } from "./actions.js";
 import { connectionBanner } from "./banner.js";
 import { callBar, callButton } from "./calls.js";
 import "./composer.js";
+import { QUICK, openEmoji } from "./emoji.js";
 import { openGroup } from "./group.js";
 import { createRow, estimate, rowsOf, updateRow } from "./message.js";
 import { messageMenu } from "./message-menu.js";
@@ -14,6 +15,7 @@ import { preview } from "./preview.js";
 import { requestBar } from "./request.js";
 import { openSearch } from "./search.js";
 import { t } from "./strings.js";
+import { onSwipe } from "./swipe.js";
 import { styles } from "./thread-style.js";
 import { VirtualList } from "./virtual.js";
 
@@ -275,6 +277,7 @@ export class ParleyThread extends ParleyElement {
             this.#menu(row, row.message, { x: event.clientX, y: event.clientY });
         });
         scroller.addEventListener("keydown", (event) => this.#key(event, at(event)));
+        onSwipe(content, at, (row) => row.message.seq !== null && !row.message.deleted_at && this.#replyTo(row.message));
     }
 
     #key(event, row) {
@@ -309,7 +312,7 @@ export class ParleyThread extends ParleyElement {
 
     #react(event) {
         const message = this.#barMessage();
-        import("./emoji.js").then(({ openEmoji, QUICK }) => openEmoji(event.target.closest("button"), (emoji) => this.parley.react(message, emoji), QUICK));
+        openEmoji(event.currentTarget, (emoji) => this.parley.react(message, emoji), QUICK);
     }
 
     #replyTo(message) {

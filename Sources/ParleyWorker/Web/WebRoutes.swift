@@ -24,13 +24,22 @@ struct WebRoutes: Sendable {
             let text = String(decoding: file.bytes, as: UTF8.self)
             // A page names its files as its neighbours, so that it can be opened from any server of files.
             let isPage = name.hasSuffix(".html")
-            pages[path] = isPage ? WebTree.File(file.contentType, Array(Self.rebased(text, self.prefix).utf8)) : file
+            pages[path] = isPage ? WebTree.File(file.contentType, Array(Self.page(text, tree, self.prefix).utf8)) : file
         }
         self.pages = pages
     }
 
+    /// A page with its modules named in front of its script, and its files below the prefix.
+    private static func page(_ text: String, _ tree: WebTree, _ prefix: String) -> String {
+        let script = #"<script type="module" src="./"#
+        guard let start = text.firstRange(of: script) else { return self.rebased(text, prefix) }
+        let name = text[start.upperBound...].prefix { $0 != "\"" }
+        let links = tree.modules(of: "web/" + name).map { #"<link rel="modulepreload" href="../\#($0)">"# + "\n" }
+        return self.rebased(text[..<start.lowerBound] + links.joined() + text[start.lowerBound...], prefix)
+    }
+
     /// `href="./app.css"` and `src="../src/parley.js"` as they are below the prefix.
-    private static func rebased(_ text: String, _ prefix: String) -> String {
+    private static func rebased(_ text: some StringProtocol, _ prefix: String) -> String {
         text.split(separator: "\"", omittingEmptySubsequences: false).map { part in
             if part.hasPrefix("./") { return prefix + "web/" + part.dropFirst(2) }
             if part.hasPrefix("../") { return prefix + part.dropFirst(3) }

@@ -43,6 +43,24 @@ import WebServer
         #expect(latest?.status == 302 && self.header("Location", latest) == base + "/web/app.js")
     }
 
+    @Test func aPageNamesTheModulesThatItNeeds() throws {
+        let tree = WebTree([
+            "web/index.html": Array(#"<p><script type="module" src="./app.js"></script>"#.utf8),
+            "web/app.js": Array(
+                "import { a,\n b } from \"../src/a.js\"\nimport \"./b.js\"\nconst c = import(\"./lazy.js\")".utf8),
+            "web/b.js": Array("export * from \"../src/a.js\"\nimport x from \"../../../etc/passwd\"".utf8),
+            "src/a.js": Array("import \"../web/app.js\"\n// import \"./gone.js\"".utf8), "src/gone.js": [],
+            "web/lazy.js": [],
+        ])
+        let page = try #require(WebRoutes(tree, demo: nil).response(to: HTTPRequest(method: "GET", path: "/")))
+        let base = "/web/\(tree.hash)/"
+        let links = ["src/a.js", "web/b.js"].map { #"<link rel="modulepreload" href="\#(base)\#($0)">"# + "\n" }
+            .joined()
+        #expect(
+            String(decoding: page.body, as: UTF8.self)
+                == #"<p>\#(links)<script type="module" src="\#(base)web/app.js"></script>"#)
+    }
+
     @Test func anotherTextIsAnotherHash() {
         let (one, two) = (WebTree(["web/a.js": [0x31]]), WebTree(["web/a.js": [0x32]]))
         #expect(one.hash != two.hash && one.hash != WebTree(["web/b.js": [0x31]]).hash)
