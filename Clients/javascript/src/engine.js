@@ -201,6 +201,7 @@ export class Engine {
         const conversation = this.conversations.get(payload.conversation_id);
         const seq = payload.event_seq;
         if (!conversation?.row || (seq != null && seq <= conversation.applied)) {
+            if (payload.message) this.stored(payload.message);
             if (!conversation?.row || afresh) return this.#options.onEvent(event, payload, null, false);
             return;
         }
@@ -257,6 +258,7 @@ export class Engine {
         }
         const conversation = this.conversations.get(id);
         if (!conversation?.row) {
+            if (payload.message) this.stored(payload.message);
             this.#options.onEvent(event, payload, null, true);
             this.syncWithin(0);
             return;

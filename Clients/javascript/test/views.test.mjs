@@ -1,7 +1,7 @@
 // Windows on the messages, and what is told in batches.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ME, OTHER, ROOM, message, row, turns } from "./fakes.mjs";
+import { ME, OTHER, ROOM, history, message, row, turns } from "./fakes.mjs";
 import { contents, open } from "./setup.mjs";
 
 const many = (count) => Array.from({ length: count }, (_, n) => message(n + 1));
@@ -271,5 +271,30 @@ test("a new message is told to the application once, with whether to notify", as
     await live("message:new", { event_seq: 4, message: message(3) });
     await live("message:new", { event_seq: 5, message: message(4, { mentions: [ME] }) });
     assert.deepEqual(told, [[1, true], [3, false], [4, true]]);
+    await parley.stop();
+});
+
+test("an older page that was cut off is asked for again, and what one reads stays", async () => {
+    let broken = false;
+    const all = many(300);
+    const { parley, view, shown, sockets } = await open({
+        messages: all, rows: [row({ last_seq: 300 })],
+        functions: { get_conversation_messages: (args) => (broken ? Promise.reject(new Error("fetch failed")) : history(all, args)) },
+    });
+    await view.loadOlder();
+    broken = true;
+    await assert.rejects(view.loadOlder(), { code: "network" });
+    assert.equal(view.getSnapshot().error.code, "network");
+    broken = false;
+    sockets.last.drop();
+    parley.reconnect();
+    await turns(80);
+    assert.deepEqual(seqs(shown()), range(201, 300));
+    assert.equal(view.getSnapshot().error, null);
+    await view.loadOlder();
+    assert.deepEqual(seqs(shown()), range(151, 300));
+    view.reload();
+    await turns(60);
+    assert.deepEqual(seqs(shown()), range(201, 300), "afresh, as many as the server gives at a time");
     await parley.stop();
 });
