@@ -153,21 +153,18 @@ export class Core {
     }
 
     #restore(stored) {
-        const entries = [];
-        for (const [key, value] of stored) {
-            if (key.startsWith("o/")) entries.push(value);
-        }
         this.kept.restore(stored);
         this.engine.restore(stored);
-        this.outbox.restore(entries);
+        const entries = [];
         for (const [key, value] of stored) {
-            const conversation = this.engine.get(key.slice(2));
-            if (key.startsWith("r/")) this.markRead(conversation.id, value);
-            if (key.startsWith("d/")) {
-                conversation.draftHere = value.content === null ? null : value;
-                this.drafts.put(conversation.id, value);
-            }
+            const [kind, id] = [key.slice(0, 2), key.slice(2)];
+            if (kind === "o/") entries.push(value);
+            if (kind === "r/") this.markRead(id, value);
+            if (kind !== "d/") continue;
+            this.engine.get(id).draftHere = value.content === null ? null : value;
+            this.drafts.put(id, value);
         }
+        this.outbox.restore(entries);
     }
 
     #startTransport(place) {

@@ -320,14 +320,13 @@ export class Engine {
             if (this.#stopped || !conversation.row) return;
             if (page.gap) {
                 // lost to this reader, or never there: what is held begins anew
+                this.reload(conversation);
+                this.syncWithin(0);
                 if (page.gap.reason === "reset") {
                     conversation.buffer.clear();
                     conversation.applied = page.last_event_seq;
-                    this.syncWithin(0);
-                    return this.reload(conversation);
+                    return;
                 }
-                this.reload(conversation);
-                this.syncWithin(0);
             }
             for (const { event, payload } of page.events) {
                 if (payload.event_seq <= conversation.applied) continue;
