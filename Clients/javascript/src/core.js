@@ -187,6 +187,7 @@ export class Core {
             onTabs: (message) => this.#onTabs(message),
             onLeader: () => this.outbox.takeOver(),
             onFollower: () => this.outbox.stepBack(),
+            onMeet: () => this.outbox.offer(),
             onSignedOut: (reason) => this.#signedOut(reason),
             onForbidden: () => this.engine.syncWithin(0),
         });
