@@ -159,7 +159,7 @@ export class Engine {
                 this.#drop(id);
             }
             // the first pages show while the others load
-            if (!this.ready && !resync) for (const row of page.conversations) this.#takeRow(rows.get(row.id), false);
+            if (!this.ready && !resync) for (const row of page.conversations) this.#takeRow(rows.get(row.id), false, afresh);
             cursor = page.cursor;
             more = page.has_more;
         }
@@ -168,7 +168,7 @@ export class Engine {
                 if (!rows.has(id) && this.conversations.get(id).row) this.#drop(id);
             }
         }
-        for (const row of rows.values()) this.#takeRow(row, resync);
+        for (const row of rows.values()) this.#takeRow(row, resync, afresh);
         this.#cursor = cursor;
         this.ready = true;
         this.#isReady();
@@ -209,19 +209,20 @@ export class Engine {
         if (seq != null) conversation.applied = seq;
     }
 
-    #takeRow(row, force) {
+    #takeRow(row, force, afresh) {
         const conversation = this.get(row.id);
         // A row that live events have overtaken comes again: they are behind the cursor.
         if (!force && conversation.row && conversation.applied > row.last_event_seq) return this.syncWithin(SOON_MS);
         const known = conversation.row;
         const all = known && known.participants.length > row.participants.length && known.participants.length <= row.participant_count;
+        // Without a cursor no events come between what was known and this row; of an unknown one the live ones were passed
+        // over. Its windows may have missed some.
+        const jumps = !known || (afresh && row.last_event_seq > conversation.applied);
         conversation.applied = row.last_event_seq;
         if (known && row.me.history_from_seq > known.me.history_from_seq) conversation.forgetBefore(row.me.history_from_seq);
         conversation.change(all ? { ...row, participants: known.participants } : row);
         if (row.last_message) this.stored(row.last_message);
-        // back after it was gone: its windows have nothing to show
-        if (!known) for (const view of conversation.views) if (conversation.dropped || view.failed) view.reload();
-        conversation.dropped = false;
+        if (jumps) this.reload(conversation);
     }
 
     #store(rows, afresh) {
@@ -238,7 +239,6 @@ export class Engine {
         const conversation = this.conversations.get(id);
         if (!conversation) return;
         conversation.row = null;
-        conversation.dropped = true;
         conversation.applied = 0;
         conversation.buffer.clear();
         conversation.messages.clear();

@@ -98,6 +98,7 @@ export class MessagesView {
             if (this.#unreadAfterSeq === null && this.#loading.all) this.#noteUnread();
             this.#error = null;
             this.#stale = false;
+            this.#core.kept.changed(this.#conversation);
             this.#loading = { all: false, older: null, newer: null };
             return page;
         } catch (error) {
@@ -111,10 +112,6 @@ export class MessagesView {
     #failed(error) {
         this.#error = error;
         this.cell.invalidate();
-    }
-
-    get failed() {
-        return this.#error !== null;
     }
 
     /** The connection is back: loads what could not be loaded. An older page is asked for again by who wants it. */
