@@ -117,29 +117,24 @@ export class Channel {
     }
 }
 
-// Who is there: keys with what they have tracked. What leaves is named by its phx_ref.
+// Who is there: what each has tracked has a phx_ref of its own, by which it leaves.
 class Presence {
-    #keys = new Map();
+    #users = new Map();
     apply(event, payload) {
-        if (event === "presence_state") this.#keys.clear();
-        const joins = event === "presence_state" ? payload : payload.joins;
-        for (const [key, { metas }] of Object.entries(joins ?? {})) {
-            const there = this.#keys.get(key) ?? [];
-            this.#keys.set(key, [...there.filter((meta) => !metas.some((m) => m.phx_ref === meta.phx_ref)), ...metas]);
-        }
-        if (event === "presence_state") return;
-        for (const [key, { metas }] of Object.entries(payload.leaves ?? {})) {
-            const rest = (this.#keys.get(key) ?? []).filter((meta) => !metas.some((m) => m.phx_ref === meta.phx_ref));
-            if (rest.length) this.#keys.set(key, rest);
-            else this.#keys.delete(key);
-        }
+        const whole = event === "presence_state";
+        if (whole) this.#users.clear();
+        const each = (keys, action) => {
+            for (const [key, { metas }] of Object.entries(keys ?? {})) for (const meta of metas) action(meta.phx_ref, meta.user_id ?? key);
+        };
+        each(whole ? payload : payload.joins, (ref, user) => this.#users.set(ref, user));
+        if (!whole) each(payload.leaves, (ref) => this.#users.delete(ref));
     }
     users() {
-        return [...new Set([...this.#keys].flatMap(([key, metas]) => metas.map((meta) => meta.user_id ?? key)))].sort();
+        return [...new Set(this.#users.values())].sort();
     }
     clear() {
-        const was = this.#keys.size > 0;
-        this.#keys.clear();
+        const was = this.#users.size > 0;
+        this.#users.clear();
         return was;
     }
 }

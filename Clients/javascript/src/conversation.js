@@ -6,8 +6,6 @@ const BUFFER = 1_000;
 export class Conversation {
     /** The row as the server gives it; null: not known. Never changed in place. */
     row = null;
-    /** It was the user's, and is not any more. */
-    dropped = false;
     /** Every event up to this event_seq has been applied. */
     applied = 0;
     /** Events that came before their predecessors, by event_seq. */
@@ -23,6 +21,8 @@ export class Conversation {
     version = 0;
     #seqs = null;
     #loads = 0;
+    #begun = 0;
+    #newest = 0;
     /** What an event changed while a page was on its way: that page may be older. */
     #touched = new Set();
     refetch = new Set();
@@ -141,13 +141,17 @@ export class Conversation {
     /** Runs `fetch`, which answers messages, and takes what no event has overtaken meanwhile. */
     async load(fetch) {
         this.#loads += 1;
+        const number = ++this.#begun;
         try {
             const page = await fetch();
+            // one that began later may have been answered before
+            const late = number < this.#newest;
+            this.#newest = Math.max(number, this.#newest);
             const fresh = [];
             for (const message of page.messages) {
                 this.host.stored(message);
-                if (this.#touched.has(message.seq)) {
-                    const held = this.messages.get(message.seq);
+                const held = this.messages.get(message.seq);
+                if (this.#touched.has(message.seq) || (late && held)) {
                     // held: as new or newer. Not held: removed, or changed before it was there; ask again
                     if (held) this.messages.set(message.seq, { ...message, ...held, read_at: message.read_at, starred: message.starred });
                     else fresh.push(message);
@@ -156,7 +160,7 @@ export class Conversation {
             }
             const there = new Set(page.messages.map((message) => message.seq));
             for (const seq of this.seqs) {
-                if (seq >= page.from && seq <= page.to && !there.has(seq) && !this.#touched.has(seq)) this.messages.delete(seq);
+                if (seq >= page.from && seq <= page.to && !there.has(seq) && !this.#touched.has(seq) && !late) this.messages.delete(seq);
             }
             // the past may have been deleted while its page was on the way
             const since = this.row?.me?.history_from_seq ?? 0;

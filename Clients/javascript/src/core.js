@@ -79,8 +79,7 @@ export class Core {
             ...common,
             send: (id, { content, ...more }) => this.rpc("save_draft", { conversation_id: id, ...(content === null ? {} : { content, ...more }) }),
             onSent: (...sent) => this.#onDraft(...sent),
-            // the conversation is not the user's any more, or it is too long: it stays here until the page ends
-            onLost: (id) => this.#putLate(`d/${id}`, null),
+            onLost: (id, error) => this.#lostDraft(id, error),
         });
         this.calls = new LateCalls({ ...options, ...common, deviceId: () => this.deviceId });
         this.visibility = new Visibility({ onBack: () => this.#back(), onAway: () => this.flush() });
@@ -153,20 +152,28 @@ export class Core {
     }
 
     #restore(stored) {
-        const entries = [];
-        for (const [key, value] of stored) {
-            if (key.startsWith("o/")) entries.push(value);
-        }
         this.kept.restore(stored);
         this.engine.restore(stored);
-        this.outbox.restore(entries);
+        const entries = [];
         for (const [key, value] of stored) {
-            const conversation = this.engine.get(key.slice(2));
-            if (key.startsWith("r/")) this.markRead(conversation.id, value);
-            if (key.startsWith("d/")) {
-                conversation.draftHere = value.content === null ? null : value;
-                this.drafts.put(conversation.id, value);
-            }
+            const [kind, id] = [key.slice(0, 2), key.slice(2)];
+            if (kind === "o/") entries.push(value);
+            if (kind === "r/") this.engine.get(id).readHere = value;
+        }
+        this.outbox.restore(entries);
+    }
+
+    // What a page that is gone had yet to tell. Of tabs that are open the leader alone does it, or each would.
+    async #takeUp() {
+        this.outbox.takeOver();
+        for (const [key, value] of await this.vault.load()) {
+            const [kind, id] = [key.slice(0, 2), key.slice(2)];
+            if (kind === "r/") this.reads.add(id, value, this.engine.get(id).row?.me?.last_read_seq ?? 0);
+            if (kind !== "d/" || this.drafts.busy(id)) continue;
+            const conversation = this.engine.get(id);
+            conversation.draftHere = value.content === null ? null : value;
+            conversation.changed();
+            this.drafts.put(id, value);
         }
     }
 
@@ -188,8 +195,9 @@ export class Core {
             onBroadcast: (topic, event, payload) => this.#onBroadcast(topic, event, payload),
             onPresence: (id, ids) => this.#setPresence(id, ids),
             onTabs: (message) => this.#onTabs(message),
-            onLeader: () => this.outbox.takeOver(),
+            onLeader: () => this.#takeUp(),
             onFollower: () => this.outbox.stepBack(),
+            onMeet: () => this.outbox.offer(),
             onSignedOut: (reason) => this.#signedOut(reason),
             onForbidden: () => this.engine.syncWithin(0),
         });
@@ -398,6 +406,14 @@ export class Core {
         this.#putLate(`d/${id}`, value);
         this.drafts.put(id, value);
         conversation.changed();
+    }
+
+    #lostDraft(id, { status }) {
+        this.#putLate(`d/${id}`, null);
+        // what is too long stays here until the page ends; of a conversation that is not the user's any more nothing does
+        if (status !== 403 && status !== 404) return;
+        this.engine.get(id).draftHere = undefined;
+        this.engine.get(id).changed();
     }
 
     #onDraft(id, draft, _, newest) {

@@ -159,7 +159,7 @@ export class Engine {
                 this.#drop(id);
             }
             // the first pages show while the others load
-            if (!this.ready && !resync) for (const row of page.conversations) this.#takeRow(rows.get(row.id), false);
+            if (!this.ready && !resync) for (const row of page.conversations) this.#takeRow(rows.get(row.id), false, afresh);
             cursor = page.cursor;
             more = page.has_more;
         }
@@ -168,7 +168,7 @@ export class Engine {
                 if (!rows.has(id) && this.conversations.get(id).row) this.#drop(id);
             }
         }
-        for (const row of rows.values()) this.#takeRow(row, resync);
+        for (const row of rows.values()) this.#takeRow(row, resync, afresh);
         this.#cursor = cursor;
         this.ready = true;
         this.#isReady();
@@ -201,6 +201,7 @@ export class Engine {
         const conversation = this.conversations.get(payload.conversation_id);
         const seq = payload.event_seq;
         if (!conversation?.row || (seq != null && seq <= conversation.applied)) {
+            if (payload.message) this.stored(payload.message);
             if (!conversation?.row || afresh) return this.#options.onEvent(event, payload, null, false);
             return;
         }
@@ -208,19 +209,20 @@ export class Engine {
         if (seq != null) conversation.applied = seq;
     }
 
-    #takeRow(row, force) {
+    #takeRow(row, force, afresh) {
         const conversation = this.get(row.id);
         // A row that live events have overtaken comes again: they are behind the cursor.
         if (!force && conversation.row && conversation.applied > row.last_event_seq) return this.syncWithin(SOON_MS);
         const known = conversation.row;
         const all = known && known.participants.length > row.participants.length && known.participants.length <= row.participant_count;
+        // Without a cursor no events come between what was known and this row; of an unknown one the live ones were passed
+        // over. Its windows may have missed some.
+        const jumps = !known || (afresh && row.last_event_seq > conversation.applied);
         conversation.applied = row.last_event_seq;
         if (known && row.me.history_from_seq > known.me.history_from_seq) conversation.forgetBefore(row.me.history_from_seq);
         conversation.change(all ? { ...row, participants: known.participants } : row);
         if (row.last_message) this.stored(row.last_message);
-        // back after it was gone: its windows have nothing to show
-        if (!known) for (const view of conversation.views) if (conversation.dropped || view.failed) view.reload();
-        conversation.dropped = false;
+        if (jumps) this.reload(conversation);
     }
 
     #store(rows, afresh) {
@@ -237,7 +239,6 @@ export class Engine {
         const conversation = this.conversations.get(id);
         if (!conversation) return;
         conversation.row = null;
-        conversation.dropped = true;
         conversation.applied = 0;
         conversation.buffer.clear();
         conversation.messages.clear();
@@ -257,6 +258,7 @@ export class Engine {
         }
         const conversation = this.conversations.get(id);
         if (!conversation?.row) {
+            if (payload.message) this.stored(payload.message);
             this.#options.onEvent(event, payload, null, true);
             this.syncWithin(0);
             return;
@@ -318,14 +320,13 @@ export class Engine {
             if (this.#stopped || !conversation.row) return;
             if (page.gap) {
                 // lost to this reader, or never there: what is held begins anew
+                this.reload(conversation);
+                this.syncWithin(0);
                 if (page.gap.reason === "reset") {
                     conversation.buffer.clear();
                     conversation.applied = page.last_event_seq;
-                    this.syncWithin(0);
-                    return this.reload(conversation);
+                    return;
                 }
-                this.reload(conversation);
-                this.syncWithin(0);
             }
             for (const { event, payload } of page.events) {
                 if (payload.event_seq <= conversation.applied) continue;

@@ -15,7 +15,7 @@ export class Batch {
     #flying = new Set();
     #fails = 0;
 
-    /** options: clock, random, send(id, value) -> result, onSent(id, result, value, newest), onLost(id) */
+    /** options: clock, random, send(id, value) -> result, onSent(id, result, value, newest), onLost(id, error) */
     constructor(options) {
         this.#options = options;
         this.#timers = new Timers(options.clock);
@@ -60,7 +60,7 @@ export class Batch {
             this.#fails = 0;
             onSent(id, result, value, !this.#waiting.has(id));
         } catch (error) {
-            if (!error.retriable && error.status !== 401) return onLost(id);
+            if (!error.retriable && error.status !== 401) return onLost(id, error);
             if (!this.#waiting.has(id)) this.#waiting.set(id, value);
             this.#later(pause(this.#fails, error, random));
             this.#fails += 1;

@@ -148,8 +148,21 @@ export class Outbox {
         this.#run();
     }
 
+    /** Tells the leader what this tab holds: it may know of an end that this tab has missed, or not know of an entry. */
+    offer() {
+        if (this.#entries.size > 0) this.#options.tell({ o: "mine", entries: this.list() });
+    }
+
     /** A message of another tab's outbox. */
-    hear({ o, id, entry, error, message }) {
+    hear({ o, id, entry, entries, error, message }) {
+        if (o === "mine" && this.#maySend) {
+            for (const other of entries) {
+                const held = this.#entries.get(other.id);
+                if (this.#over.has(other.id)) this.#options.tell({ o: "end", id: other.id });
+                else if (held) this.#options.tell({ o: "state", id: held.id, entry: { state: held.state, tried: held.tried, error: held.error } });
+                else this.restore([other]);
+            }
+        }
         if (o === "add" || o === "amend") {
             if (this.#over.has(entry.id) || (o === "add" && this.#entries.has(entry.id))) return;
             this.#set({ ...this.#entries.get(entry.id), ...entry });

@@ -29,7 +29,7 @@ export class Transport {
     /**
      * options: name, userId, locks, channel, clock, isHidden(), and those of Socket;
      * onChange(), onLive(), onBroadcast(topic, event, payload), onPresence(conversationId, userIds),
-     * onTabs(message), onLeader(), onFollower(), onSignedOut(reason), onForbidden(conversationId)
+     * onTabs(message), onLeader(), onFollower(), onMeet(): a leader is to be told what this tab holds, onSignedOut(reason), onForbidden(conversationId)
      */
     constructor(options) {
         this.#options = options;
@@ -162,6 +162,7 @@ export class Transport {
         if (message.from !== this.#leaderId && message.t === "status") {
             this.#leaderId = message.from;
             this.#watchChanged();
+            this.#options.onMeet();
         }
         if (message.t === "b") onBroadcast(message.topic, message.event, message.payload);
         else if (message.t === "status") this.#setStatus(message.status, message.retryAt);
@@ -179,6 +180,7 @@ export class Transport {
                 this.#queue({ steal: true });
             }
             this.#tell({ t: "who", ids: [...this.#watched.keys()] });
+            this.#options.onMeet();
             this.#ask();
         });
     }

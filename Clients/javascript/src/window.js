@@ -2,6 +2,9 @@
 import { Cell } from "./base.js";
 import { horizons, pendingMessage, shownMessage, sortEntries } from "./display.js";
 
+/** Messages that the server gives at a time. */
+const MOST = 100;
+
 export class MessagesView {
     #core;
     #conversation;
@@ -13,6 +16,8 @@ export class MessagesView {
     #unreadAfterSeq = null;
     #target = null;
     #error = null;
+    /** What it shows is to be loaded afresh. */
+    #stale = false;
     #closed = false;
     #turn = 0;
 
@@ -33,7 +38,7 @@ export class MessagesView {
     #begin() {
         if (this.#closed) return;
         this.#showKept();
-        Promise.resolve(this.#open()).catch(() => {});
+        this.#open().catch(() => {});
     }
 
     get #size() {
@@ -72,12 +77,12 @@ export class MessagesView {
         return this.jumpTo(around);
     }
 
-    #newest() {
-        return this.#replace({}, () => Infinity);
+    #newest(size = this.#size) {
+        return this.#replace({ page_size: size }, () => Infinity);
     }
 
-    #around(args) {
-        return this.#replace(args, (page) => (page.has_more_after ? page.to : Infinity));
+    #around(args, size = this.#size) {
+        return this.#replace({ ...args, page_size: size }, (page) => (page.has_more_after ? page.to : Infinity));
     }
 
     // The window changes in one step, when its new content is there.
@@ -85,13 +90,15 @@ export class MessagesView {
         this.#turn += 1;
         const turn = this.#turn;
         try {
-            const page = await this.#core.engine.page(this.#conversation, { ...args, page_size: this.#size });
+            const page = await this.#core.engine.page(this.#conversation, args);
             if (this.#closed || turn !== this.#turn) return null;
             this.#low = page.from;
             this.#high = highOf(page);
             this.#hasOlder = page.has_more_before;
             if (this.#unreadAfterSeq === null && this.#loading.all) this.#noteUnread();
             this.#error = null;
+            this.#stale = false;
+            this.#core.kept.changed(this.#conversation);
             this.#loading = { all: false, older: null, newer: null };
             return page;
         } catch (error) {
@@ -107,23 +114,24 @@ export class MessagesView {
         this.cell.invalidate();
     }
 
-    get failed() {
-        return this.#error !== null;
-    }
-
-    /** Tries again what had failed. */
+    /** The connection is back: loads what could not be loaded. An older page is asked for again by who wants it. */
     resume() {
-        if (this.#error?.retriable) this.reload();
+        if (!this.#error?.retriable) return;
+        this.#error = null;
+        this.cell.invalidate();
+        if (this.#loading.all || this.#stale) this.reload();
     }
 
     /** Loads afresh where it is. */
     reload() {
         if (this.#closed) return;
-        const middle = this.#conversation.seqs.filter((seq) => seq >= this.#low && seq <= this.#high);
+        this.#stale = true;
+        const held = this.#conversation.seqs.filter((seq) => seq >= this.#low && seq <= this.#high);
+        const size = Math.min(Math.max(held.length, this.#size), MOST);
         const work = this.#loading.all ? this.#open()
-            : this.atEnd || middle.length === 0 ? this.#newest()
-            : this.#around({ around_seq: middle[middle.length >> 1] });
-        Promise.resolve(work).catch(() => {});
+            : this.atEnd || held.length === 0 ? this.#newest(size)
+            : this.#around({ around_seq: held[held.length >> 1] }, size);
+        work.catch(() => {});
     }
 
     loadOlder() {

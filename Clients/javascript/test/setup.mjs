@@ -37,6 +37,7 @@ export function world({ functions = {}, messages = [], rows = [row()], storage =
 export async function open(options = {}) {
     const all = world(options);
     await all.parley.start();
+    await turns(60);
     const view = all.parley.messages(ROOM, { live: false, ...options.window });
     await turns(60);
     const topic = `realtime:user:${ME}`;

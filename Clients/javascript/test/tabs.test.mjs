@@ -189,3 +189,24 @@ test("without Web Locks each tab has a socket and a queue of its own, and the se
     await a.parley.stop();
     await b.parley.stop();
 });
+
+test("a tab that opens while an entry ends learns of the end from the leader", async () => {
+    let answer;
+    const { a, b, clock, make, shared } = await twoTabs({ functions: { send_message: (args) => new Promise((resolve) => (answer = () => resolve(message(1, { ...args, sender_id: ME })))) } });
+    a.parley.send(ROOM, "hello");
+    await turns();
+    // the third has read the storage, and hears nothing yet
+    const tab = shared.tab();
+    tab.frozen = true;
+    const c = make(tab);
+    await c.parley.start();
+    await turns();
+    assert.equal(c.parley.outbox.getSnapshot().length, 1);
+    answer();
+    await turns();
+    assert.equal(a.parley.outbox.getSnapshot().length, 0);
+    tab.frozen = false;
+    await clock.tick(21_000);
+    assert.deepEqual(c.parley.outbox.getSnapshot(), []);
+    for (const one of [a, b, c]) await one.parley.stop();
+});

@@ -1,8 +1,8 @@
 // Windows on the messages, and what is told in batches.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ME, OTHER, ROOM, message, row, turns } from "./fakes.mjs";
-import { contents, open } from "./setup.mjs";
+import { ME, OTHER, ROOM, history, message, page, row, turns } from "./fakes.mjs";
+import { contents, open, world } from "./setup.mjs";
 
 const many = (count) => Array.from({ length: count }, (_, n) => message(n + 1));
 const seqs = (messages) => messages.map(({ seq }) => seq);
@@ -271,5 +271,73 @@ test("a new message is told to the application once, with whether to notify", as
     await live("message:new", { event_seq: 4, message: message(3) });
     await live("message:new", { event_seq: 5, message: message(4, { mentions: [ME] }) });
     assert.deepEqual(told, [[1, true], [3, false], [4, true]]);
+    await parley.stop();
+});
+
+test("an older page that was cut off is asked for again, and what one reads stays", async () => {
+    let broken = false;
+    const all = many(300);
+    const { parley, view, shown, sockets } = await open({
+        messages: all, rows: [row({ last_seq: 300 })],
+        functions: { get_conversation_messages: (args) => (broken ? Promise.reject(new Error("fetch failed")) : history(all, args)) },
+    });
+    await view.loadOlder();
+    broken = true;
+    await assert.rejects(view.loadOlder(), { code: "network" });
+    assert.equal(view.getSnapshot().error.code, "network");
+    broken = false;
+    sockets.last.drop();
+    parley.reconnect();
+    await turns(80);
+    assert.deepEqual(seqs(shown()), range(201, 300));
+    assert.equal(view.getSnapshot().error, null);
+    await view.loadOlder();
+    assert.deepEqual(seqs(shown()), range(151, 300));
+    view.reload();
+    await turns(60);
+    assert.deepEqual(seqs(shown()), range(201, 300), "afresh, as many as the server gives at a time");
+    await parley.stop();
+});
+
+test("a window that is opened before the inbox is there misses nothing of what came meanwhile", async () => {
+    let answer;
+    const all = many(5);
+    const { parley, sockets, state } = world({ messages: all, functions: { sync: () => new Promise((resolve) => (answer = resolve)) } });
+    await parley.start();
+    const view = parley.messages(ROOM, { live: false });
+    await turns(60);
+    assert.deepEqual(seqs(view.getSnapshot().messages), range(1, 5));
+    for (let n = 6; n <= 9; n++) {
+        state.messages.push(message(n));
+        sockets.last.broadcast(`realtime:user:${ME}`, "message:new", { conversation_id: ROOM, event_seq: n, message: message(n) });
+    }
+    await turns();
+    answer(page([row({ last_seq: 9, last_event_seq: 9, unread_count: 9 })]));
+    await turns(60);
+    assert.deepEqual(seqs(view.getSnapshot().messages), range(1, 9));
+    await parley.stop();
+});
+
+test("of two pages the one that was asked for later is believed, whichever comes first", async () => {
+    const answers = [];
+    const { parley, view, shown, clock } = await open({
+        rows: [row({ last_seq: 1 })],
+        functions: { get_conversation_messages: () => new Promise((resolve) => answers.push((content) => resolve({ messages: [message(1, { content })], has_more_before: false, has_more_after: false, last_seq: 1, last_read_seq: 0 }))) },
+    });
+    answers.shift()("first");
+    await turns();
+    view.reload();
+    view.reload();
+    await turns();
+    const [early, late] = answers.splice(0);
+    late("new");
+    await turns();
+    early("old");
+    await turns();
+    assert.deepEqual(contents(shown()), ["new"]);
+    await clock.tick(200);
+    answers.shift()("new");
+    await turns();
+    assert.deepEqual(contents(shown()), ["new"]);
     await parley.stop();
 });
