@@ -1,7 +1,7 @@
 # Parley. The two commands are `make demo` and `make test`.
 .PHONY: all build release setup setup-test demo test fuzz lint clean test-versions \
     bench bench-send bench-strangers bench-spam bench-fanout bench-idle bench-messages bench-latency bench-history \
-    bench-push bench-hostile bench-fresh bench-load bench-compare bench-retention
+    bench-push bench-web bench-hostile bench-fresh bench-load bench-compare bench-retention
 
 all: build
 
@@ -39,7 +39,7 @@ lint: setup-test
 # Figures of the README, each next to its peer in one run.
 bench: bench-send bench-fanout bench-idle bench-messages bench-latency bench-history bench-push bench-hostile bench-fresh
 
-bench-send bench-fanout bench-idle bench-messages bench-latency bench-push bench-hostile bench-fresh: setup-test
+bench-send bench-fanout bench-idle bench-messages bench-latency bench-push bench-web bench-hostile bench-fresh: setup-test
 	@swift build -c release --product parley
 	@cd Benchmarks && PARLEY_WATCH=off PYTHONPATH=../Tests/support ../.venv/bin/python $(@:bench-%=%).py
 

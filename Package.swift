@@ -33,6 +33,8 @@ let package = Package(
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         // OpenSSL EVP verifies and signs tokens: the JOSE libraries of Debian 12 have broken algorithm pins.
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        // zlib packs the files of the web client, once at the start.
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         // Kernel calls that the Glibc module leaves out (eventfd and friends).
         .systemLibrary(name: "CLinux"),
 
@@ -42,10 +44,13 @@ let package = Package(
             name: "PostgresClient", dependencies: ["CPostgres", "CLinux", "Support", "Crypto"], swiftSettings: settings),
         .target(name: "WebServer", dependencies: ["CWebSockets", "CLinux", "Support"], swiftSettings: settings),
         .target(name: "HTTPClient", dependencies: ["CCurl", "Support"], swiftSettings: settings),
+        .target(name: "Compression", dependencies: ["CZlib"], swiftSettings: settings),
         .target(name: "Crypto", dependencies: ["COpenSSL", "ParleyCore"], swiftSettings: settings),
         .target(
             name: "ParleyWorker",
-            dependencies: ["Support", "ParleyCore", "PostgresClient", "WebServer", "HTTPClient", "Crypto"],
+            dependencies: [
+                "Support", "ParleyCore", "PostgresClient", "WebServer", "HTTPClient", "Crypto", "Compression",
+            ],
             swiftSettings: settings),
         .executableTarget(
             name: "parley", dependencies: ["Support", "ParleyCore", "PostgresClient", "Crypto", "ParleyWorker"],
@@ -66,6 +71,7 @@ let package = Package(
         tests(for: "WebServer"),
         tests(for: "HTTPClient", also: ["WebServer", "Support", "PushTestKit", "ParleyCore"]),
         tests(for: "Crypto"),
+        tests(for: "Compression", also: ["CZlib"]),
         tests(for: "ParleyWorker", also: ["PostgresTestKit", "PushTestKit"]),
     ]
 )

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# `make demo`: a private Postgres, the worker, two users who talk through it, then the server stays up.
+# `make demo`: a private Postgres, the worker, a page with two users who can be talked with, two who talk by themselves,
+# then the server stays up.
 #   ONCE=1 stops after the messages arrived; PARLEY_PORT is the port (4000).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -33,11 +34,13 @@ for _ in $(seq 600); do
 done
 [ -s .parley/dev.json ] || { echo "the server was not ready after two minutes:" >&2; tail -20 "$log" >&2; exit 1; }
 
+url=$(.venv/bin/python -c 'import json; print(json.load(open(".parley/dev.json"))["url"])')
+echo "== open $url/demo in a browser: two users side by side, who can be talked with"
 .venv/bin/python Examples/two_users.py .parley/dev.json
 .venv/bin/python scripts/demo_hints.py .parley/dev.json
 
 if [ -n "${ONCE:-}" ]; then
     exit 0
 fi
-echo "== serving until Ctrl-C"
+echo "== serving until Ctrl-C; the page: $url/demo"
 wait $worker

@@ -7,10 +7,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 purpose=${1:-demo}
-build=(libpq-dev libwebsockets-dev libcurl4-openssl-dev libssl-dev pkg-config)
+build=(libpq-dev libwebsockets-dev libcurl4-openssl-dev libssl-dev zlib1g-dev pkg-config)
 run=(postgresql-15 postgresql-client-15 python3 python3-venv curl)
 check=(postgresql-15-pgtap postgresql-15-plpgsql-check postgresql-server-dev-15 libtap-parser-sourcehandler-pgtap-perl
-    pgbouncer coturn nginx-light libnginx-mod-nchan gcc libc6-dev make procps util-linux)
+    pgbouncer coturn nodejs node-ws nginx-light libnginx-mod-nchan gcc libc6-dev make procps util-linux
+    chromium chromium-driver fonts-dejavu-core fonts-noto-color-emoji)
 
 packages=("${build[@]}" "${run[@]}")
 [ "$purpose" = test ] && packages+=("${check[@]}")

@@ -8,14 +8,19 @@ internal import WebServer
 ///
 /// - Parameters:
 ///   - stops: yields when the process should stop; a second time cuts the drain short.
+///   - demoUsers: makes the JSON of users whom anybody at this machine may be; nil for none.
 ///   - ready: called once the port is bound and the log is read, with the address it is served at.
 /// - Throws: when it cannot start, or the first failure of a service.
 public func runServer(
     _ configuration: ServeConfiguration, log: Log, stops: AsyncStream<Void>,
+    demoUsers: (@Sendable () -> [UInt8])? = nil,
     ready: @escaping @Sendable (_ url: String) -> Void = { _ in }
 ) async throws {
     let verifier = try await TokenVerifier.make(configuration, log: log)
     let push = try configuration.push.map { try PushSettings.load($0) }
+    let web = try configuration.web.map { folder throws(ConfigurationError) in
+        WebRoutes(try WebTree(folder), demo: demoUsers.map { DemoUsers(json: $0) })
+    }
     let handler = WorkerHandler()
     let server = try WebServer(configuration.server, handler: handler, log: log.labelled("web"))
     do {
@@ -43,7 +48,9 @@ public func runServer(
         log: log.labelled("gateway"))
     let readiness = Readiness()
     let health = HealthRoutes { readiness.problems }
-    handler.connect(HTTPRouter([health.handle, gateway.handle, realtime.handleBroadcast]), realtime)
+    var routes: [HTTPRouter.Route] = [health.handle, gateway.handle, realtime.handleBroadcast]
+    if let web { routes.append(web.handle) }
+    handler.connect(HTTPRouter(routes), realtime)
 
     do {
         try server.start()

@@ -13,7 +13,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import docs  # noqa: E402
 
 PAGES = sorted([*ROOT.glob("docs/*.md"), *(ROOT / f for f in ("README.md", "CONTRIBUTING.md", "SECURITY.md"))])
-FOLDERS = ("sql", "Sources", "Tests", "scripts", "docs", "policies", "Examples", "Benchmarks")
+FOLDERS = ("sql", "Sources", "Tests", "scripts", "docs", "policies", "Examples", "Benchmarks", "Clients")
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
 
 
@@ -54,8 +54,10 @@ def test_every_path_exists(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_setting_is_a_flag_of_the_program(name):
     sources = "\n".join(file.read_text() for file in (ROOT / "Sources").rglob("*.swift"))
+    # A property of the components looks like a flag.
+    styles = "\n".join(file.read_text() for file in (ROOT / "Clients/javascript").rglob("*.js"))
     flags = re.findall(r"`--([a-z-]+)`", prose(ROOT / name))
-    assert [flag for flag in flags if f'"{flag}"' not in sources] == []
+    assert [flag for flag in flags if f'"{flag}"' not in sources and f"var(--{flag}," not in styles] == []
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ("docs/adding.md", "docs/api.md")])

@@ -62,6 +62,9 @@ extension ServeConfiguration {
             Setting(
                 "tls-key", environment: "PARLEY_TLS_KEY", \.tlsKey, .text("file", "the path of a PEM file"),
                 defaults: defaults, help: "Private key in PEM."),
+            Setting(
+                "web", environment: "PARLEY_WEB", \.web, .text("folder", "the folder of the web client"),
+                defaults: defaults, help: "Serve the web client in this folder at /. Clients/javascript is one."),
         ]
     }
 

@@ -21,6 +21,8 @@ public struct ServeConfiguration: Sendable {
     public var port = 4000
     public var tlsCertificate: String?
     public var tlsKey: String?
+    /// The folder of the web client, served at `/`; nil for none.
+    public var web: String?
 
     // Tokens
     public var jwtSecret: String?

@@ -19,8 +19,9 @@ enum DevCommand {
                 usage: parley dev [settings]
 
                 Makes a Postgres cluster in .parley/pg from the server programs of this machine, installs Parley with
-                demo users, and runs the worker in front of it. Writes .parley/dev.json, with addresses and tokens, when
-                the worker answers. Stops both on SIGTERM and SIGINT. The data stays until .parley is removed.
+                demo users, and runs the worker in front of it. Serves the web client at / and two of the
+                demo users side by side at /demo. Writes .parley/dev.json, with addresses and tokens, when the worker
+                answers. Stops both on SIGTERM and SIGINT. The data stays until .parley is removed.
 
                 \(self.settings.help)
                 """
@@ -97,8 +98,10 @@ enum DevCommand {
         var configuration = options.serve
         configuration.databaseURL = database.workerURL
         configuration.jwtSecret = database.secrets.jwt
+        configuration.web = configuration.web ?? ReleaseFiles.web
         let failure = Locked<CommandError?>(nil)
-        try await runServer(configuration, log: log, stops: signals.requests) { url in
+        let demoUsers: @Sendable () -> [UInt8] = { DevFile.demoUsers(database.secrets) }
+        try await runServer(configuration, log: log, stops: signals.requests, demoUsers: demoUsers) { url in
             // The address to listen on may be "all of them"; clients need one.
             let address = ["http://0.0.0.0:", "http://:::"].first { url.hasPrefix($0) }
             let reachable = address.map { "http://127.0.0.1:" + url.dropFirst($0.count) } ?? url

@@ -15,27 +15,43 @@ enum DevFile {
 
     /// - Parameter url: where the worker answers.
     static func json(url: String, database: DevDatabase) -> [UInt8] {
-        guard let signer = JWTSigner.hs256(Array(database.secrets.jwt.utf8)) else {
-            preconditionFailure("the secrets of a project are long enough")
-        }
-        let now = Clock.unixSeconds()
-        func token(_ role: String, _ seconds: Int64, subject: String? = nil) -> JSONValue {
-            var claims: JSONObject = ["role": .string(role), "iat": .int(now), "exp": .int(now + seconds)]
-            if let subject { claims["sub"] = .string(subject) }
-            return .string(signer.sign(claims.serialized()))
-        }
+        let secrets = database.secrets
+        let object: JSONObject = [
+            "url": .string(url), "anon_key": self.token("anon", self.keySeconds, secrets),
+            "service_role_key": self.token("service_role", self.keySeconds, secrets),
+            "jwt_secret": .string(secrets.jwt), "database_url": .string(database.ownerURL),
+            "users": self.users(secrets),
+        ]
+        return object.serialized() + [UInt8(ascii: "\n")]
+    }
+
+    /// What the page of the demo asks for.
+    static func demoUsers(_ secrets: Secrets) -> [UInt8] {
+        let object: JSONObject = ["users": self.users(secrets)]
+        return object.serialized()
+    }
+
+    /// The demo users with fresh tokens.
+    private static func users(_ secrets: Secrets) -> JSONValue {
         let users = DemoUser.all.map { user in
             JSONValue.object([
                 "id": .string(user.id), "name": .string(user.name), "tier": .string(user.tier),
-                "token": token("authenticated", self.userTokenSeconds, subject: user.id),
+                "token": self.token("authenticated", self.userTokenSeconds, secrets, subject: user.id),
             ])
         }
-        let object: JSONObject = [
-            "url": .string(url), "anon_key": token("anon", self.keySeconds),
-            "service_role_key": token("service_role", self.keySeconds), "jwt_secret": .string(database.secrets.jwt),
-            "database_url": .string(database.ownerURL), "users": .array(users),
-        ]
-        return object.serialized() + [UInt8(ascii: "\n")]
+        return .array(users)
+    }
+
+    private static func token(
+        _ role: String, _ seconds: Int64, _ secrets: Secrets, subject: String? = nil
+    ) -> JSONValue {
+        guard let signer = JWTSigner.hs256(Array(secrets.jwt.utf8)) else {
+            preconditionFailure("the secrets of a project are long enough")
+        }
+        let now = Clock.unixSeconds()
+        var claims: JSONObject = ["role": .string(role), "iat": .int(now), "exp": .int(now + seconds)]
+        if let subject { claims["sub"] = .string(subject) }
+        return .string(signer.sign(claims.serialized()))
     }
 
     /// Writes a file that only its owner reads, whole or not at all.

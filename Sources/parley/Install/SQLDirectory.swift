@@ -1,4 +1,3 @@
-internal import FoundationEssentials
 internal import Glibc
 internal import Support
 
@@ -18,15 +17,7 @@ struct SQLDirectory: Sendable {
             }
             return found
         }
-        let program = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
-        var places: [String] = []
-        var folder = URL(filePath: program).deletingLastPathComponent()
-        places.append(folder.deletingLastPathComponent().path + "/share/parley/sql")
-        // .build/<triple>/release/parley: the source tree is some levels up.
-        for _ in 0..<5 {
-            places.append(folder.path + "/sql")
-            folder = folder.deletingLastPathComponent()
-        }
+        let places = ReleaseFiles.places(installed: "sql", inSource: "sql")
         for place in places {
             if let found = SQLDirectory(place) { return found }
         }

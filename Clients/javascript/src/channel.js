@@ -1,0 +1,140 @@
+// A topic of a socket: joined again after each loss, until the server says that it is over for good.
+import { Timers, pause } from "./base.js";
+import { noAnswer } from "./errors.js";
+
+const TOKEN_REASON = /^(InvalidJWTToken|MalformedJWT|JwtSignatureError|JwtSignerError|Token has expired|The token)/;
+const FOREVER_REASON = /^(Unauthorized|PrivateOnly|TopicNameRequired)/;
+
+export class Channel {
+    #socket;
+    #options;
+    #timers;
+    #tries = 0;
+    joinRef = null;
+    state = "closed";
+    onJoined = () => {};
+    onBroadcast = () => {};
+    onPresence = () => {};
+    /** The channel is over for good: the server does not let the user in, or not any more. */
+    onForbidden = () => {};
+
+    constructor(socket, topic, config, options) {
+        this.#socket = socket;
+        this.topic = topic;
+        this.config = config;
+        this.#options = options;
+        this.#timers = new Timers(options.clock);
+        this.presence = new Presence();
+    }
+
+    async join() {
+        this.#timers.clear("join");
+        const ref = this.#socket.nextRef();
+        this.joinRef = ref;
+        this.state = "joining";
+        try {
+            const token = await this.#options.tokens.get();
+            if (this.joinRef !== ref) return;
+            this.token = token;
+            const payload = { config: this.config, access_token: token };
+            await this.#socket.request({ joinRef: ref, ref, topic: this.topic, event: "phx_join", payload });
+        } catch (error) {
+            if (this.joinRef === ref) this.#refused(error);
+            return;
+        }
+        if (this.joinRef !== ref) return;
+        this.#tries = 0;
+        this.state = "joined";
+        this.onJoined();
+    }
+
+    #refused(error) {
+        this.lost();
+        if (TOKEN_REASON.test(error.message)) this.#withNewToken(error.message);
+        else if (FOREVER_REASON.test(error.message)) this.onForbidden(error.message);
+        // without an answer the socket itself is over, and joins again after it
+        else if (this.#socket.status === "online") this.#later();
+    }
+
+    #withNewToken(reason) {
+        this.#socket.tokenRefused(reason, this.token).then((token) => {
+            if (token && this.state === "closed" && this.#socket.status === "online") this.join();
+        });
+    }
+
+    #later() {
+        this.#timers.set("join", pause(this.#tries, null, this.#options.random), () => this.join());
+        this.#tries += 1;
+    }
+
+    receive({ joinRef, ref, event, payload }) {
+        if (joinRef != null && joinRef !== this.joinRef) return;
+        if (event === "broadcast") {
+            this.onBroadcast(payload.event, payload.payload, payload.meta);
+        } else if (event === "presence_state" || event === "presence_diff") {
+            this.presence.apply(event, payload);
+            this.onPresence(this.presence.users());
+        } else if (event === "system" && payload?.status === "error") {
+            this.reason = payload.message ?? "";
+        } else if ((event === "phx_close" || event === "phx_error") && (ref === null || ref === this.joinRef)) {
+            const reason = this.reason ?? "";
+            this.reason = null;
+            this.lost();
+            if (TOKEN_REASON.test(reason)) this.#withNewToken(reason);
+            else if (/^You (do not|no longer) have permission/.test(reason)) this.onForbidden(reason);
+            else this.#later();
+        }
+    }
+
+    /** The reply's response to a broadcast. */
+    request(event, payload) {
+        if (this.state !== "joined") return Promise.reject(noAnswer("The channel is not joined."));
+        const frame = { joinRef: this.joinRef, ref: this.#socket.nextRef(), topic: this.topic };
+        return this.#socket.request({ ...frame, event: "broadcast", payload: { type: "broadcast", event, payload } });
+    }
+
+    /** A broadcast, or a presence, whose answer nobody waits for. */
+    push(event, payload) {
+        if (this.state !== "joined") return;
+        this.#socket.send({ joinRef: this.joinRef, ref: this.#socket.nextRef(), topic: this.topic, event, payload });
+    }
+
+    useToken(token) {
+        this.token = token;
+        this.push("access_token", { access_token: token });
+    }
+
+    lost() {
+        this.#timers.clear("join");
+        this.state = "closed";
+        this.joinRef = null;
+        if (this.presence.clear()) this.onPresence([]);
+    }
+
+    end() {
+        this.lost();
+        this.onBroadcast = this.onPresence = this.onJoined = this.onForbidden = () => {};
+    }
+}
+
+// Who is there: what each has tracked has a phx_ref of its own, by which it leaves.
+class Presence {
+    #users = new Map();
+    apply(event, payload) {
+        const whole = event === "presence_state";
+        if (whole) this.#users.clear();
+        const each = (keys, action) => {
+            for (const [key, { metas }] of Object.entries(keys ?? {})) for (const meta of metas) action(meta.phx_ref, meta.user_id ?? key);
+        };
+        each(whole ? payload : payload.joins, (ref, user) => this.#users.set(ref, user));
+        if (!whole) each(payload.leaves, (ref) => this.#users.delete(ref));
+    }
+    users() {
+        return [...new Set(this.#users.values())].sort();
+    }
+    clear() {
+        const was = this.#users.size > 0;
+        this.#users.clear();
+        return was;
+    }
+}

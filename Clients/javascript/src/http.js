@@ -1,0 +1,57 @@
+// Calls of the functions by fetch.
+import { noAnswer, refusal } from "./errors.js";
+
+const TIMEOUT_MS = 15_000;
+/** What is read may be long, and the line slow. */
+const READ_TIMEOUT_MS = 45_000;
+
+export class Http {
+    #options;
+    constructor(options) {
+        this.#options = options;
+    }
+
+    /** The result of a function; ParleyError otherwise. A token that was refused is renewed once. */
+    async rpc(name, args = {}) {
+        const { tokens } = this.#options;
+        const token = await tokens.get();
+        try {
+            return await this.#post(name, args, token);
+        } catch (error) {
+            if (error.status !== 401) throw error;
+            return this.#post(name, args, await tokens.get(token));
+        }
+    }
+
+    async #post(name, args, token) {
+        const { url, apikey, fetch, clock } = this.#options;
+        const abort = new AbortController();
+        const patience = /^(get_|sync$)/.test(name) ? READ_TIMEOUT_MS : TIMEOUT_MS;
+        const timer = clock.setTimeout(() => abort.abort(), patience);
+        let answer, text;
+        try {
+            answer = await fetch(`${url}/rest/v1/rpc/${name}`, {
+                method: "POST",
+                headers: {
+                    "Content-Type": "application/json",
+                    "Content-Profile": "parley_api",
+                    apikey: apikey ?? token,
+                    Authorization: `Bearer ${token}`,
+                },
+                body: JSON.stringify(args),
+                signal: abort.signal,
+            });
+            text = await answer.text();
+        } catch (error) {
+            throw noAnswer(error, abort.signal.aborted ? "timeout" : "network");
+        } finally {
+            clock.clearTimeout(timer);
+        }
+        if (!answer.ok) throw refusal(answer.status, text, answer.headers);
+        try {
+            return text === "" ? null : JSON.parse(text);
+        } catch (error) {
+            throw noAnswer(error);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+// The client: what an application holds. The types, with what each thing does, are in parley.d.ts.
+import { systemClock, uuid } from "./base.js";
+import { Core } from "./core.js";
+import { ParleyError } from "./errors.js";
+import { MessagesView } from "./window.js";
+
+export { ParleyError };
+
+/** @param {import("./parley.d.ts").ParleyOptions} options @returns {import("./parley.d.ts").Parley} */
+export function createParley(options) {
+    const core = new Core(withDefaults(options));
+    const { engine, outbox } = core;
+
+    /** The message that an application means, by the object that a view showed or by its id. */
+    const find = (message) => {
+        if (typeof message !== "string") return message;
+        for (const conversation of engine.conversations.values()) {
+            const seq = conversation.seqOf(message);
+            if (seq) return conversation.messages.get(seq);
+            const entry = outbox.get(message);
+            if (entry?.kind === "send") return { id: message, seq: null, conversation_id: entry.conversation_id, reactions: [] };
+        }
+        throw new TypeError(`No view holds the message ${message}: pass the message itself.`);
+    };
+    const add = (kind, { id, seq, conversation_id }, args) =>
+        outbox.add({ kind, conversation_id, args, ...(seq === null ? { ref: id } : { message_id: id }) });
+    /** An entry about the same that has not been on its way yet. */
+    const untried = (kind, { id, conversation_id }, also = () => true) =>
+        outbox.of(conversation_id).find((entry) => entry.kind === kind && !entry.tried && (entry.message_id ?? entry.ref) === id && also(entry));
+
+    const parley = {
+        get userId() {
+            return core.userId;
+        },
+        connection: core.connection,
+        unread: core.inbox.unread,
+        outbox: outbox.cell,
+        calls: core.calls.store,
+        api: new Proxy({}, { get: (_, name) => (args) => core.rpc(name, args) }),
+        rpc: core.rpc,
+        start: () => core.start(),
+        stop: () => core.stop(),
+        signOut: () => core.signOut(),
+        reconnect: () => core.reconnect(),
+        settled: (timeout) => core.settled(timeout),
+        on: (event, listener) => core.on(event, listener),
+
+        conversations: (choice) => core.inbox.store(choice),
+        conversation: (id) => engine.get(id).cell,
+        messages: (id, choice) => new MessagesView(core, engine.get(id), choice),
+        typing: (id) => core.typing.store(id),
+        presence: (id) => core.presence(id).cell,
+
+        async loadParticipants(id) {
+            const conversation = engine.get(id);
+            const participants = [];
+            let cursor;
+            do {
+                const page = await core.rpc("get_participants", { conversation_id: id, page_size: 100, ...(cursor ? { cursor } : {}) });
+                participants.push(...page.participants);
+                cursor = page.next_cursor;
+            } while (cursor);
+            if (conversation.row) conversation.change({ participants });
+            return participants;
+        },
+
+        async startConversation(args) {
+            const row = await core.rpc("start_conversation", { client_message_id: uuid(), ...args });
+            await engine.sync().catch(() => {});
+            return engine.get(row.id).cell.getSnapshot() ?? row;
+        },
+
+        send(conversationId, message) {
+            const { client_message_id: id = uuid(), ...args } = typeof message === "string" ? { content: message } : message;
+            core.typing.end(conversationId);
+            core.setDraft(conversationId, null);
+            const { stored } = outbox.add({ id, kind: "send", conversation_id: conversationId, args });
+            return { client_message_id: id, stored };
+        },
+        retry: (id) => outbox.retry(id),
+        cancel: (id) => outbox.cancel(id),
+
+        edit(message, content, { metadata, mentions, mentionsAll } = {}) {
+            const target = find(message);
+            const args = { content, metadata, mentions, mentions_all: mentionsAll };
+            for (const name of Object.keys(args)) if (args[name] === undefined) delete args[name];
+            if (target.seq === null && outbox.amend(target.id, args)) return;
+            const earlier = untried("edit", target);
+            if (earlier) return void outbox.amend(earlier.id, args);
+            for (const entry of outbox.of(target.conversation_id)) {
+                if (entry.kind === "edit" && entry.state === "failed" && entry.message_id === target.id) outbox.cancel(entry.id);
+            }
+            add("edit", target, args);
+        },
+        delete(message, { forEveryone = false } = {}) {
+            const target = find(message);
+            if (target.seq === null && outbox.cancel(target.id)) return;
+            add("delete", target, { for_everyone: forEveryone });
+        },
+        react(message, emoji, on) {
+            const target = find(message);
+            const has = target.reactions.find((reaction) => reaction.emoji === emoji)?.user_ids.includes(core.userId) ?? false;
+            const wanted = on ?? !has;
+            const earlier = untried("react", target, (entry) => entry.args.emoji === emoji);
+            if (earlier && earlier.args.on !== wanted) outbox.cancel(earlier.id);
+            else if (!earlier) add("react", target, { emoji, on: wanted });
+        },
+        vote: (message, optionIds) => void add("vote", find(message), { option_ids: optionIds }),
+
+        updateSettings(conversationId, settings) {
+            const earlier = outbox.of(conversationId).find((entry) => entry.kind === "settings" && !entry.tried);
+            if (earlier) outbox.amend(earlier.id, settings);
+            else outbox.add({ kind: "settings", conversation_id: conversationId, args: settings });
+        },
+        markRead: (conversationId, seq) => core.markRead(conversationId, seq),
+        markUnread(conversationId) {
+            core.reads.forget(conversationId);
+            outbox.add({ kind: "unread", conversation_id: conversationId, args: {} });
+        },
+        setTyping: (conversationId, typing = true) => (typing ? core.typing.key(conversationId) : core.typing.end(conversationId)),
+        setDraft: (conversationId, draft) => core.setDraft(conversationId, draft),
+        async deleteConversation(conversationId) {
+            await core.rpc("delete_conversation", { conversation_id: conversationId });
+            await engine.sync().catch(() => {});
+        },
+    };
+    if (options.autoStart !== false) parley.start().catch(() => {});
+    return parley;
+}
+
+function withDefaults(options) {
+    const g = globalThis;
+    const locks = options.locks === undefined ? (g.navigator?.locks ?? null) : options.locks;
+    // Node has BroadcastChannels, but no tabs
+    const makesChannels = g.BroadcastChannel && g.document ? (name) => new g.BroadcastChannel(name) : null;
+    const whole = {
+        fetch: g.fetch?.bind(g), WebSocket: g.WebSocket, RTCPeerConnection: g.RTCPeerConnection, clock: systemClock,
+        random: Math.random, delivered: true, newId: uuid, ...options, locks,
+        channel: options.channel === undefined ? makesChannels : options.channel,
+        url: options.url.replace(/\/+$/, ""),
+    };
+    for (const name of ["fetch", "WebSocket"]) if (!whole[name]) throw new TypeError(`There is no ${name} here: pass one in the options.`);
+    if (!whole.token && !whole.supabase) throw new TypeError("Pass token, a function that gives one, or supabase, a client.");
+    return whole;
+}

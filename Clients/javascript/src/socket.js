@@ -1,0 +1,232 @@
+// One connection with its channels. It connects again by itself until it is closed, and joins its channels again.
+import { Timers, pause } from "./base.js";
+import { Channel } from "./channel.js";
+import { errorReply, noAnswer } from "./errors.js";
+import { decode, encode } from "./frames.js";
+
+const HEARTBEAT_MS = 25_000;
+const ANSWER_MS = 10_000;
+const PROBE_MS = 5_000;
+const OPEN_MS = 15_000;
+
+export class Socket {
+    #options;
+    #timers;
+    #ws = null;
+    #tries = 0;
+    #ref = 0;
+    #heard = 0;
+    #waiting = new Map();
+    #wanted = false;
+    #refusals = 0;
+    channels = new Map();
+    status = "closed";
+    retryAt = null;
+
+    /** options: url, apikey, tokens, WebSocket, clock, random, onStatus(), onSignedOut(reason) */
+    constructor(options) {
+        this.#options = options;
+        this.#timers = new Timers(options.clock);
+        this.unfollow = options.tokens.follow((token) => this.#useToken(token));
+    }
+
+    connect() {
+        this.#wanted = true;
+        if (this.status === "online" || this.status === "connecting") return;
+        this.#timers.clear("retry");
+        this.#open();
+    }
+
+    close() {
+        this.#wanted = false;
+        this.unfollow();
+        this.#drop("closed");
+    }
+
+    /** The network may have changed: is the connection still one? */
+    probe() {
+        if (!this.#wanted) return;
+        if (this.status === "online") this.#beat(PROBE_MS);
+        else if (this.status === "offline") this.connect();
+    }
+
+    channel(topic, config) {
+        let channel = this.channels.get(topic);
+        if (!channel) {
+            channel = new Channel(this, topic, config, this.#options);
+            this.channels.set(topic, channel);
+            if (this.status === "online") channel.join();
+        }
+        return channel;
+    }
+
+    leave(topic) {
+        const channel = this.channels.get(topic);
+        if (!channel) return;
+        this.channels.delete(topic);
+        channel.end();
+        if (this.status === "online") this.send({ joinRef: channel.joinRef, ref: this.nextRef(), topic, event: "phx_leave", payload: {} });
+    }
+
+    nextRef() {
+        this.#ref += 1;
+        return String(this.#ref);
+    }
+
+    send(frame) {
+        try {
+            this.#ws?.send(encode(frame));
+        } catch (error) {
+            this.#lost(error);
+        }
+    }
+
+    /** Sends a frame and waits for the reply to it. */
+    request(frame, patience = ANSWER_MS) {
+        return new Promise((resolve, reject) => {
+            if (this.status !== "online") return reject(noAnswer("There is no connection."));
+            const timer = this.#options.clock.setTimeout(() => {
+                this.#waiting.delete(frame.ref);
+                reject(noAnswer("The server did not answer in time.", "timeout"));
+            }, patience);
+            this.#waiting.set(frame.ref, { resolve, reject, timer });
+            this.send(frame);
+        });
+    }
+
+    /** A user's channel is live: from now on the next loss is a first one again. */
+    succeeded() {
+        this.#tries = 0;
+        this.#refusals = 0;
+    }
+
+    /** A token was refused: once more with a new one, and if that is refused as well the user is signed out. */
+    async tokenRefused(reason, refused) {
+        const { tokens } = this.#options;
+        if (refused !== tokens.current) return tokens.current;
+        this.#refusals += 1;
+        try {
+            const token = this.#refusals > 1 ? refused : await tokens.renew();
+            if (token !== refused) return token;
+        } catch (error) {
+            if (error.status !== 401) return this.#lost(error);
+        }
+        this.#signOut(reason);
+    }
+
+    #signOut(reason) {
+        if (!this.#wanted) return;
+        this.#wanted = false;
+        this.#drop("closed");
+        this.#options.onSignedOut(reason);
+    }
+
+    async #open() {
+        const { url, apikey, tokens, WebSocket, clock } = this.#options;
+        this.#set("connecting");
+        let token;
+        try {
+            token = await tokens.get();
+        } catch (error) {
+            return error.status === 401 ? this.#signOut(error.message) : this.#lost(error);
+        }
+        if (!this.#wanted || this.#ws) return;
+        const key = encodeURIComponent(apikey ?? token);
+        let ws;
+        try {
+            ws = new WebSocket(`${url.replace(/^http/, "ws")}/realtime/v1/websocket?apikey=${key}&vsn=2.0.0`);
+        } catch (error) {
+            return this.#lost(error);
+        }
+        this.#ws = ws;
+        ws.binaryType = "arraybuffer";
+        this.#timers.set("open", OPEN_MS, () => this.#lost("The server did not open the connection in time."));
+        ws.onopen = () => {
+            if (ws !== this.#ws) return ws.close();
+            this.#timers.clear("open");
+            this.#heard = clock.now();
+            this.#set("online");
+            this.#timers.set("heartbeat", HEARTBEAT_MS, () => this.#beat(ANSWER_MS));
+            for (const channel of this.channels.values()) channel.join();
+        };
+        ws.onmessage = ({ data }) => {
+            if (ws === this.#ws) this.#receive(data);
+        };
+        // an error is followed by a close
+        ws.onerror = () => {};
+        ws.onclose = (event) => {
+            if (ws === this.#ws) this.#lost(event?.reason || "The connection was closed.");
+        };
+    }
+
+    #receive(data) {
+        this.#heard = this.#options.clock.now();
+        const frame = decode(data);
+        if (!frame) return;
+        if (frame.event === "phx_reply" && this.#waiting.has(frame.ref)) {
+            const { resolve, reject, timer } = this.#waiting.get(frame.ref);
+            this.#waiting.delete(frame.ref);
+            this.#options.clock.clearTimeout(timer);
+            if (frame.payload?.status === "ok") resolve(frame.payload.response);
+            else reject(errorReply(frame.payload?.response));
+        } else {
+            this.channels.get(frame.topic)?.receive(frame);
+        }
+    }
+
+    // Any frame that comes is a sign of life, so that a hidden tab whose timers are late does not give up.
+    #beat(patience) {
+        const asked = this.#options.clock.now();
+        const ref = this.nextRef();
+        this.send({ joinRef: null, ref, topic: "phoenix", event: "heartbeat", payload: {} });
+        this.#timers.set("heartbeat", patience, () => {
+            if (this.#heard < asked) return this.#lost("The server is silent.");
+            this.#timers.set("heartbeat", HEARTBEAT_MS, () => this.#beat(ANSWER_MS));
+        });
+    }
+
+    #useToken(token) {
+        if (token === null || this.status !== "online") return;
+        for (const channel of this.channels.values()) channel.useToken(token);
+    }
+
+    #lost(reason) {
+        this.#drop("offline");
+        if (!this.#wanted) return;
+        const wait = pause(this.#tries, null, this.#options.random);
+        this.#tries += 1;
+        this.retryAt = this.#options.clock.now() + wait;
+        this.reason = String(reason?.message ?? reason);
+        this.#set("offline");
+        this.#timers.set("retry", wait, () => this.#open());
+    }
+
+    #drop(status) {
+        this.#timers.clearAll();
+        const ws = this.#ws;
+        this.#ws = null;
+        if (ws) {
+            ws.onopen = ws.onmessage = ws.onclose = null;
+            // a socket that is still opening may complain of it
+            ws.onerror = () => {};
+            try {
+                ws.close();
+            } catch {
+                // it never was open
+            }
+        }
+        for (const { reject, timer } of this.#waiting.values()) {
+            this.#options.clock.clearTimeout(timer);
+            reject(noAnswer("The connection was lost."));
+        }
+        this.#waiting.clear();
+        for (const channel of this.channels.values()) channel.lost();
+        this.#set(status);
+    }
+
+    #set(status) {
+        if (status !== "offline") this.retryAt = null;
+        this.status = status;
+        this.#options.onStatus();
+    }
+}

@@ -1,0 +1,91 @@
+// The token of the user: fetched once for all who ask, renewed before it expires.
+import { Timers, claimsOf } from "./base.js";
+import { noAnswer, ParleyError } from "./errors.js";
+
+export class Tokens {
+    #source;
+    #clock;
+    #timers;
+    #asking = null;
+    #listeners = new Set();
+    #unfollow = null;
+    current = null;
+
+    constructor({ token, supabase, clock }) {
+        this.#clock = clock;
+        this.#timers = new Timers(clock);
+        this.#source = supabase
+            ? async () => (await supabase.auth.getSession()).data.session?.access_token ?? null
+            : token;
+        if (supabase) {
+            const { data } = supabase.auth.onAuthStateChange((_, session) => {
+                // getSession must not be called from inside of this callback
+                if (session) this.#take(session.access_token);
+                else this.#take(null);
+            });
+            this.#unfollow = () => data.subscription.unsubscribe();
+        }
+    }
+
+    /** `listener(token)` hears each new token, and null when there is none any more. */
+    follow(listener) {
+        this.#listeners.add(listener);
+        return () => this.#listeners.delete(listener);
+    }
+
+    /** A token to use now. `refused`: the one that a server did not take. */
+    async get(refused = null) {
+        const claims = this.current && claimsOf(this.current);
+        const expired = claims?.exp && claims.exp * 1000 <= this.#clock.now();
+        if (this.current && this.current !== refused && !expired) return this.current;
+        return this.renew();
+    }
+
+    renew() {
+        this.#asking ??= this.#ask().finally(() => {
+            this.#asking = null;
+        });
+        return this.#asking;
+    }
+
+    async #ask() {
+        let token;
+        try {
+            token = await this.#source();
+        } catch (error) {
+            // the one who gives tokens could not be reached: not a sign-out
+            throw noAnswer(error);
+        }
+        this.#take(token || null);
+        if (!token) throw new ParleyError({ code: "signed-out", status: 401, message: "There is no token: sign in." });
+        return token;
+    }
+
+    #take(token) {
+        if (token === this.current) return this.#renewLater();
+        this.current = token;
+        this.#renewLater();
+        for (const listener of [...this.#listeners]) listener(token);
+    }
+
+    // A minute before the end, of a short token a fifth of its time before. Where no newer one is to be had yet, again.
+    #renewLater() {
+        this.#timers.clear("renew");
+        const exp = this.current && claimsOf(this.current)?.exp;
+        if (!exp) return;
+        const rest = exp * 1000 - this.#clock.now();
+        const wait = Math.max(rest - Math.min(60_000, Math.max(rest / 5, 2_000)), 1_000);
+        // a timer holds at most 24 days
+        this.#timers.set("renew", Math.min(wait, 2 ** 31 - 1), () => this.renew().catch(() => this.#tryAgain()));
+    }
+
+    #tryAgain() {
+        this.#timers.set("renew", 5_000, () => this.renew().catch(() => this.#tryAgain()));
+    }
+
+    stop() {
+        this.#timers.clearAll();
+        this.#unfollow?.();
+        this.#listeners.clear();
+    }
+}

@@ -1,0 +1,72 @@
+// What the queue's entries do at the server, and what their answers change here.
+import { preview, tombstone } from "./events.js";
+
+export class Work {
+    #core;
+    /** core: rpc, engine, transport */
+    constructor(core) {
+        this.#core = core;
+    }
+
+    async perform(entry) {
+        const { id, kind, args, conversation_id: conversation, message_id: message } = entry;
+        if (kind === "send") return this.#send(conversation, { ...args, client_message_id: id });
+        if (kind === "settings") return this.#core.rpc("update_participant_settings", { conversation_id: conversation, ...args, ...muteOf(args) });
+        if (kind === "unread") return this.#core.rpc("mark_as_unread", { conversation_id: conversation });
+        if (kind === "vote") return this.#core.rpc("vote", { message_id: message, option_ids: args.option_ids });
+        const call = {
+            edit: () => this.#core.rpc("edit_message", { message_id: message, ...args }),
+            delete: () => this.#core.rpc("delete_message", { message_id: message, ...args }),
+            react: () => this.#core.rpc(args.on ? "add_reaction" : "remove_reaction", { message_id: message, emoji: args.emoji }),
+        }[kind];
+        // The answer shows the message as it was then. Where an event came meanwhile, it is fetched.
+        const held = this.#core.engine.get(conversation);
+        const answer = await held.load(async () => {
+            const result = await call();
+            return { messages: result?.reactions ? [result] : [], from: 1, to: 0, result };
+        });
+        held.trim();
+        return answer.result;
+    }
+
+    async #send(conversation, args) {
+        let uncertain = false;
+        if (this.#core.transport?.reaches(conversation)) {
+            try {
+                return (await this.#core.transport.request(conversation, "message:send", args)).message;
+            } catch (error) {
+                // without an answer the same goes by HTTP, under the same id
+                if (!error.retriable || error.retryAfter) throw error;
+                uncertain = true;
+            }
+        }
+        try {
+            return await this.#core.rpc("send_message", { conversation_id: conversation, ...args });
+        } catch (error) {
+            throw Object.assign(error, { uncertain });
+        }
+    }
+
+    done({ kind, args, conversation_id: id, message_id: messageId }, result) {
+        const conversation = this.#core.engine.get(id);
+        const { row } = conversation;
+        if (kind === "send") {
+            conversation.upsert(result);
+            if (row && result.seq > (row.last_message?.seq ?? 0)) conversation.change({ last_message: preview(result) });
+            return;
+        }
+        const seq = messageId && conversation.seqOf(messageId);
+        if (kind === "delete" && seq) {
+            if (!args.for_everyone) conversation.remove(seq);
+            else conversation.update(seq, (message) => tombstone(message, result.deleted_at), { refetch: true });
+        }
+        if (kind === "vote" && seq) conversation.wantRefetch(seq);
+        if (kind === "settings" && row) conversation.change({ me: result });
+        if (kind === "unread" && row) conversation.change({ me: { ...row.me, marked_unread: result.marked_unread } });
+    }
+}
+
+/** A mute ends by a moment that has passed. */
+function muteOf({ mute_until: until }) {
+    return until === null ? { mute_until: "1970-01-01T00:00:00Z" } : {};
+}

@@ -1,0 +1,422 @@
+// The queue: what is sent arrives once, in order, whatever dies when.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { FakeStorage, ME, ROOM, fakeSockets, message, row, turns } from "./fakes.mjs";
+import { contents, open, world } from "./setup.mjs";
+
+const away = () => Promise.reject(new Error("fetch failed"));
+const refuse = (status, more = {}) => Promise.reject({ status, code: `PT${status}`, message: "No.", ...more });
+
+test("a message is stored before it is shown, and shown before it is answered", async () => {
+    let answer;
+    const { parley, storage, shown } = await open({ functions: { send_message: () => new Promise((resolve) => (answer = resolve)) } });
+    const setItem = storage.setItem;
+    let write;
+    storage.setItem = async (key, value) => {
+        if (key.includes("/o/")) await new Promise((resolve) => (write = resolve));
+        return setItem(key, value);
+    };
+    const { stored, client_message_id: id } = parley.send(ROOM, "hello");
+    await turns();
+    assert.deepEqual(contents(shown()), [], "not yet stored");
+    storage.setItem = setItem;
+    write();
+    await turns();
+    assert.deepEqual(shown().map((m) => [m.content, m.status, m.key, m.seq]), [["hello", "sending", id, null]]);
+    answer(message(1, { client_message_id: id, sender_id: ME, content: "hello" }));
+    assert.equal((await stored).seq, 1);
+    assert.deepEqual(shown().map((m) => [m.content, m.status, m.key, m.seq]), [["hello", "sent", id, 1]], "the answer is the message");
+    assert.deepEqual(parley.outbox.getSnapshot(), []);
+    await turns();
+    assert.deepEqual([...storage.items.keys()].filter((key) => key.includes("/o/")), []);
+    await parley.stop();
+});
+
+test("the event may come before the answer, and nothing shows twice", async () => {
+    let answer;
+    const { parley, live, shown } = await open({ functions: { send_message: () => new Promise((resolve) => (answer = resolve)) } });
+    const { stored, client_message_id: id } = parley.send(ROOM, "hello");
+    await turns();
+    const whole = message(1, { client_message_id: id, sender_id: ME, content: "hello" });
+    await live("message:new", { event_seq: 2, message: whole });
+    assert.equal((await stored).seq, 1);
+    assert.deepEqual(shown().map((m) => [m.content, m.seq]), [["hello", 1]]);
+    answer(whole);
+    await turns();
+    assert.deepEqual(shown().map((m) => [m.content, m.seq]), [["hello", 1]]);
+    await parley.stop();
+});
+
+test("without an answer the same is sent again under the same id, after 1, 2, 4 s", async () => {
+    let tries = 0;
+    const { parley, clock, server, state } = await open({
+        functions: { send_message: (args) => { tries += 1; state_(args); return tries < 4 ? away() : state.stored.get(args.client_message_id); } },
+    });
+    // the server has stored the first try; only the answers are lost
+    function state_(args) {
+        state.stored.set(args.client_message_id, state.stored.get(args.client_message_id) ?? message(1, { ...args, sender_id: ME }));
+    }
+    const { stored } = parley.send(ROOM, "hello");
+    await turns();
+    for (const [wait, count] of [[1000, 2], [2000, 3], [4000, 4]]) {
+        await clock.tick(wait - 10);
+        assert.equal(tries, count - 1);
+        await clock.tick(10);
+        assert.equal(tries, count);
+    }
+    assert.equal((await stored).seq, 1);
+    assert.equal(new Set(server.of("send_message").map((args) => args.client_message_id)).size, 1);
+    await parley.stop();
+});
+
+test("several that wait go out in the order they were written, one after the other", async () => {
+    let online = false;
+    let flying = 0;
+    const { parley, clock, server, shown } = await open({
+        functions: {
+            send_message: async (args) => {
+                if (!online) return away();
+                flying += 1;
+                assert.equal(flying, 1, "one of a conversation at a time");
+                await turns(3);
+                flying -= 1;
+                return message(server.of("send_message").length, { ...args, sender_id: ME });
+            },
+        },
+    });
+    for (const text of ["one", "two", "three", "four"]) parley.send(ROOM, text);
+    await clock.tick(500);
+    assert.deepEqual(contents(shown()), ["one", "two", "three", "four"]);
+    assert.deepEqual(server.of("send_message").map((args) => args.content), ["one"], "the later ones wait behind the first");
+    online = true;
+    await clock.tick(3_000);
+    assert.deepEqual(server.of("send_message").slice(1).map((args) => args.content), ["one", "two", "three", "four"]);
+    await parley.stop();
+});
+
+test("a refused message steps aside with its reason, the next goes, and retry sends it again", async () => {
+    let refusing = true;
+    const { parley, shown, server, state, clock } = await open({
+        functions: { send_message: (args) => (args.content === "bad" && refusing ? refuse(403, { message: "Not allowed." }) : message(++state.seq, { ...args, sender_id: ME })) },
+    });
+    const refused = [];
+    parley.on("refused", ({ error }) => refused.push(error.code));
+    const bad = parley.send(ROOM, "bad");
+    parley.send(ROOM, "good");
+    await assert.rejects(bad.stored, { code: "PT403", retriable: false });
+    await turns();
+    assert.deepEqual(shown().map((m) => [m.content, m.status]), [["good", "sent"], ["bad", "failed"]]);
+    assert.deepEqual(shown()[1].error, { code: "PT403", message: "Not allowed." });
+    assert.deepEqual(refused, ["PT403"]);
+    await clock.tick(60_000);
+    assert.equal(server.of("send_message").length, 2, "a refusal is not retried by itself");
+    refusing = false;
+    assert.equal(parley.retry(bad.client_message_id), true);
+    assert.equal(parley.retry(bad.client_message_id), false, "it is on its way already");
+    await turns();
+    assert.deepEqual(contents(shown()), ["good", "bad"]);
+    assert.deepEqual(parley.outbox.getSnapshot(), []);
+    await parley.stop();
+});
+
+test("Retry-After is obeyed, also when the connection comes back meanwhile", async () => {
+    let first = true;
+    const { parley, clock, server, sockets } = await open({
+        functions: {
+            send_message: (args) => {
+                if (!first) return message(1, { ...args, sender_id: ME });
+                first = false;
+                return refuse(429, { details: "Retry-After: 20" });
+            },
+        },
+    });
+    const { stored } = parley.send(ROOM, "hello");
+    await clock.tick(1_000);
+    sockets.last.drop();
+    await clock.tick(15_000);
+    assert.equal(parley.connection.getSnapshot().status, "online");
+    assert.equal(server.of("send_message").length, 1);
+    await clock.tick(5_000);
+    assert.equal((await stored).seq, 1);
+    await parley.stop();
+});
+
+test("one that was never on its way can be cancelled, one that may have arrived cannot", async () => {
+    const { parley, clock, server, shown } = await open({ functions: { send_message: away } });
+    const first = parley.send(ROOM, "first");
+    const second = parley.send(ROOM, "second");
+    await turns();
+    assert.equal(parley.cancel(first.client_message_id), false);
+    assert.equal(parley.cancel(second.client_message_id), true);
+    await assert.rejects(second.stored, { code: "aborted" });
+    assert.deepEqual(contents(shown()), ["first"]);
+    await clock.tick(10_000);
+    assert.ok(server.of("send_message").every((args) => args.content === "first"));
+    await parley.stop();
+});
+
+test("the queue outlives a crash: what was on its way is sent again under its id", async () => {
+    const storage = new FakeStorage();
+    const dead = await open({ storage, functions: { send_message: () => new Promise(() => {}) } });
+    const ids = ["one", "two"].map((text) => dead.parley.send(ROOM, text).client_message_id);
+    await turns();
+    assert.equal(dead.parley.outbox.getSnapshot()[0].state, "sending");
+    // the page is gone, without a word
+    const next = await open({ storage, clock: dead.clock });
+    await next.clock.tick(100);
+    assert.deepEqual(next.server.of("send_message").map((args) => [args.content, args.client_message_id]), [["one", ids[0]], ["two", ids[1]]]);
+    assert.deepEqual(next.shown().map((m) => [m.content, m.status]), [["one", "sent"], ["two", "sent"]]);
+    await next.parley.stop();
+});
+
+test("what failed before a reload is shown as failed after it, with its reason", async () => {
+    const storage = new FakeStorage();
+    const first = await open({ storage, functions: { send_message: () => refuse(413, { message: "Too long." }) } });
+    await assert.rejects(first.parley.send(ROOM, "long").stored);
+    await turns();
+    await first.parley.stop();
+    const next = await open({ storage, clock: first.clock });
+    assert.deepEqual(next.shown().map((m) => [m.content, m.status, m.error?.message]), [["long", "failed", "Too long."]]);
+    assert.equal(next.server.of("send_message").length, 0);
+    assert.equal(next.parley.cancel(next.shown()[0].pending_id), true);
+    await turns();
+    assert.deepEqual([...storage.items.keys()].filter((key) => key.includes("/o/")), []);
+    await next.parley.stop();
+});
+
+test("one that has waited for more than 60 days is not sent any more", async () => {
+    const storage = new FakeStorage();
+    const first = await open({ storage, functions: { send_message: away } });
+    first.parley.send(ROOM, "hello").stored.catch(() => {});
+    await turns();
+    first.parley.stop();
+    await first.clock.tick(61 * 86_400_000);
+    const next = await open({ storage, clock: first.clock });
+    await turns();
+    assert.equal(next.server.of("send_message").length, 0);
+    assert.deepEqual(next.shown().map((m) => [m.status, m.error.code, m.error.uncertain]), [["failed", "expired", true]]);
+    await next.parley.stop();
+});
+
+test("a message that a page shows as stored is settled, though its answer never came", async () => {
+    const { parley, view, state, shown } = await open({ functions: { send_message: away }, window: {} });
+    const { client_message_id: id, stored } = parley.send(ROOM, "hello");
+    await turns();
+    state.messages.push(message(1, { client_message_id: id, sender_id: ME, content: "hello" }));
+    view.reload();
+    assert.equal((await stored).seq, 1);
+    assert.deepEqual(shown().map((m) => [m.seq, m.status]), [[1, "sent"]]);
+    await parley.stop();
+});
+
+test("an edit is never rolled back, a deletion and a reaction are", async () => {
+    const mine = message(1, { sender_id: ME, client_message_id: "c1" });
+    const no = () => refuse(403);
+    const { parley, shown } = await open({ messages: [mine], rows: [row({ last_seq: 1 })], functions: { edit_message: no, delete_message: no, add_reaction: no } });
+    const refused = [];
+    parley.on("refused", ({ entry }) => refused.push(entry.kind));
+    parley.edit(shown()[0], "better");
+    parley.react(shown()[0], "👍");
+    await new Promise((resolve) => setImmediate(resolve));
+    await turns();
+    assert.deepEqual([shown()[0].content, shown()[0].pending, shown()[0].error?.code], ["better", "edit-failed", "PT403"]);
+    assert.deepEqual(shown()[0].reactions, []);
+    parley.delete(shown()[0], { forEveryone: true });
+    await turns(1);
+    await turns();
+    assert.equal(shown()[0].deleted_at, null);
+    assert.deepEqual(refused, ["edit", "react", "delete"]);
+    assert.equal(parley.cancel(shown()[0].pending_id), true);
+    assert.equal(shown()[0].content, "text 1");
+    await parley.stop();
+});
+
+test("edits, deletions and reactions written offline show at once and go in order", async () => {
+    let online = false;
+    const order = [];
+    const later = (name) => (args) => (online ? (order.push(name), { ...message(1), content: args.content ?? "text 1", sender_id: ME }) : away());
+    const { parley, shown, clock } = await open({
+        messages: [message(1, { sender_id: ME }), message(2)], rows: [row({ last_seq: 2 })],
+        functions: { edit_message: later("edit"), add_reaction: later("react"), delete_message: later("delete"), send_message: (args) => (online ? (order.push("send"), message(3, { ...args, sender_id: ME })) : away()) },
+    });
+    parley.send(ROOM, "new");
+    parley.edit(shown()[0], "better");
+    parley.react(shown()[1], "👍");
+    await turns();
+    parley.delete(shown()[0]);
+    await turns();
+    assert.deepEqual(contents(shown()), ["text 2", "new"], "deleted for me");
+    assert.deepEqual(shown()[0].reactions, [{ emoji: "👍", count: 1, user_ids: [ME] }]);
+    online = true;
+    await clock.tick(2_000);
+    assert.deepEqual(order, ["send", "edit", "react", "delete"]);
+    await parley.stop();
+});
+
+test("a reaction that is taken back before it left goes nowhere", async () => {
+    const { parley, shown, server, clock } = await open({ messages: [message(1)], rows: [row({ last_seq: 1 })], functions: { send_message: away } });
+    parley.send(ROOM, "blocks the queue").stored.catch(() => {});
+    await turns();
+    parley.react(shown()[0], "👍");
+    await turns();
+    parley.react(shown()[0], "👍");
+    await turns();
+    assert.deepEqual(shown()[0].reactions, []);
+    await clock.tick(5_000);
+    assert.equal(server.of("add_reaction").length + server.of("remove_reaction").length, 0);
+    await parley.stop();
+});
+
+test("a message that is still waiting is edited in the queue, and deleted out of it", async () => {
+    const { parley, shown } = await open({ functions: { send_message: away } });
+    parley.send(ROOM, "first").stored.catch(() => {});
+    parley.send(ROOM, "second").stored.catch(() => {});
+    parley.send(ROOM, "third").stored.catch(() => {});
+    await turns();
+    parley.edit(shown()[1], "second, better");
+    parley.delete(shown()[2]);
+    await turns();
+    assert.deepEqual(contents(shown()), ["first", "second, better"]);
+    assert.deepEqual(parley.outbox.getSnapshot().map((entry) => entry.kind), ["send", "send"]);
+    await parley.stop();
+});
+
+test("a message that may have arrived is edited and deleted after it, by its own id", async () => {
+    let online = false;
+    const { parley, shown, server, clock } = await open({
+        functions: {
+            send_message: (args) => (online ? message(7, { ...args, id: "stored", sender_id: ME }) : away()),
+            edit_message: ({ content }) => message(7, { id: "stored", content, sender_id: ME }),
+        },
+    });
+    parley.send(ROOM, "hello");
+    await turns();
+    parley.edit(shown()[0], "hello!");
+    await turns();
+    assert.deepEqual(contents(shown()), ["hello!"]);
+    online = true;
+    await clock.tick(2_000);
+    assert.deepEqual(server.of("edit_message"), [{ message_id: "stored", content: "hello!" }]);
+    assert.deepEqual(shown().map((m) => [m.seq, m.content]), [[7, "hello!"]]);
+    await parley.stop();
+});
+
+test("a storage that fails is given up, said once, and sending goes on", async () => {
+    const storage = new FakeStorage();
+    const { parley, shown } = await open({ storage });
+    const warnings = [];
+    parley.on("warning", ({ code }) => warnings.push(code));
+    assert.equal(parley.connection.getSnapshot().persistent, true);
+    storage.broken = true;
+    const one = parley.send(ROOM, "one");
+    const two = parley.send(ROOM, "two");
+    await one.stored;
+    await two.stored;
+    await turns();
+    assert.deepEqual(contents(shown()), ["one", "two"]);
+    assert.deepEqual(warnings, ["storage-failed"]);
+    assert.equal(parley.connection.getSnapshot().persistent, false);
+    await parley.stop();
+});
+
+test("a storage that never answers is given up after 3 s", async () => {
+    const storage = new FakeStorage();
+    const { parley, clock, shown } = await open({ storage });
+    storage.setItem = () => new Promise(() => {});
+    parley.send(ROOM, "hello");
+    await clock.tick(2_900);
+    assert.deepEqual(contents(shown()), []);
+    await clock.tick(200);
+    assert.deepEqual(contents(shown()), ["hello"]);
+    await parley.stop();
+});
+
+test("entries of the storage that cannot be read are left out, the others are taken up", async () => {
+    const storage = new FakeStorage();
+    const first = await open({ storage, functions: { send_message: away } });
+    first.parley.send(ROOM, "good").stored.catch(() => {});
+    await turns();
+    first.parley.stop();
+    storage.items.set(`parley/server/${ME}/o/bad`, "{");
+    const next = world({ storage, clock: first.clock });
+    const warnings = [];
+    next.parley.on("warning", ({ code }) => warnings.push(code));
+    await next.parley.start();
+    await turns();
+    assert.deepEqual(warnings, ["storage-damaged"]);
+    assert.deepEqual(next.server.of("send_message").map((args) => args.content), ["good"]);
+    await next.parley.stop();
+});
+
+test("without a network the queue and the inbox of the last user show, and can be written on", async () => {
+    const storage = new FakeStorage();
+    const first = await open({ storage, messages: [message(1)], rows: [row({ last_seq: 1, last_message: message(1) })] });
+    await first.clock.tick(3_000);
+    await first.parley.stop();
+    const sockets = fakeSockets({ autoOpen: false });
+    const next = world({ storage, clock: first.clock, sockets, functions: { sync: away, get_conversation_messages: away, send_message: away } });
+    next.tokens.next = away;
+    await next.clock.tick(10);
+    const view = next.parley.messages(ROOM);
+    next.parley.send(ROOM, "written offline").stored.catch(() => {});
+    await next.clock.tick(2_000);
+    assert.deepEqual(contents(view.getSnapshot().messages), ["text 1", "written offline"]);
+    assert.deepEqual(next.parley.conversations().getSnapshot().conversations.map((c) => c.last_message.content), ["written offline"]);
+    assert.equal(next.parley.connection.getSnapshot().status, "offline");
+    await next.parley.stop();
+});
+
+test("a message goes through the channel where there is one, and by HTTP under its id where that gives no answer", async () => {
+    const { parley, sockets, server, clock } = await open({ window: { live: true } });
+    const topic = `realtime:conversation:${ROOM}`;
+    const one = parley.send(ROOM, "one");
+    await turns();
+    const [joinRef, ref, , , { event, payload }] = sockets.last.of("broadcast").at(-1);
+    assert.deepEqual([event, payload.content, payload.client_message_id], ["message:send", "one", one.client_message_id]);
+    sockets.last.receive([joinRef, ref, topic, "phx_reply", { status: "ok", response: { message: message(1, { client_message_id: one.client_message_id, sender_id: ME }) } }]);
+    assert.equal((await one.stored).seq, 1);
+    assert.equal(server.of("send_message").length, 0);
+    const two = parley.send(ROOM, "two");
+    await turns();
+    await clock.tick(10_100);
+    await two.stored;
+    assert.deepEqual(server.of("send_message").map((args) => args.client_message_id), [two.client_message_id]);
+    await parley.stop();
+});
+
+test("signing out wipes what is stored of the user", async () => {
+    const { parley, storage } = await open({ functions: { send_message: away } });
+    parley.send(ROOM, "hello").stored.catch(() => {});
+    await turns();
+    assert.ok([...storage.items.keys()].some((key) => key.includes(ME)));
+    await parley.signOut();
+    assert.deepEqual([...storage.items.keys()].filter((key) => key.includes(ME)), []);
+    assert.deepEqual([...storage.items].filter(([, value]) => value.includes(ME)), []);
+    assert.equal(parley.connection.getSnapshot().status, "closed");
+});
+
+test("a refusal after a try without an answer says that it may have arrived", async () => {
+    let tries = 0;
+    const { parley, shown, clock } = await open({ functions: { send_message: () => (++tries === 1 ? away() : refuse(403, { message: "Removed." })) } });
+    const { stored, client_message_id: id } = parley.send(ROOM, "hello");
+    await clock.tick(1_100);
+    await assert.rejects(stored, { code: "PT403" });
+    assert.deepEqual(shown()[0].error, { code: "PT403", message: "Removed.", uncertain: true });
+    parley.edit(shown()[0], "other words under the same id");
+    await turns();
+    assert.equal(parley.outbox.getSnapshot()[0].args.content, "hello", "what may have arrived keeps its words");
+    assert.equal(parley.cancel(id), true);
+    await parley.stop();
+});
+
+test("a message that is refused may be put in other words and sent again", async () => {
+    const { parley, shown } = await open({ functions: { send_message: (args) => (args.content === "bad" ? refuse(400) : message(1, { ...args, sender_id: ME })) } });
+    await assert.rejects(parley.send(ROOM, "bad").stored);
+    await turns();
+    parley.edit(shown()[0], "good");
+    assert.deepEqual(shown().map((m) => [m.content, m.status]), [["good", "failed"]]);
+    parley.retry(shown()[0].pending_id);
+    await turns();
+    assert.deepEqual(shown().map((m) => [m.content, m.status]), [["good", "sent"]]);
+    await parley.stop();
+});

@@ -1,0 +1,212 @@
+// Many tabs of one user: one socket, one sender, and whatever the leader's death leaves undone.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { FakeClock, FakeStorage, ME, OTHER, ROOM, fakeSockets, message, row, turns } from "./fakes.mjs";
+import { contents, world } from "./setup.mjs";
+
+/** Web Locks and BroadcastChannels that the tabs of a test share. */
+function browser() {
+    let queue = [];
+    const channels = new Set();
+    const grant = () => {
+        const lock = queue[0];
+        if (!lock || lock.granted) return;
+        lock.granted = true;
+        setImmediate(() => lock.action({}).then((value) => {
+            if (queue[0] !== lock) return;
+            queue.shift();
+            lock.resolve(value);
+            grant();
+        }));
+    };
+    return {
+        tab() {
+            const own = { frozen: false };
+            own.locks = {
+                request: (_, options, action) => new Promise((resolve, reject) => {
+                    const lock = { own, action, resolve, reject };
+                    if (options.steal) {
+                        queue.shift()?.reject(new Error("AbortError"));
+                        queue.unshift(lock);
+                    } else queue.push(lock);
+                    grant();
+                }),
+            };
+            own.channel = () => {
+                const channel = {
+                    onmessage: null,
+                    postMessage: (data) => {
+                        if (own.frozen) return;
+                        for (const other of channels) if (other !== channel) setImmediate(() => other.own.frozen || other.onmessage?.({ data: structuredClone(data) }));
+                    },
+                    close: () => channels.delete(channel),
+                    own,
+                };
+                channels.add(channel);
+                return channel;
+            };
+            own.die = () => {
+                own.frozen = true;
+                queue = queue.filter((lock) => lock.own !== own);
+                grant();
+            };
+            return own;
+        },
+    };
+}
+
+async function twoTabs(options = {}) {
+    const shared = browser();
+    const [one, two] = [shared.tab(), shared.tab()];
+    const storage = new FakeStorage();
+    const clock = new FakeClock();
+    const make = (tab) => world({ clock, storage, locks: tab.locks, channel: tab.channel, sockets: fakeSockets(), ...options });
+    const a = make(one);
+    await a.parley.start();
+    await turns(60);
+    const b = make(two);
+    await b.parley.start();
+    await turns(60);
+    return { shared, one, two, a, b, clock, storage, make };
+}
+
+test("the tabs of a user share one socket, and what it brings shows in all of them", async () => {
+    const { a, b } = await twoTabs({ rows: [row()] });
+    assert.deepEqual([a.parley.connection.getSnapshot().leader, b.parley.connection.getSnapshot().leader], [true, false]);
+    assert.equal(b.parley.connection.getSnapshot().status, "online");
+    assert.equal(b.sockets.all.length, 0);
+    const notified = [];
+    for (const tab of [a, b]) tab.parley.on("message", ({ notify }) => notified.push([tab === a, notify]));
+    a.sockets.last.broadcast(`realtime:user:${ME}`, "message:new", { conversation_id: ROOM, event_seq: 2, at: "2026-01-01T00:00:02+00:00", message: message(1) });
+    await turns();
+    for (const tab of [a, b]) assert.equal(tab.parley.unread.getSnapshot().total, 1);
+    assert.deepEqual(notified, [[true, true], [false, false]], "one tab alone shows the notification");
+    await a.parley.stop();
+    await b.parley.stop();
+});
+
+test("what a follower sends goes by the leader, once, and shows in both as sent", async () => {
+    const { a, b } = await twoTabs();
+    const views = [a, b].map((tab) => tab.parley.messages(ROOM, { live: false }));
+    await turns(60);
+    const { stored } = b.parley.send(ROOM, "hello");
+    assert.equal((await stored).seq, 1);
+    await turns();
+    assert.deepEqual([a.server.of("send_message").length, b.server.of("send_message").length], [1, 0]);
+    for (const view of views) assert.deepEqual(contents(view.getSnapshot().messages), ["hello"]);
+    for (const tab of [a, b]) assert.deepEqual(tab.parley.outbox.getSnapshot(), []);
+    await a.parley.stop();
+    await b.parley.stop();
+});
+
+test("when the leader dies another tab leads at once, syncs, and sends what was left", async () => {
+    let dead = false;
+    const { one, a, b, clock } = await twoTabs({ functions: { send_message: (args) => (dead ? message(1, { ...args, sender_id: ME }) : new Promise(() => {})) } });
+    const { stored } = b.parley.send(ROOM, "hello");
+    await turns();
+    assert.equal(a.server.of("send_message").length, 1);
+    const syncs = b.server.of("sync").length;
+    dead = true;
+    one.die();
+    await clock.tick(100);
+    await turns(60);
+    assert.equal(b.parley.connection.getSnapshot().leader, true);
+    assert.equal(b.sockets.all.length, 1);
+    assert.ok(b.server.of("sync").length > syncs, "what the dead one had not passed on is asked for");
+    assert.equal((await stored).seq, 1);
+    assert.equal(b.server.of("send_message")[0].client_message_id, a.server.of("send_message")[0].client_message_id);
+    await b.parley.stop();
+});
+
+test("a leader that is frozen is replaced by a visible tab, and follows when it wakes up", async () => {
+    const { one, a, b, clock } = await twoTabs();
+    one.frozen = true;
+    await clock.tick(60_000);
+    await turns(60);
+    assert.equal(b.parley.connection.getSnapshot().leader, true);
+    one.frozen = false;
+    await turns(60);
+    assert.equal(a.parley.connection.getSnapshot().leader, false);
+    assert.ok(a.sockets.last.closed, "one socket");
+    await a.parley.stop();
+    await b.parley.stop();
+});
+
+test("a follower sees a gap by itself and repairs it", async () => {
+    const { a, b } = await twoTabs({ functions: { get_events: () => ({ events: [{ event: "message:new", payload: { conversation_id: ROOM, event_seq: 2, message: message(1) } }], gap: null, to: 3, has_more: false, last_event_seq: 3 }) } });
+    const topic = `realtime:user:${ME}`;
+    // the first one does not reach the follower
+    b.parley.messages(ROOM, { live: false });
+    await turns(60);
+    a.sockets.last.broadcast(topic, "message:new", { conversation_id: ROOM, event_seq: 3, message: message(2) });
+    await turns(60);
+    assert.equal(b.server.of("get_events").length, 1);
+    assert.equal(b.parley.conversations().getSnapshot().conversations[0].unread_count >= 1, true);
+    await a.parley.stop();
+    await b.parley.stop();
+});
+
+test("typing of a follower goes by the leader, which joins what the follower looks at", async () => {
+    const { a, b, clock } = await twoTabs();
+    const view = b.parley.messages(ROOM);
+    await turns(60);
+    assert.ok(a.sockets.last.of("phx_join").some((frame) => frame[2] === `realtime:conversation:${ROOM}`));
+    b.parley.setTyping(ROOM);
+    await clock.tick(400);
+    assert.deepEqual(a.sockets.last.of("broadcast").map((frame) => frame[4].event), ["typing:start"]);
+    a.sockets.last.broadcast(`realtime:conversation:${ROOM}`, "typing:start", { conversation_id: ROOM, user_id: OTHER });
+    await turns();
+    assert.deepEqual(b.parley.typing(ROOM).getSnapshot(), [OTHER]);
+    view.close();
+    await turns();
+    assert.ok(a.sockets.last.of("phx_leave").length > 0);
+    await a.parley.stop();
+    await b.parley.stop();
+});
+
+test("signing out in one tab ends the others and leaves nothing stored", async () => {
+    const { a, b, storage } = await twoTabs();
+    const out = [];
+    b.parley.on("signed-out", ({ reason }) => out.push(reason));
+    await a.parley.signOut();
+    await turns();
+    assert.equal(out.length, 1);
+    assert.equal(b.parley.connection.getSnapshot().status, "closed");
+    assert.deepEqual([...storage.items.keys()].filter((key) => key.includes(ME)), []);
+});
+
+test("without Web Locks each tab has a socket and a queue of its own, and the server stores once", async () => {
+    const storage = new FakeStorage();
+    const clock = new FakeClock();
+    const a = world({ clock, storage });
+    await a.parley.start();
+    await turns(60);
+    const b = world({ clock, storage });
+    await b.parley.start();
+    await turns(60);
+    assert.deepEqual([a, b].map((tab) => tab.parley.connection.getSnapshot().leader), [true, true]);
+    assert.equal((await a.parley.send(ROOM, "a").stored).content, "a");
+    await a.parley.stop();
+    await b.parley.stop();
+});
+
+test("a tab that opens while an entry ends learns of the end from the leader", async () => {
+    let answer;
+    const { a, b, clock, make, shared } = await twoTabs({ functions: { send_message: (args) => new Promise((resolve) => (answer = () => resolve(message(1, { ...args, sender_id: ME })))) } });
+    a.parley.send(ROOM, "hello");
+    await turns();
+    // the third has read the storage, and hears nothing yet
+    const tab = shared.tab();
+    tab.frozen = true;
+    const c = make(tab);
+    await c.parley.start();
+    await turns();
+    assert.equal(c.parley.outbox.getSnapshot().length, 1);
+    answer();
+    await turns();
+    assert.equal(a.parley.outbox.getSnapshot().length, 0);
+    tab.frozen = false;
+    await clock.tick(21_000);
+    assert.deepEqual(c.parley.outbox.getSnapshot(), []);
+    for (const one of [a, b, c]) await one.parley.stop();
+});
