@@ -106,7 +106,7 @@
 \ir apply.sql
 \set version 22
 \set name '0022_erasure'
-\set sha256 '88e4f1b8f48d9552c6015b50d5636b911163e539d299a3105b9283fd3bdd8ae5'
+\set sha256 '9e96a90c09697f08acb515d64e53092457ac7624e34f2d3ef574b0b18ceafbae'
 \set breaking false
 \ir apply.sql
 \set version 23

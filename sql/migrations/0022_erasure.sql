@@ -76,7 +76,7 @@ create table parley.export (
     constraint export_position_check check (jsonb_typeof(position) = 'object')
 );
 create index export_user_idx on parley.export (user_id, created_at);
-create index export_conversation_idx on parley.export (conversation_id) where conversation_id is not null;
+create index export_conversation_idx on parley.export (conversation_id);
 create index export_pending_idx on parley.export (created_at) where state = 'pending';
 create index export_expires_idx on parley.export (expires_at) where state <> 'expired';
 comment on table parley.export is

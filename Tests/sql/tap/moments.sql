@@ -1,6 +1,6 @@
 -- A moment is ISO 8601, with an offset exactly where one belongs, at every argument that is a time.
 begin;
-select plan(27);
+select plan(33);
 \ir ../people.psql
 
 select is_empty(
@@ -16,11 +16,20 @@ select t.keep('talk', parley_api.start_conversation(array[t.id('bob')], 'group')
 select t.keep('later', parley_api.schedule_message(t.id('talk'), 'later', (now() + interval '1 hour')::text) ->> 'id');
 
 reset role;
+create function t.as_service(query text) returns void language plpgsql as $$
+begin
+    perform t.claim('service_role', '{"role": "service_role"}');
+    execute query;
+    perform t.act('ann');
+end
+$$;
 create function t.doors() returns table (name text, is_local boolean, query text) language sql as $$
     values
         ('schedule_message.send_at', false, 'select parley_api.schedule_message(t.id(''talk''), ''x'', %L)'),
         ('update_scheduled_message.send_at', false, 'select parley_api.update_scheduled_message(t.id(''later''), send_at => %L)'),
         ('create_poll.closes_at', false, 'select parley_api.create_poll(t.id(''talk''), ''q'', ''{a,b}'', closes_at => %L)'),
+        ('set_feature_flag.starts_at', false, 'select t.as_service($q$select parley_api.set_feature_flag(''x'', starts_at => %L)$q$)'),
+        ('set_feature_flag.ends_at', false, 'select t.as_service($q$select parley_api.set_feature_flag(''x'', ends_at => %L)$q$)'),
         ('update_participant_settings.mute_until', false, 'select parley_api.update_participant_settings(t.id(''talk''), mute_until => %L)'),
         (
             'schedule_message.send_at_local', true,
