@@ -86,7 +86,7 @@
 \ir apply.sql
 \set version 18
 \set name '0018_entitlements'
-\set sha256 'df2eef7ce00cffb059741a50e3ab5365553b2a5f09f7a047e515d28e7e2e451a'
+\set sha256 'ce8c567430a8ba8f046898d0f667910df1043fe95b31f2dcb60f6f9c0c5c9979'
 \set breaking false
 \ir apply.sql
 \set version 18

@@ -31,6 +31,12 @@ public struct LimitBook: Sendable {
         public var rate: UserLimits.Rate
         /// Until the same may be allowed.
         public var seconds: Int64
+
+        public init(kind: Kind, rate: UserLimits.Rate, seconds: Int64) {
+            self.kind = kind
+            self.rate = rate
+            self.seconds = seconds
+        }
     }
 
     private struct Entry: Sendable {
