@@ -86,7 +86,7 @@
 \ir apply.sql
 \set version 18
 \set name '0018_entitlements'
-\set sha256 'ce8c567430a8ba8f046898d0f667910df1043fe95b31f2dcb60f6f9c0c5c9979'
+\set sha256 '8827c3668c801134e2aee0aca8baa461abc3da60b75c3a65d4935c0652021224'
 \set breaking false
 \ir apply.sql
 \set version 18

@@ -121,10 +121,11 @@ insert into parley.job (name, period_seconds, description) values
 ('settle_plans', 5, 'Tells users whose subscription began or ended, and brings the copies of their tier up to date.'),
 ('settle_departures', 2, 'Tells conversations of participants who are out of them with their tenant.');
 
+-- noqa: disable=LT02
 -- What the boundary of tenants means for conversations from before. Who is no member any more is out of them, which the
 -- job tells; where the boundary runs through a conversation of no tenant, it can only be read.
 with gone as (
-    update parley.participant as p -- noqa: LT02
+    update parley.participant as p
     set left_at = now(), has_draft = false
     from parley.conversation_profile as cp
     where p.conversation_id = cp.conversation_id
@@ -143,7 +144,7 @@ select
 from gone as g;
 
 with severed as (
-    update parley.conversation_profile as cp -- noqa: LT02
+    update parley.conversation_profile as cp
     set severed_at = now()
     where cp.tenant_id is null
         and exists (
