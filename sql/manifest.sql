@@ -86,7 +86,7 @@
 \ir apply.sql
 \set version 18
 \set name '0018_entitlements'
-\set sha256 'df2eef7ce00cffb059741a50e3ab5365553b2a5f09f7a047e515d28e7e2e451a'
+\set sha256 '8827c3668c801134e2aee0aca8baa461abc3da60b75c3a65d4935c0652021224'
 \set breaking false
 \ir apply.sql
 \set version 19

@@ -120,3 +120,54 @@ insert into parley.setting (name, value, description) values
 insert into parley.job (name, period_seconds, description) values
 ('settle_plans', 5, 'Tells users whose subscription began or ended, and brings the copies of their tier up to date.'),
 ('settle_departures', 2, 'Tells conversations of participants who are out of them with their tenant.');
+
+-- noqa: disable=LT02
+-- What the boundary of tenants means for conversations from before. Who is no member any more is out of them, which the
+-- job tells; where the boundary runs through a conversation of no tenant, it can only be read.
+with gone as (
+    update parley.participant as p
+    set left_at = now(), has_draft = false
+    from parley.conversation_profile as cp
+    where p.conversation_id = cp.conversation_id
+        and p.left_at is null
+        and cp.tenant_id is not null
+        and not exists (
+            select from parley.tenant_member as m where m.tenant_id = cp.tenant_id and m.user_id = p.user_id
+        )
+    returning p.conversation_id, p.user_id
+)
+
+insert into parley.departure (conversation_id, user_id)
+select
+    g.conversation_id,
+    g.user_id
+from gone as g;
+
+with severed as (
+    update parley.conversation_profile as cp
+    set severed_at = now()
+    where cp.tenant_id is null
+        and exists (
+            select
+            from parley.participant as p
+            inner join parley.tenant_member as m on p.user_id = m.user_id
+            where p.conversation_id = cp.conversation_id and p.left_at is null
+        )
+        and not exists (
+            select
+            from parley.participant as p
+            inner join parley.tenant_member as m on p.user_id = m.user_id
+            where p.conversation_id = cp.conversation_id and p.left_at is null
+            group by m.tenant_id
+            having count(*) = (
+                select count(*) from parley.participant as q
+                where q.conversation_id = cp.conversation_id and q.left_at is null
+            )
+        )
+    returning cp.conversation_id
+)
+
+update parley.conversation as c
+set restricted = true
+from severed as s
+where c.id = s.conversation_id;

@@ -31,16 +31,26 @@ public struct LimitBook: Sendable {
         public var rate: UserLimits.Rate
         /// Until the same may be allowed.
         public var seconds: Int64
+
+        public init(kind: Kind, rate: UserLimits.Rate, seconds: Int64) {
+            self.kind = kind
+            self.rate = rate
+            self.seconds = seconds
+        }
     }
 
     private struct Entry: Sendable {
         var limits: UserLimits?
         var isAsked = false
+        /// Not asked about again before, after an answer that did not come.
+        var askAfter = Int64.min
         var learnedAt: UInt64 = 0
         var requests = TokenBucket(rate: .infinity, burst: 1)
         var receipts = TokenBucket(rate: .infinity, burst: 1)
     }
 
+    /// Nanoseconds after which a question that was not answered is asked again.
+    private static let patience: Int64 = 10_000_000_000
     private let capacity: Int
     private var users: [UUID: Entry] = [:]
     /// Counts what was learned, so that an answer does not undo what came after its question.
@@ -59,16 +69,16 @@ public struct LimitBook: Sendable {
     /// - Parameter now: monotonic nanoseconds.
     public mutating func take(_ kind: Kind, of user: UUID, now: Int64) -> Verdict {
         guard var entry = self.users[user], let limits = entry.limits else {
-            let isAsked = self.users[user]?.isAsked ?? false
+            if let known = self.users[user], known.isAsked || now < known.askAfter { return .allowed }
             self.makeRoom(now: now)
             self.users[user, default: Entry()].isAsked = true
-            return isAsked ? .allowed : .unknown
+            return .unknown
         }
         let path: WritableKeyPath<Entry, TokenBucket> = kind == .request ? \.requests : \.receipts
         let rate = kind == .request ? limits.requests : limits.receipts
         let isTaken = entry[keyPath: path].take(now: now)
         self.users[user] = entry
-        if isTaken { return entry.isAsked ? .allowed : self.askAgain(user) }
+        if isTaken { return entry.isAsked || now < entry.askAfter ? .allowed : self.askAgain(user) }
         let wait = entry[keyPath: path].wait(now: now)
         let seconds = wait == .max ? rate.periodSeconds : max(1, (wait + 999_999_999) / 1_000_000_000)
         return .refused(Refusal(kind: kind, rate: rate, seconds: seconds))
@@ -81,6 +91,7 @@ public struct LimitBook: Sendable {
         if let question, let known = self.users[user], known.learnedAt > question { return }
         guard let limits else {
             self.users[user]?.isAsked = false
+            self.users[user]?.askAfter = now + Self.patience
             return
         }
         if self.users[user] == nil { self.makeRoom(now: now) }

@@ -19,7 +19,8 @@ import Testing
         #expect(book.take(.request, of: self.ann, now: 0) == .allowed)
         #expect(book.limits(of: self.ann) == nil)
         book.learn(nil, of: self.ann, now: 0)
-        #expect(book.take(.request, of: self.ann, now: 0) == .unknown)
+        #expect(book.take(.request, of: self.ann, now: 9 * Self.second) == .allowed)
+        #expect(book.take(.request, of: self.ann, now: 10 * Self.second) == .unknown)
     }
 
     @Test func whatIsUsedUpStaysUsedUpAndComesBack() {

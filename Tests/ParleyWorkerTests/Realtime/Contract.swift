@@ -42,6 +42,18 @@ enum Contract {
             where m.user_id = $2 and ($4 like 'user:%' or $4 = 'conversation:' || m.conversation_id)
         $$;
 
+        create function parley.worker_limits(user_id uuid) returns jsonb
+        language sql stable
+        as $$
+            select jsonb_object_agg(
+                l.name, jsonb_build_object('amount', null, 'period_seconds', l.period_seconds, 'burst', null)
+            )
+            from (
+                values ('requests_per_minute', 60), ('receipts_per_minute', 60), ('max_connections', null),
+                ('retention_days', null)
+            ) as l (name, period_seconds)
+        $$;
+
         create function parley.replay(
             role text, reader_id uuid, topic text, after_event_seq bigint, since timestamptz, max_rows integer
         )
