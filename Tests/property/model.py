@@ -471,7 +471,9 @@ class World:
                 me.delivered = max(me.delivered, to)
             else:
                 me.private_markers.append(me.markers[-1])
-            if self.receipts[user]:
+            # Between two, who shows no receipts is told of none.
+            told = c.type != "direct" or all(self.receipts[other] for other in c.members)
+            if self.receipts[user] and told:
                 c.events.append(Event("message:read", user, user, data={"last_read_seq": to}))
             else:
                 self.tell_own(user, c.name, "message:read", actor=user, data={"last_read_seq": to})
@@ -542,6 +544,8 @@ class World:
     # What only the host does, or time.
 
     def host_receipts(self, user, user_id, receipts):
+        if self.receipts[user_id] != receipts:
+            self.tell_own(user_id, None, "privacy:updated")
         self.receipts[user_id] = receipts
 
     def host_expire(self, user, message_id):
@@ -591,7 +595,7 @@ class World:
         if m.sender is None or m.sender != user:
             return "sent"
         others = [(other, member) for other, member in c.present.items() if other != user]
-        if others and all(self.receipts[other] and member.read >= m.seq for other, member in others):
+        if self.receipts[user] and others and all(self.receipts[other] and member.read >= m.seq for other, member in others):
             return "read"
         if others and all(self.delivered(other, member) >= m.seq for other, member in others):
             return "delivered"
@@ -608,6 +612,8 @@ class World:
         return [
             (number, event) for number, event in enumerate(c.events, 1)
             if number >= me.history_from_event
+            # Who shows no receipts gets none.
+            and (event.kind != "message:read" or event.user == user or self.receipts[user])
             and (event.seq is None or (event.seq >= me.history_from and user not in c.messages[event.seq - 1].hidden_by))
         ]
 
@@ -619,10 +625,13 @@ class World:
             for m in c.messages
         )
 
-    def people(self, c: Conversation) -> dict[str, tuple]:
-        """Who is in it, and how far each has read, as far as they want that known."""
+    def people(self, c: Conversation, viewer: str | None = None) -> dict[str, tuple]:
+        """Who is in it, and how far each has read, as far as they want that known, and the viewer shows the same."""
+        shares = viewer is None or self.receipts[viewer]
         return {
-            other: (m.role, m.app_role, m.read if self.receipts[other] else None, self.delivered(other, m))
+            other: (m.role, m.app_role, m.read, self.delivered(other, m))
+            if self.receipts[other] and (shares or other == viewer)
+            else (m.role, m.app_role, None, m.delivered)
             for other, m in c.present.items()
         }
 
@@ -639,7 +648,7 @@ class World:
                 name: {"admins_only": "admins"}.get(getattr(c, column), getattr(c, column))
                 for name, column in PERMISSIONS.items()
             },
-            "last_message": self.preview(shown[-1]) if shown else None, "people": self.people(c),
+            "last_message": self.preview(shown[-1]) if shown else None, "people": self.people(c, user),
             "me": {
                 "role": me.role, "app_role": me.app_role, "read": me.read, "delivered": max(me.delivered, me.read),
                 "history_from": me.history_from, "marked_unread": me.marked_unread, "pinned": me.pinned,
@@ -669,7 +678,10 @@ class World:
                     ),
                     any(
                         after < m.seq <= to
-                        and (other == user or (self.receipts[other] and (after, to) not in member.private_markers))
+                        and (
+                            other == user
+                            or (self.receipts[user] and self.receipts[other] and (after, to) not in member.private_markers)
+                        )
                         for after, to in member.markers
                     ),
                 )
