@@ -9,9 +9,11 @@ Promise: a send to a stranger costs at most 1.3 times one to a friend.
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import subprocess
+from pathlib import Path
 
 from lib.bench import Verdict, median
 from parley import Cluster
@@ -77,7 +79,16 @@ select parley_api.send_message(
     ]
 
 
-def pgbench(cluster: Cluster, files: list[str], seconds: int = SECONDS) -> float:
+def used(cluster: Cluster) -> float:
+    """Seconds of processor time of all sessions that have ended, which the server has reaped."""
+    pid = (Path(cluster.environment["PARLEY_TEST_PGDATA"]) / "postmaster.pid").read_text().split()[0]
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+
+
+def pgbench(cluster: Cluster, files: list[str], seconds: int) -> tuple[float, float]:
+    """Commits per second, and microseconds of the server's processors for each."""
+    before = used(cluster)
     output = subprocess.run(
         ["pgbench", "-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "2", "-T", str(seconds), "-D", "turn=0",
          *(argument for file in files for argument in ("-f", file)), cluster.owner_url],
@@ -87,7 +98,9 @@ def pgbench(cluster: Cluster, files: list[str], seconds: int = SECONDS) -> float
     failed = re.search(r"number of failed transactions: ([0-9]+)", output.stdout)
     if output.returncode != 0 or found is None or (failed and failed.group(1) != "0"):
         raise SystemExit(f"pgbench failed:\n{output.stdout[-2000:]}")
-    return float(found.group(1))
+    sent = re.search(r"transactions actually processed: (\d+)", output.stdout)
+    assert sent is not None, output.stdout
+    return float(found.group(1)), (used(cluster) - before) * 1e6 / int(sent.group(1))
 
 
 def main() -> None:
@@ -101,16 +114,22 @@ def main() -> None:
             "to a stranger, with a link": scripts("unknown", " https://example.com/garden?tree=1"),
         }
         rates: dict[str, list[float]] = {name: [] for name in files}
+        costs: dict[str, list[float]] = {name: [] for name in files}
         for name in files:
             pgbench(cluster, files[name], 2)
         for turn in range(ROUNDS):
             for name in list(files)[:: 1 if turn % 2 == 0 else -1]:
-                rates[name].append(pgbench(cluster, files[name]))
+                rate, cost = pgbench(cluster, files[name], SECONDS)
+                rates[name].append(rate)
+                costs[name].append(cost)
         judged = cluster.psql("select count(*) from parley.spam_fingerprint")
         moved = cluster.psql("select count(*) from parley.participant where folder = 'requests'")
     verdict = Verdict(f"send_message at {CLIENTS} clients, commits/s, median of {ROUNDS} runs")
     for name, values in rates.items():
-        verdict.row(name, f"{median(values):>10,.0f}   ({min(values):,.0f} to {max(values):,.0f})")
+        verdict.row(
+            name,
+            f"{median(values):>10,.0f}   ({min(values):,.0f} to {max(values):,.0f})   {median(costs[name]):,.0f} us of the server's processors each",
+        )
     verdict.row("fingerprints kept, conversations moved", f"{judged:>10} {moved}")
     for name in list(files)[1:]:
         ratio = median([friend / stranger for friend, stranger in zip(rates["to a friend"], rates[name])])
@@ -118,6 +137,8 @@ def main() -> None:
             verdict.promise(f"{name}, times a friend", ratio, 1.3, at_least=False)
         else:
             verdict.row(f"{name}, times a friend", f"{ratio:.2f}")
+        cost = median([stranger / friend for friend, stranger in zip(costs["to a friend"], costs[name])])
+        verdict.row(f"{name}, processor time, times a friend", f"{cost:.2f}")
     verdict.close()
 
 

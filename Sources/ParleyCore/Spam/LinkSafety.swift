@@ -8,6 +8,11 @@ public enum LinkSafety {
         public var url: String
         /// For how long the warning holds.
         public var cacheSeconds: Int64
+
+        public init(url: String, cacheSeconds: Int64) {
+            self.url = url
+            self.cacheSeconds = cacheSeconds
+        }
     }
 
     public static func request(_ urls: [String], clientVersion: String) -> [UInt8] {
