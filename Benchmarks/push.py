@@ -1,6 +1,6 @@
 """Push notifications a second from one worker to a local gateway, next to a Python sender with httpx over HTTP/2.
 
-    make bench-push            (PARLEY_BENCH_ROUNDS=1 for a quick look)
+    make bench-push            (PARLEY_BENCH_ROUNDS=1 PARLEY_BENCH_COUNT=5000 for a quick look)
 
 The gateway is nginx with TLS and HTTP/2 on a core of its own, which answers 200 to everything: it is faster than both.
 Each side has one connection and 100 requests under way. Ours claims its jobs from a queue in Postgres and settles them
@@ -26,7 +26,8 @@ from lib.bench import LOAD_CORE, ROOT, SERVER_CORE, Verdict, median, pinned
 from parley import Cluster, Worker
 from secure import certificate
 
-COUNT, AT_ONCE, ROUNDS = 20_000, 100, int(os.environ.get("PARLEY_BENCH_ROUNDS", "5"))
+COUNT, AT_ONCE = int(os.environ.get("PARLEY_BENCH_COUNT", "20000")), 100
+ROUNDS = int(os.environ.get("PARLEY_BENCH_ROUNDS", "5"))
 PEER_COUNT = COUNT // 10
 PEER = Path(__file__).parent / "peers" / "push_httpx.py"
 NGINX = """
