@@ -12,7 +12,7 @@ final class PoolLink {
     /// For what the pool sends on its own behalf.
     private static let ownTime = Duration.seconds(5)
 
-    /// Bytes of one result after which a connection is replaced.
+    /// Bytes of one result that leave a connection swollen.
     private static let largeResult = 4 << 20
 
     private let connection: OpaquePointer
@@ -27,6 +27,8 @@ final class PoolLink {
     /// Takes no more transactions; to be closed when the last one is answered.
     var isRetiring = false
     private(set) var isLost = false
+    /// It keeps the buffer that a large answer needed: libpq never gives one back. To be replaced when there is time.
+    private(set) var isSwollen = false
     /// It was of use at least once.
     private(set) var hasAnswered = false
     /// What the server said when it ended the session.
@@ -190,8 +192,7 @@ final class PoolLink {
             case .prepare(let sql): self.cache.prepared(sql)
             case .statement:
                 job.results.append(ResultSet(result: result))
-                // libpq never gives back the buffer that a large answer needed.
-                if PQresultMemorySize(result) > Self.largeResult { self.isRetiring = true }
+                if PQresultMemorySize(result) > Self.largeResult { self.isSwollen = true }
             case .control: break
             case nil: self.lose()
             }

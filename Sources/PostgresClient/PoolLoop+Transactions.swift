@@ -50,6 +50,7 @@ extension PoolLoop {
     func receive(_ link: PoolLink) {
         let now = ContinuousClock.now
         link.receive(now: now) { job in self.answered(job, on: link, now: now) }
+        if link.isSwollen, link.inFlight.isEmpty, self.queue.isEmpty { link.isRetiring = true }
         if link.isLost || (link.isRetiring && link.inFlight.isEmpty) { self.replace(link) }
     }
 

@@ -11,9 +11,7 @@ extension TokenVerifier {
                 return .success(
                     SessionToken(
                         subject: verified.subject.flatMap(UUID.init(uuidString:)), role: verified.role,
-                        expiresAt: verified.expiresAt,
-                        issuedAt: verified.issuedAt == nil ? nil : Self.issuedAt(verified.claimsJSON),
-                        claims: verified.claimsJSON,
+                        expiresAt: verified.expiresAt, issuedAt: Self.issuedAt(verified), claims: verified.claimsJSON,
                         fingerprint: SessionToken.fingerprint(of: token)))
             } catch {
                 return .failure(

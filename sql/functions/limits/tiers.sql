@@ -42,6 +42,8 @@ create or replace function parley.tier_of(user_id uuid)
 returns text
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
+-- a plan made while there were few accounts would read all of them ever after
+set enable_seqscan = off
 as $$
 #variable_conflict use_column
 begin

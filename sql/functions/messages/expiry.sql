@@ -43,6 +43,9 @@ create or replace function parley.expire_messages()
 returns boolean
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+-- a plan that was made while the month's partition was empty, and known to be, would read all of it ever after
+set enable_seqscan = off
+set jit = off
 as $$
 #variable_conflict use_column
 declare

@@ -185,6 +185,9 @@ create or replace function parley.close_due_polls()
 returns boolean
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+-- a plan that was made while the month's partition was empty, and known to be, would read all of it ever after
+set enable_seqscan = off
+set jit = off
 as $$
 #variable_conflict use_column
 declare

@@ -182,6 +182,8 @@ create or replace function parley.rebuild_search_index(batch integer)
 returns boolean
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 declare
     v_language constant regconfig := parley.search_language();
