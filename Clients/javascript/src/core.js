@@ -37,6 +37,7 @@ export class Core {
         this.#o = options;
         const { clock, random, delivered } = options;
         this.clock = clock;
+        this.random = random;
         this.#timers = new Timers(clock);
         this.#opened = new Promise((resolve) => (this.#open = resolve));
         this.tokens = new Tokens(options);
