@@ -236,6 +236,7 @@ export class Core {
     }
 
     #onToken(token) {
+        if (token === null) this.transport?.signOut("The session has ended.");
         const user = token && claimsOf(token)?.sub;
         if (user && this.userId && user !== this.userId) {
             this.#signedOut("The token is of another user.");
