@@ -181,7 +181,7 @@ export class Operations {
         const limit = Date.now() + 10_000;
         const restless = () => this.#tabs.flatMap((tab) => tab.views).filter((view) => {
             const { loading, loadingOlder, loadingNewer, error } = view.getSnapshot();
-            return (loading && !error) || loadingOlder || loadingNewer;
+            return (loading && !error) || loadingOlder || loadingNewer || error?.retriable;
         });
         while (restless().length && Date.now() < limit) await this.#world.sleep(50);
         if (restless().length) throw new Error(`A window still loads: ${JSON.stringify({ ...restless()[0].getSnapshot(), messages: restless()[0].getSnapshot().messages.length })}`);

@@ -113,6 +113,7 @@ export class Conversation {
         for (const held of this.seqs) if (held < seq) this.messages.delete(held);
         this.#seqs = null;
         this.changed();
+        if (this.row) for (const view of this.views) view.refill();
     }
 
     /** What answers this message shows it in short. */

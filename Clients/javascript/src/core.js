@@ -37,6 +37,7 @@ export class Core {
         this.#o = options;
         const { clock, random, delivered } = options;
         this.clock = clock;
+        this.random = random;
         this.#timers = new Timers(clock);
         this.#opened = new Promise((resolve) => (this.#open = resolve));
         this.tokens = new Tokens(options);
@@ -235,6 +236,7 @@ export class Core {
     }
 
     #onToken(token) {
+        if (token === null) this.transport?.signOut("The session has ended.");
         const user = token && claimsOf(token)?.sub;
         if (user && this.userId && user !== this.userId) {
             this.#signedOut("The token is of another user.");

@@ -25,6 +25,8 @@ export class Engine {
     #fails = 0;
     #repairing = new Map();
     #stopped = false;
+    /** What is stored follows from this tab's own syncs. */
+    #stores = false;
     conversations = new Map();
     #isReady;
     ready = false;
@@ -227,8 +229,11 @@ export class Engine {
 
     #store(rows, afresh) {
         const { vault, mayStore } = this.#options;
-        if (!mayStore()) return;
-        const entries = [...rows.values()].map((row) => [`c/${row.id}`, row]);
+        // a tab that leads again begins with all: another may have stored meanwhile
+        if (!mayStore()) return void (this.#stores = false);
+        const all = this.#stores ? [] : [...this.conversations.values()].filter((c) => c.row).map((c) => c.row);
+        this.#stores = true;
+        const entries = [...all, ...rows.values()].map((row) => [`c/${row.id}`, row]);
         if (afresh && this.storedIds) for (const id of this.storedIds) if (!rows.has(id)) entries.push([`c/${id}`, null]);
         this.storedIds = new Set([...this.conversations.values()].filter((c) => c.row).map((c) => c.id));
         entries.push(["cursor", this.#cursor]);

@@ -111,10 +111,11 @@ export class Socket {
         } catch (error) {
             if (error.status !== 401) return this.#lost(error);
         }
-        this.#signOut(reason);
+        this.signOut(reason);
     }
 
-    #signOut(reason) {
+    /** Closes until connect() is called, with another token. */
+    signOut(reason) {
         if (!this.#wanted) return;
         this.#wanted = false;
         this.#drop("closed");
@@ -128,7 +129,7 @@ export class Socket {
         try {
             token = await tokens.get();
         } catch (error) {
-            return error.status === 401 ? this.#signOut(error.message) : this.#lost(error);
+            return error.status === 401 ? this.signOut(error.message) : this.#lost(error);
         }
         if (!this.#wanted || this.#ws) return;
         const key = encodeURIComponent(apikey ?? token);

@@ -259,6 +259,10 @@ export class Transport {
         else this.#tell({ t: "probe" });
     }
 
+    signOut(reason) {
+        this.#socket?.signOut(reason);
+    }
+
     reconnect() {
         if (this.leader) this.#socket?.connect();
         else this.#tell({ t: "reconnect" });

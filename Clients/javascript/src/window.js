@@ -1,5 +1,5 @@
 // A window on the messages of a conversation: from a seq on to another, or to the end, where new ones appear.
-import { Cell } from "./base.js";
+import { Cell, Timers, pause } from "./base.js";
 import { horizons, pendingMessage, shownMessage, sortEntries } from "./display.js";
 
 /** Messages that the server gives at a time. */
@@ -20,9 +20,12 @@ export class MessagesView {
     #stale = false;
     #closed = false;
     #turn = 0;
+    #fails = 0;
+    #timers;
 
     constructor(core, conversation, options = {}) {
         this.#core = core;
+        this.#timers = new Timers(core.clock);
         this.#conversation = conversation;
         this.#options = options;
         this.conversationId = conversation.id;
@@ -98,11 +101,18 @@ export class MessagesView {
             if (this.#unreadAfterSeq === null && this.#loading.all) this.#noteUnread();
             this.#error = null;
             this.#stale = false;
+            this.#fails = 0;
+            this.#timers.clearAll();
             this.#core.kept.changed(this.#conversation);
             this.#loading = { all: false, older: null, newer: null };
             return page;
         } catch (error) {
-            if (turn === this.#turn) this.#failed(error);
+            if (turn === this.#turn) {
+                this.#failed(error);
+                // requests may fail while the socket lives: nobody else would say when to try again
+                this.#timers.set("again", pause(this.#fails, error, this.#core.random), () => this.resume());
+                this.#fails += 1;
+            }
             throw error;
         } finally {
             this.cell.invalidate();
@@ -122,11 +132,20 @@ export class MessagesView {
         if (this.#loading.all || this.#stale) this.reload();
     }
 
+    /** What it showed is gone: it goes on at the newest. */
+    refill() {
+        if (!this.#loading.all && !this.atEnd && this.#held().length === 0) this.reload();
+    }
+
+    #held() {
+        return this.#conversation.seqs.filter((seq) => seq >= this.#low && seq <= this.#high);
+    }
+
     /** Loads afresh where it is. */
     reload() {
         if (this.#closed) return;
         this.#stale = true;
-        const held = this.#conversation.seqs.filter((seq) => seq >= this.#low && seq <= this.#high);
+        const held = this.#held();
         const size = Math.min(Math.max(held.length, this.#size), MOST);
         const work = this.#loading.all ? this.#open()
             : this.atEnd || held.length === 0 ? this.#newest(size)
@@ -193,6 +212,7 @@ export class MessagesView {
     close() {
         if (this.#closed) return;
         this.#closed = true;
+        this.#timers.clearAll();
         this.#conversation.views.delete(this);
         if (this.isLive) this.#core.transport?.unwatch(this.conversationId);
         this.#conversation.trim();

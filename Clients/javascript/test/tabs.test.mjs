@@ -1,7 +1,7 @@
 // Many tabs of one user: one socket, one sender, and whatever the leader's death leaves undone.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FakeClock, FakeStorage, ME, OTHER, ROOM, fakeSockets, message, row, turns } from "./fakes.mjs";
+import { FakeClock, FakeStorage, ME, OTHER, ROOM, fakeSockets, message, page, row, turns } from "./fakes.mjs";
 import { contents, world } from "./setup.mjs";
 
 /** Web Locks and BroadcastChannels that the tabs of a test share. */
@@ -209,4 +209,21 @@ test("a tab that opens while an entry ends learns of the end from the leader", a
     await clock.tick(21_000);
     assert.deepEqual(c.parley.outbox.getSnapshot(), []);
     for (const one of [a, b, c]) await one.parley.stop();
+});
+
+test("a tab that takes over stores what it has learnt as a follower", async () => {
+    let rows = [row()];
+    let cursor = 0;
+    const { one, a, b, clock, storage } = await twoTabs({ functions: { delete_conversation: () => ({}), sync: () => page(rows, { cursor: `c${(cursor += 1)}` }) } });
+    // the follower alone learns of the message, and the next sync has nothing of it any more
+    one.frozen = true;
+    rows = [row({ last_seq: 1, last_event_seq: 2, unread_count: 1 })];
+    await b.parley.deleteConversation(ROOM); // which syncs
+    rows = [];
+    await clock.tick(60_000);
+    await turns(60);
+    assert.equal(b.parley.connection.getSnapshot().leader, true);
+    const stored = JSON.parse(storage.items.get(`parley/server/${ME}/c/${ROOM}`));
+    assert.equal(stored.last_event_seq, 2);
+    for (const tab of [a, b]) await tab.parley.stop();
 });

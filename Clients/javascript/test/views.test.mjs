@@ -341,3 +341,19 @@ test("of two pages the one that was asked for later is believed, whichever comes
     assert.deepEqual(contents(shown()), ["new"]);
     await parley.stop();
 });
+
+test("a page that fails while the socket lives is asked for again by itself", async () => {
+    let broken = true;
+    const { parley, clock, shown, server } = await open({
+        rows: [row({ last_seq: 3 })],
+        functions: { get_conversation_messages: (args) => (broken ? Promise.reject({ status: 503, code: "503", message: "busy" }) : history(many(3), args)) },
+    });
+    await clock.tick(1_500);
+    assert.equal(server.of("get_conversation_messages").length, 2);
+    broken = false;
+    await clock.tick(2_000);
+    assert.deepEqual(seqs(shown()), [1, 2, 3]);
+    await clock.tick(60_000);
+    assert.equal(server.of("get_conversation_messages").length, 3);
+    await parley.stop();
+});

@@ -160,3 +160,35 @@ test("a token of another user ends the client and shows nothing more of the firs
     assert.equal(parley.connection.getSnapshot().status, "closed");
     await parley.stop();
 });
+
+test("the session of a Supabase client is used and followed: renewed, ended, begun again", async () => {
+    let listener;
+    let session = { access_token: tokenOf(ME) };
+    const supabase = { auth: {
+        getSession: async () => ({ data: { session } }),
+        onAuthStateChange: (action) => {
+            listener = action;
+            return { data: { subscription: { unsubscribe: () => (listener = null) } } };
+        },
+    } };
+    const { parley, sockets } = world({ supabase, token: undefined });
+    listener("INITIAL_SESSION", session);
+    await parley.start();
+    await turns(60);
+    assert.equal(parley.connection.getSnapshot().status, "online");
+    session = { access_token: tokenOf(ME) };
+    listener("TOKEN_REFRESHED", session);
+    assert.equal(sockets.last.of("access_token").at(-1)[4].access_token, session.access_token);
+    const out = [];
+    parley.on("signed-out", ({ reason }) => out.push(reason));
+    session = null;
+    listener("SIGNED_OUT", null);
+    await turns();
+    assert.deepEqual([parley.connection.getSnapshot().status, sockets.last.closed, out.length], ["signed-out", true, 1]);
+    session = { access_token: tokenOf(ME) };
+    listener("SIGNED_IN", session);
+    await turns(60);
+    assert.equal(parley.connection.getSnapshot().status, "online");
+    await parley.stop();
+    assert.equal(listener, null);
+});
