@@ -96,7 +96,7 @@
 \ir apply.sql
 \set version 20
 \set name '0020_spam'
-\set sha256 '2bb9310a697e338816e9ef8d024d7867e210121a869e43abf3a44ecb060c98a9'
+\set sha256 'e1df76f890d96f82c534c27de80d612a89a69127f3f21650e4f2c749dedd8676'
 \set breaking false
 \ir apply.sql
 \set version 21

@@ -65,6 +65,8 @@ create unlogged table parley.spam_fingerprint (
 );
 -- costs the send nothing
 create index spam_fingerprint_sent_idx on parley.spam_fingerprint using brin (sent_at);
+-- for the conversation that goes
+create index spam_fingerprint_conversation_idx on parley.spam_fingerprint (conversation_id);
 comment on table parley.spam_fingerprint is
 'What senders wrote to strangers of late, as SimHashes: nearly the same text has nearly the same bits. The newest 32 of a sender count; the job purge_spam_records forgets them after a day. Lost in a crash, by choice.';
 comment on column parley.spam_fingerprint.id is 'Order of writing.';
@@ -106,18 +108,14 @@ comment on column parley.spam_verdict.simhash is 'SimHash of the text, to find i
 
 create table parley.sender_record (
     user_id uuid not null,
-    declined double precision not null default 0,
-    blocked double precision not null default 0,
     reported double precision not null default 0,
     updated_at timestamptz not null default now(),
     constraint sender_record_pkey primary key (user_id),
     constraint sender_record_account_fkey foreign key (user_id) references parley.account (id) on delete cascade
 ) with (fillfactor = 70);
 comment on table parley.sender_record is
-'What others did about a sender''s messages. Each count halves in 30 days: parley.note_sender adds, parley.sender_reputation reads.';
+'Reports against a sender. The count halves in 30 days: parley.note_sender adds, parley.sender_reputation reads.';
 comment on column parley.sender_record.user_id is 'The sender.';
-comment on column parley.sender_record.declined is 'Requests that were declined.';
-comment on column parley.sender_record.blocked is 'Users who blocked the sender.';
 comment on column parley.sender_record.reported is 'Reports against the sender.';
 comment on column parley.sender_record.updated_at is 'As of when the counts are.';
 

@@ -108,7 +108,7 @@ begin
                 perform parley_api.delete_message(v_message, true);
             when did = 'leave' and v_who <> 'ann' then
                 perform parley_api.leave_conversation(t.id('talk'));
-            when did = 'return' then
+            when did = 'return' and v_who = 'ann' then
                 perform parley_api.add_participants(t.id('talk'), array[t.id('bob'), t.id('cid'), t.id('dan')]);
             when did = 'remove' and v_who = 'ann' and 'dan' = any (v_members) then
                 perform parley_api.remove_participant(t.id('talk'), t.id('dan'));

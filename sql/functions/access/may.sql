@@ -233,7 +233,7 @@ begin
         if v_decision.allowed and parley.is_blocked(v_user_id, target_id) then
             v_decision := parley.denied('You have blocked this user.', 'Unblock them first, with unblock_user.');
         elsif v_decision.allowed and parley.reach_of(v_user_id, target_id) = 'refused' then
-            v_decision := parley.denied('You cannot reach this user.');
+            v_decision := parley.unreachable();
         end if;
     else
         v_decision := parley.decide(v_user_id, action, conversation_id => target_id);

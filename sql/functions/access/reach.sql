@@ -172,7 +172,7 @@ begin
             message = 'You have blocked this user.',
             hint = 'Unblock them first, with unblock_user.';
     end if;
-    raise exception using errcode = 'PT403', message = 'You cannot reach this user.';
+    perform parley.refuse(parley.unreachable());
 end;
 $$;
 comment on function parley.refuse_reach is

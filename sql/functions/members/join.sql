@@ -20,20 +20,25 @@ comment on function parley.member_limit is
 create or replace function parley.check_new_members(
     profile parley.conversation_profile, user_ids uuid[], caller_id uuid
 )
-returns void
+returns jsonb
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
     v_max bigint := parley.member_limit(profile.created_by, caller_id, profile.max_members);
+    v_folders jsonb;
 begin
     perform parley.hold_memberships(user_ids);
     if caller_id is not null then
         perform parley.require_may(caller_id, 'add', profile.conversation_id);
         perform parley.require_contact(caller_id, 'add', user_ids, profile.tenant_id, profile.type);
+        v_folders := parley.require_reach(
+            caller_id, user_ids, parley.is_expected(caller_id, profile.context_type, profile.tenant_id)
+        );
+    else
+        perform parley.require_accounts(user_ids);
     end if;
-    perform parley.require_accounts(user_ids);
     -- within the tenant of the conversation, or nobody of any
     if exists (
         select from unnest(user_ids) as u (id)
@@ -55,10 +60,11 @@ begin
             errcode = 'PT400',
             message = format('A conversation may have at most %s participants.', v_max);
     end if;
+    return v_folders;
 end;
 $$;
 comment on function parley.check_new_members is
-'May these users join: they exist, share the tenant, and there is room.';
+'May these users join: the caller may reach them, they share the tenant, and there is room. Returns those who find it among their requests: {user_id: requests}; null where the application adds them.';
 
 create or replace function parley.join_conversation(
     profile parley.conversation_profile, user_ids uuid[], app_roles jsonb, roles jsonb, actor_id uuid,
@@ -178,12 +184,7 @@ begin
         order by u.id
     );
     if cardinality(v_new) > 0 then
-        if not v_by_host then
-            v_folders := parley.require_reach(
-                v_user_id, v_new, parley.is_expected(v_user_id, v_profile.context_type, v_profile.tenant_id)
-            );
-        end if;
-        perform parley.check_new_members(v_profile, v_new, v_user_id);
+        v_folders := parley.check_new_members(v_profile, v_new, v_user_id);
         perform parley.join_conversation(
             v_profile, v_new, add_participants.app_roles, add_participants.roles, v_user_id, v_folders
         );

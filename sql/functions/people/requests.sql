@@ -78,6 +78,7 @@ begin
         perform parley.refuse_reach(v_own_block);
     end if;
     perform parley.accept_in_place(accept_request.conversation_id, v_user_id);
+    perform parley.end_unanswered(accept_request.conversation_id);
     return parley.conversation_json(accept_request.conversation_id, v_user_id);
 end;
 $$;

@@ -35,11 +35,17 @@ begin
         return false;
     end if;
     perform parley.append_settings_event(v_participant);
+    perform parley.open_requests(
+        p.conversation_id, p.user_id, jsonb_build_object(move_to_requests.user_id, 'requests')
+    )
+    from parley.participant as p
+    where p.conversation_id = move_to_requests.conversation_id and p.user_id <> move_to_requests.user_id;
+    perform parley.append_quiet_event(move_to_requests.conversation_id, move_to_requests.user_id);
     return true;
 end;
 $$;
 comment on function parley.move_to_requests is
-'Puts a conversation into the requests of one of its participants, who is told. False: it is there already.';
+'Makes a direct conversation a request to one of its two participants, who is told. False: it is one already. The caller holds the conversation''s lock.';
 
 create or replace function parley.act_on_spam(
     findings parley.spam_finding[],

@@ -96,9 +96,7 @@ declare
         when content ~ E'\\.[[:alnum:]]|://|[\uff0e\u3002]' then parley.links_of(content) else '{}'
     end;
     v_has_links constant boolean := v_links <> '{}';
-    v_has_record constant boolean := exists (
-        select from parley.sender_record as s where s.user_id = spam_findings.sender_id
-    );
+    v_has_record constant boolean := parley.complaints_about(spam_findings.sender_id) > 0;
     v_findings parley.spam_finding[];
 begin
     -- one statement, because a call for each rule would cost more than all of this

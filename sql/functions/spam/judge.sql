@@ -81,7 +81,12 @@ begin
                 where bit_count((n.simhash # f.simhash)::bit(64)) <= 12
             ),
             -- measures that are not 0, but for those of links and new accounts
-            exists (select from parley.sender_record as r where r.user_id = v_sender_id)
+            -- what parley.complaints_about counts, without the call
+            exists (select from parley.block as b where b.blocked_id = v_sender_id)
+            or exists (
+                select from parley.message_request as q where q.sender_id = v_sender_id and q.status = 'declined'
+            )
+            or exists (select from parley.sender_record as r where r.user_id = v_sender_id)
             or exists (
                 select from parley.spam_rule as r
                 where r.mode <> 'off'

@@ -9,30 +9,55 @@ as $$
 $$;
 comment on function parley.kept_since is 'What is left of a count of that moment: half of it after 30 days.';
 
-create or replace function parley.note_sender(user_id uuid, deed text)
+create or replace function parley.note_report(user_id uuid)
 returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 begin
-    if deed is null or deed not in ('declined', 'blocked', 'reported') then
-        raise exception 'there is no deed %', deed;
-    end if;
-    insert into parley.sender_record as r (user_id, declined, blocked, reported)
-    values (
-        note_sender.user_id, (deed = 'declined')::integer, (deed = 'blocked')::integer, (deed = 'reported')::integer
-    )
+    insert into parley.sender_record as r (user_id, reported)
+    values (note_report.user_id, 1)
     on conflict on constraint sender_record_pkey do update
-    set
-        declined = r.declined * parley.kept_since(r.updated_at) + excluded.declined,
-        blocked = r.blocked * parley.kept_since(r.updated_at) + excluded.blocked,
-        reported = r.reported * parley.kept_since(r.updated_at) + excluded.reported,
-        updated_at = now();
+    set reported = r.reported * parley.kept_since(r.updated_at) + 1, updated_at = now();
 end;
 $$;
-comment on function parley.note_sender is
-'Counts against a sender that somebody declined, blocked or reported them: for the functions that do so.';
+comment on function parley.note_report is 'Counts a report against a sender: for the functions that take reports.';
+
+create or replace function parley.complaints_about(user_id uuid)
+returns double precision
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    -- who has blocked and declined now, each once, however often they did: nobody's word counts as that of many
+    return (
+        select coalesce(sum(2 * parley.kept_since(b.created_at)), 0)
+        from (
+            select x.created_at from parley.block as x where x.blocked_id = complaints_about.user_id limit 50
+        ) as b
+    ) + (
+        select coalesce(sum(parley.kept_since(d.answered_at)), 0)
+        from (
+            select max(x.answered_at) as answered_at
+            from parley.message_request as x
+            where x.sender_id = complaints_about.user_id and x.status = 'declined'
+            group by x.recipient_id
+            limit 50
+        ) as d
+    ) + coalesce(
+        (
+            select 3 * r.reported * parley.kept_since(r.updated_at)
+            from parley.sender_record as r
+            where r.user_id = complaints_about.user_id
+        ),
+        0
+    );
+end;
+$$;
+comment on function parley.complaints_about is
+'How much speaks against a sender: each user who declines counts 1, each who blocks 2, each report 3; half of it after 30 days.';
 
 create or replace function parley.sender_reputation(user_id uuid)
 returns double precision
@@ -41,13 +66,10 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    v_bad double precision;
+    v_bad constant double precision := parley.complaints_about(sender_reputation.user_id);
     v_good double precision;
 begin
-    select (r.declined + 2 * r.blocked + 3 * r.reported) * parley.kept_since(r.updated_at) into v_bad
-    from parley.sender_record as r
-    where r.user_id = sender_reputation.user_id;
-    if v_bad is null then
+    if v_bad = 0 then
         return 1;
     end if;
     -- whoever begins is taken for somebody whom two have answered; accounts made to answer help no further than ten

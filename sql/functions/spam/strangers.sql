@@ -14,7 +14,14 @@ begin
         where d.user_low = least(knows_sender.user_id, knows_sender.sender_id)
             and d.user_high = greatest(knows_sender.user_id, knows_sender.sender_id)
             and not c.unanswered
+    )
+    or parley.follows(knows_sender.user_id, knows_sender.sender_id)
+    or exists (
+        select from parley.message_request as r
+        where r.sender_id = knows_sender.sender_id
+            and r.recipient_id = knows_sender.user_id
+            and r.status = 'accepted'
     );
 end;
 $$;
-comment on function parley.knows_sender is 'True if the user is no stranger to the sender: they have talked before.';
+comment on function parley.knows_sender is 'True if the user knows the sender: they have talked before, or the user follows the sender or has accepted a request.';
