@@ -142,6 +142,12 @@ create or replace function parley.retention_run(as_of timestamptz default now(),
 returns jsonb
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
 as $$
 #variable_conflict use_column
 declare
@@ -169,7 +175,7 @@ begin
         perform parley.purge_keys(v_run.as_of, 10000);
     end if;
     v_ids := array(
-        select c.id from parley.conversation as c where c.id > v_run.after_conversation_id order by c.id limit 200
+        select c.id from parley.conversation as c where c.id > v_run.after_conversation_id order by c.id limit 50
     );
     for v_window in select w.* from parley.retention_windows(v_ids) as w loop
         v_floor := parley.retention_floor(v_run.as_of, v_window.visible_days);
@@ -227,7 +233,7 @@ begin
         exit when v_more or v_budget <= 0;
         v_run.after_conversation_id := v_window.conversation_id;
     end loop;
-    v_more := v_more or v_budget <= 0 or cardinality(v_ids) = 200;
+    v_more := v_more or v_budget <= 0 or cardinality(v_ids) = 50;
     update parley.retention_run as r
     set
         after_conversation_id = v_run.after_conversation_id,
