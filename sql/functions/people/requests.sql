@@ -101,6 +101,21 @@ begin
     end if;
     perform parley.require_participant(decline_request.conversation_id, v_user_id);
     perform parley.lock_rules_of(v_user_id);
+    if decline_request.block then
+        select r.sender_id into v_sender_id
+        from parley.message_request as r
+        where r.conversation_id = decline_request.conversation_id and r.recipient_id = v_user_id;
+        if not found then
+            -- of one who is restricted there is no request
+            select case when d.user_low = v_user_id then d.user_high else d.user_low end into v_sender_id
+            from parley.direct_conversation as d
+            where d.conversation_id = decline_request.conversation_id;
+        end if;
+        -- first, because it takes the conversations of the two in their order
+        if v_sender_id is not null then
+            perform parley.write_block(v_user_id, v_sender_id);
+        end if;
+    end if;
     perform parley.lock_conversation(decline_request.conversation_id);
     perform parley.require_participant(decline_request.conversation_id, v_user_id);
     if not parley.put_request_away(decline_request.conversation_id, v_user_id, 'declined') then
@@ -108,12 +123,6 @@ begin
             errcode = 'PT409',
             message = 'This conversation is not among your requests.',
             hint = 'It was accepted before. Delete it with delete_conversation, or block the user.';
-    end if;
-    select r.sender_id into v_sender_id
-    from parley.message_request as r
-    where r.conversation_id = decline_request.conversation_id and r.recipient_id = v_user_id;
-    if decline_request.block and v_sender_id is not null then
-        perform parley.write_block(v_user_id, v_sender_id);
     end if;
     return jsonb_build_object(
         'conversation_id', decline_request.conversation_id, 'status', 'declined', 'blocked', decline_request.block
