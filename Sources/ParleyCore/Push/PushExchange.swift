@@ -83,8 +83,12 @@ public struct PushSettlement: Sendable, Equatable {
     public var reason: String
 
     public init(_ job: PushJob, _ outcome: Outcome, _ reason: String) {
-        self.jobID = job.id
-        self.claim = job.claim
+        self.init(jobID: job.id, claim: job.claim, outcome, reason)
+    }
+
+    public init(jobID: String, claim: Int64, _ outcome: Outcome, _ reason: String) {
+        self.jobID = jobID
+        self.claim = claim
         self.outcome = outcome
         self.reason = reason
     }

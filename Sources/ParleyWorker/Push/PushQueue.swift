@@ -37,12 +37,22 @@ struct DatabasePushQueue: PushQueue {
                     "select job from parley.claim_push_jobs($1, $2::text[], $3, $4, $5::text[]) as job",
                     [self.worker, lanes, String(wish.most), wish.provider.rawValue, Self.array(wish.paused)])
             ]))
-        return try results[0].rows.map { row in
-            guard let job = PushJob(json: try JSONValue.parse(row[0] ?? [])) else {
-                throw PostgresError(.protocolViolation, message: "a push job has an unknown form")
+        var jobs: [PushJob] = []
+        var unknown: [PushSettlement] = []
+        for row in results[0].rows {
+            let json = try JSONValue.parse(row[0] ?? [])
+            if let job = PushJob(json: json) {
+                jobs.append(job)
+            } else if let id = json["id"]?.string {
+                // Of a database that is newer: for a worker that is, too.
+                unknown.append(
+                    PushSettlement(
+                        jobID: id, claim: json["claim"]?.int64 ?? 0, .retry(after: .seconds(60), counts: false),
+                        "unknown form"))
             }
-            return job
         }
+        if !unknown.isEmpty { try await self.settle(unknown) }
+        return jobs
     }
 
     func settle(_ settlements: [PushSettlement]) async throws {

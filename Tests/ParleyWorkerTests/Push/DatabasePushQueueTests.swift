@@ -106,6 +106,21 @@ import Testing
         await base.pool.shutdown()
     }
 
+    @Test func jobsOfAnUnknownFormWaitForAnotherWorker() async throws {
+        let base = try await Base()
+        try await base.add(3)
+        _ = try await base.run(
+            """
+            update parley.push_job set content = '{"kind":"telepathy"}' where id = (select id from parley.push_job limit 1)
+            """)
+        let queue = DatabasePushQueue(pool: base.pool, worker: "worker")
+        let wish = PushClaim(provider: .apns, lanes: PushJob.Lane.allCases, most: 10, paused: [#"a"b\c"#, "d,e"])
+        #expect(try await queue.claim(wish).count == 2)
+        #expect(try await base.run("select reason from parley.push_job where lease_until is null").rows.count == 1)
+        #expect(try await queue.claim(wish).isEmpty)
+        await base.pool.shutdown()
+    }
+
     @Test func routesThatAreStoppedAreLeftInTheQueue() async throws {
         let gateway = try await PushGateway()
         let base = try await Base()
