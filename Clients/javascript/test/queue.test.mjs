@@ -360,6 +360,7 @@ test("without a network the queue and the inbox of the last user show, and can b
         sync: () => (offline ? away() : page([row({ last_seq: 2, last_event_seq: 3 })])), send_message: away,
         get_conversation_messages: (args) => (offline ? away() : history(newer, args)),
     } });
+    const give = next.tokens.next;
     next.tokens.next = away;
     await next.clock.tick(10);
     const view = next.parley.messages(ROOM);
@@ -369,6 +370,7 @@ test("without a network the queue and the inbox of the last user show, and can b
     assert.deepEqual(next.parley.conversations().getSnapshot().conversations.map((c) => c.last_message.content), ["written offline"]);
     assert.equal(next.parley.connection.getSnapshot().status, "offline");
     offline = false;
+    next.tokens.next = give;
     await next.clock.tick(10_000);
     assert.deepEqual(contents(view.getSnapshot().messages), ["edited meanwhile", "text 2", "written offline"]);
     await next.parley.stop();
