@@ -383,7 +383,8 @@ export class Engine {
             if (conversation.refetch.size) this.refetchSoon(conversation);
         } catch (error) {
             // refused: the conversation is not the user's any more
-            if (!this.#stopped && error.retriable) {
+            if (!error.retriable) conversation.refetch.clear();
+            else if (!this.#stopped) {
                 for (const seq of batch) conversation.refetch.add(seq);
                 this.#timers.set(name, pause(tries, error, this.#options.random), () => this.#refetch(conversation, name, tries + 1));
             }
