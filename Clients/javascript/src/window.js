@@ -66,6 +66,7 @@ export class MessagesView {
         this.#low = kept[0].seq;
         this.#high = Infinity;
         this.#hasOlder = true;
+        this.#stale = true;
         this.#loading.all = false;
     }
 

@@ -1,7 +1,7 @@
 // The queue: what is sent arrives once, in order, whatever dies when.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FakeStorage, ME, ROOM, fakeSockets, message, row, turns } from "./fakes.mjs";
+import { FakeStorage, ME, ROOM, fakeSockets, history, message, page, row, turns } from "./fakes.mjs";
 import { contents, open, world } from "./setup.mjs";
 
 const away = () => Promise.reject(new Error("fetch failed"));
@@ -354,7 +354,13 @@ test("without a network the queue and the inbox of the last user show, and can b
     await first.clock.tick(3_000);
     await first.parley.stop();
     const sockets = fakeSockets({ autoOpen: false });
-    const next = world({ storage, clock: first.clock, sockets, functions: { sync: away, get_conversation_messages: away, send_message: away } });
+    let offline = true;
+    const newer = [message(1, { content: "edited meanwhile" }), message(2)];
+    const next = world({ storage, clock: first.clock, sockets, functions: {
+        sync: () => (offline ? away() : page([row({ last_seq: 2, last_event_seq: 3 })])), send_message: away,
+        get_conversation_messages: (args) => (offline ? away() : history(newer, args)),
+    } });
+    const give = next.tokens.next;
     next.tokens.next = away;
     await next.clock.tick(10);
     const view = next.parley.messages(ROOM);
@@ -363,6 +369,10 @@ test("without a network the queue and the inbox of the last user show, and can b
     assert.deepEqual(contents(view.getSnapshot().messages), ["text 1", "written offline"]);
     assert.deepEqual(next.parley.conversations().getSnapshot().conversations.map((c) => c.last_message.content), ["written offline"]);
     assert.equal(next.parley.connection.getSnapshot().status, "offline");
+    offline = false;
+    next.tokens.next = give;
+    await next.clock.tick(10_000);
+    assert.deepEqual(contents(view.getSnapshot().messages), ["edited meanwhile", "text 2", "written offline"]);
     await next.parley.stop();
 });
 
