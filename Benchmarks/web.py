@@ -11,6 +11,7 @@ Promise: 95% of the frames under 20 ms; the inbox within 1 s; at most 25 KB for 
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
@@ -164,6 +165,7 @@ def main() -> None:
     verdict.promise("core as served, KB", sent["src"] / 1000, 25, at_least=False)
     verdict.promise("components as served, KB", sent["components"] / 1000, 60, at_least=False)
     verdict.row("page, style and sign-in as served, KB", f"{sent['web'] / 1000:.1f}")
+    verdict.row("load average of a minute", f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     verdict.close()
 
 

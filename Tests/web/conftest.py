@@ -38,7 +38,8 @@ def worker(web):
 
 
 @pytest.fixture(scope="session")
-def session_browser():
+def session_browser(worker):
+    # Closed before the worker, which would wait for its sockets.
     with Browser() as browser:
         yield browser
 

@@ -153,11 +153,21 @@ def test_settings_of_privacy_and_blocked_people(fixture):
     assert asked(fixture, "set_privacy") == [[{"read_receipts": True}]] and asked(fixture, "unblock_user") == [[{"user_id": "00000000-0000-4000-8000-00000000000b"}]]
 
 
-def test_a_server_without_privacy_shows_none(fixture):
+def test_a_server_without_any_of_it_shows_none(fixture):
+    fixture.js("(window.Notification = undefined, true)")
     missing = "async () => { throw Object.assign(new Error('no'), { status: 404 }); }"
     show(fixture, api=f"{{ get_privacy: {missing}, get_blocked_users: {missing}, get_web_push_key: {missing} }}")
     fixture.js("($('parley-inbox', 'button[aria-label=Settings]').click(), new Promise((done) => setTimeout(done, 100)))")
     assert fixture.js("$$('parley-inbox', 'dialog h3').filter((one) => one.offsetHeight).length") == 0
+
+
+def test_without_pushes_the_page_asks_for_its_own_notifications(fixture):
+    show(fixture, api="{ get_privacy: async () => null, get_blocked_users: async () => null, get_web_push_key: async () => null }")
+    fixture.js("(window.Notification = class { static permission = 'default'; static requestPermission = async () => (Notification.permission = 'granted'); }, true)")
+    fixture.js("($('parley-inbox', 'button[aria-label=Settings]').click(), true)")
+    fixture.until("$('parley-inbox', 'dialog .section:not([hidden]) button')?.textContent === 'Allow notifications'")
+    fixture.js("($('parley-inbox', 'dialog .section:not([hidden]) button').click(), true)")
+    fixture.until("Notification.permission === 'granted' && !$('parley-inbox', 'dialog .section:not([hidden])')")
 
 
 def test_an_offline_page_says_so_and_connects_when_told(fixture):

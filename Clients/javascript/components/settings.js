@@ -47,7 +47,7 @@ async function privacy(element, show) {
 
 async function notifications(element, show) {
     const state = await pushState(element.parley);
-    if (state === "unavailable") return;
+    if (state === "unavailable") return void pageNotifications(show);
     const denied = h("p", { role: "status", hidden: state !== "denied" }, t("notifyDenied"));
     const input = h("input", {
         type: "checkbox", ".checked": state === "on",
@@ -60,6 +60,15 @@ async function notifications(element, show) {
         },
     });
     show([h("label", { class: "line" }, h("span", {}, t("notifyPush")), input), denied]);
+}
+
+/** Without pushes, an open page can still tell of messages that come while it is hidden. */
+function pageNotifications(show) {
+    if (typeof Notification === "undefined" || Notification.permission !== "default") return;
+    const ask = async () => {
+        if (await Notification.requestPermission() !== "default") show(null);
+    };
+    show([h("button", { type: "button", class: "button", onclick: ask }, t("notifyAllow"))]);
 }
 
 async function blocked(element, show) {

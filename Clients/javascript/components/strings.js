@@ -132,6 +132,7 @@ const STRINGS = {
     showPresence: "Show when I am online",
     notifications: "Notifications",
     notifyPush: "Notify me on this device",
+    notifyAllow: "Allow notifications",
     notifyDenied: "The browser does not allow it. Allow notifications for this site first.",
     notifyAll: "All messages",
     notifyMentions: "Mentions only",

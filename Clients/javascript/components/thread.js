@@ -1,4 +1,4 @@
-// <parley-thread>: one conversation. Attribute `conversation`: its id. Emits `parley-back` and `parley-open` {id}.
+// <parley-thread>: one conversation. Attribute `conversation`: its id. Emits `parley-back`.
 import { h, icon, iconButton, say, set } from "./dom.js";
 import { ParleyElement, define } from "./element.js";
 import { conversationMenu } from "./actions.js";
@@ -39,6 +39,8 @@ export class ParleyThread extends ParleyElement {
     #below = 0;
     #newest = null;
     #opened = false;
+    /** A mark "unread" is taken off once: by opening, not while one looks. */
+    #unmarked = false;
 
     attributeChangedCallback(name, before, now) {
         if (before !== now) this.restart();
@@ -65,6 +67,7 @@ export class ParleyThread extends ParleyElement {
         this.#below = 0;
         this.#newest = null;
         this.#opened = false;
+        this.#unmarked = false;
         if (!id) {
             this.shadowRoot.append(h("div", { class: "empty" }, h("strong", {}, t("pick")), t("pickHint")));
             return;
@@ -246,8 +249,8 @@ export class ParleyThread extends ParleyElement {
         if (!seen || document.hidden || !document.hasFocus() || !this.data || this.data.me.folder === "requests") return;
         let last = 0;
         for (let at = seen[1]; at >= seen[0] && !last; at -= 1) last = this.#list.items[at].message.seq ?? 0;
-        if (last > this.data.me.last_read_seq || (this.data.me.marked_unread && last === this.data.last_seq && !this.unmarked)) {
-            this.unmarked = true;
+        if (last > this.data.me.last_read_seq || (this.data.me.marked_unread && last === this.data.last_seq && !this.#unmarked)) {
+            this.#unmarked = true;
             this.parley.markRead(this.data.id, last);
         }
     }
