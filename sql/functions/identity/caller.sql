@@ -97,6 +97,7 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 -- a plan made while there were few accounts would read all of them ever after
 set enable_seqscan = off
+set jit = off
 as $$
 declare
     v_user_id uuid := parley.current_user_id();

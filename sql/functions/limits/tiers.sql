@@ -44,6 +44,7 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 -- a plan made while there were few accounts would read all of them ever after
 set enable_seqscan = off
+set jit = off
 as $$
 #variable_conflict use_column
 begin

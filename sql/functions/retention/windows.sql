@@ -66,16 +66,22 @@ begin
             else 'tier'
         end,
         v_any_hold and parley.is_held(c.id)
+    -- each by its whole key (offset 0), whatever the statistics say
     from unnest(retention_windows.conversation_ids) as u (id)
-    inner join parley.conversation as c on u.id = c.id
-    left join parley.conversation_profile as cp on c.id = cp.conversation_id
-    left join parley.conversation_retention as r on c.id = r.conversation_id
+    cross join lateral (select k.* from parley.conversation as k where k.id = u.id offset 0) as c
+    left join lateral (
+        select k.* from parley.conversation_profile as k where k.conversation_id = u.id offset 0
+    ) as cp on true
+    left join lateral (
+        select k.* from parley.conversation_retention as k where k.conversation_id = u.id offset 0
+    ) as r on true
     -- the longest window of those who are there
     left join lateral (
         select a.tier
         from parley.participant as p
         cross join lateral (select parley.tier_of(p.user_id) as tier) as a
-        where p.conversation_id = c.id and p.left_at is null
+        -- the role makes the index by user, which has all the rest, no shorter way
+        where p.conversation_id = c.id and p.left_at is null and p.role is not null
         order by (v_tiers ->> a.tier)::bigint desc nulls first, a.tier
         limit 1
     ) as n on true

@@ -1,39 +1,43 @@
 -- Flags that change are told to everybody's devices, a thousand users at a time.
 
-create or replace function parley.tell_of_flag()
+create or replace function parley.tell_listed_user()
 returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
-#variable_conflict use_column
 declare
-    v_name constant text := case when tg_op = 'DELETE' then old.flag_name else new.flag_name end;
-    v_user_id uuid;
+    v_user_id constant uuid := case when tg_op = 'DELETE' then old.user_id else new.user_id end;
 begin
-    if tg_table_name = 'feature_flag_user' then
-        v_user_id := case when tg_op = 'DELETE' then old.user_id else new.user_id end;
-        perform parley.append_event(
-            null, 'flags:updated', null, null, null, v_user_id, jsonb_build_object('flags', parley.flags_json(v_user_id))
-        );
-    else
-        update parley.feature_flag as f
-        set announce_after = '00000000-0000-0000-0000-000000000000'
-        where f.name = v_name;
-    end if;
+    perform parley.append_event(
+        null, 'flags:updated', null, null, null, v_user_id, jsonb_build_object('flags', parley.flags_json(v_user_id))
+    );
     return null;
 end;
 $$;
-comment on function parley.tell_of_flag is
-'Trigger: who is listed for a flag, or no longer, is told at once; of a tenant that is listed all users are told.';
+comment on function parley.tell_listed_user is 'Trigger: who is listed for a flag, or no longer, is told at once.';
 
 create trigger feature_flag_user_trigger
 after insert or delete on parley_wanted.feature_flag_user
-for each row execute function parley.tell_of_flag();
+for each row execute function parley.tell_listed_user();
 comment on trigger feature_flag_user_trigger on parley_wanted.feature_flag_user is 'Tells the user.';
+
+create or replace function parley.tell_listed_tenant()
+returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update parley.feature_flag as f
+    set announce_after = '00000000-0000-0000-0000-000000000000'
+    where f.name = case when tg_op = 'DELETE' then old.flag_name else new.flag_name end;
+    return null;
+end;
+$$;
+comment on function parley.tell_listed_tenant is 'Trigger: users are told when a tenant is listed for a flag, or no longer.';
 
 create trigger feature_flag_tenant_trigger
 after insert or delete on parley_wanted.feature_flag_tenant
-for each row execute function parley.tell_of_flag();
+for each row execute function parley.tell_listed_tenant();
 comment on trigger feature_flag_tenant_trigger on parley_wanted.feature_flag_tenant is 'Has users told.';
 
 create or replace function parley.announce_flags()
