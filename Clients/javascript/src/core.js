@@ -159,23 +159,12 @@ export class Core {
         for (const [key, value] of stored) {
             const [kind, id] = [key.slice(0, 2), key.slice(2)];
             if (kind === "o/") entries.push(value);
-            if (kind === "r/") this.engine.get(id).readHere = value;
-        }
-        this.outbox.restore(entries);
-    }
-
-    // What a page that is gone had yet to tell. Of tabs that are open the leader alone does it, or each would.
-    async #takeUp() {
-        this.outbox.takeOver();
-        for (const [key, value] of await this.vault.load()) {
-            const [kind, id] = [key.slice(0, 2), key.slice(2)];
-            if (kind === "r/") this.reads.add(id, value, this.engine.get(id).row?.me?.last_read_seq ?? 0);
-            if (kind !== "d/" || this.drafts.busy(id)) continue;
-            const conversation = this.engine.get(id);
-            conversation.draftHere = value.content === null ? null : value;
-            conversation.changed();
+            if (kind === "r/") this.markRead(id, value);
+            if (kind !== "d/") continue;
+            this.engine.get(id).draftHere = value.content === null ? null : value;
             this.drafts.put(id, value);
         }
+        this.outbox.restore(entries);
     }
 
     #startTransport(place) {
@@ -196,7 +185,7 @@ export class Core {
             onBroadcast: (topic, event, payload) => this.#onBroadcast(topic, event, payload),
             onPresence: (id, ids) => this.#setPresence(id, ids),
             onTabs: (message) => this.#onTabs(message),
-            onLeader: () => this.#takeUp(),
+            onLeader: () => this.outbox.takeOver(),
             onFollower: () => this.outbox.stepBack(),
             onMeet: () => this.outbox.offer(),
             onSignedOut: (reason) => this.#signedOut(reason),

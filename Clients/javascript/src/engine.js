@@ -382,8 +382,10 @@ export class Engine {
             for (const seq of batch) if (seq > page.to) conversation.refetch.add(seq);
             if (conversation.refetch.size) this.refetchSoon(conversation);
         } catch (error) {
-            for (const seq of batch) conversation.refetch.add(seq);
-            if (!this.#stopped && error.retriable) {
+            // refused: the conversation is not the user's any more
+            if (!error.retriable) conversation.refetch.clear();
+            else if (!this.#stopped) {
+                for (const seq of batch) conversation.refetch.add(seq);
                 this.#timers.set(name, pause(tries, error, this.#options.random), () => this.#refetch(conversation, name, tries + 1));
             }
         } finally {
