@@ -108,7 +108,6 @@ def test_clients_agree_with_the_server_at_rest(cluster, capsys):
             process.kill()
             process.wait()
             reader.join()
-        if os.environ.get("PARLEY_CLIENT_TIMES"): print(errors[0][-3000:])
         assert done, f"seed {seed}\n{errors[0][-12000:]}"
         with capsys.disabled():
             print(f"clients: {done['steps']} steps, {done['sends']} messages left, {done['rests']} times at rest", flush=True)

@@ -116,9 +116,7 @@ try {
             else await operations.act();
             if (chance.next() < 0.5) await sleep(chance.int(25));
         }
-        const healing = Date.now();
         await misfortune.heal();
-        if (process.env.PARLEY_CLIENT_TIMES) process.stderr.write(`heal ${Date.now() - healing} ms, step ${steps} at ${Date.now() - end}\n`);
         await rest();
         rests += 1;
     }
@@ -130,7 +128,6 @@ try {
 }
 
 async function rest() {
-    const begun = Date.now();
     note("--- rest");
     for (const device of devices) if (device.tabs.length === 0) device.open();
     const tabs = devices.flatMap((device) => device.tabs);
@@ -142,7 +139,6 @@ async function rest() {
     await checkSends();
     for (const tab of tabs) await compareAll(world, tab);
     operations.forgetViews();
-    if (process.env.PARLEY_CLIENT_TIMES) process.stderr.write(`rest ${Date.now() - begun} ms\n`);
 }
 
 // Each message once, in the order of sending, or shown as failed where it was sent.

@@ -75,13 +75,17 @@ export class Conversation {
         const before = this.messages.get(message.seq);
         // an event is the same for everybody: what is the viewer's own is kept, a missing quote may be theirs to see
         if (message.reply_to_id && !message.reply_to && !message.deleted_at) this.wantRefetch(message.seq);
-        this.#put({ ...this.#viewersOwn(message.seq), ...message });
+        this.#put(this.#withOwn(message));
     }
 
-    // What a page says of a message and an event cannot.
-    #viewersOwn(seq) {
-        const { starred = false, read_at = null } = this.messages.get(seq) ?? {};
-        return this.row?.type === "direct" ? { starred, read_at } : { starred };
+    // What a page says of a message, and an event or an answer does not: the star, and of two people when it was read. If
+    // it was read before it got here, a page knows.
+    #withOwn(message) {
+        const { starred = false, read_at = null } = this.messages.get(message.seq) ?? {};
+        if (this.row?.type !== "direct") return { starred, ...message };
+        const reader = message.sender_id === this.host.userId ? this.row.counterpart : this.row.me;
+        if (read_at === null && !("read_at" in message) && reader?.last_read_seq >= message.seq) this.wantRefetch(message.seq);
+        return { starred, read_at, ...message };
     }
 
     #touch(seq) {
@@ -166,7 +170,7 @@ export class Conversation {
             // the past may have been deleted while its page was on the way
             const since = this.row?.me?.history_from_seq ?? 0;
             for (const message of fresh) {
-                if (message.seq >= since) this.messages.set(message.seq, { ...this.#viewersOwn(message.seq), ...message });
+                if (message.seq >= since) this.messages.set(message.seq, this.#withOwn(message));
             }
             this.#seqs = null;
             this.changed();

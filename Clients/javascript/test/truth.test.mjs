@@ -353,3 +353,14 @@ test("a listener that fails stops neither the others nor the client", async () =
     assert.deepEqual(faults, ["mine", "mine, too"]);
     await parley.stop();
 });
+
+test("when a message was read before it got here, the time of it is asked for", async () => {
+    const { parley, live, shown, state, clock } = await open();
+    await live("message:read", { event_seq: 2, user_id: OTHER, last_read_seq: 1, read_at: "2026-01-01T00:00:05+00:00" });
+    const mine = message(1, { sender_id: ME });
+    state.messages = [{ ...mine, read_at: "2026-01-01T00:00:05+00:00" }];
+    await live("message:new", { event_seq: 3, message: mine });
+    await clock.tick(200);
+    assert.equal(shown()[0].read_at, "2026-01-01T00:00:05+00:00");
+    await parley.stop();
+});
