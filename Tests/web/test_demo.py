@@ -11,9 +11,10 @@ from browser import TEXTS
 from parley import binary, free_port
 
 
-@pytest.fixture
-def demo(tmp_path):
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
     """The address of a `parley dev` in a folder of its own."""
+    tmp_path = tmp_path_factory.mktemp("demo")
     folder = tmp_path / "project"
     folder.mkdir()
     # The server's user passes through the folders above.

@@ -230,6 +230,21 @@ def test_a_hidden_page_notifies_once_and_leads_to_the_conversation(fixture):
     assert fixture.js("(notes[0].onclick(), window.led)") == "c1"
 
 
+def test_several_people_make_a_group_with_a_name(fixture):
+    show(fixture)
+    fixture.js("(document.querySelector('parley-inbox').directory = async () => ['Bob', 'Carol'].map((name, at) => ({ user_id: `u${at}`, display_name: name })), true)")
+    fixture.js("(document.querySelector('parley-inbox').newConversation(), true)")
+    fixture.until("$$('parley-inbox', 'dialog .pick').length === 2")
+    fixture.js("($('parley-inbox', 'dialog .pick').click(), true)")
+    # Who is chosen is not offered again; with two there is a name to give.
+    fixture.until("$$('parley-inbox', 'dialog .pick').length === 1 && $('parley-inbox', 'dialog input:not([type])').hidden")
+    fixture.js("($('parley-inbox', 'dialog .pick').click(), true)")
+    fixture.until("$$('parley-inbox', 'dialog .pick').length === 0 && !$('parley-inbox', 'dialog input:not([type])').hidden")
+    fixture.js("($('parley-inbox', 'dialog input:not([type])').value = 'Trip', $('parley-inbox', 'dialog .primary').click(), true)")
+    fixture.until("!$('parley-inbox', 'dialog')")
+    assert asked(fixture, "startConversation") == [[{"participant_ids": ["u0", "u1"], "type": "group", "title": "Trip"}]]
+
+
 def test_words_can_be_of_another_language(fixture):
     fixture.js("import('../components/index.js').then(({ setStrings }) => (setStrings(args[0]), true))", {"inbox": "Unterhaltungen", "write": "Schreib etwas", "members": {"one": "{count} Mitglied", "other": "{count} Mitglieder"}})
     show(fixture, conversation="{ type: 'group', title: 'Gruppe', participant_count: 3 }")

@@ -12,10 +12,11 @@ import { t } from "./strings.js";
 export function openNewConversation(element, find, opened) {
     const chosen = new Map();
     openDialog(element.shadowRoot, t("newConversation"), (close) => {
+        const others = async (query) => (await find(query)).filter((person) => !chosen.has(person.user_id));
         const list = h("ul", { class: "people", "aria-label": t("chosen") });
         const title = h("input", { class: "field", placeholder: t("groupName"), "aria-label": t("groupName"), maxlength: "100", hidden: true });
         const button = h("button", { type: "button", class: "button primary", disabled: true, onclick: () => start() }, t("start"));
-        const people = peopleList(find, (person, input) => {
+        const people = peopleList(others, (person, input) => {
             chosen.set(person.user_id, person);
             input.value = "";
             input.focus();
@@ -27,7 +28,7 @@ export function openNewConversation(element, find, opened) {
             button.disabled = chosen.size === 0;
             list.replaceChildren(...[...chosen.values()].map((person) => h("li", {},
                 avatar(person.user_id, personName(person)), h("span", { class: "who" }, h("b", { dir: "auto" }, personName(person))),
-                iconButton("close", `${t("remove")}: ${personName(person)}`, () => (chosen.delete(person.user_id), show())))));
+                iconButton("close", `${t("remove")}: ${personName(person)}`, () => (chosen.delete(person.user_id), show(), people.refresh())))));
         };
         const start = async () => {
             button.disabled = true;

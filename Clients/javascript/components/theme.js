@@ -80,6 +80,7 @@ mark { background: var(--_mark); color: inherit; border-radius: 3px; }
 .menu [role^=menuitem]:focus-visible { outline: 2px solid var(--_accent); outline-offset: -2px; }
 .menu .quick { display: flex; justify-content: space-between; padding-bottom: 4px; border-bottom: 1px solid var(--_line); margin-bottom: 4px; }
 .menu .quick [role=menuitem] { width: 42px; min-height: 42px; padding: 0; justify-content: center; font-size: 22px; }
+.menu.emoji { max-width: none; }
 .emoji .grid { display: grid; grid-template-columns: repeat(auto-fill, 40px); width: min(320px, 84vw); }
 .emoji button { width: 40px; height: 40px; font-size: 22px; border-radius: 10px; text-align: center; }
 .emoji button:hover { background: color-mix(in srgb, var(--_text) 8%, transparent); }
