@@ -401,6 +401,7 @@ declare
     'parley.refresh_plan(uuid)',
     'parley.refuse(parley.decision)',
     'parley.refuse_reach(boolean)',
+    'parley.refuse_sender(uuid, uuid)',
     'parley.refuse_spam(uuid, uuid, double precision, text[], text[], bigint)',
     'parley.release_attachments(uuid, uuid[])',
     'parley.release_hold(uuid, text)',

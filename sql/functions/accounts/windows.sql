@@ -17,9 +17,9 @@ comment on function parley.note_growth is
 'Trigger: the job return_messages looks at the conversations of an account whose plan has changed.';
 
 create trigger account_window_trigger
-after update of tier_name on parley_wanted.account
+after update of tier_name, plan_tier_name on parley_wanted.account
 for each row
-when (old.tier_name is distinct from new.tier_name)
+when ((old.tier_name, old.plan_tier_name) is distinct from (new.tier_name, new.plan_tier_name))
 execute function parley.note_growth();
 comment on trigger account_window_trigger on parley_wanted.account is
 'Retired messages come back with a plan that reaches them.';

@@ -83,3 +83,17 @@ end;
 $$;
 comment on function parley.repeated_message is
 'The message an earlier send with this client_message_id made, without content if it has expired; PT409 if that send asked for something else, PT410 if it was purged.';
+
+create or replace function parley.refuse_sender(conversation_id uuid, user_id uuid)
+returns void
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform parley.require_participant(refuse_sender.conversation_id, refuse_sender.user_id);
+    -- a participant since a moment ago: nothing that decides has been read
+    raise exception using errcode = '40001', message = 'The membership changed while sending.', hint = 'Try again.';
+end;
+$$;
+comment on function parley.refuse_sender is
+'Says why somebody who was found to be no participant cannot send: PT403, or 40001 where they have become one meanwhile.';

@@ -107,10 +107,7 @@ begin
         ) as t
         where p.conversation_id = write_message.conversation_id and p.user_id = v_user_id and p.left_at is null;
         if not found then
-            perform parley.require_participant(write_message.conversation_id, parley.require_caller());
-            -- a participant since a moment ago: nothing that decides has been read
-            raise exception using
-                errcode = '40001', message = 'The membership changed while sending.', hint = 'Try again.';
+            perform parley.refuse_sender(write_message.conversation_id, parley.require_caller());
         end if;
         v_has_partition := v_sender.has_partition;
         if v_sender.suspended_at is not null
@@ -135,9 +132,7 @@ begin
             values (write_message.conversation_id, v_user_id, write_message.client_message_id, v_id, v_hash)
             on conflict do nothing;
             if not found then
-                return parley.repeated_message(
-                    write_message.conversation_id, v_user_id, write_message.client_message_id, v_hash
-                );
+                return parley.repeated_message(write_message.conversation_id, v_user_id, write_message.client_message_id, v_hash);
             end if;
         end if;
 
@@ -230,8 +225,7 @@ begin
         and p.left_at is null
     returning p.* into v_participant;
     if not found and not write_message.from_server then
-        perform parley.require_participant(write_message.conversation_id, v_user_id);
-        raise exception using errcode = '40001', message = 'The membership changed while sending.', hint = 'Try again.';
+        perform parley.refuse_sender(write_message.conversation_id, v_user_id);
     end if;
     if v_participant.folder = 'requests' and not write_message.from_server then
         perform parley.accept_by_writing(write_message.conversation_id, v_user_id);
@@ -241,7 +235,7 @@ begin
         -- who has left meanwhile, or what has gone, is no reason to keep it from the others
         v_mentions := nullif(parley.present_of(write_message.conversation_id, v_mentions), '{}');
         if write_message.reply_to_id is not null and not parley.may_answer(
-            write_message.conversation_id, v_user_id, write_message.reply_to_id, v_participant.history_from_seq
+            v_conversation.id, v_user_id, write_message.reply_to_id, v_participant.history_from_seq
         ) then
             write_message.reply_to_id := null;
         end if;
@@ -253,13 +247,11 @@ begin
         v_metadata := v_source.metadata;
     end if;
     if v_mentions is not null or write_message.mentions_all then
-        perform parley.check_mentions(
-            write_message.conversation_id, v_mentions, write_message.mentions_all, v_participant.role
-        );
+        perform parley.check_mentions(v_conversation.id, v_mentions, write_message.mentions_all, v_participant.role);
     end if;
     if write_message.reply_to_id is not null then
         perform parley.check_reply(
-            write_message.conversation_id, v_user_id, write_message.reply_to_id, v_participant.history_from_seq
+            v_conversation.id, v_user_id, write_message.reply_to_id, v_participant.history_from_seq
         );
     end if;
     -- what strangers and new accounts send is judged; friends pay for the look at what was read anyway
@@ -308,12 +300,9 @@ begin
     end if;
     -- what was begun is said; a copy, a poll or what was scheduled is something else
     if v_participant.has_draft then
-        if not (
-            write_message.from_server
-            or write_message.was_scheduled
-            or write_message.any_type
-            or write_message.forwards_id is not null
-        ) then
+        if v_user_id is not null
+            and not (write_message.was_scheduled or write_message.any_type or write_message.forwards_id is not null)
+        then
             perform parley.clear_draft(v_conversation.id, v_user_id);
         end if;
     end if;
