@@ -98,6 +98,11 @@ create or replace function parley.settle_plans()
 returns boolean
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+-- a plan made while there were few accounts would read all of them ever after
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
 as $$
 #variable_conflict use_column
 declare

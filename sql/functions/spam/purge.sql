@@ -4,6 +4,9 @@ create or replace function parley.purge_spam_records()
 returns boolean
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+-- plans made while the tables were empty would read all of them ever after
+set enable_seqscan = off
+set jit = off
 as $$
 #variable_conflict use_column
 declare
@@ -15,7 +18,6 @@ begin
         select f.sender_id, f.id
         from parley.spam_fingerprint as f
         where f.sent_at < v_now - interval '1 day'
-        order by f.sent_at
         limit 10000
         for update skip locked
     ),
