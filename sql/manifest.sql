@@ -101,7 +101,7 @@
 \ir apply.sql
 \set version 21
 \set name '0021_retention'
-\set sha256 'a4d89cb07df979e669a7ec2e2e64d6238fc3531cee6f6fd2e52c06bdbd0e9454'
+\set sha256 '40101bb64828d78bfe186d0469a698f3bcf5be30a99ca52ac8f8dc1df2d69f1f'
 \set breaking false
 \ir apply.sql
 \set version 22

@@ -225,6 +225,9 @@ class World:
         new = [other for other in dict.fromkeys(participant_ids) if other not in c.present]
         if not new:
             return
+        # To bring in somebody one has no direct conversation with takes what starting a group takes.
+        met = {frozenset(pair[:2]) for pair in self.direct}
+        refuse(user and self.tier[user] == "free" and any(frozenset((user, other)) not in met for other in new), "PT403")
         for other in new:
             before = c.members.get(other)
             seen_from = 1 if c.history_visible == "start" else c.last + 1

@@ -4,6 +4,26 @@
 alter table parley.message add column retired_at timestamptz;
 comment on column parley.message.retired_at
 is 'Since when no window reaches it: content kept, shown to nobody. Taken back where a window grows; purged after the grace period.';
+-- a partition there is has the column, and is told what it means; one that is made later copies it
+do $$
+declare
+    v_partition regclass;
+begin
+    for v_partition in
+        select i.inhrelid::regclass from pg_catalog.pg_inherits as i where i.inhparent = 'parley.message'::regclass
+    loop
+        execute format(
+            'comment on column %s.retired_at is %L',
+            v_partition,
+            (
+                select pg_catalog.col_description(a.attrelid, a.attnum)
+                from pg_catalog.pg_attribute as a
+                where a.attrelid = 'parley.message'::regclass and a.attname = 'retired_at'
+            )
+        );
+    end loop;
+end;
+$$;
 
 alter table parley.attachment add column retired_at timestamptz;
 comment on column parley.attachment.retired_at is 'What its message says.';

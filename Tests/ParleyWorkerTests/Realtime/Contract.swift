@@ -27,7 +27,7 @@ enum Contract {
         create function parley.event_kinds() returns setof parley.event_kind
         language sql stable as $$ select * from parley.event_kind $$;
 
-        create function parley.authorize_join(role text, user_id uuid, issued_at bigint, topic text)
+        create function parley.authorize_join(role text, user_id uuid, issued_at numeric, topic text)
         returns table (
             allowed boolean, snapshot pg_snapshot, max_id bigint, last_event_seq bigint, conversation_ids uuid[],
             history_from bigint[]
@@ -41,6 +41,10 @@ enum Contract {
             from parley.member m
             where m.user_id = $2 and ($4 like 'user:%' or $4 = 'conversation:' || m.conversation_id)
         $$;
+
+        create function parley.discretion_of(user_id uuid, topic text, out quiet boolean, out hides_presence boolean)
+        language sql stable
+        as $$ select false, false $$;
 
         create function parley.worker_limits(user_id uuid) returns jsonb
         language sql stable
@@ -59,18 +63,18 @@ enum Contract {
         )
         returns table (
             id bigint, xid xid8, conversation_id uuid, event_seq bigint, user_id uuid, kind text, actor_id uuid,
-            message_id uuid, message_seq bigint, history_from_seq bigint, payload text
+            message_id uuid, message_seq bigint, history_from_seq bigint, payload text, revoked uuid[]
         )
         language sql stable
         as $$
             select
                 0, null::xid8, null::uuid, null::bigint, null::uuid, 'replay:gap', null::uuid, null::uuid, null::bigint,
-                null::bigint, '{"from":1,"to":2,"reason":"purged"}'
+                null::bigint, '{"from":1,"to":2,"reason":"purged"}', null::uuid[]
             where $4 < 2
             union all
             (
                 select
-                    e.id, e.xid, e.conversation_id, e.event_seq, null, 'message:new', null, null, null, null, e.payload
+                    e.id, e.xid, e.conversation_id, e.event_seq, null, 'message:new', null, null, null, null, e.payload, null
                 from parley.event e where e.event_seq > $4 or $5 is not null
                 order by e.id limit $6
             )

@@ -17,7 +17,7 @@ $$;
 comment on function parley.member_limit is
 'Most participants of a conversation, by its creator''s tier and its own max_members. For the host (no caller) max_members decides alone. Null: unlimited.';
 
-create or replace function parley.check_new_members(
+create or replace function parley.admit_members(
     profile parley.conversation_profile, user_ids uuid[], caller_id uuid
 )
 returns jsonb
@@ -63,7 +63,7 @@ begin
     return v_folders;
 end;
 $$;
-comment on function parley.check_new_members is
+comment on function parley.admit_members is
 'May these users join: the caller may reach them, they share the tenant, and there is room. Returns those who find it among their requests: {user_id: requests}; null where the application adds them.';
 
 create or replace function parley.join_conversation(
@@ -184,7 +184,7 @@ begin
         order by u.id
     );
     if cardinality(v_new) > 0 then
-        v_folders := parley.check_new_members(v_profile, v_new, v_user_id);
+        v_folders := parley.admit_members(v_profile, v_new, v_user_id);
         perform parley.join_conversation(
             v_profile, v_new, add_participants.app_roles, add_participants.roles, v_user_id, v_folders
         );
