@@ -37,8 +37,9 @@ struct ExportWriter: Service {
                 }
             } catch let error as PostgresError {
                 guard error.code != .shutdown else { return }
-                self.log.warning(
-                    "exports wait for the database", [("code", "\(error.code)"), ("sqlstate", error.sqlState ?? "")])
+                let place = [("code", "\(error.code)"), ("sqlstate", error.sqlState ?? "")]
+                // Of a database that takes no changes the tail has told.
+                if error.sqlState != "25006" { self.log.warning("exports wait for the database", place) }
             } catch let error as ExportFileError {
                 self.log.error("an export cannot be written", [("reason", error.description)])
             }
