@@ -184,7 +184,7 @@ export class Outbox {
         this.#stopped = true;
         this.#timers.clearAll();
         for (const wake of [...this.#wakers.keys()]) wake();
-        for (const { reject } of this.#promises.values()) reject(aborted("The client was stopped; the message stays in the queue."));
+        for (const { reject } of this.#promises.values()) reject(aborted("The client was stopped; the message stays queued."));
         this.#promises.clear();
     }
 
