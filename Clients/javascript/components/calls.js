@@ -4,13 +4,29 @@ import { titleOf } from "./people.js";
 import { t } from "./strings.js";
 
 const possible = () => typeof RTCPeerConnection === "function" && Boolean(navigator.mediaDevices);
-const microphone = () => navigator.mediaDevices.getUserMedia({ audio: true });
+
+/** Enters a call with the microphone, which is let go when the user is in no call any more, or does not get into this one. */
+async function speak(calls, enter) {
+    const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+    let end;
+    const release = () => {
+        if (calls.getSnapshot().current) return;
+        end();
+        for (const track of stream.getTracks()) track.stop();
+    };
+    try {
+        await enter(stream);
+    } finally {
+        end = calls.subscribe(release);
+        release();
+    }
+}
 
 /** @param {any} thread the component */
 export function callButton(thread) {
     const { calls } = thread.parley;
     if (!possible() || !calls) return null;
-    return iconButton("call", t("call"), () => thread.attempt(microphone().then((stream) => calls.start(thread.conversation, { kind: "voice", stream }))));
+    return iconButton("call", t("call"), () => thread.attempt(speak(calls, (stream) => calls.start(thread.conversation, { kind: "voice", stream }))));
 }
 
 /** @param {any} thread the component */
@@ -30,7 +46,7 @@ export function callBar(thread) {
         } else if (ringing) {
             bar.replaceChildren(icon("call"), h("span", { dir: "auto" }, t("callIncoming", { name: titleOf(thread.data, thread.parley.userId) })),
                 h("button", { type: "button", class: "button", onclick: () => thread.attempt(calls.decline(ringing.id)) }, t("decline")),
-                h("button", { type: "button", class: "button primary", onclick: () => thread.attempt(microphone().then((stream) => calls.accept(ringing.id, { stream }))) }, t("answer")));
+                h("button", { type: "button", class: "button primary", onclick: () => thread.attempt(speak(calls, (stream) => calls.accept(ringing.id, { stream }))) }, t("answer")));
         }
     });
     return bar;

@@ -32,15 +32,16 @@ const DEVICE = "parley-push-device";
 /** Registers this browser with the server, or takes it away. @returns {Promise<"on" | "off" | "denied" | "unavailable">} */
 export async function switchPush(parley, on) {
     const state = await pushState(parley);
-    if (state === "unavailable") return state;
-    const registration = await worker;
-    const subscription = await registration.pushManager.getSubscription();
+    if (on && state === "unavailable") return state;
+    const registration = await Promise.resolve(worker).catch(() => null);
+    const subscription = await registration?.pushManager?.getSubscription();
     if (!on) {
+        // Also without an answer of the server: who signs out offline is not told of messages any more.
         const device = localStorage.getItem(DEVICE);
         if (device) await parley.api.remove_device({ device_id: device }).catch(() => {});
         localStorage.removeItem(DEVICE);
         await subscription?.unsubscribe();
-        return "off";
+        return state === "unavailable" ? state : "off";
     }
     if (await Notification.requestPermission() !== "granted") return "denied";
     const made = subscription ?? await registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: await serverKey(parley) });

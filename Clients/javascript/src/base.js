@@ -142,4 +142,9 @@ export class Timers {
     clearAll() {
         for (const name of [...this.#timers.keys()]) this.clear(name);
     }
+    /** No timer is set any more: what was under way when its owner stopped begins nothing anew. */
+    end() {
+        this.clearAll();
+        this.set = () => {};
+    }
 }

@@ -42,7 +42,7 @@ export class Core {
         this.#opened = new Promise((resolve) => (this.#open = resolve));
         this.tokens = new Tokens(options);
         this.tokens.follow((token) => this.#onToken(token));
-        this.http = new Http({ ...options, tokens: this.tokens });
+        this.http = new Http({ ...options, tokens: this.tokens, userId: () => this.userId });
         this.rpc = (name, args) => this.http.rpc(name, args);
         this.connection = new Cell(() => this.#connection());
         this.vault = this.#noVault = new Vault(null, "", clock, () => {});
@@ -339,7 +339,10 @@ export class Core {
 
     #onTabs(message) {
         if (message.outbox) this.outbox.hear(message.outbox);
-        if (message.signOut) this.stop().then(() => this.emit("signed-out", { reason: "Signed out in another tab." }));
+        if (!message.signOut) return;
+        // what this tab was about to store would come after the other has removed all
+        this.stop().then(() => this.emit("signed-out", { reason: "Signed out in another tab." }));
+        this.vault.wipe();
     }
 
     // --- presence

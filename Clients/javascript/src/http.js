@@ -1,5 +1,6 @@
 // Calls of the functions by fetch.
-import { noAnswer, refusal } from "./errors.js";
+import { claimsOf } from "./base.js";
+import { noAnswer, ParleyError, refusal } from "./errors.js";
 
 const TIMEOUT_MS = 15_000;
 /** What is read may be long, and the line slow. */
@@ -24,7 +25,9 @@ export class Http {
     }
 
     async #post(name, args, token) {
-        const { url, apikey, fetch, clock } = this.#options;
+        const { url, apikey, fetch, clock, userId } = this.#options;
+        // Where another user has signed in meanwhile, what one has written is not said in the name of the other.
+        if (userId() && claimsOf(token)?.sub !== userId()) throw new ParleyError({ code: "signed-out", status: 401, message: "There is no token: sign in." });
         const abort = new AbortController();
         const patience = /^(get_|sync$)/.test(name) ? READ_TIMEOUT_MS : TIMEOUT_MS;
         const timer = clock.setTimeout(() => abort.abort(), patience);

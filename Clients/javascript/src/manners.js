@@ -70,7 +70,7 @@ export class Batch {
     }
 
     stop() {
-        this.#timers.clearAll();
+        this.#timers.end();
     }
 }
 

@@ -184,7 +184,7 @@ export class Outbox {
         this.#stopped = true;
         this.#timers.clearAll();
         for (const wake of [...this.#wakers.keys()]) wake();
-        for (const { reject } of this.#promises.values()) reject(aborted("The client was stopped; the message stays in the queue."));
+        for (const { reject } of this.#promises.values()) reject(aborted("The client was stopped; the message stays queued."));
         this.#promises.clear();
     }
 
@@ -244,7 +244,7 @@ export class Outbox {
     async #attempt(entry) {
         const { clock, vault, perform, random } = this.#options;
         if (clock.now() - entry.created_at > TOO_OLD_MS) {
-            const message = "It has waited for more than 60 days and was not sent.";
+            const message = "It was not sent within 60 days.";
             this.#refuse(entry, new ParleyError({ code: "expired", message, retriable: false }), entry.tried);
             return null;
         }

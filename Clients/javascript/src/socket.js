@@ -94,10 +94,10 @@ export class Socket {
         });
     }
 
-    /** A user's channel is live: from now on the next loss is a first one again. */
+    /** A user's channel is live: if it stays so, the next loss is a first one again. One connection too many is closed at once. */
     succeeded() {
-        this.#tries = 0;
         this.#refusals = 0;
+        this.#timers.set("open", PROBE_MS, () => (this.#tries = 0));
     }
 
     /** A token was refused: once more with a new one, and if that is refused as well the user is signed out. */
@@ -141,7 +141,7 @@ export class Socket {
         }
         this.#ws = ws;
         ws.binaryType = "arraybuffer";
-        this.#timers.set("open", OPEN_MS, () => this.#lost("The server did not open the connection in time."));
+        this.#timers.set("open", OPEN_MS, () => this.#lost("The server did not open in time."));
         ws.onopen = () => {
             if (ws !== this.#ws) return ws.close();
             this.#timers.clear("open");

@@ -13,7 +13,7 @@ class IndexedDb {
             const request = globalThis.indexedDB.open(this.#name, 1);
             request.onupgradeneeded = () => request.result.createObjectStore("entries");
             request.onerror = () => reject(request.error);
-            request.onblocked = () => reject(new Error("The database is blocked by another tab."));
+            request.onblocked = () => reject(new Error("Another tab blocks the database."));
             request.onsuccess = () => {
                 const db = request.result;
                 // the user cleared the site's data, or another tab wants to
@@ -119,7 +119,7 @@ export class Vault {
                 if (value === undefined) damaged += 1;
                 else found.set(key.slice(this.#prefix.length), value);
             }
-            if (damaged) this.#warn("storage-damaged", `${damaged} entries of the storage cannot be read and are left out.`);
+            if (damaged) this.#warn("storage-damaged", `${damaged} stored entries cannot be read.`);
         } catch (error) {
             this.#giveUp(error);
         }
@@ -146,8 +146,10 @@ export class Vault {
             this.#giveUp(error);
         }
     }
+    /** Removes all, and keeps nothing from now on: what was still under way must not come back. */
     async wipe() {
         if (!this.#keeper) return;
+        this.write = async () => {};
         await this.#writing;
         try {
             const entries = await this.#keeper.load(this.#prefix);

@@ -84,7 +84,7 @@ export class Tokens {
     }
 
     stop() {
-        this.#timers.clearAll();
+        this.#timers.end();
         this.#unfollow?.();
         this.#listeners.clear();
     }

@@ -1,7 +1,7 @@
 // The queue: what is sent arrives once, in order, whatever dies when.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FakeStorage, ME, ROOM, fakeSockets, history, message, page, row, turns } from "./fakes.mjs";
+import { FakeStorage, ME, OTHER, ROOM, fakeSockets, history, message, page, row, tokenOf, turns } from "./fakes.mjs";
 import { contents, open, world } from "./setup.mjs";
 
 const away = () => Promise.reject(new Error("fetch failed"));
@@ -429,4 +429,56 @@ test("a message that is refused may be put in other words and sent again", async
     await turns();
     assert.deepEqual(shown().map((m) => [m.content, m.status]), [["good", "sent"]]);
     await parley.stop();
+});
+
+test("what one user has not sent is not sent with the token of another", async () => {
+    const { parley, storage, make, tokens, server, clock } = await open({ functions: { send_message: away } });
+    parley.send(ROOM, "mine").stored.catch(() => {});
+    parley.setDraft(ROOM, "a draft of mine");
+    await turns();
+    await parley.stop();
+    const before = server.calls.length;
+    // the next page begins with what was kept for the last user, because the token is late; it is of another
+    tokens.next = async () => {
+        await new Promise((resolve) => clock.setTimeout(resolve, 2_000));
+        return tokenOf(OTHER, 3600, clock.now());
+    };
+    const next = make({ storage });
+    next.start().catch(() => {});
+    await clock.tick(60_000);
+    assert.equal(next.userId, ME);
+    assert.equal(next.connection.getSnapshot().status, "closed");
+    assert.deepEqual(server.calls.slice(before).map(({ name }) => name), []);
+    const refused = assert.rejects(next.rpc("get_privacy"), { code: "signed-out", status: 401 });
+    await clock.tick(3_000);
+    await refused;
+    assert.equal(server.calls.length, before);
+});
+
+test("a client that was stopped tries nothing again", async () => {
+    const { parley, clock, server } = await open({ functions: { save_draft: away } });
+    parley.setDraft(ROOM, "words");
+    await turns();
+    await parley.stop();
+    await clock.tick(10);
+    const calls = server.of("save_draft").length;
+    await clock.tick(7_200_000);
+    assert.equal(server.of("save_draft").length, calls);
+    assert.deepEqual(clock.pending, []);
+});
+
+test("what ends after signing out is stored no more", async () => {
+    let answer;
+    const { parley, storage } = await open({
+        functions: { send_message: (args) => new Promise((resolve) => (answer = () => resolve(message(1, { ...args, sender_id: ME })))) },
+    });
+    const { client_message_id: id, stored } = parley.send(ROOM, "hello");
+    stored.catch(() => {});
+    await turns();
+    parley.react(id, "👍");
+    await turns();
+    await parley.signOut();
+    answer();
+    await turns();
+    assert.deepEqual([...storage.items.keys()].filter((key) => key.includes(ME)), []);
 });

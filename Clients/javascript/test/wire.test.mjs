@@ -74,9 +74,21 @@ test("reconnect() does not wait, and after a live connection the waits begin ane
     parley.reconnect();
     await turns();
     assert.equal(parley.connection.getSnapshot().status, "online");
+    await clock.tick(5_100);
     sockets.last.drop();
     await turns();
     assert.equal(Math.round((parley.connection.getSnapshot().retryAt - clock.now()) / 1000), 1);
+    await parley.stop();
+});
+
+test("a server that closes each connection as soon as it is live is asked ever less often", async () => {
+    const { parley, clock, sockets } = await open();
+    const before = sockets.all.length;
+    for (let second = 0; second < 60; second++) {
+        if (!sockets.last.closed && sockets.last.of("phx_join").length) sockets.last.drop(1008);
+        await clock.tick(1_000);
+    }
+    assert.ok(sockets.all.length - before <= 6, `${sockets.all.length - before} connections in a minute`);
     await parley.stop();
 });
 

@@ -7,7 +7,8 @@ self.addEventListener("push", (event) => {
     } catch {
         data = { body: event.data?.text() };
     }
-    const { title = "New message", body = "", conversation_id, tag = conversation_id } = data.notification ? { ...data, ...data.notification } : data;
+    const said = { ...data, ...data.notification };
+    const { title = "New message", body = "", conversation_id = said.data?.conversation_id, tag = conversation_id } = said;
     event.waitUntil(self.clients.matchAll({ type: "window", includeUncontrolled: true }).then((pages) => {
         // Whoever looks at the page sees the message there.
         if (pages.some((page) => page.visibilityState === "visible" && page.focused)) return undefined;

@@ -64,6 +64,9 @@ public struct LimitBook: Sendable {
     /// The limits of a user; nil when they are not known.
     public func limits(of user: UUID) -> UserLimits? { self.users[user]?.limits }
 
+    /// Whether anything is kept of a user: their limits, or that they are asked for.
+    public func knows(_ user: UUID) -> Bool { self.users[user] != nil }
+
     /// Takes one request or receipt of a user, or says how long to wait.
     ///
     /// - Parameter now: monotonic nanoseconds.
@@ -78,7 +81,9 @@ public struct LimitBook: Sendable {
         let rate = kind == .request ? limits.requests : limits.receipts
         let isTaken = entry[keyPath: path].take(now: now)
         self.users[user] = entry
-        if isTaken { return entry.isAsked || now < entry.askAfter ? .allowed : self.askAgain(user) }
+        // Also one that would be refused: of a limit of nothing no other request would ever ask.
+        if !entry.isAsked, now >= entry.askAfter { return self.askAgain(user) }
+        if isTaken { return .allowed }
         let wait = entry[keyPath: path].wait(now: now)
         let seconds = wait == .max ? rate.periodSeconds : max(1, (wait + 999_999_999) / 1_000_000_000)
         return .refused(Refusal(kind: kind, rate: rate, seconds: seconds))

@@ -30,17 +30,34 @@ struct ExportWriter: Service {
     func run() async throws {
         while true {
             do {
-                try await self.deleteExpired()
-                if try await self.writeNext() { continue }
+                if let lock = try self.lockFolder() {
+                    defer { close(lock) }
+                    try await self.deleteExpired()
+                    if try await self.writeNext() { continue }
+                }
             } catch let error as PostgresError {
                 guard error.code != .shutdown else { return }
-                self.log.warning(
-                    "exports wait for the database", [("code", "\(error.code)"), ("sqlstate", error.sqlState ?? "")])
+                let place = [("code", "\(error.code)"), ("sqlstate", error.sqlState ?? "")]
+                // Of a database that takes no changes the tail has told.
+                if error.sqlState != "25006" { self.log.warning("exports wait for the database", place) }
             } catch let error as ExportFileError {
                 self.log.error("an export cannot be written", [("reason", error.description)])
             }
             try await Task.sleep(for: self.pause)
         }
+    }
+
+    /// Another worker of this machine with the same folder is the same writer to the database: one of them writes at a time.
+    ///
+    /// - Returns: a descriptor that holds the folder until it is closed; nil while another holds it.
+    private func lockFolder() throws(ExportFileError) -> Int32? {
+        let descriptor = open(self.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw ExportFileError(self.folder) }
+        if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return descriptor }
+        let error = errno == EWOULDBLOCK ? nil : ExportFileError(self.folder)
+        close(descriptor)
+        if let error { throw error }
+        return nil
     }
 
     private func path(_ id: String, _ format: String) -> String { "\(self.folder)/\(id).\(format)" }

@@ -31,6 +31,9 @@ final class UserLimiter: Sendable {
 
     func limits(of user: UUID) -> UserLimits? { self.book.withLock { $0.limits(of: user) } }
 
+    /// Whether the limits of a user are known, or are being asked for.
+    func knows(_ user: UUID) -> Bool { self.book.withLock { $0.knows(user) } }
+
     /// Notes what the database said of a user.
     @discardableResult
     func learn(_ json: RawJSON?, of user: UUID, asked question: UInt64? = nil) -> UserLimits? {

@@ -37,9 +37,21 @@ extension RealtimeService {
             // Whoever hides was not shown before, nor is now.
             self.announce(change, in: .conversation(id)) { user, _ in !self.discretion.hides(user) }
         case .user(let user):
-            for topic in Set(self.tracked.values) {
-                self.announce(change, in: topic) { $0 == user && self.discretion.passes(from: $0, to: $1, in: topic) }
-            }
+            for topic in Set(self.tracked.values) { self.announce(user, appearing: !change.isSilent, in: topic) }
+        }
+    }
+
+    /// The same to all who may see the user there; nothing where the user is not.
+    private func announce(_ user: UUID, appearing: Bool, in topic: Topic) {
+        guard let diff = self.presence[topic]?.diff(appearing: appearing, of: { $0 == user }) else { return }
+        let json = diff.json()
+        var frames = TopicFrames { RealtimeCodec.presenceDiff($0, topic: $1, diff: json) }
+        self.index.forEachChannel(of: topic) { delivery in
+            guard let channel = self.connections[delivery.channel.slot]?.session.channel(delivery.channel),
+                channel.presenceEnabled, let other = channel.token.boundUser, other != user,
+                self.discretion.passes(from: user, to: other, in: topic)
+            else { return }
+            _ = self.deliver(delivery, &frames)
         }
     }
 

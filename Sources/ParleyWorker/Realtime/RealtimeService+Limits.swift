@@ -11,8 +11,8 @@ extension RealtimeService {
     func applyLimits(_ event: LogEvent) {
         switch event.kind {
         case "entitlements:changed":
-            guard let user = event.userID, self.socketsByUser[user] != nil || self.limiter.limits(of: user) != nil
-            else { return }
+            // Also while they are asked for: the answer may be older than this.
+            guard let user = event.userID, self.socketsByUser[user] != nil || self.limiter.knows(user) else { return }
             self.limiter.learn((try? RawJSON(event.payload))?["limits"], of: user)
             self.closeSurplus(of: user)
         case "limits:changed":

@@ -54,7 +54,7 @@ struct SpamCheck: Sendable {
             """,
             [
                 rule, list(urls.map { .string($0) }), list(warnings.map { .string($0.url) }),
-                list(warnings.map { .int(min($0.cacheSeconds, 86400)) }),
+                list(warnings.map { .int(max(0, min($0.cacheSeconds, 86400))) }),
             ])
     }
 }

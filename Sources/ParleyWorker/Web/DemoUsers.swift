@@ -4,7 +4,7 @@ internal import WebServer
 /// Users whom anybody at this machine may be: those of `parley dev`.
 ///
 /// Their tokens go to pages of this server that are opened on this machine. A page of another site, even one whose name
-/// is made to lead here, and another machine get a 403.
+/// is made to lead here, and another machine, also through a proxy or a tunnel on this one, get a 403.
 struct DemoUsers: Sendable {
     static let path = "/demo/users.json"
 
@@ -16,7 +16,8 @@ struct DemoUsers: Sendable {
         let isHere =
             Self.isLoopback(request.peer) && Self.isLoopback(Self.name(request.headers["host"] ?? ""))
             && ["same-origin", "none"].contains(site)
-        guard isHere else {
+        let proxied = ["forwarded", "x-forwarded-for", "x-forwarded-host", "via"].first { request.headers[$0] != nil }
+        guard isHere, proxied == nil else {
             return .json(
                 403,
                 #"{"code":"PT403","message":"The demo users can be used on the machine of the server, by localhost."}"#)

@@ -54,6 +54,14 @@ import Testing
         if case .refused = book.take(.request, of: self.ann, now: 0) {} else { Issue.record("the limit is gone") }
     }
 
+    @Test func aDoubtAboutALimitOfNothingAsks() {
+        var book = LimitBook()
+        book.learn(self.limits(requests: 0), of: self.ann, now: 0)
+        book.doubt()
+        #expect(book.take(.request, of: self.ann, now: 0) == .unknown)
+        if case .refused = book.take(.request, of: self.ann, now: 0) {} else { Issue.record("the limit is gone") }
+    }
+
     @Test func anAnswerDoesNotUndoWhatCameAfterItsQuestion() {
         var book = LimitBook()
         let question = book.generation
