@@ -73,7 +73,7 @@ def bad_calls(conversation: str) -> list[tuple[str, dict, int]]:
         ("get_user_conversations", {"page_size": 0}, 400),
         ("sync", {"cursor": "forged"}, 400),
         ("start_conversation", {"participant_ids": []}, 400),
-        ("start_conversation", {"participant_ids": [some]}, 404),
+        ("start_conversation", {"participant_ids": [some]}, 403),
         ("start_conversation", {"participant_ids": "x"}, 400),
         ("mark_as_read", {"conversation_id": conversation, "seq": -5}, 400),
         ("mark_message_as_read", {"message_id": some}, 404),

@@ -17,6 +17,8 @@ public struct Channel: Sendable {
     /// The key under which this channel is tracked.
     public internal(set) var presenceKey: String
     var state: State
+    /// Joins of this topic that this one overtook before they were decided: they get its answer.
+    var overtaken: [ClientMessage] = []
     /// What `phx_close` refers to.
     public let joinRef: String?
     let ack: Bool
@@ -29,6 +31,14 @@ public struct Channel: Sendable {
     var refreshing: SessionToken?
     var presenceCalls: UInt16 = 0
     var presenceWindowStart: Int64 = 0
+
+    /// The joins that wait for the database's answer, the oldest first; none once it came.
+    var waitingJoins: [ClientMessage] {
+        guard case .joining(let ref, let joinRef, _) = self.state else { return [] }
+        let join = ClientMessage(
+            joinRef: joinRef, ref: ref, topic: self.name, event: "phx_join", payload: .json([]))
+        return self.overtaken + [join]
+    }
 
     public var isJoined: Bool {
         if case .joined = self.state { return true }

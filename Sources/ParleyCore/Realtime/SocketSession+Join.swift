@@ -9,23 +9,32 @@ extension SocketSession {
         }
         guard self.joins.take(now: context.steady) else { return self.refuse(message, .tooManyJoins) }
         var actions: [SessionAction] = []
+        var overtaken: [ClientMessage] = []
         // One membership per topic: the newer join replaces the older one without a `phx_close`, which would close the
-        // newer in clients that do not look at its ref. One of another spelling is told: it is another channel for its
-        // client.
+        // newer in clients that do not look at its ref. Joins of the same spelling that were not decided get the answer of
+        // the newer: an error would be one for the channel in clients that do not look at refs. One of another spelling
+        // is told: it is another channel for its client.
         if let index = self.index(of: message.topic) {
             let older = self.channels[index]
-            actions = self.remove(at: index, joinRefusal: .replaced, context: context) + [.drop(older.id)]
+            if older.name == message.topic, older.overtaken.count < Self.maxOvertaken { overtaken = older.waitingJoins }
+            actions =
+                self.remove(
+                    at: index, joinRefusal: overtaken.isEmpty ? .replaced : nil, context: context) + [.drop(older.id)]
             if older.name != message.topic { actions.append(self.close(older)) }
         }
         do {
-            let channel = try self.admit(message, context: context, verify: verify)
-            self.channels.append(channel.0)
-            actions.append(.authorize(channel.1))
+            var (channel, question) = try self.admit(message, context: context, verify: verify)
+            channel.overtaken = overtaken
+            self.channels.append(channel)
+            actions.append(.authorize(question))
         } catch {
-            actions += self.refuse(message, error)
+            actions += overtaken.map { self.reply(to: $0, error: error.reason) } + self.refuse(message, error)
         }
         return actions
     }
+
+    /// So many undecided joins of a topic wait for the answer of one; what comes beyond is refused.
+    private static let maxOvertaken = 8
 
     private func refuse(_ message: ClientMessage, _ refusal: JoinRefusal) -> [SessionAction] {
         [self.reply(to: message, error: refusal.reason), .joinRefused(refusal.code)]

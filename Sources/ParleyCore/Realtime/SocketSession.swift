@@ -90,10 +90,9 @@ public struct SocketSession: Sendable {
     ) -> [SessionAction] {
         guard let index = self.index(of: question.channel) else { return [] }
         if question.isRefresh { return self.refreshed(at: index, question, answer, context: context) }
-        guard case .joining(let ref, let joinRef, let deferred) = self.channels[index].state else { return [] }
+        guard case .joining(_, _, let deferred) = self.channels[index].state else { return [] }
         let channel = self.channels[index]
-        let join = ClientMessage(
-            joinRef: joinRef, ref: ref, topic: channel.name, event: "phx_join", payload: .json([]))
+        let joins = channel.waitingJoins
         switch answer {
         case .denied, .failed:
             let waiting = self.remove(at: index, context: context)
@@ -103,13 +102,15 @@ public struct SocketSession: Sendable {
             } else {
                 refusal = .unauthorized(channel.subTopic)
             }
-            return [self.reply(to: join, error: refusal.reason), .joinRefused(refusal.code), .drop(channel.id)]
-                + waiting
+            return joins.map { self.reply(to: $0, error: refusal.reason) }
+                + [.joinRefused(refusal.code), .drop(channel.id)] + waiting
         case .allowed:
             self.channels[index].state = .joined
             self.channels[index].joinResponse = []
             self.channels[index].unservedChanges = nil
-            var actions = [self.reply(to: join, ok: channel.joinResponse), .goLive(channel.id)]
+            self.channels[index].overtaken = []
+            var actions = joins.map { self.reply(to: $0, ok: channel.joinResponse) }
+            actions.append(.goLive(channel.id))
             actions += self.refuseChanges(channel)
             for message in deferred {
                 guard let index = self.index(of: channel.id) else { break }
@@ -221,10 +222,9 @@ public struct SocketSession: Sendable {
     ) -> [SessionAction] {
         let channel = self.channels[index]
         let waiting = self.remove(at: index, context: context)
-        if case .joining(let ref, let joinRef, _) = channel.state {
-            let join = ClientMessage(
-                joinRef: joinRef, ref: ref, topic: channel.name, event: "phx_join", payload: .json([]))
-            return [self.reply(to: join, error: joinReason ?? text), .drop(channel.id)] + waiting
+        if !channel.isJoined {
+            return channel.waitingJoins.map { self.reply(to: $0, error: joinReason ?? text) } + [.drop(channel.id)]
+                + waiting
         }
         let system = RealtimeCodec.system(
             self.version, topic: channel.name, status: .error, message: text)
@@ -240,12 +240,11 @@ public struct SocketSession: Sendable {
             self.channels = []
             self.emptySince = context.seconds
         }
-        guard case .joining(let ref, let joinRef, let deferred) = channel.state else { return [] }
+        guard case .joining(_, _, let deferred) = channel.state else { return [] }
         var actions: [SessionAction] = []
-        if let joinRefusal, ref != nil {
-            let join = ClientMessage(
-                joinRef: joinRef, ref: ref, topic: channel.name, event: "phx_join", payload: .json([]))
-            actions = [self.reply(to: join, error: joinRefusal.reason)]
+        if let joinRefusal {
+            actions = channel.waitingJoins.filter { $0.ref != nil }
+                .map { self.reply(to: $0, error: joinRefusal.reason) }
         }
         return actions
             + deferred.filter { self.wantsReply($0, ack: channel.ack) }.map {
