@@ -194,5 +194,37 @@ select parley_api.mark_as_read(t.id('met')) is not null as done \gset
 select t.act('eve');
 select is(t.shown('dan', 'met'), '0', 'nobody is seen to read');
 
+-- what tells a blocker of the other by a way round
+select t.host();
+insert into parley.spam_rule (name, kind, mode, weight, threshold, parameters, description)
+values ('casino', 'pattern', 'on', 0.6, 1, '{"pattern": "casino"}', 'Games.');
+update parley.setting set value = 'inbox' where name = 'stranger_messages';
+insert into parley.account (id, display_name, tier_name) select md5(n)::uuid, n, 'privileged' from unnest('{fay,gus}'::text[]) n;
+insert into t.named select n, md5(n)::uuid from unnest('{fay,gus}'::text[]) n;
+select t.act('fay');
+select t.keep('way', parley_api.start_conversation(array[t.id('gus')], message => 'f1') ->> 'id');
+select t.act('gus');
+select t.keep('secret', parley_api.create_poll(t.id('way'), 'Which?', '{a,b}', anonymous => true) ->> 'id');
+select t.host();
+update parley.conversation set unanswered = true where id = t.id('way');
+select t.act('gus');
+select parley_api.block_user(t.id('fay')) is not null as done \gset
+select t.last_event() as before, t.last_event_seq('way') as seq \gset
+select t.act('fay');
+select lives_ok($$select t.send('way', 'come to the casino tonight my dear')$$, 'what looks like spam');
+select lives_ok($$select parley_api.vote(t.id('secret'), '{1}')$$, 'a vote that nobody sees');
+select lives_ok($$select parley_api.request_export_consent(t.id('way'))$$, 'a question for consent');
+select is(t.own_events('gus', :before), null, 'none of them tells whoever has blocked');
+select is(t.events_since('way', :seq), null, 'nor is it in the conversation');
+select is(t.folder('gus', 'way'), 'inbox', 'which stays where it was');
+select t.host();
+select is(
+    (select count(*) from generate_series(1, 1) cross join lateral parley.table_lines('message_hidden.user_id', t.id('gus'), t.id('way'), null, 100)),
+    0::bigint, 'an export does not say what was hidden'
+);
+select is(
+    (select count(*) from parley.user_reference u where u.table_name = 'message_request' and u.column_name = 'sender_id' and u.exported),
+    0::bigint, 'nor that a request was declined'
+);
 select * from finish();
 rollback;
