@@ -100,6 +100,7 @@ select is(t.folder('ann', 'ask3'), 'requests', 'a third');
 select t.act('ann');
 select parley_api.follow_user(t.id('cid')) is not null as done \gset
 select is(t.folder('ann', 'ask3'), 'inbox', 'is none any more when followed');
+select is(t.look($$select unanswered from parley.conversation where id = t.id('ask3')$$), 'false', 'nor judged');
 
 -- declined
 select t.act('dan');
@@ -183,6 +184,12 @@ select is(parley_api.decline_request(t.id('group')) ->> 'status', 'declined', 'i
 select t.refused('PT403', $$select t.sees('group')$$, 'by leaving it');
 select t.act('fay');
 select is(t.failure($$select parley_api.add_participants(t.id('group'), array[t.id('gus')])$$), t.unreachable(), 'and nobody is added again');
+select t.host();
+update parley.participant set role = 'admin' where conversation_id = t.id('group') and user_id = t.id('hal');
+select t.act('hal');
+select is(t.failure($$select parley_api.add_participants(t.id('group'), array[t.id('gus')])$$), t.unreachable(), 'nor by somebody else');
+select t.act('fay');
+select is(t.failure($$select t.start('gus')$$), t.unreachable(), 'and the one who was declined stays so');
 select t.act('hal');
 select t.keep('group2', parley_api.start_conversation(array[t.id('fay')], 'group', context_type => 'club', context_id => '1') ->> 'id');
 select t.act('fay');
