@@ -205,20 +205,23 @@ as $$
 declare
     v_user_id uuid := parley.require_caller();
     v_decision parley.decision;
+    v_is_there boolean;
+    v_reason text;
+    v_remedy text;
 begin
     if target_id is null or target_id = v_user_id then
         raise exception using
             errcode = 'PT400',
             message = 'target_id must be another user for start, and a conversation for everything else.';
     end if;
-    if action = 'start' and exists (
+    v_is_there := action = 'start' and exists (
         select from parley.direct_conversation as d
         where d.user_low = least(v_user_id, target_id)
             and d.user_high = greatest(v_user_id, target_id)
             and d.context_type = ''
             and d.context_id = ''
-    ) then
-        -- the one there is
+    );
+    if v_is_there then
         v_decision := parley.allowed();
     elsif action = 'start' then
         v_decision := parley.decide(v_user_id, action, array[target_id]);
@@ -237,6 +240,16 @@ begin
         end if;
     else
         v_decision := parley.decide(v_user_id, action, conversation_id => target_id);
+    end if;
+    -- messaging may be switched off; what is scheduled waits
+    if v_decision.allowed and not v_is_there and action in ('start', 'write', 'forward', 'call') then
+        begin
+            perform parley.require_messaging(v_user_id);
+        exception
+            when sqlstate 'PT403' or sqlstate 'PT503' then
+                get stacked diagnostics v_reason = message_text, v_remedy = pg_exception_hint;
+                v_decision := parley.denied(v_reason, v_remedy);
+        end;
     end if;
     return jsonb_build_object(
         'allowed', v_decision.allowed, 'reason', v_decision.reason, 'remedy', v_decision.remedy
