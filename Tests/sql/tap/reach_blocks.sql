@@ -226,5 +226,17 @@ select is(
     (select count(*) from parley.user_reference u where u.table_name = 'message_request' and u.column_name = 'sender_id' and u.exported),
     0::bigint, 'nor that a request was declined'
 );
+
+-- a block of one's own does not tell who is in a tenant
+select t.host();
+insert into parley.account (id, display_name, tier_name) values (md5('shopper')::uuid, 'Shopper', 'privileged');
+insert into t.named values ('shopper', md5('shopper')::uuid);
+insert into parley.tenant (id, name) values (t.id('none'), 'Shop') on conflict do nothing;
+insert into parley.tenant_member (tenant_id, user_id) values (t.id('none'), t.id('shopper'));
+select t.act('fay');
+select parley_api.block_user(t.id('shopper')), parley_api.block_user(t.id('noa')) \g /dev/null
+select is(t.failure($$select t.start('shopper')$$), t.failure($$select t.start('noa')$$), 'nor do starts tell');
+select is(t.failure($$select t.start('shopper')$$) ->> 'message', 'You have blocked this user.', 'which say why');
+select is(parley_api.may('start', t.id('shopper')), parley_api.may('start', t.id('noa')), 'nor may()');
 select * from finish();
 rollback;

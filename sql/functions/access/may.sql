@@ -84,7 +84,8 @@ begin
         v_decision := parley.decide_initiative(
             actor_id,
             case when action = 'start' and type = 'direct' then 'can_initiate_direct_messages' else 'can_create_groups' end,
-            v_tenant_id, v_is_split
+            -- only a start has no tenant of its own to be decided by
+            v_tenant_id, v_is_split and action = 'start'
         );
         if not v_decision.allowed then
             return v_decision;
@@ -97,6 +98,12 @@ begin
             'In this role you cannot start a conversation.',
             format('The application gives roles. It takes one of: %s.', v_initiators)
         );
+    end if;
+    -- before the tenants: whoever blocks somebody must not learn by that whether they are in one
+    if exists (
+        select from parley.block as b where b.blocker_id = actor_id and b.blocked_id = any (target_ids)
+    ) then
+        return parley.own_block();
     end if;
     if v_is_split then
         return parley.unreachable();
@@ -233,9 +240,7 @@ begin
                 'See new_conversations_per_day in get_entitlements().'
             );
         end if;
-        if v_decision.allowed and parley.is_blocked(v_user_id, target_id) then
-            v_decision := parley.denied('You have blocked this user.', 'Unblock them first, with unblock_user.');
-        elsif v_decision.allowed and parley.reach_of(v_user_id, target_id) = 'refused' then
+        if v_decision.allowed and parley.reach_of(v_user_id, target_id) = 'refused' then
             v_decision := parley.unreachable();
         end if;
     else
