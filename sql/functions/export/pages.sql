@@ -57,6 +57,14 @@ begin
                         and r.%3$I = $2
                         -- a message that was never to reach the user, parley.message_hidden
                         and (to_jsonb(r) ->> 'suppressed') is distinct from 'true'
+                        -- nor what became of a conversation after the user
+                        and (
+                            %1$L <> 'conversation_profile'
+                            or exists (
+                                select from parley.participant as p
+                                where p.conversation_id = $2 and p.user_id = $1 and p.left_at is null
+                            )
+                        )
                 ) as y
                 where y.key > $3
                 order by y.key
