@@ -215,5 +215,32 @@ select t.act('mate');
 select t.keep('chat', t.start('worker'));
 select is(t.folder('worker', 'chat'), 'requests', 'a colleague is');
 
+-- nobody answers themselves
+select t.act('boss');
+select t.keep('own', t.start('fay'));
+select parley_api.accept_request(t.id('own')) is not null as done \gset
+select is(t.look($$select unanswered from parley.conversation where id = t.id('own')$$), 'true', 'whoever asks does not accept for the other');
+
+-- a request that has expired: to the sender it is the same whether they are blocked
+select t.host();
+update parley.tier_limit set amount = 2 where name = 'request_messages';
+insert into parley.account (id, display_name, tier_name) select md5(n)::uuid, n, 'privileged' from unnest('{ida,jon,kay}'::text[]) n;
+insert into t.named select n, md5(n)::uuid from unnest('{ida,jon,kay}'::text[]) n;
+select t.act('ida');
+select t.keep('ij', t.start('jon')), t.keep('ik', t.start('kay')) \g /dev/null
+select t.send(c, 'i' || n) from unnest('{ij,ik}'::text[]) c, generate_series(1, 2) n \g /dev/null
+select t.act('kay');
+select parley_api.block_user(t.id('ida')) is not null as done \gset
+select t.host();
+update parley.message_request set created_at = now() - interval '31 days' where sender_id = t.id('ida');
+do $$ begin while parley.expire_requests() loop end loop; end $$;
+select t.last_event() as before \gset
+select t.act('ida');
+select is(t.failure(format('select t.send(%L, %L) from generate_series(1, 2)', c, 'x')), null, c || ': it is asked anew') from unnest('{ij,ik}'::text[]) c;
+select is(t.failure($$select t.send('ij', 'y')$$), t.failure($$select t.send('ik', 'y')$$), 'and no more often');
+select is(t.failure($$select t.send('ij', 'y')$$) ->> 'code', 'PT403', 'than before');
+select is(t.own_events('kay', :before), null, 'nobody is asked who has blocked');
+select t.act('kay');
+select is(parley_api.get_user_conversations('requests') -> 'conversations', '[]', 'nor finds it');
 select * from finish();
 rollback;
