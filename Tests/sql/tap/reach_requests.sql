@@ -216,8 +216,8 @@ select t.keep('chat', t.start('worker'));
 select is(t.folder('worker', 'chat'), 'requests', 'a colleague is');
 
 -- nobody answers themselves
-select t.act('boss');
-select t.keep('own', t.start('fay'));
+select t.act('mate');
+select t.keep('own', t.start('boss'));
 select parley_api.accept_request(t.id('own')) is not null as done \gset
 select is(t.look($$select unanswered from parley.conversation where id = t.id('own')$$), 'true', 'whoever asks does not accept for the other');
 
