@@ -83,7 +83,15 @@ begin
     returning r.* into v_request;
     if found then
         perform parley.append_request_event(v_request, 'request:updated', v_request.recipient_id);
-        perform parley.append_request_event(v_request, 'request:updated', v_request.sender_id);
+        -- who is out of it, with their tenant, hears nothing of it any more
+        if exists (
+            select from parley.participant as p
+            where p.conversation_id = v_request.conversation_id
+                and p.user_id = v_request.sender_id
+                and p.left_at is null
+        ) then
+            perform parley.append_request_event(v_request, 'request:updated', v_request.sender_id);
+        end if;
     end if;
     perform parley.mark_conversation(grant_request.conversation_id);
 end;
