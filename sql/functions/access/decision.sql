@@ -30,7 +30,7 @@ comment on function parley.unreachable is
 
 create or replace function parley.own_block()
 returns parley.decision
-language sql immutable security invoker
+language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
     select parley.denied('You have blocked this user.', 'Unblock them first, with unblock_user.')
