@@ -172,6 +172,11 @@ select parley_api.mark_as_read(t.id('us')) is not null as done \gset
 select t.act('bob');
 select is(t.status('b7'), 'read', 'and is read');
 select is(t.status('b3'), 'sent', 'what was hidden stays sent');
+select is(parley_api.get_message_receipts(t.id('b3')) -> 'read_count', '0', 'read by nobody');
+select is(
+    (select string_agg(coalesce(m ->> 'read_at', '-'), '' order by (m ->> 'seq')::bigint) from jsonb_array_elements(parley_api.get_conversation_messages(t.id('us')) -> 'messages') m where m ->> 'id' = t.id('b3')::text),
+    '-', 'at no time'
+);
 select is(t.look($$select restricted from parley.conversation where id = t.id('us')$$), 'false', 'and a send costs what it did');
 select t.look($$select last_event_seq from parley.conversation where id = t.id('us')$$) as seq \gset
 select parley_api.delete_message(t.id('b4'), true) is not null as done \gset

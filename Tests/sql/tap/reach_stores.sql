@@ -169,6 +169,18 @@ select parley_api.start_conversation(array[t.id('gus')]) is not null as done \gs
 select is(t.look($$select p.folder from parley.participant p where p.conversation_id = t.id('ask') and p.user_id = t.id('gus')$$), 'inbox', 'who comes back finds it where it lands now');
 select lives_ok($$select t.send('ask', 'f' || n) from generate_series(2, 9) n$$, 'and it is a request no longer');
 select is(t.look($$select restricted from parley.conversation where id = t.id('ask')$$), 'false', 'of which nothing is asked');
+-- what may() says of a pair of which one is gone
+select t.host();
+delete from parley.follow;
+select t.leave_tenant('gus', 'south') is null as done \gset
+select t.act('fay');
+select is(parley_api.may('start', t.id('gus')) - 'remedy', '{"allowed": false, "reason": "You cannot reach this user."}', 'one who is gone is begun with anew');
+select is(t.failure($$select parley_api.start_conversation(array[t.id('gus')])$$) ->> 'message', 'You cannot reach this user.', 'which is what happens');
+select t.host();
+insert into parley.follow values (t.id('fay'), t.id('gus'));
+select t.join_tenant('gus', 'south') is null as done \gset
+select t.act('fay');
+select parley_api.start_conversation(array[t.id('gus')]) is not null as done \gset
 -- the one who asked leaves and comes back: they have not been answered by that
 select t.host();
 delete from parley.follow;

@@ -227,6 +227,11 @@ begin
             and d.user_high = greatest(v_user_id, target_id)
             and d.context_type = ''
             and d.context_id = ''
+            -- one whom either has left is begun anew
+            and not exists (
+                select from parley.participant as p
+                where p.conversation_id = d.conversation_id and p.left_at is not null
+            )
     );
     if v_is_there then
         v_decision := parley.allowed();
