@@ -177,6 +177,8 @@ select is(
     (select string_agg(coalesce(m ->> 'read_at', '-'), '' order by (m ->> 'seq')::bigint) from jsonb_array_elements(parley_api.get_conversation_messages(t.id('us')) -> 'messages') m where m ->> 'id' = t.id('b3')::text),
     '-', 'at no time'
 );
+select is_empty($$select * from parley_api.message_receipts r where r.message_id = t.id('b3') and r.user_id = t.id('ann')$$, 'nor in the view');
+select isnt_empty($$select * from parley_api.message_receipts r where r.message_id = t.id('b7') and r.user_id = t.id('ann')$$, 'which has what came after');
 select is(t.look($$select restricted from parley.conversation where id = t.id('us')$$), 'false', 'and a send costs what it did');
 select t.look($$select last_event_seq from parley.conversation where id = t.id('us')$$) as seq \gset
 select parley_api.delete_message(t.id('b4'), true) is not null as done \gset
