@@ -9,7 +9,7 @@ begin atomic
     select parley.check_spam(parley.bounded_text($1, 'content', 1048576), $2, $3);
 end;
 comment on function parley_api.check_spam is
-'What would become of a message to this user, if they do not know the sender: action allow, filter or block. The application, which names the sender, also learns is_spam, confidence and reasons. Nothing is recorded.';
+'What would become of a message to this user, if they do not know the sender: action allow, filter or block, by what it says. The application, which names the sender, also learns is_spam, confidence and reasons. Nothing is recorded.';
 grant execute on function parley_api.check_spam to authenticated, service_role;
 
 create or replace function parley_api.set_phone_verified(user_id uuid, verified boolean default true)

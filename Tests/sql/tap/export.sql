@@ -151,5 +151,13 @@ select is(t.look($$select count(*) from parley.expired_exports('here')$$), '0', 
 select t.act('cid');
 select t.refused('PT429', $$select parley_api.export_my_data()$$, 'exports are limited');
 select is(parley_api.get_export(t.id('cids')) ->> 'state', 'expired', 'and end');
+-- of a conversation one has left, only what one was in it
+select t.host();
+update parley.participant set left_at = clock_timestamp() where conversation_id = t.id('us') and user_id = t.id('ann');
+update parley.conversation_profile set title = 'Without Ann' where conversation_id = t.id('us');
+select is(
+    (select string_agg(l.lines, '') from parley.table_lines('conversation_profile.created_by', t.id('ann'), t.id('us'), null, 9) l),
+    null, 'what became of it afterwards is not in an export'
+);
 select * from finish();
 rollback;

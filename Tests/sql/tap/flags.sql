@@ -124,5 +124,17 @@ select t.refused('PT400', $$select parley_api.set_feature_flag('Badges!')$$, 'by
 select t.refused('PT400', $$select parley_api.set_feature_flag('badges', starts_at => '2026-01-01T00:00:00Z', ends_at => '2026-01-01T00:00:00Z')$$, 'with a start before its end');
 select t.host();
 select is(t.look($$select count(*) from parley.audit_log where action = 'set_feature_flag'$$), '2', 'both are audited');
+
+-- may() knows of the kill switch
+select t.act('ann');
+select t.keep('asked', parley_api.start_conversation(array[t.id('dan'), t.id('eve')], 'group') ->> 'id');
+select is(parley_api.may('write', t.id('asked')) -> 'allowed', 'true', 'one may write');
+select t.claim('service_role', '{"role": "service_role"}');
+select parley_api.set_feature_flag('messaging', 'off') is not null as done \gset
+select t.act('ann');
+select is(
+    parley_api.may('write', t.id('asked')) - 'remedy', '{"allowed": false, "reason": "Messaging is switched off."}', 'but not while it is off'
+);
+select is(parley_api.may('join', t.id('asked')) -> 'allowed', 'true', 'reading goes on');
 select * from finish();
 rollback;

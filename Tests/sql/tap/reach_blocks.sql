@@ -172,6 +172,13 @@ select parley_api.mark_as_read(t.id('us')) is not null as done \gset
 select t.act('bob');
 select is(t.status('b7'), 'read', 'and is read');
 select is(t.status('b3'), 'sent', 'what was hidden stays sent');
+select is(parley_api.get_message_receipts(t.id('b3')) -> 'read_count', '0', 'read by nobody');
+select is(
+    (select string_agg(coalesce(m ->> 'read_at', '-'), '' order by (m ->> 'seq')::bigint) from jsonb_array_elements(parley_api.get_conversation_messages(t.id('us')) -> 'messages') m where m ->> 'id' = t.id('b3')::text),
+    '-', 'at no time'
+);
+select is_empty($$select * from parley_api.message_receipts r where r.message_id = t.id('b3') and r.user_id = t.id('ann')$$, 'nor in the view');
+select isnt_empty($$select * from parley_api.message_receipts r where r.message_id = t.id('b7') and r.user_id = t.id('ann')$$, 'which has what came after');
 select is(t.look($$select restricted from parley.conversation where id = t.id('us')$$), 'false', 'and a send costs what it did');
 select t.look($$select last_event_seq from parley.conversation where id = t.id('us')$$) as seq \gset
 select parley_api.delete_message(t.id('b4'), true) is not null as done \gset
@@ -194,5 +201,49 @@ select parley_api.mark_as_read(t.id('met')) is not null as done \gset
 select t.act('eve');
 select is(t.shown('dan', 'met'), '0', 'nobody is seen to read');
 
+-- what tells a blocker of the other by a way round
+select t.host();
+insert into parley.spam_rule (name, kind, mode, weight, threshold, parameters, description)
+values ('casino', 'pattern', 'on', 0.6, 1, '{"pattern": "casino"}', 'Games.');
+update parley.setting set value = 'inbox' where name = 'stranger_messages';
+insert into parley.account (id, display_name, tier_name) select md5(n)::uuid, n, 'privileged' from unnest('{fay,gus}'::text[]) n;
+insert into t.named select n, md5(n)::uuid from unnest('{fay,gus}'::text[]) n;
+select t.act('fay');
+select t.keep('way', parley_api.start_conversation(array[t.id('gus')], message => 'f1') ->> 'id');
+select t.act('gus');
+select t.keep('secret', parley_api.create_poll(t.id('way'), 'Which?', '{a,b}', anonymous => true) ->> 'id');
+select t.host();
+update parley.conversation set unanswered = true where id = t.id('way');
+select t.act('gus');
+select parley_api.block_user(t.id('fay')) is not null as done \gset
+select t.last_event() as before, t.last_event_seq('way') as seq \gset
+select t.act('fay');
+select lives_ok($$select t.send('way', 'come to the casino tonight my dear')$$, 'what looks like spam');
+select lives_ok($$select parley_api.vote(t.id('secret'), '{1}')$$, 'a vote that nobody sees');
+select lives_ok($$select parley_api.request_export_consent(t.id('way'))$$, 'a question for consent');
+select is(t.own_events('gus', :before), null, 'none of them tells whoever has blocked');
+select is(t.events_since('way', :seq), null, 'nor is it in the conversation');
+select is(t.folder('gus', 'way'), 'inbox', 'which stays where it was');
+select t.host();
+select is(
+    (select count(*) from generate_series(1, 1) cross join lateral parley.table_lines('message_hidden.user_id', t.id('gus'), t.id('way'), null, 100)),
+    0::bigint, 'an export does not say what was hidden'
+);
+select is(
+    (select count(*) from parley.user_reference u where u.table_name = 'message_request' and u.column_name = 'sender_id' and u.exported),
+    0::bigint, 'nor that a request was declined'
+);
+
+-- a block of one's own does not tell who is in a tenant
+select t.host();
+insert into parley.account (id, display_name, tier_name) values (md5('shopper')::uuid, 'Shopper', 'privileged');
+insert into t.named values ('shopper', md5('shopper')::uuid);
+insert into parley.tenant (id, name) values (t.id('none'), 'Shop') on conflict do nothing;
+insert into parley.tenant_member (tenant_id, user_id) values (t.id('none'), t.id('shopper'));
+select t.act('fay');
+select parley_api.block_user(t.id('shopper')), parley_api.block_user(t.id('noa')) \g /dev/null
+select is(t.failure($$select t.start('shopper')$$), t.failure($$select t.start('noa')$$), 'nor do starts tell');
+select is(t.failure($$select t.start('shopper')$$) ->> 'message', 'You have blocked this user.', 'which say why');
+select is(parley_api.may('start', t.id('shopper')), parley_api.may('start', t.id('noa')), 'nor may()');
 select * from finish();
 rollback;

@@ -100,6 +100,7 @@ select is(t.folder('ann', 'ask3'), 'requests', 'a third');
 select t.act('ann');
 select parley_api.follow_user(t.id('cid')) is not null as done \gset
 select is(t.folder('ann', 'ask3'), 'inbox', 'is none any more when followed');
+select is(t.look($$select unanswered from parley.conversation where id = t.id('ask3')$$), 'false', 'nor judged');
 
 -- declined
 select t.act('dan');
@@ -183,6 +184,12 @@ select is(parley_api.decline_request(t.id('group')) ->> 'status', 'declined', 'i
 select t.refused('PT403', $$select t.sees('group')$$, 'by leaving it');
 select t.act('fay');
 select is(t.failure($$select parley_api.add_participants(t.id('group'), array[t.id('gus')])$$), t.unreachable(), 'and nobody is added again');
+select t.host();
+update parley.participant set role = 'admin' where conversation_id = t.id('group') and user_id = t.id('hal');
+select t.act('hal');
+select is(t.failure($$select parley_api.add_participants(t.id('group'), array[t.id('gus')])$$), t.unreachable(), 'nor by somebody else');
+select t.act('fay');
+select is(t.failure($$select t.start('gus')$$), t.unreachable(), 'and the one who was declined stays so');
 select t.act('hal');
 select t.keep('group2', parley_api.start_conversation(array[t.id('fay')], 'group', context_type => 'club', context_id => '1') ->> 'id');
 select t.act('fay');
@@ -208,5 +215,32 @@ select t.act('mate');
 select t.keep('chat', t.start('worker'));
 select is(t.folder('worker', 'chat'), 'requests', 'a colleague is');
 
+-- nobody answers themselves
+select t.act('mate');
+select t.keep('own', t.start('boss'));
+select parley_api.accept_request(t.id('own')) is not null as done \gset
+select is(t.look($$select unanswered from parley.conversation where id = t.id('own')$$), 'true', 'whoever asks does not accept for the other');
+
+-- a request that has expired: to the sender it is the same whether they are blocked
+select t.host();
+update parley.tier_limit set amount = 2 where name = 'request_messages';
+insert into parley.account (id, display_name, tier_name) select md5(n)::uuid, n, 'privileged' from unnest('{ida,jon,kay}'::text[]) n;
+insert into t.named select n, md5(n)::uuid from unnest('{ida,jon,kay}'::text[]) n;
+select t.act('ida');
+select t.keep('ij', t.start('jon')), t.keep('ik', t.start('kay')) \g /dev/null
+select t.send(c, 'i' || n) from unnest('{ij,ik}'::text[]) c, generate_series(1, 2) n \g /dev/null
+select t.act('kay');
+select parley_api.block_user(t.id('ida')) is not null as done \gset
+select t.host();
+update parley.message_request set created_at = now() - interval '31 days' where sender_id = t.id('ida');
+do $$ begin while parley.expire_requests() loop end loop; end $$;
+select t.last_event() as before \gset
+select t.act('ida');
+select is(t.failure(format('select t.send(%L, %L) from generate_series(1, 2)', c, 'x')), null, c || ': it is asked anew') from unnest('{ij,ik}'::text[]) c;
+select is(t.failure($$select t.send('ij', 'y')$$), t.failure($$select t.send('ik', 'y')$$), 'and no more often');
+select is(t.failure($$select t.send('ij', 'y')$$) ->> 'code', 'PT403', 'than before');
+select is(t.own_events('kay', :before), null, 'nobody is asked who has blocked');
+select t.act('kay');
+select is(parley_api.get_user_conversations('requests') -> 'conversations', '[]', 'nor finds it');
 select * from finish();
 rollback;

@@ -77,5 +77,17 @@ select is(
     (select r.revoked from parley.read_log('3:3:', :before, 100) r where r.kind = 'message:read' and r.conversation_id = t.id('group') order by r.id desc limit 1),
     array[t.id('ann')], 'the worker passes them by'
 );
+
+-- a request of somebody who is restricted, and an answer to it
+select t.host();
+select t.set('stranger_messages', 'requests');
+select t.act('eve');
+select t.keep('ask', parley_api.start_conversation(array[t.id('dan')], message => 'e1') ->> 'id');
+select t.act('dan');
+select parley_api.restrict_user(t.id('eve')) is not null as done \gset
+select lives_ok($$select t.send('ask', 'd1')$$, 'who is restricted is answered');
+select is(t.folder('dan', 'ask'), 'requests', 'and stays where they are');
+select t.act('eve');
+select lives_ok($$select t.send('ask', 'e' || n) from generate_series(2, 9) n$$, 'but has an answer, as from anybody');
 select * from finish();
 rollback;

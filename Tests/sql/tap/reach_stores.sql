@@ -153,5 +153,42 @@ select is(
     (select count(*) from parley.participant p where p.user_id = t.id('dan') and p.left_at is not null and p.left_event_seq is not null), 129::bigint, 'each is told'
 );
 
+-- a request, and the one who was asked leaves the store and comes back
+update parley.setting set value = 'requests' where name = 'stranger_messages';
+insert into parley.account (id, display_name, tier_name) select md5(n)::uuid, n, 'privileged' from unnest('{fay,gus}'::text[]) n;
+insert into t.named select n, md5(n)::uuid from unnest('{fay,gus}'::text[]) n;
+select t.join_tenant('fay', 'south'), t.join_tenant('gus', 'south') \g /dev/null
+select t.act('fay');
+select t.keep('ask', parley_api.start_conversation(array[t.id('gus')], message => 'f1') ->> 'id');
+select t.host();
+select t.leave_tenant('gus', 'south') is null as done \gset
+select t.join_tenant('gus', 'south') is null as done \gset
+insert into parley.follow values (t.id('fay'), t.id('gus'));
+select t.act('fay');
+select parley_api.start_conversation(array[t.id('gus')]) is not null as done \gset
+select is(t.look($$select p.folder from parley.participant p where p.conversation_id = t.id('ask') and p.user_id = t.id('gus')$$), 'inbox', 'who comes back finds it where it lands now');
+select lives_ok($$select t.send('ask', 'f' || n) from generate_series(2, 9) n$$, 'and it is a request no longer');
+select is(t.look($$select restricted from parley.conversation where id = t.id('ask')$$), 'false', 'of which nothing is asked');
+-- what may() says of a pair of which one is gone
+select t.host();
+delete from parley.follow;
+select t.leave_tenant('gus', 'south') is null as done \gset
+select t.act('fay');
+select is(parley_api.may('start', t.id('gus')) - 'remedy', '{"allowed": false, "reason": "You cannot reach this user."}', 'one who is gone is begun with anew');
+select is(t.failure($$select parley_api.start_conversation(array[t.id('gus')])$$) ->> 'message', 'You cannot reach this user.', 'which is what happens');
+select t.host();
+insert into parley.follow values (t.id('fay'), t.id('gus'));
+select t.join_tenant('gus', 'south') is null as done \gset
+select t.act('fay');
+select parley_api.start_conversation(array[t.id('gus')]) is not null as done \gset
+-- the one who asked leaves and comes back: they have not been answered by that
+select t.host();
+delete from parley.follow;
+select t.leave_tenant('fay', 'south'), t.join_tenant('fay', 'south') \g /dev/null
+select t.act('fay');
+select parley_api.start_conversation(array[t.id('gus')], message => 'again') is not null as done \gset
+select is(t.look($$select unanswered from parley.conversation where id = t.id('ask')$$), 'true', 'nobody answers themselves');
+select is(t.look($$select count(*) from parley.message_request r where r.conversation_id = t.id('ask')$$), '0', 'who stayed is asked nothing anew');
+
 select * from finish();
 rollback;

@@ -1,7 +1,7 @@
 -- Spam: strangers and new accounts are judged, friends are not; what is refused, what lands in the requests, and what stays
 -- as evidence. Rules are rows.
 begin;
-select plan(69);
+select plan(72);
 \ir ../people.psql
 update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
 update parley.account set created_at = now() - interval '30 days';
@@ -48,6 +48,9 @@ select is(
     'and is refused what looks like spam'
 );
 select is(t.last_seq('talk'), 1::bigint, 'which takes no number');
+select t.refused('PT422', format($$select parley_api.create_poll(t.id('talk'), 'Which?', array['a', %L])$$, :phish), 'as an option of a poll, too');
+select t.refused('PT422', format($$select parley_api.update_conversation(t.id('talk'), %L)$$, :phish), 'or as a title');
+select t.refused('PT422', format($$select parley_api.start_conversation(array[t.id('cid')], description => %L)$$, :phish), 'from the beginning');
 select lives_ok($$select t.send('talk', 'see https://example.com/bicycle for pictures')$$, 'one honest link is fine');
 select t.act('bob');
 select lives_ok(format($$select t.send('talk', %L)$$, :phish), 'the one who was written to is not judged');

@@ -1,6 +1,6 @@
 -- Asking before a send, the evidence of what was refused, and upkeep.
 begin;
-select plan(27);
+select plan(28);
 \ir ../people.psql
 update parley.account set created_at = now() - interval '30 days';
 \set phish '''Your account was closed, sign in at http://paypal.com:login@192.0.2.7/ to open it'''
@@ -17,7 +17,9 @@ select is(parley_api.check_spam('see http://192.0.2.7/', t.id('none')), '{"actio
 select t.refused('PT403', $$select parley_api.check_spam('hello', t.id('bob'), t.id('cid'))$$, 'nobody asks for another');
 select t.refused('PT400', $$select parley_api.check_spam(null)$$, 'there must be something to ask about');
 select is(parley_api.check_spam('hello', sender_id => t.id('ann')), '{"action": "allow"}', 'to name oneself is fine');
-select parley_api.check_spam('hello');
+select t.look(format('insert into parley.block values (%L, %L) returning true', t.id('eve'), t.id('ann'))) \g /dev/null
+select is(parley_api.check_spam('hello'), '{"action": "allow"}', 'that somebody has blocked one is not told');
+select t.look(format('delete from parley.block where blocked_id = %L returning true', t.id('ann'))) \g /dev/null
 select matches(t.failure($$select parley_api.check_spam('hello')$$)::text, 'PT429.*Retry-After', 'six times a minute is too often: each answer would help a spammer');
 select is(t.look('select count(*) from parley.spam_fingerprint'), '0', 'nothing is recorded by asking');
 select t.act('bob');

@@ -28,6 +28,15 @@ $$;
 comment on function parley.unreachable is
 'The one answer for all that concerns the other: another tenant, and whatever else must not be told from it.';
 
+create or replace function parley.own_block()
+returns parley.decision
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select parley.denied('You have blocked this user.', 'Unblock them first, with unblock_user.')
+$$;
+comment on function parley.own_block is 'No, because the actor has blocked the other.';
+
 create or replace function parley.severed()
 returns parley.decision
 language sql stable security invoker

@@ -84,7 +84,8 @@ begin
         v_decision := parley.decide_initiative(
             actor_id,
             case when action = 'start' and type = 'direct' then 'can_initiate_direct_messages' else 'can_create_groups' end,
-            v_tenant_id, v_is_split
+            -- only a start has no tenant of its own to be decided by
+            v_tenant_id, v_is_split and action = 'start'
         );
         if not v_decision.allowed then
             return v_decision;
@@ -97,6 +98,12 @@ begin
             'In this role you cannot start a conversation.',
             format('The application gives roles. It takes one of: %s.', v_initiators)
         );
+    end if;
+    -- before the tenants: whoever blocks somebody must not learn by that whether they are in one
+    if exists (
+        select from parley.block as b where b.blocker_id = actor_id and b.blocked_id = any (target_ids)
+    ) then
+        return parley.own_block();
     end if;
     if v_is_split then
         return parley.unreachable();
@@ -205,20 +212,28 @@ as $$
 declare
     v_user_id uuid := parley.require_caller();
     v_decision parley.decision;
+    v_is_there boolean;
+    v_reason text;
+    v_remedy text;
 begin
     if target_id is null or target_id = v_user_id then
         raise exception using
             errcode = 'PT400',
             message = 'target_id must be another user for start, and a conversation for everything else.';
     end if;
-    if action = 'start' and exists (
+    v_is_there := action = 'start' and exists (
         select from parley.direct_conversation as d
         where d.user_low = least(v_user_id, target_id)
             and d.user_high = greatest(v_user_id, target_id)
             and d.context_type = ''
             and d.context_id = ''
-    ) then
-        -- the one there is
+            -- one whom either has left is begun anew
+            and not exists (
+                select from parley.participant as p
+                where p.conversation_id = d.conversation_id and p.left_at is not null
+            )
+    );
+    if v_is_there then
         v_decision := parley.allowed();
     elsif action = 'start' then
         v_decision := parley.decide(v_user_id, action, array[target_id]);
@@ -230,13 +245,21 @@ begin
                 'See new_conversations_per_day in get_entitlements().'
             );
         end if;
-        if v_decision.allowed and parley.is_blocked(v_user_id, target_id) then
-            v_decision := parley.denied('You have blocked this user.', 'Unblock them first, with unblock_user.');
-        elsif v_decision.allowed and parley.reach_of(v_user_id, target_id) = 'refused' then
+        if v_decision.allowed and parley.reach_of(v_user_id, target_id) = 'refused' then
             v_decision := parley.unreachable();
         end if;
     else
         v_decision := parley.decide(v_user_id, action, conversation_id => target_id);
+    end if;
+    -- messaging may be switched off; what is scheduled waits
+    if v_decision.allowed and not v_is_there and action in ('start', 'write', 'forward', 'call') then
+        begin
+            perform parley.require_messaging(v_user_id);
+        exception
+            when sqlstate 'PT403' or sqlstate 'PT503' then
+                get stacked diagnostics v_reason = message_text, v_remedy = pg_exception_hint;
+                v_decision := parley.denied(v_reason, v_remedy);
+        end;
     end if;
     return jsonb_build_object(
         'allowed', v_decision.allowed, 'reason', v_decision.reason, 'remedy', v_decision.remedy

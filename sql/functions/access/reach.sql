@@ -167,10 +167,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     if own_block then
-        raise exception using
-            errcode = 'PT403',
-            message = 'You have blocked this user.',
-            hint = 'Unblock them first, with unblock_user.';
+        perform parley.refuse(parley.own_block());
     end if;
     perform parley.refuse(parley.unreachable());
 end;

@@ -102,7 +102,16 @@ begin
     select cp.* into strict v_profile
     from parley.conversation_profile as cp
     where cp.conversation_id = reopen_direct.conversation_id;
+    -- what was asked before they left is asked anew, or no longer; who stayed finds it where it was
+    delete from parley.message_request as r
+    where r.conversation_id = reopen_direct.conversation_id
+        and r.recipient_id = any (v_gone)
+        and (actor_id is not null or r.status <> 'declined');
+    select jsonb_object_agg(f.key, f.value) into v_folders
+    from jsonb_each(v_folders) as f
+    where f.key::uuid = any (v_gone);
     perform parley.join_conversation(v_profile, v_gone, null, null, actor_id, v_folders);
+    perform parley.mark_conversation(reopen_direct.conversation_id);
 end;
 $$;
 comment on function parley.reopen_direct is

@@ -202,6 +202,14 @@ begin
         perform parley.create_conversation(
             v_profile, v_all, v_app_roles, start_conversation.roles, v_folders
         );
+        if not v_by_host and num_nonnulls(v_profile.title, v_profile.description) > 0 then
+            perform parley.judge_message(
+                c, parley.require_participant(c.id, v_user_id), parley.is_new_account(v_user_id), null,
+                concat_ws(E'\n', v_profile.title, v_profile.description), 'text', null, is_edit => true
+            )
+            from parley.conversation as c
+            where c.id = v_new_id;
+        end if;
     elsif v_is_direct then
         perform parley.reopen_direct(v_id, v_all, v_user_id);
         if not v_by_context

@@ -172,6 +172,13 @@ begin
         if parley.is_kept_from(v_conversation.id, v_user_id) then
             return parley.conversation_json(v_conversation.id, v_user_id);
         end if;
+        -- a title says something, too
+        if (v_after.title, v_after.description) is distinct from (v_before.title, v_before.description) then
+            perform parley.judge_message(
+                v_conversation, v_me, parley.is_new_account(v_user_id), null,
+                concat_ws(E'\n', v_after.title, v_after.description), 'text', null, is_edit => true
+            );
+        end if;
     end if;
     update parley.conversation_profile as cp
     set

@@ -87,6 +87,11 @@ as $$
 begin
     perform parley.erase_files(user_id, conversation_id);
     perform parley.erase_references(user_id, conversation_id);
+    -- what never reached the user has not reached them now
+    delete from parley.message_hidden as h
+    where h.conversation_id = erase_from_conversation.conversation_id
+        and h.user_id = erase_from_conversation.user_id
+        and not h.suppressed;
     -- whose settings they were no longer matters; horizons stay, so that what others see as read stays read
     update parley.participant as p
     set

@@ -54,8 +54,26 @@ as $$
 declare
     v_user_id uuid := parley.provision_caller();
     v_consent parley.export_consent;
+    v_silent boolean;
 begin
     perform parley.require_participant(request_export_consent.conversation_id, v_user_id);
+    -- of two, one who has blocked the caller, or put their request away, is asked nothing
+    v_silent := exists (
+        select from parley.direct_conversation as d
+        where d.conversation_id = request_export_consent.conversation_id
+            and (
+                exists (
+                    select from parley.block as b
+                    where b.blocked_id = v_user_id and b.blocker_id in (d.user_low, d.user_high)
+                )
+                or exists (
+                    select from parley.message_request as r
+                    where r.conversation_id = d.conversation_id
+                        and r.sender_id = v_user_id
+                        and r.status not in ('pending', 'accepted')
+                )
+            )
+    );
     for v_consent in
         insert into parley.export_consent as c (conversation_id, requester_id, user_id)
         select p.conversation_id, v_user_id, p.user_id
@@ -67,7 +85,9 @@ begin
         on conflict do nothing
         returning c.*
     loop
-        perform parley.append_consent_event(v_consent, v_consent.user_id);
+        if not v_silent then
+            perform parley.append_consent_event(v_consent, v_consent.user_id);
+        end if;
     end loop;
     return jsonb_build_object(
         'conversation_id', request_export_consent.conversation_id,

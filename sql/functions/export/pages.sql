@@ -46,14 +46,25 @@ begin
                     select
                         (
                             jsonb_build_object('kind', %1$L)
-                            || jsonb_strip_nulls(to_jsonb(r)) - '{request_hash,position,writer,claimed_until}'::text[]
+                            || jsonb_strip_nulls(to_jsonb(r)) - '{request_hash,position,writer,claimed_until,quiet_since}'::text[]
                         )::text as line,
                         (
                             select string_agg(to_jsonb(r) ->> k.name, '|' order by k.n)
                             from unnest($5) with ordinality as k (name, n)
                         ) collate "C" as key
                     from parley.%1$I as r
-                    where r.%2$I = $1 and r.%3$I = $2
+                    where r.%2$I = $1
+                        and r.%3$I = $2
+                        -- a message that was never to reach the user, parley.message_hidden
+                        and (to_jsonb(r) ->> 'suppressed') is distinct from 'true'
+                        -- nor what became of a conversation after the user
+                        and (
+                            %1$L <> 'conversation_profile'
+                            or exists (
+                                select from parley.participant as p
+                                where p.conversation_id = $2 and p.user_id = $1 and p.left_at is null
+                            )
+                        )
                 ) as y
                 where y.key > $3
                 order by y.key

@@ -180,9 +180,14 @@ begin
                         when v_is_direct
                             then jsonb_build_object(
                                 'read_at',
-                                parley.read_at(
-                                    m, case when m.sender_id = v_user_id then v_other_id else v_user_id end, v_user_id
-                                )
+                                case
+                                    when m.seq = any(v_suppressed) then null
+                                    else parley.read_at(
+                                        m,
+                                        case when m.sender_id = v_user_id then v_other_id else v_user_id end,
+                                        v_user_id
+                                    )
+                                end
                             )
                         else '{}'
                     end

@@ -36,6 +36,16 @@ begin
         v_folders := parley.require_reach(
             caller_id, user_ids, parley.is_expected(caller_id, profile.context_type, profile.tenant_id)
         );
+        -- who declined to be here is left alone, whoever asks next; and whom they declined stays declined
+        if exists (
+            select from parley.message_request as r
+            where r.conversation_id = profile.conversation_id
+                and r.recipient_id = any (user_ids)
+                and r.status = 'declined'
+                and r.answered_at > now() - parley.setting_days('request_decline_days', 30)
+        ) then
+            perform parley.refuse(parley.unreachable());
+        end if;
     else
         perform parley.require_accounts(user_ids);
     end if;
@@ -102,7 +112,8 @@ begin
         set
             role = excluded.role,
             app_role = coalesce(excluded.app_role, p.app_role),
-            added_by = excluded.added_by,
+            -- who comes back by their own doing was let in by whom they were
+            added_by = case when excluded.added_by = p.user_id then p.added_by else excluded.added_by end,
             -- what somebody once deleted for themselves does not come back
             history_from_seq = case
                 when v_from_start and p.deleted_seq is not null then p.history_from_seq else excluded.history_from_seq

@@ -60,6 +60,7 @@ as $$
 #variable_conflict use_column
 declare
     v_user_id uuid := parley.provision_caller();
+    v_me parley.participant;
     v_other uuid;
     v_own_block boolean;
 begin
@@ -72,13 +73,16 @@ begin
         perform parley.lift_restriction(v_user_id, v_other);
     end if;
     perform parley.lock_conversation(accept_request.conversation_id);
-    perform parley.require_participant(accept_request.conversation_id, v_user_id);
+    v_me := parley.require_participant(accept_request.conversation_id, v_user_id);
     v_own_block := parley.is_blocked(v_user_id, v_other);
     if v_own_block then
         perform parley.refuse_reach(v_own_block);
     end if;
     perform parley.accept_in_place(accept_request.conversation_id, v_user_id);
-    perform parley.end_unanswered(accept_request.conversation_id);
+    -- nobody answers themselves
+    if v_me.added_by is not null then
+        perform parley.end_unanswered(accept_request.conversation_id);
+    end if;
     return parley.conversation_json(accept_request.conversation_id, v_user_id);
 end;
 $$;

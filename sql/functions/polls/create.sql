@@ -84,6 +84,14 @@ begin
         then
             raise exception using errcode = 'PT400', message = 'closes_at must be from now on, within a year.';
         end if;
+        -- an option says something, too
+        perform parley.judge_message(
+            c, parley.require_participant(c.id, v_sent.sender_id), parley.is_new_account(v_sent.sender_id), v_sent.id,
+            concat_ws(E'\n', v_sent.content, array_to_string(v_new.options, E'\n')), v_sent.type, v_sent.metadata,
+            is_edit => true
+        )
+        from parley.conversation as c
+        where c.id = v_new.conversation_id;
         insert into parley.poll select (v_new).*;
     end if;
     return v_message || jsonb_build_object('poll', parley.poll_json(v_new.conversation_id, v_new.message_id));

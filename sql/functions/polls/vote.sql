@@ -131,10 +131,14 @@ begin
         select v_poll.conversation_id, v_poll.message_id, v_user_id, o.id, clock_timestamp()
         from unnest(v_new) as o (id)
         on conflict do nothing;
-        -- of an anonymous poll the log does not know who voted either
+        -- of an anonymous poll the log does not know who voted either, unless nobody else is to hear of it
         perform parley.append_poll_event(
             v_poll, v_message.seq,
-            case when not v_poll.anonymous then v_user_id end,
+            case
+                when not v_poll.anonymous
+                    or parley.reaches_nobody(v_poll.conversation_id, 'poll:updated', v_user_id, v_message.seq)
+                    then v_user_id
+            end,
             case
                 when v_poll.anonymous then '{}'
                 else jsonb_build_object('voter_id', v_user_id, 'option_ids', to_jsonb(v_new))

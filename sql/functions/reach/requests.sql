@@ -66,6 +66,39 @@ $$;
 comment on function parley.open_requests is
 'Makes requests for those of {user_id: requests}, who are in the conversation with that folder. The caller holds the lock.';
 
+create or replace function parley.grant_request(conversation_id uuid, user_id uuid)
+returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_request parley.message_request;
+begin
+    update parley.message_request as r
+    set status = 'accepted', answered_at = clock_timestamp()
+    where r.conversation_id = grant_request.conversation_id
+        and r.recipient_id = grant_request.user_id
+        and r.status <> 'accepted'
+    returning r.* into v_request;
+    if found then
+        perform parley.append_request_event(v_request, 'request:updated', v_request.recipient_id);
+        -- who is out of it, with their tenant, hears nothing of it any more
+        if exists (
+            select from parley.participant as p
+            where p.conversation_id = v_request.conversation_id
+                and p.user_id = v_request.sender_id
+                and p.left_at is null
+        ) then
+            perform parley.append_request_event(v_request, 'request:updated', v_request.sender_id);
+        end if;
+    end if;
+    perform parley.mark_conversation(grant_request.conversation_id);
+end;
+$$;
+comment on function parley.grant_request is
+'Accepts what was asked of a participant, wherever they find the conversation, and tells both. The caller holds the lock.';
+
 create or replace function parley.accept_in_place(conversation_id uuid, user_id uuid)
 returns boolean
 language plpgsql volatile security definer
@@ -74,7 +107,6 @@ as $$
 #variable_conflict use_column
 declare
     v_participant parley.participant;
-    v_request parley.message_request;
 begin
     update parley.participant as p
     set folder = 'inbox'
@@ -86,17 +118,7 @@ begin
     if not found then
         return false;
     end if;
-    update parley.message_request as r
-    set status = 'accepted', answered_at = clock_timestamp()
-    where r.conversation_id = accept_in_place.conversation_id
-        and r.recipient_id = accept_in_place.user_id
-        and r.status <> 'accepted'
-    returning r.* into v_request;
-    if found then
-        perform parley.append_request_event(v_request, 'request:updated', v_request.recipient_id);
-        perform parley.append_request_event(v_request, 'request:updated', v_request.sender_id);
-    end if;
-    perform parley.mark_conversation(accept_in_place.conversation_id);
+    perform parley.grant_request(accept_in_place.conversation_id, accept_in_place.user_id);
     perform parley.append_settings_event(v_participant);
     perform parley.append_quiet_event(accept_in_place.conversation_id, accept_in_place.user_id);
     return true;
@@ -112,13 +134,15 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 begin
-    -- a restriction stays: its messages are answered from where they are
-    if not exists (
+    -- a restriction stays: its messages are answered from where they are, and the other has an answer as from anybody
+    if exists (
         select from parley.direct_conversation as d
         inner join parley.restriction as r
             on r.restricter_id = accept_by_writing.user_id and r.restricted_id in (d.user_low, d.user_high)
         where d.conversation_id = accept_by_writing.conversation_id
     ) then
+        perform parley.grant_request(accept_by_writing.conversation_id, accept_by_writing.user_id);
+    else
         perform parley.accept_in_place(accept_by_writing.conversation_id, accept_by_writing.user_id);
     end if;
 end;

@@ -33,13 +33,12 @@ begin
         and r.status <> 'accepted';
     if found then
         -- what was declined long ago, or expired, is asked for anew
-        if not v_silent and (
-            v_request.status = 'expired'
+        if v_request.status = 'expired'
             or (
                 v_request.status = 'declined'
                 and v_request.answered_at <= now() - parley.setting_days('request_decline_days', 30)
             )
-        ) then
+        then
             v_reach := parley.reach_of(silenced_for.sender_id, v_other);
             if v_reach = 'inbox' then
                 perform parley.accept_in_place(silenced_for.conversation_id, v_other);
@@ -49,6 +48,15 @@ begin
                     silenced_for.conversation_id, silenced_for.sender_id, jsonb_build_object(v_other, 'requests')
                 );
                 v_request.status := 'pending';
+                v_request.sent_count := 0;
+            elsif v_request.status = 'declined'
+                or v_request.created_at <= now() - parley.setting_days('request_expiry_days', 30)
+            then
+                -- to the sender it is as if it were; nobody is asked
+                update parley.message_request as r
+                set status = 'expired', created_at = clock_timestamp(), answered_at = clock_timestamp()
+                where r.conversation_id = silenced_for.conversation_id and r.recipient_id = v_other;
+                v_request.status := 'expired';
                 v_request.sent_count := 0;
             end if;
         end if;

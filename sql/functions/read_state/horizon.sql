@@ -60,7 +60,9 @@ declare
     v_last_seq bigint;
     v_seq bigint;
     v_read_before bigint;
+    v_is_direct boolean;
     v_is_private boolean;
+    v_hidden_seq bigint;
     v_is_hidden boolean;
     v_shown_seq bigint;
     v_now timestamptz;
@@ -101,6 +103,7 @@ begin
     cross join
         lateral (select case when d.user_low = v_participant.user_id then d.user_high else d.user_low end as id) as o
     where d.conversation_id = advance_horizon.conversation_id;
+    v_is_direct := found;
     v_is_private := coalesce(v_is_private, false);
     v_shown_seq := case when v_is_private then v_participant.shown_read_seq end;
     if is_read and v_seq > v_read_before then
@@ -122,8 +125,27 @@ begin
             end
         where p.conversation_id = advance_horizon.conversation_id and p.user_id = advance_horizon.user_id
         returning p.* into v_participant;
-        insert into parley.read_marker (conversation_id, user_id, seq, after_seq, read_at, is_private)
-        values (advance_horizon.conversation_id, advance_horizon.user_id, v_seq, v_read_before, v_now, v_is_private);
+        -- what was hidden from the reader was not read, and its sender is not told that it was
+        if v_is_direct and not v_is_private then
+            select max(h.seq) into v_hidden_seq
+            from parley.message_hidden as h
+            where h.conversation_id = advance_horizon.conversation_id
+                and h.user_id = advance_horizon.user_id
+                and h.seq > v_read_before
+                and h.seq <= v_seq
+                and h.suppressed;
+        end if;
+        if v_hidden_seq is not null then
+            insert into parley.read_marker (conversation_id, user_id, seq, after_seq, read_at, is_private)
+            values (
+                advance_horizon.conversation_id, advance_horizon.user_id, v_hidden_seq, v_read_before, v_now, true
+            );
+            v_read_before := v_hidden_seq;
+        end if;
+        if v_read_before < v_seq then
+            insert into parley.read_marker (conversation_id, user_id, seq, after_seq, read_at, is_private)
+            values (advance_horizon.conversation_id, advance_horizon.user_id, v_seq, v_read_before, v_now, v_is_private);
+        end if;
         perform parley.append_read_event(v_participant, v_is_private or coalesce(v_is_hidden, false));
     elsif not is_read and v_seq > v_participant.last_delivered_seq and not v_is_private then
         update parley.participant as p

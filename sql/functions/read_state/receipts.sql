@@ -123,7 +123,7 @@ begin
             v_shares and coalesce(d.read_seq >= v_message.seq, false) and not d.is_suppressed as is_read,
             -- only the reader knows when they read what they keep to themselves
             case
-                when p.user_id = v_user_id or (v_shares and a.read_receipts and not k.is_private) then k.read_at
+                when p.user_id = v_user_id or (v_shares and a.read_receipts and not k.is_private and not d.is_suppressed) then k.read_at
             end as read_at
         from parley.participant as p
         inner join parley.account as a on p.user_id = a.id

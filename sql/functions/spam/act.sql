@@ -30,6 +30,12 @@ begin
         and p.user_id = move_to_requests.user_id
         and p.left_at is null
         and p.folder = 'inbox'
+        -- whoever has blocked the sender learns nothing of what the sender does
+        and not parley.is_kept_from(p.conversation_id, (
+            select case when d.user_low = p.user_id then d.user_high else d.user_low end
+            from parley.direct_conversation as d
+            where d.conversation_id = p.conversation_id
+        ))
     returning p.* into v_participant;
     if not found then
         return false;
@@ -45,7 +51,7 @@ begin
 end;
 $$;
 comment on function parley.move_to_requests is
-'Makes a direct conversation a request to one of its two participants, who is told. False: it is one already. The caller holds the conversation''s lock.';
+'Makes a direct conversation a request to one of its two participants, who is told. False: it is one already, or they have blocked the other. The caller holds the conversation''s lock.';
 
 create or replace function parley.act_on_spam(
     findings parley.spam_finding[],

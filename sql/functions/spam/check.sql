@@ -41,6 +41,15 @@ begin
             check_spam.content, v_words, v_near_texts, v_near_recipients, v_sender_id, v_is_new
         );
     end if;
+    if not v_by_host then
+        -- what others think of the caller would tell that somebody has blocked or declined them
+        v_findings := array(
+            select f
+            from unnest(v_findings) as f
+            inner join parley.spam_rule as r on f.name = r.name
+            where r.kind not in ('reputation', 'unverified_phone')
+        );
+    end if;
     v_confidence := parley.spam_confidence(v_findings);
     return case
         when v_by_host
@@ -57,5 +66,5 @@ begin
 end;
 $$;
 comment on function parley.check_spam is
-'What would become of a message to this user, if they do not know the sender: action allow, filter or block. The application, which names the sender, also learns is_spam, confidence and reasons. Nothing is recorded.';
+'What would become of a message to this user, if they do not know the sender: action allow, filter or block, by what it says. The application, which names the sender, also learns is_spam, confidence and reasons. Nothing is recorded.';
 grant execute on function parley.check_spam to authenticated, service_role;
