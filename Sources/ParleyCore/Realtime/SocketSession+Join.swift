@@ -28,7 +28,7 @@ extension SocketSession {
             self.channels.append(channel)
             actions.append(.authorize(question))
         } catch {
-            actions += overtaken.map { self.reply(to: $0, error: error.reason) } + self.refuse(message, error)
+            actions = overtaken.map { self.reply(to: $0, error: error.reason) } + actions + self.refuse(message, error)
         }
         return actions
     }

@@ -89,6 +89,26 @@ struct SocketSessionBoundsTests {
         }
     }
 
+    @Test(arguments: [(AuthorizationAnswer.allowed, "ok"), (.denied, "error")])
+    func aJoinThatIsOvertakenGetsTheAnswerOfTheNewer(_ answer: AuthorizationAnswer, _ status: String) throws {
+        var harness = SessionHarness()
+        _ = try harness.ask(ref: "1", joinRef: "1")
+        let second = try harness.ask(ref: "2", joinRef: "2")
+        #expect(frames(second.actions).isEmpty)
+        let answered = frames(harness.answer(try #require(second.question), answer))
+        #expect(answered.prefix(2).map { String($0.prefix(8)) } == [#"["1","1""#, #"["2","2""#])
+        #expect(answered.prefix(2).allSatisfy { $0.contains(#""status":"\#(status)""#) })
+    }
+
+    @Test func onlySoManyJoinsWaitForOneAnswer() throws {
+        var harness = SessionHarness()
+        var refused = 0
+        for number in 1...12 {
+            refused += frames(try harness.ask(ref: "\(number)", joinRef: "\(number)").actions).count
+        }
+        #expect(refused > 0 && harness.session.channels[0].overtaken.count <= 9)
+    }
+
     // MARK: Presence
 
     @Test func whoTracksLateGetsTheState() throws {
