@@ -53,6 +53,8 @@ public final class PrivateKey: @unchecked Sendable {
         } else if EVP_PKEY_is_a(key, "EC") == 1, Self.isP256(key) {
             self.kind = .p256
         } else {
+            // without a kind there is no object yet, and no deinit of it
+            EVP_PKEY_free(key)
             return nil
         }
         guard !check || Self.isPair(key) else { return nil }
