@@ -62,7 +62,8 @@ with release (name, kind, unit, amount, period_seconds, burst, doors, meaning) a
     ),
     (
         'new_account_hours', 'limit', 'hours', 24, null, null,
-        '{send_message,start_conversation,forward_message,create_poll,edit_message,update_conversation,send_due_messages,check_spam}',
+        '{send_message,start_conversation,forward_message,create_poll,edit_message,
+         update_conversation,send_due_messages,check_spam}',
         'How long an account counts as new: what it sends is judged for spam, also to those who know it.'
     ),
     (
