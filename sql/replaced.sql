@@ -355,7 +355,7 @@ declare
     'parley.participants_as_of(uuid, bigint)',
     'parley.partitions_to_drop()',
     'parley.people_of(text)',
-    'parley.people_page(jsonb, integer, uuid)',
+    'parley.people_page(text, text, integer)',
     'parley.permissions_json(parley.conversation_profile)',
     'parley.picture_emoji()',
     'parley.pin_message(uuid)',
