@@ -274,6 +274,9 @@ async def row_level_security(verdict: Verdict, url: str, owner: asyncpg.Connecti
         "group by 1 having max(c.messages) between 200 and 2000 order by abs(count(*) - 20), 1 limit 1"
     ))
     longest = made["newest page of the longest"].arguments
+    # the view's own text: the condition asks for columns that the view does not show
+    view = (await owner.fetchval("select pg_get_viewdef('parley_api.messages'::regclass)")).rstrip().rstrip(";")
+    written_out = f"select coalesce(json_agg(p), '[]') from ({view} where {CONDITION} order by m.seq desc limit 50) as p"
     for user, place in ((busy, "each"), (few, "each"), (busy, "the longest")):
         mine = await owner.fetch(
             "select c.id from parley.participant p inner join bench.conversation c on c.id = p.conversation_id "
@@ -285,7 +288,7 @@ async def row_level_security(verdict: Verdict, url: str, owner: asyncpg.Connecti
         by_policy, by_condition, by_nothing = await connect(url, user), await connect(url, user, owner=True), await connect(url, user, owner=True)
         taken = await compare({
             "policy": (by_policy, Call(VIEW.format(where="m.conversation_id = $1"), conversations)),
-            "condition": (by_condition, Call(VIEW.format(where=CONDITION), conversations)),
+            "condition": (by_condition, Call(written_out, conversations)),
             "nothing": (by_nothing, Call(VIEW.format(where="m.conversation_id = $1"), conversations)),
         }, ROUNDS if place == "the longest" else 5 * ROUNDS)  # the others take a millisecond
         name = f"view, {len(mine):,} conversations, page of {place}"

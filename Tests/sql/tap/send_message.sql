@@ -1,6 +1,6 @@
 -- Sending: every refusal with its code, the limits of content, dense numbers, and nothing left of what rolls back.
 begin;
-select plan(64);
+select plan(66);
 \ir ../people.psql
 
 -- conversations that take no messages, or not from everybody
@@ -8,6 +8,13 @@ create function t.profile(assignment text) returns void language plpgsql securit
 begin
     execute format('update parley.conversation_profile set %s where conversation_id = %L', assignment, t.id('talk'));
 end
+$$;
+
+create function t.answer_and_row(answer jsonb) returns text language sql security definer as $$
+    select is(
+        answer, (select parley.message_json(m, '[]') from parley.message as m where m.id = (answer ->> 'id')::uuid),
+        'a send answers what a page says of the message: ' || (answer ->> 'type')
+    )
 $$;
 
 update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
@@ -207,6 +214,13 @@ select is(
     (parley_api.send_message(t.id('talk'), 'another text', client_message_id => t.id('noa')) ->> 'seq')::bigint, :seq + 1::bigint,
     'its client_message_id is free again'
 );
+
+-- the answer to a plain text is put together without its row
+select t.act('bob');
+select t.answer_and_row(parley_api.send_message(
+    t.id('talk'), 'plain', client_message_id => gen_random_uuid(), metadata => '{"k": [1]}'
+));
+select t.answer_and_row(parley_api.send_message(t.id('talk'), 'for a day', expires_in => '1 day', mentions_all => null));
 
 select * from finish();
 rollback;

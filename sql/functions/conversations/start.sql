@@ -204,7 +204,7 @@ begin
         );
         if not v_by_host and num_nonnulls(v_profile.title, v_profile.description) > 0 then
             perform parley.judge_message(
-                c, parley.require_participant(c.id, v_user_id), parley.is_new_account(v_user_id), null,
+                c, v_user_id, (parley.require_participant(c.id, v_user_id)).added_by, parley.is_new_account(v_user_id), null,
                 concat_ws(E'\n', v_profile.title, v_profile.description), 'text', null, is_edit => true
             )
             from parley.conversation as c

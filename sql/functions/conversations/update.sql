@@ -175,7 +175,7 @@ begin
         -- a title says something, too
         if (v_after.title, v_after.description) is distinct from (v_before.title, v_before.description) then
             perform parley.judge_message(
-                v_conversation, v_me, parley.is_new_account(v_user_id), null,
+                v_conversation, v_user_id, v_me.added_by, parley.is_new_account(v_user_id), null,
                 concat_ws(E'\n', v_after.title, v_after.description), 'text', null, is_edit => true
             );
         end if;

@@ -55,7 +55,7 @@ declare
         'hex'
     )::uuid;
     v_conversation parley.conversation;
-    v_participant parley.participant;
+    v_participant record;
     v_hidden_from uuid;
     v_message parley.message;
     v_source parley.message;
@@ -223,7 +223,7 @@ begin
     where p.conversation_id = write_message.conversation_id
         and p.user_id = coalesce(v_user_id, write_message.actor_id)
         and p.left_at is null
-    returning p.* into v_participant;
+    returning p.role, p.app_role, p.folder, p.history_from_seq, p.added_by, p.has_draft into v_participant;
     if not found and not write_message.from_server then
         perform parley.refuse_sender(write_message.conversation_id, v_user_id);
     end if;
@@ -258,8 +258,8 @@ begin
     if v_user_id is not null then
         if v_conversation.unanswered or v_sender.is_new then
             perform parley.judge_message(
-                v_conversation, v_participant, v_sender.is_new, v_id, write_message.content, write_message.type,
-                v_metadata
+                v_conversation, v_user_id, v_participant.added_by, v_sender.is_new, v_id, write_message.content,
+                write_message.type, v_metadata
             );
         end if;
     end if;
@@ -285,9 +285,9 @@ begin
         case when not write_message.from_server then coalesce(v_participant.app_role, v_participant.role) end,
         write_message.type, write_message.content, v_metadata, v_mentions, write_message.forward_count,
         v_attachment_ids is not null, coalesce(write_message.mentions_all, false)
-    )
-    returning m.* into v_message;
+    );
     if v_attachment_ids is not null then
+        select m.* into v_message from parley.message as m where m.id = v_id;
         if write_message.forwards_id is not null then
             perform parley.copy_attachments(v_message, v_attachment_ids);
         else
@@ -310,6 +310,18 @@ begin
     if exists (select from parley.worker as w where not pg_try_advisory_xact_lock_shared(w.lock_key)) then
         perform pg_notify('parley', '');
     end if;
+    -- a text and nothing else is answered from what is at hand
+    if v_user_id is not null and write_message.type = 'text' and write_message.mentions_all is not true and num_nonnulls(
+        v_mentions, v_attachment_ids, write_message.reply_to_id, write_message.forwards_id, write_message.expires_in, v_ttl
+    ) = 0 then
+        return parley.plain_message_json() || jsonb_build_object(
+            'id', v_id, 'conversation_id', v_conversation.id, 'seq', v_conversation.last_seq, 'sender_id', v_user_id,
+            'sender_role', coalesce(v_participant.app_role, v_participant.role), 'content', write_message.content,
+            'metadata', coalesce(v_metadata, '{}'), 'client_message_id', write_message.client_message_id,
+            'created_at', v_conversation.last_event_at, 'updated_at', v_conversation.last_event_at
+        );
+    end if;
+    select m.* into v_message from parley.message as m where m.id = v_id;
     if write_message.reply_to_id is not null then
         -- the sender is shown what they answer, also where others may not see it
         return parley.message_json(

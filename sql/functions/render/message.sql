@@ -61,6 +61,20 @@ $$;
 comment on function parley.message_json is
 'A message as clients see it. A message that was deleted for everyone has no content. Its quote is made for the viewer or, without one, for all participants.';
 
+create or replace function parley.plain_message_json()
+returns jsonb
+language sql immutable security definer parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select '{
+        "type": "text", "mentions": [], "mentions_all": false, "reply_to_id": null, "reply_to": null,
+        "forwarded": false, "forward_count": 0, "attachments": [], "reactions": [], "status": "sent",
+        "pinned_at": null, "edited_at": null, "deleted_at": null, "expires_at": null
+    }'::jsonb
+$$;
+comment on function parley.plain_message_json is
+'The part of message_json that is the same for every text just sent: write_message adds the rest, at half the cost of message_json.';
+
 create or replace function parley.reactions_json(conversation_id uuid, message_id uuid)
 returns jsonb
 language plpgsql stable security definer

@@ -4,7 +4,8 @@
 
 create or replace function parley.judge_message(
     conversation parley.conversation,
-    participant parley.participant,
+    sender_id uuid,
+    added_by uuid,
     is_new boolean,
     message_id uuid,
     content text,
@@ -21,7 +22,7 @@ set enable_bitmapscan = off
 as $$
 #variable_conflict use_column
 declare
-    v_sender_id constant uuid := participant.user_id;
+    v_sender_id constant uuid := judge_message.sender_id;
     v_is_stranger boolean := conversation.unanswered;
     v_text text := content;
     v_words text[];
@@ -34,7 +35,7 @@ declare
     v_findings parley.spam_finding[];
 begin
     -- 1. whoever was added to a direct conversation by the other answers
-    if v_is_stranger and participant.added_by is not null then
+    if v_is_stranger and judge_message.added_by is not null then
         v_is_stranger := false;
         perform parley.end_unanswered(conversation.id);
     end if;
