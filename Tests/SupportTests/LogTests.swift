@@ -59,7 +59,7 @@ import Testing
         log.info("one")
         log.access("request", failed: false, [])
         log.error("three")
-        FileManager.default.createFile(atPath: path + "/access-notes.log", contents: nil)
+        _ = FileManager.default.createFile(atPath: path + "/access-notes.log", contents: nil)
         now.withLock { $0 += 31 * 86400 }
         log.info("two")
         folder.forget()
