@@ -3,10 +3,11 @@
     make bench-retention                     5 million messages of 50,000 users; SCALE=0.01 makes it short
 
 A throw-away cluster without fsync. A first pass, as of 31 days ago, retires what no window reached then. The preview of
-today's pass is kept, message by message; then the pass runs in steps of 1,000, as the job does, while one client sends
-and another reads pages. Promises: what went is what was foretold, by key, count, size and checksum; what is held is
-still there; nothing hangs on what has gone; a second pass finds nothing; sends and pages take at p99 at most twice as long
-as in the quiet minute before; months that are empty are detached and dropped, and the disk has them back.
+today's pass is kept, message by message; then the pass runs in steps of 1,000, as the job does. Postgres is killed in the
+middle of the twentieth; from the next on, one client sends and another reads pages. Promises: what went is what was
+foretold, by key, count, size and checksum; what is held is still there; nothing hangs on what has gone; a second pass
+finds nothing; sends and pages take at p99 at most twice as long as in the quiet minute before; the session that purges
+stays small; months that are empty are detached and dropped, and the disk has them back.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import asyncpg
 
@@ -77,22 +79,37 @@ async def passes(connection: asyncpg.Connection, as_of: str) -> dict:
             return step
 
 
+async def step_and_crash(cluster: Cluster, owner: asyncpg.Connection, steps: int) -> asyncpg.Connection:
+    """Some steps of the pass, then SIGKILL of Postgres in the middle of one more. Returns a connection to it as it comes back."""
+    for _ in range(steps):
+        await owner.fetchval("select parley.retention_run()")
+    await owner.execute("begin")
+    torn = json.loads(await owner.fetchval("select parley.retention_run()"))
+    print(f"killed in the middle of step {torn['steps']}, with {torn['purged']} purged")
+    cluster.command("kill9")
+    owner.terminate()
+    cluster.command("restart")
+    return await asyncpg.connect(cluster.superuser_url)
+
+
+class Memory:
+    """The most memory of its own (not the shared buffers) that a session of the server was seen with, in MB."""
+
+    def __init__(self, pid: int):
+        self.status, self.peak = Path(f"/proc/{pid}/status"), 0.0
+
+    async def watch(self) -> None:
+        while True:
+            line = next(line for line in self.status.read_text().splitlines() if line.startswith("RssAnon"))
+            self.peak = max(self.peak, int(line.split()[1]) / 1024)
+            await asyncio.sleep(0.2)
+
+
 async def bench(cluster: Cluster, verdict: Verdict) -> None:
     owner = await asyncpg.connect(cluster.superuser_url)
-    pairs = [(str(c), str(u)) for c, u in await owner.fetch(
-        "select p.conversation_id, p.user_id from parley.participant p where p.left_at is null order by md5(p.conversation_id::text) limit 500")]
-    clients = []
-    for sql in (SEND, READ):
-        connection = await asyncpg.connect(cluster.superuser_url)
-        await connection.execute("set role authenticated")
-        clients.append(Client(connection, sql, pairs))
-
     began = time.monotonic()
     first = await passes(owner, "now() - interval '31 days'")
     print(f"first pass: {first['retired']} retired in {time.monotonic() - began:.1f} s, {first['steps']} steps")
-    # sends and pages are warm before they are measured
-    await load(clients, asyncio.sleep(2))
-    quiet = await load(clients, asyncio.sleep(QUIET_SECONDS))
 
     began = time.monotonic()
     preview = await owner.fetch("select * from parley.retention_preview()")
@@ -107,6 +124,19 @@ async def bench(cluster: Cluster, verdict: Verdict) -> None:
         checksum ^= row["checksum"]
     sizes = "select sum(pg_total_relation_size(c.oid))::bigint from pg_class c where c.relname ~ '^message_\\d{4}_\\d\\d$'"
     before = await owner.fetchval(sizes)
+    owner = await step_and_crash(cluster, owner, 19)
+
+    pairs = [(str(c), str(u)) for c, u in await owner.fetch(
+        "select p.conversation_id, p.user_id from parley.participant p where p.left_at is null order by md5(p.conversation_id::text) limit 500")]
+    clients = []
+    for sql in (SEND, READ):
+        connection = await asyncpg.connect(cluster.superuser_url)
+        await connection.execute("set role authenticated")
+        clients.append(Client(connection, sql, pairs))
+
+    # sends and pages are warm before they are measured
+    await load(clients, asyncio.sleep(2))
+    quiet = await load(clients, asyncio.sleep(QUIET_SECONDS))
 
     began = time.monotonic()
     run: dict = {}
@@ -114,8 +144,12 @@ async def bench(cluster: Cluster, verdict: Verdict) -> None:
     async def purging() -> None:
         run.update(await passes(owner, "now()"))
 
+    memory = Memory(await owner.fetchval("select pg_backend_pid()"))
+    watching = asyncio.create_task(memory.watch())
     busy = await load(clients, purging())
     seconds = time.monotonic() - began
+    watching.cancel()
+    assert memory.peak > 0
     print(f"the pass: {run['purged']} purged, {run['retired']} retired in {seconds:.1f} s, {run['steps']} steps, {run['files']} files")
 
     check(
@@ -140,6 +174,8 @@ async def bench(cluster: Cluster, verdict: Verdict) -> None:
     for name, calm, rough in zip(("send", "page"), quiet, busy):
         verdict.row(f"{name}, p99", f"{calm:.1f} ms quiet, {rough:.1f} ms meanwhile")
         verdict.promise(f"{name}: p99 meanwhile, as times the quiet one", rough / calm, 2, at_least=False)
+
+    verdict.promise("memory of the session that purges, MB", memory.peak, 100, at_least=False)
 
     # months that nobody is in any more, by the documented line; holds keep theirs
     await owner.execute("update parley.hold set released_at = now() where released_at is null")

@@ -291,6 +291,7 @@ declare
     'parley.log_end()',
     'parley.log_epoch()',
     'parley.log_id(uuid)',
+    'parley.log_id_salt()',
     'parley.log_position()',
     'parley.maintain()',
     'parley.mark_as_delivered(uuid, bigint)',

@@ -7,12 +7,13 @@ internal import WebServer
 /// The worker as a whole: verifies tokens, tails the log, serves sockets and HTTP, until it is asked to stop.
 ///
 /// - Parameters:
+///   - logFolder: where `log` writes, if that is a folder; old files in it are deleted.
 ///   - stops: yields when the process should stop; a second time cuts the drain short.
 ///   - demoUsers: makes the JSON of users whom anybody at this machine may be; nil for none.
 ///   - ready: called once the port is bound and the log is read, with the address it is served at.
 /// - Throws: when it cannot start, or the first failure of a service.
 public func runServer(
-    _ configuration: ServeConfiguration, log: Log, stops: AsyncStream<Void>,
+    _ configuration: ServeConfiguration, log: Log, logFolder: LogFolder? = nil, stops: AsyncStream<Void>,
     demoUsers: (@Sendable () -> [UInt8])? = nil,
     ready: @escaping @Sendable (_ url: String) -> Void = { _ in }
 ) async throws {
@@ -39,13 +40,15 @@ public func runServer(
     refusals.use(pool)
     let schema = SchemaCacheStore(pool: pool, log: log.labelled("schema"))
     let limiter = UserLimiter(pool: pool, log: log.labelled("limits"))
+    let ids = LogIDs()
+    let access = AccessLog(percent: configuration.accessLogPercent, ids: ids, log: log.labelled("access"))
     let realtime = RealtimeService(
         loop: server.loop, pool: pool, schema: schema, configuration: configuration.realtime,
-        verify: verifier.sessionToken, limiter: limiter, log: log.labelled("realtime"))
+        verify: verifier.sessionToken, limiter: limiter, access: access, log: log.labelled("realtime"))
     let gateway = Gateway(
         configuration.gateway, pool: pool, schema: schema,
         authenticate: { token throws(JWTError) in try verifier.verify(token) }, limiter: limiter,
-        log: log.labelled("gateway"))
+        access: access, log: log.labelled("gateway"))
     let readiness = Readiness()
     let health = HealthRoutes { readiness.problems }
     var routes: [HTTPRouter.Route] = [health.handle, gateway.handle, realtime.handleBroadcast]
@@ -89,6 +92,7 @@ public func runServer(
     let upkeep: [any Service] =
         [
             JobRunner(pool: pool, log: log.labelled("jobs")), SpamChecker(pool: pool, log: log.labelled("spam")),
+            LogKeeper(pool: pool, ids: ids, folder: logFolder, log: log.labelled("logs")),
         ] + (exports.map { [$0] } ?? []) + (sender.map { [$0] } ?? [])
     let group = ServiceGroup(
         [verifier, reader, refusals] + upkeep + [

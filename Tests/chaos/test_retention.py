@@ -26,18 +26,18 @@ def until(condition, seconds: float = 60, step: float = 0.02):
     raise AssertionError("it did not come to that in time")
 
 
-def whole_pass(cluster: Cluster, as_of: str, crash_after: int = 0) -> dict:
+def whole_pass(cluster: Cluster, as_of: str, crash_after: int = 0, batch: int = 200) -> dict:
     """A pass to its end; after so many steps Postgres dies in the middle of the next."""
     for number in range(10_000):
         if crash_after and number == crash_after:
             step = subprocess.Popen(
-                ["psql", "-XAtq", cluster.superuser_url, "-c", f"select parley.retention_run({as_of}, 200), pg_sleep(5)"],
+                ["psql", "-XAtq", cluster.superuser_url, "-c", f"select parley.retention_run({as_of}, {batch}), pg_sleep(5)"],
                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             time.sleep(0.5)
             cluster.command("kill9")
             step.wait()
             cluster.command("restart")
-        step = json.loads(cluster.psql(f"select parley.retention_run({as_of}, 200)", cluster.superuser_url))
+        step = json.loads(cluster.psql(f"select parley.retention_run({as_of}, {batch})", cluster.superuser_url))
         if not step["more"]:
             return step
     raise AssertionError("a pass without end")
@@ -57,6 +57,51 @@ def test_a_crash_in_the_middle_of_a_purge_loses_and_doubles_nothing():
         assert f"{run['purged']}|{run['checksum']}" == foretold
         assert int(cluster.psql("select count(*) from parley.message")) == before - run["purged"]
         assert int(held) > 0 and run["purged"] > 500
+        assert all(line.endswith("|0") for line in cluster.psql(ORPHANS).splitlines())
+        again = whole_pass(cluster, as_of)
+        assert (again["retired"], again["returned"], again["purged"]) == (0, 0, 0)
+
+
+def test_a_worker_that_dies_in_the_middle_of_a_purge_loses_and_doubles_nothing():
+    with Cluster() as cluster:
+        make_year(cluster.superuser_url, 20_000, 200)
+        whole_pass(cluster, "now() - interval '31 days'", batch=5000)
+        as_of = "'" + cluster.psql("select now()", cluster.superuser_url) + "'"
+        foretold = cluster.psql(
+            f"select count(*), coalesce(bit_xor(hashtextextended(message_id::text, 0)), 0) from parley.retention_due({as_of}) where action = 'purge'",
+            cluster.superuser_url)
+        before = int(cluster.psql("select count(*) from parley.message"))
+        # a step takes long enough to be met in its middle
+        cluster.psql("""
+            create function public.take_your_time() returns trigger language plpgsql as 'begin perform pg_sleep(0.1); return null; end';
+            create trigger slow after delete on parley.message_revision for each statement execute function public.take_your_time()""",
+            cluster.superuser_url)
+        # the pass begins as of that moment, and the job of the workers goes on with it
+        cluster.psql(f"select parley.retention_run({as_of}, 1)")
+        cluster.psql("update parley.job set next_run_at = now() where name = 'retain_messages'")
+
+        def step() -> tuple[int, int]:
+            return tuple(map(int, cluster.psql(f"select steps, purged from parley.retention_run where as_of = {as_of}").split("|")))
+
+        worker, seen = Worker(cluster), set()
+        try:
+            for _ in range(4):
+                last = step()
+                worker.start()
+                until(lambda last=last: step() > last, step=0.005)
+                until(lambda: cluster.psql(
+                    "select count(*) from pg_stat_activity where wait_event = 'PgSleep'", cluster.superuser_url) != "0", step=0)
+                worker.kill9()
+                seen.add(step())
+            assert len(seen) == 4 and cluster.psql(f"select ended_at is null from parley.retention_run where as_of = {as_of}") == "t"
+            worker.start()
+            until(lambda: cluster.psql(f"select ended_at is not null from parley.retention_run where as_of = {as_of}") == "t", 120)
+        finally:
+            worker.stop()
+        cluster.psql("drop function public.take_your_time() cascade", cluster.superuser_url)
+        run = cluster.psql(f"select purged, checksum from parley.retention_run where as_of = {as_of}")
+        assert run == foretold and int(run.split("|")[0]) > 5_000
+        assert int(cluster.psql("select count(*) from parley.message")) == before - int(run.split("|")[0])
         assert all(line.endswith("|0") for line in cluster.psql(ORPHANS).splitlines())
         again = whole_pass(cluster, as_of)
         assert (again["retired"], again["returned"], again["purged"]) == (0, 0, 0)

@@ -1,5 +1,7 @@
 """A year of messages made in one go: three tiers, leavers, holds, files, and what hangs on messages.
 
+It goes back 460 days, so that the longest plan, of 365 days, lets whole months go too.
+
 Used by Benchmarks/retention.py at any scale, and by Tests/chaos/test_retention.py at a small one.
 """
 
@@ -17,7 +19,7 @@ set local role parley_owner;
 do $$
 declare v_from date;
 begin
-    for i in 2..14 loop
+    for i in 2..16 loop
         v_from := (date_trunc('month', now() at time zone 'UTC') - make_interval(months => i))::date;
         continue when to_regclass(format('parley.message_%s', to_char(v_from, 'YYYY_MM'))) is not null;
         execute format('create table parley.message_%s (like parley.message including all)', to_char(v_from, 'YYYY_MM'));
@@ -41,16 +43,16 @@ insert into parley.conversation (id, last_seq, last_event_seq, last_activity_at,
 select c.id, :each, :each, now(), now() from year.pair c;
 insert into parley.conversation_profile (conversation_id, type) select c.id, 'group' from year.pair c;
 insert into parley.participant (conversation_id, user_id, joined_at, last_read_seq, left_at, left_event_seq)
-select c.id, p.id, now() - interval '370 days', :each,
+select c.id, p.id, now() - interval '465 days', :each,
     -- every twentieth conversation has lost one, every fortieth both
     case when c.i % 20 = 0 and (p.i = c.a or c.i % 40 = 0) then now() - interval '1 hour' end, null
 from year.pair c inner join year.person p on p.i in (c.a, c.b);
 insert into parley.message (id, conversation_id, seq, sender_id, client_message_id, created_at, type, content, has_attachments)
 select parley.uuid_v7(x.at), x.conversation_id, x.seq, x.sender_id, gen_random_uuid(), x.at, case when x.n % 100 = 0 then 'image' else 'text' end,
-    'What was said on day ' || x.seq || ' of the year, number ' || x.n, x.n % 100 = 0
+    'What was said as number ' || x.seq || ' of a hundred, ' || x.n, x.n % 100 = 0
 from (
     select c.id as conversation_id, s.seq, p.id as sender_id, c.i * 31 + s.seq as n,
-        now() - interval '365 days' + (s.seq - random() * 0.5) * (interval '364 days' / :each) as at
+        now() - interval '460 days' + (s.seq - random() * 0.5) * (interval '459 days' / :each) as at
     from year.pair c
     cross join generate_series(1, :each) s (seq)
     inner join year.person p on p.i = case when s.seq % 2 = 0 then c.a else c.b end

@@ -1,5 +1,6 @@
 internal import ParleyCore
 internal import PostgresClient
+public import Support
 internal import WebServer
 
 /// What each part of the worker is told.
@@ -65,6 +66,17 @@ extension ServeConfiguration {
 
     /// Each connection of the pool may be receiving an answer of this size, in a buffer of up to twice as much.
     private var maxAnswerBytes: Int { min(self.maxHeldBytes / 8, max(8 << 20, self.maxHeldBytes / 32)) }
+
+    /// The folder that logs go to; nil for standard error.
+    public func openLogFolder() throws(ConfigurationError) -> LogFolder? {
+        guard let path = self.logFolder else { return nil }
+        do throws(LogFolderError) {
+            return try LogFolder(
+                path, days: [.application: self.logDays, .access: self.accessLogDays, .error: self.errorLogDays])
+        } catch {
+            throw ConfigurationError(.invalid, setting: "--log-folder (PARLEY_LOG_FOLDER)", error.description)
+        }
+    }
 
     var gateway: GatewayConfiguration {
         var gateway = GatewayConfiguration()

@@ -180,6 +180,23 @@ extension ServeConfiguration {
                 "log-level", environment: "PARLEY_LOG_LEVEL", \.logLevel, .logLevel, defaults: defaults,
                 help: "The least important lines to log: debug, info, warning or error."),
             Setting(
+                "access-log-percent", environment: "PARLEY_ACCESS_LOG_PERCENT", \.accessLogPercent,
+                .integer("n", 0...100), defaults: defaults,
+                help: "Of requests that go well, how many of a hundred are logged; those that fail here always are."),
+            Setting(
+                "log-folder", environment: "PARLEY_LOG_FOLDER", \.logFolder, .text("folder", "the path of a folder"),
+                defaults: defaults,
+                help: "Where logs are written, a file for each record and day; without it, to standard error."),
+            Setting(
+                "log-days", environment: "PARLEY_LOG_DAYS", \.logDays, .integer("n", 1...3650), defaults: defaults,
+                help: "Days that files of the application record are kept."),
+            Setting(
+                "access-log-days", environment: "PARLEY_ACCESS_LOG_DAYS", \.accessLogDays, .integer("n", 1...3650),
+                defaults: defaults, help: "Days that files of the access record are kept."),
+            Setting(
+                "error-log-days", environment: "PARLEY_ERROR_LOG_DAYS", \.errorLogDays, .integer("n", 1...3650),
+                defaults: defaults, help: "Days that files of the error record are kept."),
+            Setting(
                 "drain-seconds", environment: "PARLEY_DRAIN_SECONDS", \.drainTime,
                 .duration(.zero ... .seconds(600)), defaults: defaults,
                 help: "Time that a stopping worker takes to finish its open requests."),

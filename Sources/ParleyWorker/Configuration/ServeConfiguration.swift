@@ -69,6 +69,14 @@ public struct ServeConfiguration: Sendable {
     /// Where exports are written; nil: this worker writes none.
     public var exportFolder: String?
     public var logLevel = Log.Level.info
+    /// Of requests that went well, how many of a hundred the access record has.
+    public var accessLogPercent = 1
+    /// Where log files go; nil: lines go to standard error.
+    public var logFolder: String?
+    /// Days that files of the application, access and error records are kept.
+    public var logDays = 30
+    public var accessLogDays = 90
+    public var errorLogDays = 90
     /// For a graceful stop; then connections are cut.
     public var drainTime = Duration.seconds(10)
 

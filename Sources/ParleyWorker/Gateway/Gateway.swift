@@ -1,4 +1,5 @@
 public import Crypto
+internal import FoundationEssentials
 internal import ParleyCore
 internal import PostgresClient
 internal import Support
@@ -19,6 +20,7 @@ public final class Gateway: Sendable {
     private let schema: SchemaCacheStore
     private let authenticate: Authenticate
     private let limiter: UserLimiter
+    private let access: AccessLog?
     private let log: Log
     private let described = Locked<Description?>(nil)
 
@@ -29,13 +31,15 @@ public final class Gateway: Sendable {
 
     init(
         _ configuration: GatewayConfiguration, pool: PostgresPool, schema: SchemaCacheStore,
-        authenticate: @escaping Authenticate, limiter: UserLimiter? = nil, log: Log
+        authenticate: @escaping Authenticate, limiter: UserLimiter? = nil,
+        access: AccessLog? = nil, log: Log
     ) {
         self.configuration = configuration
         self.pool = pool
         self.schema = schema
         self.authenticate = authenticate
         self.limiter = limiter ?? UserLimiter(pool: pool, log: log)
+        self.access = access
         self.log = log
     }
 
@@ -64,7 +68,10 @@ public final class Gateway: Sendable {
         _ done: @escaping @Sendable (HTTPResponse) -> Void
     ) {
         if let preflight = CrossOrigin.preflight(request) { return done(preflight) }
-        let finish: @Sendable (Result<GatewayResponse, APIError>) -> Void = { result in
+        let entry = Locked(AccessEntry(start: Clock.steadyNanoseconds()))
+        let finish: Finish = { result in
+            let (status, noted) = (result.status, entry.withLock { $0 })
+            self.access?.note(.http, noted.target, user: noted.user, status: status, since: noted.start)
             switch result {
             case .success(let response): done(Self.http(response))
             case .failure(let error):
@@ -82,13 +89,14 @@ public final class Gateway: Sendable {
         } catch {
             return finish(.failure(error))
         }
+        entry.withLock { $0.user = caller.user }
         let prefixLength = self.configuration.prefix.split(separator: "/").count
         let asked = GatewayRequest(
             method: request.method, segments: Array(segments.dropFirst(prefixLength)),
             query: request.query.map { GatewayRequest.Parameter($0.name, $0.value) }, headers: request.headers,
             body: request.body)
         if let refusal = self.limiter.refusal(Self.kind(asked), of: caller.user) { return finish(.failure(refusal)) }
-        self.run(asked, caller, cancellation, finish)
+        self.run(asked, caller, cancellation, named: { name in entry.withLock { $0.target = name } }, finish)
     }
 
     /// Which limit a request counts against.
@@ -119,6 +127,13 @@ public final class Gateway: Sendable {
 
     private typealias Finish = @Sendable (Result<GatewayResponse, APIError>) -> Void
 
+    /// What the access record tells of a request.
+    private struct AccessEntry: Sendable {
+        var start: Int64
+        var target: String?
+        var user: UUID?
+    }
+
     /// What a request is answered with.
     private enum Step: Sendable {
         case query(GatewayPlan)
@@ -127,7 +142,7 @@ public final class Gateway: Sendable {
 
     private func run(
         _ request: GatewayRequest, _ caller: GatewayCaller, _ cancellation: PoolCancellation?,
-        _ finish: @escaping Finish
+        named: @escaping @Sendable (String) -> Void, _ finish: @escaping Finish
     ) {
         let make: SchemaCacheStore.Make<Step> = { cache throws(APIError) in
             let planner = GatewayPlanner(cache: cache, maxRows: self.configuration.maxRows)
@@ -142,7 +157,10 @@ public final class Gateway: Sendable {
         }
         let proceed: @Sendable (Result<Step, APIError>) -> Void = { result in
             switch result {
-            case .success(.query(let plan)): self.execute(plan, request, caller, cancellation, finish)
+            case .success(.query(let plan)):
+                // It is planned, so there is something of this name: it is no text of the client's.
+                if let name = request.segments.last { named(name) }
+                self.execute(plan, request, caller, cancellation, finish)
             case .success(.response(let response)): finish(.success(response))
             case .failure(let error): finish(.failure(error))
             }
@@ -205,5 +223,14 @@ public final class Gateway: Sendable {
             status: response.status,
             headers: response.headers.map { ($0.name, $0.value) } + CrossOrigin.headers,
             body: response.body)
+    }
+}
+
+extension Result where Success == GatewayResponse, Failure == APIError {
+    fileprivate var status: Int {
+        switch self {
+        case .success(let response): response.status
+        case .failure(let error): error.status
+        }
     }
 }

@@ -22,7 +22,8 @@ extension RealtimeService {
         }
         let key = CommandKey(socket: connection.socket.id, slot: connection.slot, subject: command.command.subject)
         self.acceptedCommands += 1
-        let waiting = WaitingCommand(command: command, deadline: .now + self.configuration.commandTimeout)
+        let waiting = WaitingCommand(
+            command: command, deadline: .now + self.configuration.commandTimeout, came: Clock.steadyNanoseconds())
         if self.waitingCommands[key]?.append(waiting) == nil {
             self.waitingCommands[key] = []
             self.plan(waiting, key)
@@ -44,8 +45,10 @@ extension RealtimeService {
     private func submit(_ planned: Result<PlannedCommand, APIError>, _ waiting: WaitingCommand, _ key: CommandKey) {
         switch planned {
         case .success(let planned):
-            self.submit(SocketTurn(command: planned, key: key, deadline: waiting.deadline))
+            self.submit(
+                SocketTurn(command: planned, key: key, deadline: waiting.deadline, came: waiting.came))
         case .failure(let refusal):
+            self.note(waiting.command, target: nil, refusal.status, since: waiting.came)
             self.finished(waiting.command.reply, key, isError: true, response: CommandResponse.failure(refusal))
         }
     }
@@ -117,15 +120,25 @@ extension RealtimeService {
         let reply = turn.command.request.reply
         switch result {
         case .success(let answer):
+            self.note(turn, 200)
             let response = CommandResponse.success(answer, of: turn.command)
             self.finished(reply, turn.key, isError: false, response: response)
         case .failure(let error):
             if error.code != .server {
                 self.log.warning("a command of a socket failed", [("code", "\(error.code)")])
             }
+            self.note(turn, APIError(error, authenticated: true).status)
             if error.hintsAtStaleSchema { self.schema.refresh { _ in } }
             self.finished(reply, turn.key, isError: true, response: CommandResponse.failure(error))
         }
+    }
+
+    private func note(_ turn: SocketTurn, _ status: Int) {
+        self.note(turn.command.request, target: turn.command.request.command.function, status, since: turn.came)
+    }
+
+    private func note(_ command: SocketCommand, target: String?, _ status: Int, since start: Int64) {
+        self.access?.note(.socket, target, user: command.token.boundUser, status: status, since: start)
     }
 
     private func finished(_ reply: SocketCommand.Reply?, _ key: CommandKey, isError: Bool, response: [UInt8]) {
@@ -152,6 +165,8 @@ struct SocketTurn: Sendable {
     var key: CommandKey
     /// When it is answered at the latest, counted from when it came.
     var deadline: ContinuousClock.Instant
+    /// By the clock that nobody sets, in nanoseconds.
+    var came: Int64
 
     /// A statement's time limit of 0 would be none.
     var timeLeft: Duration { max(.milliseconds(1), self.deadline - .now) }
@@ -161,6 +176,7 @@ struct SocketTurn: Sendable {
 struct WaitingCommand: Sendable {
     var command: SocketCommand
     var deadline: ContinuousClock.Instant
+    var came: Int64
 }
 
 /// The commands of one socket about one thing run one after the other.

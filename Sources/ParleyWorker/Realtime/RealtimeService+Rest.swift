@@ -23,6 +23,14 @@ private struct RestPlan: Sendable {
     var token: SessionToken
     var isBatch: Bool
     var responder: HTTPResponder
+    var access: AccessLog?
+    var start: Int64
+
+    func respond(_ response: HTTPResponse) {
+        self.access?.note(
+            .broadcast, nil, user: self.token.boundUser, status: response.status, since: self.start)
+        self.responder.respond(response)
+    }
 }
 
 /// `POST /realtime/v1/api/broadcast` and `.../api/broadcast/{topic}/events/{event}`.
@@ -39,9 +47,11 @@ extension RealtimeService {
             return true
         }
         self.assumeIsolated { service in
+            let start = Clock.steadyNanoseconds()
             do throws(HTTPRefusal) {
-                try service.broadcast(request, route, responder)
+                try service.broadcast(request, route, responder, since: start)
             } catch {
+                service.access?.note(.broadcast, nil, user: nil, status: error.response.status, since: start)
                 responder.respond(error.response)
             }
         }
@@ -49,7 +59,7 @@ extension RealtimeService {
     }
 
     private func broadcast(
-        _ request: HTTPRequest, _ route: BroadcastRequest.Route, _ responder: HTTPResponder
+        _ request: HTTPRequest, _ route: BroadcastRequest.Route, _ responder: HTTPResponder, since start: Int64
     ) throws(HTTPRefusal) {
         guard request.method == "POST" else { throw HTTPRefusal(405, "Method not allowed") }
         guard let text = BroadcastRequest.token(request),
@@ -70,7 +80,8 @@ extension RealtimeService {
                 throw error == .notHere ? .forbidden : HTTPRefusal(error)
             }
         }
-        let plan = RestPlan(token: token, isBatch: isBatch, responder: responder)
+        let plan = RestPlan(
+            token: token, isBatch: isBatch, responder: responder, access: self.access, start: start)
         let make = Self.commands(of: steps, token)
         if let known = self.schema.plan(make) { return self.proceed(known, plan) }
         self.schema.planAfresh(make) { result in
@@ -99,7 +110,7 @@ extension RealtimeService {
         } catch {
             var refusal = error
             if refusal.status != 503 { refusal.status = 422 }
-            return plan.responder.respond(HTTPRefusal(refusal).response)
+            return plan.respond(HTTPRefusal(refusal).response)
         }
         var topics: [Topic] = []
         for step in steps where step.needsPermission && !topics.contains(step.topic) { topics.append(step.topic) }
@@ -116,12 +127,12 @@ extension RealtimeService {
         self.pool.submit(transaction) { result in
             self.onLoop { service in
                 switch result {
-                case .failure(let error): plan.responder.respond(Self.response(error))
+                case .failure(let error): plan.respond(Self.response(error))
                 case .success(let results):
                     let allowed = Set(zip(topics, results).filter { $1.rows.first?.bool(0) ?? false }.map(\.0))
                     let left = steps.filter { !$0.needsPermission || allowed.contains($0.topic) }
                     if left.isEmpty, !plan.isBatch {
-                        plan.responder.respond(HTTPRefusal.forbidden.response)
+                        plan.respond(HTTPRefusal.forbidden.response)
                     } else {
                         service.run(left[...], plan)
                     }
@@ -133,7 +144,7 @@ extension RealtimeService {
     /// Carries out one step after the other, in order.
     private func run(_ steps: ArraySlice<RestStep>, _ plan: RestPlan) {
         guard let step = steps.first else {
-            plan.responder.respond(HTTPResponse(status: 202, headers: CrossOrigin.headers))
+            plan.respond(HTTPResponse(status: 202, headers: CrossOrigin.headers))
             return
         }
         switch step.intent {
@@ -142,7 +153,7 @@ extension RealtimeService {
             let publication = Publication(
                 sender: nil, user: plan.token.boundUser, topic: step.topic, broadcast: step.broadcast)
             guard self.publish(publication) else {
-                return plan.responder.respond(HTTPRefusal(.tooManyBytes).response)
+                return plan.respond(HTTPRefusal(.tooManyBytes).response)
             }
         case .typing(let user, let conversation, let isTyping):
             self.publish(Typing(channel: nil, sender: nil, conversation: conversation, user: user, isTyping: isTyping))
@@ -152,7 +163,7 @@ extension RealtimeService {
                 self.onLoop { service in
                     switch result {
                     case .success: service.run(steps.dropFirst(), plan)
-                    case .failure(let error): plan.responder.respond(Self.response(error))
+                    case .failure(let error): plan.respond(Self.response(error))
                     }
                 }
             }

@@ -22,6 +22,7 @@ public actor RealtimeService {
     let transactions: CommandTransaction
     let verify: Verify
     let limiter: UserLimiter
+    let access: AccessLog?
     let log: Log
     /// Milliseconds since 1970.
     let clock: @Sendable () -> Int64
@@ -64,7 +65,7 @@ public actor RealtimeService {
     ///   - clock: milliseconds since 1970.
     init(
         loop: EventLoop, pool: PostgresPool, schema: SchemaCacheStore, configuration: RealtimeConfiguration,
-        verify: @escaping Verify, limiter: UserLimiter? = nil, log: Log,
+        verify: @escaping Verify, limiter: UserLimiter? = nil, access: AccessLog? = nil, log: Log,
         clock: @escaping @Sendable () -> Int64 = Clock.unixMilliseconds
     ) {
         self.loop = loop
@@ -76,6 +77,7 @@ public actor RealtimeService {
         self.configuration = configuration
         self.verify = verify
         self.limiter = limiter ?? UserLimiter(pool: pool, log: log)
+        self.access = access
         self.log = log
         self.clock = clock
         let now = clock()

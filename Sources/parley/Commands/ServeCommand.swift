@@ -20,8 +20,9 @@ enum ServeCommand {
                 let configuration = try ServeConfiguration.settings.parse(
                     arguments: arguments, environment: environment)
                 let signals = Signals()
-                let log = Log(label: "parley", threshold: configuration.logLevel)
-                try await runServer(configuration, log: log, stops: signals.requests)
+                let folder = try configuration.openLogFolder()
+                let log = Log(label: "parley", threshold: configuration.logLevel, sink: folder.map { $0.write })
+                try await runServer(configuration, log: log, logFolder: folder, stops: signals.requests)
                 return 0
             })
     }

@@ -36,7 +36,7 @@ struct LiveGateway: Sendable {
     init() async throws {
         let url = Self.databaseURL ?? ""
         let lines = Lines()
-        let log = Log(label: "test", threshold: .debug) { lines.append($0) }
+        let log = Log(label: "test", threshold: .debug) { lines.append($0.text) }
         let pool = PostgresPool(PostgresConfiguration(url: url), size: 4, maxQueued: 64, log: log)
         try await Self.install(pool)
         self.init(pool: pool, lines: lines, log: log)

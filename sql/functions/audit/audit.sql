@@ -20,6 +20,24 @@ $$;
 comment on function parley.log_id is
 'An id as the server''s log shows it: plain or, by the setting log_ids, a hash with a salt that changes and is not kept.';
 
+create or replace function parley.log_id_salt()
+returns bytea
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    return (
+        select s.value
+        from parley.secret as s
+        where s.name = 'log_salt' and parley.setting_value('log_ids') is not distinct from 'hashed'
+    );
+end;
+$$;
+comment on function parley.log_id_salt is
+'The salt with which a worker hashes ids in its log as parley.log_id does. Null: it shows them.';
+grant execute on function parley.log_id_salt to parley_worker;
+
 create or replace function parley.rotate_log_salt()
 returns boolean
 language plpgsql volatile security definer

@@ -1,0 +1,49 @@
+import Crypto
+import FoundationEssentials
+import ParleyCore
+import Support
+import Testing
+
+@testable import ParleyWorker
+
+@Suite struct AccessLogTests {
+    private final class Lines: Sendable {
+        private let lines = Locked<[String]>([])
+        func append(_ line: Log.Line) { self.lines.withLock { $0.append(line.text) } }
+        var all: [String] { self.lines.withLock { $0 } }
+    }
+
+    private static let user = UUID(uuidString: "6f1c2d3e-0000-4000-8000-00000000000a")!
+
+    @Test func aSampleOfRequestsAndEveryFailureIsWritten() {
+        let lines = Lines()
+        let turns = Locked(0)
+        let access = AccessLog(
+            percent: 25, ids: LogIDs(), log: Log(label: "access", sink: lines.append),
+            dice: { turns.withLock { $0 += 1; return ($0 * 37) % 100 } })
+        for _ in 0..<100 { access.note(.http, "send_message", user: nil, status: 200, since: 0) }
+        #expect(lines.all.count == 25)
+        for _ in 0..<5 { access.note(.socket, "send_message", user: nil, status: 503, since: 0) }
+        #expect(lines.all.count == 30)
+    }
+
+    @Test(arguments: [(0, 0), (100, 7)]) func noneOrAll(percent: Int, expected: Int) {
+        let lines = Lines()
+        let access = AccessLog(percent: percent, ids: LogIDs(), log: Log(label: "access", sink: lines.append))
+        for _ in 0..<7 { access.note(.http, nil, user: nil, status: 404, since: 0) }
+        #expect(lines.all.count == expected)
+    }
+
+    @Test func idsAreHashedUntilTheDatabaseShowsThemAndWithEachSaltOtherwise() {
+        let ids = LogIDs()
+        let unknown = ids.text(Self.user)
+        ids.use(salt: [1, 2, 3])
+        let first = ids.text(Self.user)
+        ids.use(salt: [1, 2, 4])
+        let second = ids.text(Self.user)
+        #expect(Set([unknown, first, second]).count == 3)
+        #expect([unknown, first, second].allSatisfy { $0.count == 16 && $0.allSatisfy(\.isHexDigit) })
+        ids.use(salt: nil)
+        #expect(ids.text(Self.user) == "6f1c2d3e-0000-4000-8000-00000000000a")
+    }
+}

@@ -1,0 +1,80 @@
+import FoundationEssentials
+import Testing
+
+@testable import Support
+
+@Suite struct LogTests {
+    private final class Lines: Sendable {
+        private let lines = Locked<[Log.Line]>([])
+        func append(_ line: Log.Line) { self.lines.withLock { $0.append(line) } }
+        var all: [Log.Line] { self.lines.withLock { $0 } }
+    }
+
+    @Test func eachLineSaysItsRecord() {
+        let lines = Lines()
+        let log = Log(label: "test", threshold: .warning, sink: lines.append)
+        log.info("dropped")
+        log.warning("a warning")
+        log.access("request", failed: false, [("status", "200")])
+        #expect(lines.all.map(\.record) == [.error, .access])
+        #expect(lines.all[0].text.contains(#""record":"error","level":"warning","label":"test","msg":"a warning""#))
+        #expect(lines.all[1].text.contains(#""record":"access""#) && lines.all[1].text.contains(#""status":"200""#))
+    }
+
+    @Test func ofAFloodSomeLinesAreLeftOutAndCounted() {
+        var flood = LogFlood()
+        let first = (1...250).map { _ in flood.admit("a", minute: 1) }
+        let written = first.enumerated().filter { $0.element != nil }
+        #expect(written.map { $0.offset + 1 } == Array(1...10) + [100, 200])
+        #expect(written.map(\.element) == Array(repeating: 0, count: 10) + [89, 99])
+        #expect(flood.admit("b", minute: 1) == 0)
+        #expect(flood.admit("a", minute: 2) == 50)
+        #expect(flood.admit("a", minute: 2) == 0)
+    }
+
+    @Test func onlyWarningsErrorsAndFailedRequestsAreLeftOut() {
+        let lines = Lines()
+        let log = Log(label: "test", sink: lines.append)
+        for _ in 0..<50 {
+            log.info("often")
+            log.access("request", failed: false, [])
+        }
+        #expect(lines.all.count == 100)
+        for _ in 0..<50 {
+            log.labelled("other").error("often")
+            log.access("request", failed: true, [])
+        }
+        // a flood that begins shortly before a minute ends is counted twice
+        #expect((120...140).contains(lines.all.count))
+    }
+
+    @Test func aFolderHasAFileForEachRecordAndDayAndForgetsOldOnes() throws {
+        let path = FileManager.default.temporaryDirectory.path() + "/parley-log-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        func names() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: path).sorted() }
+        let now = Locked<Int64>(1_767_225_600)  // 2026-01-01
+        let folder = try LogFolder(path, days: [.application: 30, .access: 90], now: { now.withLock { $0 } })
+        let log = Log(label: "test", sink: folder.write)
+        log.info("one")
+        log.access("request", failed: false, [])
+        log.error("three")
+        _ = FileManager.default.createFile(atPath: path + "/access-notes.log", contents: nil)
+        now.withLock { $0 += 31 * 86400 }
+        log.info("two")
+        folder.forget()
+        #expect(
+            try names() == [
+                "access-2026-01-01.log", "access-notes.log", "application-2026-02-01.log", "error-2026-01-01.log",
+            ])
+        now.withLock { $0 += 60 * 86400 }
+        folder.forget()
+        #expect(try names() == ["access-notes.log", "error-2026-01-01.log"])
+        let text = try String(contentsOf: URL(filePath: path + "/error-2026-01-01.log"), encoding: .utf8)
+        #expect(text.hasSuffix("}\n") && text.contains("three") && !text.contains("one"))
+    }
+
+    @Test func aFolderThatIsNotThereIsNamed() {
+        #expect(throws: LogFolderError.self) { try LogFolder("/nowhere/at/all", days: [:]) }
+    }
+}
