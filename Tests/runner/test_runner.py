@@ -188,4 +188,6 @@ def test_suites_that_disturb_each_other_wait_for_each_other():
     assert lanes.run_all(SUITES, run) == {suite.name: suite.name for suite in SUITES}
     assert most == lanes.LANES
     building = [suite for suite in SUITES if suite.kind == "build"]
+    timed = [suite for suite in SUITES if suite.kind == "timed"]
     assert len(building) == 3 and not lanes.may_run_beside(building[0], building[1])
+    assert not lanes.may_run_beside(building[0], timed[0]) and lanes.may_run_beside(timed[0], timed[1])

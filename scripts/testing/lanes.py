@@ -13,8 +13,11 @@ LANES = 2
 
 
 def may_run_beside(suite: Suite, other: Suite) -> bool:
-    """A suite that builds, or that watches the clock, has the machine to itself but for suites of neither kind."""
-    return not (suite.kind and other.kind)
+    """Nothing that watches the clock runs beside a build, and no two builds run at once: each fills the machine.
+
+    Two that watch the clock do: they wait most of their time, for a heartbeat, a browser or a worker to come back.
+    """
+    return "build" not in (suite.kind, other.kind) or not (suite.kind and other.kind)
 
 
 def run_all(suites: list[Suite], run: Callable[[Suite], Report]) -> dict[str, Report]:
