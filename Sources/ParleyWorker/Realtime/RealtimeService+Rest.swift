@@ -64,6 +64,7 @@ extension RealtimeService {
                 let intent = try BroadcastIntent(
                     message.broadcast, topic: message.topic, token: token, reserved: self.schema.reserved,
                     limit: self.configuration.limits.maxBroadcastBytes)
+                if case .focus = intent { throw BroadcastRefusal.needsSocket }
                 steps.append(RestStep(topic: message.topic, broadcast: message.broadcast, intent: intent))
             } catch {
                 if error == .notHere, isBatch { continue }
@@ -137,7 +138,7 @@ extension RealtimeService {
             return
         }
         switch step.intent {
-        case .nothing: break
+        case .nothing, .focus: break
         case .forward:
             let publication = Publication(
                 sender: nil, user: plan.token.boundUser, topic: step.topic, broadcast: step.broadcast)

@@ -35,6 +35,10 @@ public actor RealtimeService {
     var tracked: [ChannelID: Topic] = [:]
     var presenceRefs: PresenceRefs
     var typing = TypingTable()
+    var focus = FocusTable()
+    /// A batch of leases is on its way; nobody wants any before that time.
+    var focusIsBusy = false
+    var focusRestsUntil: Int64 = 0
     /// The sockets of each user, in the order they came.
     var socketsByUser: [UUID: [UInt32]] = [:]
     var discretion = Discretion()
@@ -123,6 +127,7 @@ public actor RealtimeService {
         let context = self.context()
         self.endTyping(self.typing.expire(now: context.steady))
         self.reportRefusals()
+        self.renewFocus(now: context.steady)
         self.discretion.keep(self.isFollowed)
         let seconds = context.now / 1000
         let due = self.expiry.advance(to: seconds) { id in
