@@ -104,7 +104,7 @@ extension DeliveryMachine {
         actions.append(.report(.stopped(reason: reason, pause: until - now.steady)))
     }
 
-    private mutating func refuse(_ reason: String, _ now: PushMoment, _ actions: inout [Action]) {
+    mutating func refuse(_ reason: String, _ now: PushMoment, _ actions: inout [Action]) {
         // What else is under way will say the same.
         if self.pausedUntil(now: now.steady) == nil || self.flights.isEmpty {
             actions.append(.report(.credentialRefused(reason: reason)))

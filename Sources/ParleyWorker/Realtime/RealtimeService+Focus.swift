@@ -4,25 +4,19 @@ internal import PostgresClient
 /// What the users of this worker's sockets look at, as push is to know it.
 extension RealtimeService {
     private static let mostLeases = 1000
-    /// Nanoseconds for which nothing is written when no provider of push is set up.
-    private static let rest: Int64 = 60_000_000_000
 
     /// Writes what is new. One batch at a time: what comes meanwhile is in the next.
     func renewFocus(now: Int64) {
         guard !self.focusIsBusy, self.tailIsLive else { return }
         let leases = self.focus.batch(Self.mostLeases, now: now)
-        guard !leases.isEmpty, now >= self.focusRestsUntil else { return }
+        guard !leases.isEmpty else { return }
         self.focusIsBusy = true
         let list = JSONValue.array(leases.map { .object($0.json) }).serialized()
         let statement = Statement(
             "select parley.renew_push_focus($1::jsonb)", [String(decoding: list, as: UTF8.self)])
         // What fails is not tried again: a client that still looks says so within seconds.
-        self.pool.submit(Transaction([statement], timeout: .seconds(5), lane: .upkeep)) { result in
-            let isWanted = (try? result.get())?[0].rows.first?.bool(0) ?? true
-            self.onLoop { service in
-                service.focusIsBusy = false
-                if !isWanted { service.focusRestsUntil = now + Self.rest }
-            }
+        self.pool.submit(Transaction([statement], timeout: .seconds(5), lane: .upkeep)) { _ in
+            self.onLoop { $0.focusIsBusy = false }
         }
     }
 }

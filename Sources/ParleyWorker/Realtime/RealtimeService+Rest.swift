@@ -60,7 +60,7 @@ extension RealtimeService {
         let isBatch = route == .batch
         var steps: [RestStep] = []
         for message in try BroadcastRequest.messages(request, route) {
-            do {
+            do throws(BroadcastRefusal) {
                 let intent = try BroadcastIntent(
                     message.broadcast, topic: message.topic, token: token, reserved: self.schema.reserved,
                     limit: self.configuration.limits.maxBroadcastBytes)

@@ -36,9 +36,8 @@ public actor RealtimeService {
     var presenceRefs: PresenceRefs
     var typing = TypingTable()
     var focus = FocusTable()
-    /// A batch of leases is on its way; nobody wants any before that time.
+    /// A batch of leases is on its way.
     var focusIsBusy = false
-    var focusRestsUntil: Int64 = 0
     /// The sockets of each user, in the order they came.
     var socketsByUser: [UUID: [UInt32]] = [:]
     var discretion = Discretion()
