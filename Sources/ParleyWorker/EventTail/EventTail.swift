@@ -47,7 +47,8 @@ public struct EventTail: Service {
     ) {
         self.settings = Settings(
             configuration: configuration, workerName: workerName, version: version, pollOnly: pollOnly,
-            policy: policy, nudge: nudge, log: log, deliver: deliver, registered: registered, epochChanged: epochChanged,
+            policy: policy, nudge: nudge, log: log, deliver: deliver, registered: registered,
+            epochChanged: epochChanged,
             state: state, trouble: trouble)
     }
 

@@ -64,7 +64,8 @@ final class AppleTokens: Sendable {
     func token(for app: PushSettings.APNsApp, now: Int64) -> (text: String, life: Duration) {
         self.made.withLock { made in
             let key = app.teamID + "/" + app.keyID
-            if let token = made[key], case let age = now - token.madeAt, .seconds(age) < APNs.shortestRenewal, age >= 0 {
+            if let token = made[key], case let age = now - token.madeAt, .seconds(age) < APNs.shortestRenewal, age >= 0
+            {
                 return (token.text, APNs.tokenLife - .seconds(age))
             }
             let claims: JSONObject = ["iss": .string(app.teamID), "iat": .int(now)]

@@ -85,7 +85,8 @@ struct PushSettings: Sendable {
         let reader = PushFileReader(path)
         let root = try reader.object(try reader.bytes(of: path), "the file")
         try reader.allow(
-            ["name", "ca_file", "secret_key_file", "per_second", "in_flight", "apns", "fcm", "webpush", "webhook"], in: root, "the file")
+            ["name", "ca_file", "secret_key_file", "per_second", "in_flight", "apns", "fcm", "webpush", "webhook"],
+            in: root, "the file")
         var settings = PushSettings()
         settings.name = root["name"]?.string ?? ""
         settings.caFile = root["ca_file"]?.string.map(reader.resolve)

@@ -40,7 +40,8 @@ enum PushCommand {
                     return try await self.test(device, options)
                 case "explain":
                     guard arguments.count >= 3 else {
-                        throw CommandError("a message and a user are needed", hint: "parley push explain <message> <user>")
+                        throw CommandError(
+                            "a message and a user are needed", hint: "parley push explain <message> <user>")
                     }
                     return try self.explain(
                         arguments[1], to: arguments[2], try self.options(arguments.dropFirst(3), environment))
@@ -66,7 +67,8 @@ enum PushCommand {
                     "device", \.device, .text("id", "the id of a device"), defaults: Options(),
                     help: "Sends to this device, through the queue."),
                 Setting(
-                    "database-url", environment: "PARLEY_DATABASE_URL", \.databaseURL, .databaseURL, defaults: Options(),
+                    "database-url", environment: "PARLEY_DATABASE_URL", \.databaseURL, .databaseURL,
+                    defaults: Options(),
                     secret: true, help: "The database, as its owner or as the login of the worker."),
                 Setting(
                     "reason", \.reason, .text("text", "a text"), defaults: Options(),
