@@ -155,6 +155,11 @@ class House:
         """
         self.wait(lambda: self.sql(waiting) == "0", "everything settled", seconds)
 
+    def calm(self) -> None:
+        """What was told so far, as of conversations that are new, is forgotten."""
+        self.settled()
+        self.gateway.log.clear()
+
     def story(self) -> str:
         """For a failure: the queue, what the gateway refused, what the workers said."""
         jobs = self.sql("select provider, kind, state, reason, answer, attempts, last_seq, due_at - now() from parley.push_job order by id limit 40")

@@ -18,6 +18,7 @@ def test_a_message_reaches_every_kind_of_device(house: House):
     ]  # fmt: skip
     others = [house.device(alice), house.device(carol)]
     conversation = house.conversation(alice, bob)
+    house.calm()
     message = house.send(alice, conversation, "Where are you?")
     for device in devices:
         house.wait(lambda device=device: any(is_shown(entry) for entry in device.accepted), f"one for {device.provider}")
@@ -36,7 +37,7 @@ def test_a_message_reaches_every_kind_of_device(house: House):
     assert fid["target_kind"] == "fid"
     assert not any(device.got for device in others)
     # What was sent is in the queue, each by one worker, with the provider's answer.
-    rows = house.rows("select state, device_id, worker, answer, attempts from parley.push_job where kind = 'message'")
+    rows = house.rows("select state, device_id, worker, answer, attempts from parley.push_job where message_id is not null")
     assert sorted(row["device_id"] for row in rows) == sorted(device.id for device in devices)
     workers = {row["id"] for row in house.rows("select id::text from parley.worker")}
     assert {(row["state"], row["attempts"]) for row in rows} == {("sent", 0)} and {row["worker"] for row in rows} <= workers
@@ -48,6 +49,7 @@ def test_what_was_read_elsewhere_is_taken_back(house: House):
     alice, bob = house.user("Alice"), house.user("Bob")
     phone, browser, google = house.device(bob), house.device(bob, "webpush"), house.device(bob, "fcm")
     conversation = house.conversation(alice, bob)
+    house.calm()
     house.send(alice, conversation, "one")
     last = house.send(alice, conversation, "two")
     house.wait(lambda: "two" in phone.texts() and "two" in google.texts(), "both told")
@@ -71,7 +73,7 @@ def test_a_call_rings_and_stops_ringing(house: House):
     alice, bob = house.user("Alice"), house.user("Bob")
     voip, alert, google = house.device(bob, kind="voip"), house.device(bob), house.device(bob, "fcm")
     conversation = house.conversation(alice, bob)
-    house.settled()
+    house.calm()
     call = house.rpc(alice, "start_call", conversation_id=conversation, device_id="a-phone")
     call = call.get("call", call)
     house.wait(lambda: voip.accepted and google.accepted, "it rings")
@@ -95,7 +97,7 @@ def test_a_call_that_ended_before_it_was_sent_rings_nowhere(house: House):
     alice, bob = house.user("Alice"), house.user("Bob")
     voip = house.device(bob, kind="voip")
     conversation = house.conversation(alice, bob)
-    house.settled()
+    house.calm()
     voip.answers({"status": 429, "body": {"reason": "TooManyRequests"}}, {})
     call = house.rpc(alice, "start_call", conversation_id=conversation, device_id="a-phone")
     call = call.get("call", call)
@@ -110,7 +112,7 @@ def test_focus_elsewhere_waits_and_reading_cancels(house: House):
     alice, bob = house.user("Alice"), house.user("Bob")
     phone = house.device(bob)
     conversation, other = house.conversation(alice, bob), house.conversation(house.user("Carol"), bob)
-    house.settled()
+    house.calm()
 
     async def story():
         socket = await look_at(worker, bob, conversation)
@@ -176,13 +178,13 @@ def test_without_providers_nothing_is_kept(house: House):
 def test_several_workers_share_the_work(house: House):
     for _ in range(3):
         house.worker()
-    alice, bob = house.user("Alice"), house.user("Bob")
+    bob = house.user("Bob")
     devices = [house.device(bob) for _ in range(3)]
     conversations = [house.conversation(house.user(f"Friend {n}"), bob) for n in range(20)]
+    house.calm()
     friends = {row["display_name"]: row["id"] for row in house.rows("select id, display_name from parley.account")}
     for n, conversation in enumerate(conversations):
         house.send(friends[f"Friend {n}"], conversation, f"hello {n}")
-    house.conversation(alice, bob)
     for device in devices:
         house.wait(lambda device=device: len(set(device.texts())) == 20, "all twenty")
     house.settled()

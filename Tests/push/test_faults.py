@@ -19,6 +19,7 @@ def test_a_device_that_is_gone_is_dropped_and_its_app_is_told(house: House):
     alice, bob = house.user("Alice"), house.user("Bob")
     phone, tablet = house.device(bob), house.device(bob)
     conversation = house.conversation(alice, bob)
+    house.calm()
     gone = int(time.time() * 1000) + 60_000
     phone.answers({"status": 410, "body": {"reason": "Unregistered", "timestamp": gone}})
     house.send(alice, conversation, "one")
@@ -43,6 +44,7 @@ def test_an_older_notice_drops_no_newer_token(house: House):
     alice, bob = house.user("Alice"), house.user("Bob")
     phone = house.device(bob)
     conversation = house.conversation(alice, bob)
+    house.calm()
     phone.answers({"status": 410, "body": {"reason": "Unregistered", "timestamp": int(time.time() * 1000) - 60_000}}, {})
     house.send(alice, conversation, "one")
     house.wait(lambda: phone.got, "the first attempt")
@@ -57,6 +59,7 @@ def test_a_notice_about_a_token_that_was_registered_meanwhile_drops_nothing(hous
     alice, bob = house.user("Alice"), house.user("Bob")
     phone = house.device(bob)
     conversation = house.conversation(alice, bob)
+    house.calm()
     # The notice is of now, and takes a while; the app gives the same token again before it comes.
     gone = int(time.time() * 1000) + 500
     phone.answers({"status": 410, "body": {"reason": "Unregistered", "timestamp": gone}, "delay": 3}, {})
@@ -73,6 +76,7 @@ def test_a_goaway_in_flight_loses_nothing(house: House):
     bob = house.user("Bob")
     phone = house.device(bob)
     talks = conversations(house, bob, 40)
+    house.calm()
     # The connection ends twice in the midst of it, with requests after the last that counts, and once without a word.
     plan = [{"delay": 0.05} for _ in range(30)]
     plan[7], plan[15], plan[22] = {"goaway": "before"}, {"goaway": "after"}, {"close": True}
@@ -81,7 +85,7 @@ def test_a_goaway_in_flight_loses_nothing(house: House):
         house.send(friend, conversation, f"hello {n}")
     house.wait(lambda: len(set(phone.texts())) == 40, "all of them", 60)
     house.settled()
-    assert house.sql("select count(*) from parley.push_job where kind = 'message' and state <> 'sent'") == "0"
+    assert house.sql("select count(*) from parley.push_job where message_id is not null and state <> 'sent'") == "0"
     house.check_gateway()
 
 
@@ -90,12 +94,13 @@ def test_a_worker_killed_between_the_answer_and_our_commit_repeats_once_with_the
     alice, bob = house.user("Alice"), house.user("Bob")
     phone = house.device(bob)
     conversation = house.conversation(alice, bob)
+    house.calm()
     phone.answers({"delay": 1}, {})
     house.send(alice, conversation, "once")
     house.wait(lambda: phone.got, "the provider has it")
     # Whoever settles the job waits for this lock, so that the worker dies with the answer in its hands.
     holder = subprocess.Popen(["psql", "-XAtq", house.owner_url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    holder.stdin.write("begin; select 'held' from parley.push_job where device_id is not null for update;\n")
+    holder.stdin.write("begin; select 'held' from parley.push_job where message_id is not null for update;\n")
     holder.stdin.flush()
     assert holder.stdout.readline().strip() == "held"
     waits = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '%settle_push_job%'"
@@ -108,11 +113,11 @@ def test_a_worker_killed_between_the_answer_and_our_commit_repeats_once_with_the
     )
     holder.stdin.close()
     holder.wait(10)
-    assert house.sql("select state from parley.push_job where device_id is not null") == "leased"
+    assert house.sql("select state from parley.push_job where message_id is not null") == "leased"
     # A minute passes.
     house.sql("update parley.push_job set due_at = now() where state = 'leased'")
     house.worker()
-    house.wait(lambda: house.sql("select state from parley.push_job where device_id is not null") == "sent", "it is settled")
+    house.wait(lambda: house.sql("select state from parley.push_job where message_id is not null") == "sent", "it is settled")
     assert len(phone.accepted) == 2 and len({push_id(entry) for entry in phone.accepted}) == 1
     assert len({entry["headers"]["apns-collapse-id"] for entry in phone.accepted}) == 1
     house.check_gateway()
@@ -125,7 +130,7 @@ def test_after_an_outage_comes_no_storm_and_no_old_news(house: House):
     bob = house.user("Bob")
     phone = house.device(bob)
     talks = conversations(house, bob, count)
-    house.settled()
+    house.calm()
     phone.answers({"status": 503, "body": {"reason": "ServiceUnavailable"}})
     for round in range(4):
         for friend, conversation in talks:
@@ -162,6 +167,7 @@ def test_one_lane_in_trouble_stops_no_other(house: House):
     phone, google, browser = house.device(bob), house.device(bob, "fcm"), house.device(bob, "webpush")
     google.answers({"hang": True})
     conversation = house.conversation(alice, bob)
+    house.calm()
     for n in range(3):
         house.send(alice, conversation, f"message {n}")
     house.wait(lambda: "message 2" in phone.texts() and "message 2" in browser.texts(), "the others", 10)
