@@ -114,7 +114,12 @@
 \set sha256 '6ece2637e1f1e8f1bc3d9ff3c00ed6ebd1c1fdbb62ee489f4a4ca7d8d894bf4b'
 \set breaking false
 \ir apply.sql
-\set version 23
+\set version 24
+\set name '0024_push'
+\set sha256 '5b1258db50ae056f54e3cea49fd9160854fd7650d2711164524dcd8625f2dbef'
+\set breaking false
+\ir apply.sql
+\set version 24
 \ir newest.sql
 \ir replaced.sql
 \ir wanted.sql
@@ -283,6 +288,25 @@
 \ir functions/sync/cursor.sql
 \ir functions/sync/pages.sql
 \ir functions/sync/sync.sql
+\ir functions/push_devices/devices.sql
+\ir functions/push_devices/drop.sql
+\ir functions/push_devices/register.sql
+\ir functions/push_devices/sealing.sql
+\ir functions/push_devices/settings.sql
+\ir functions/push_devices/token.sql
+\ir functions/push_devices/webhook.sql
+\ir functions/push/calls.sql
+\ir functions/push/claim.sql
+\ir functions/push/content.sql
+\ir functions/push/decide.sql
+\ir functions/push/enqueue.sql
+\ir functions/push/events.sql
+\ir functions/push/focus.sql
+\ir functions/push/prepare.sql
+\ir functions/push/providers.sql
+\ir functions/push/quiet.sql
+\ir functions/push/take.sql
+\ir functions/push/upkeep.sql
 \ir functions/search/blocks.sql
 \ir functions/search/highlight.sql
 \ir functions/search/index.sql
@@ -331,6 +355,8 @@
 \ir api/participants.sql
 \ir api/people.sql
 \ir api/polls.sql
+\ir api/push.sql
+\ir api/push_devices.sql
 \ir api/read_state.sql
 \ir api/rollout.sql
 \ir api/scheduled.sql
