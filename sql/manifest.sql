@@ -307,6 +307,7 @@
 \ir functions/push/quiet.sql
 \ir functions/push/take.sql
 \ir functions/push/upkeep.sql
+\ir functions/push/watch.sql
 \ir functions/search/blocks.sql
 \ir functions/search/highlight.sql
 \ir functions/search/index.sql

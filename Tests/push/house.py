@@ -95,7 +95,7 @@ class House:
         self.sql(f"insert into parley.account (id, display_name, tier_name) values ('{user}', '{name}', 'privileged_plus')")
         return user
 
-    def rpc(self, user: str, function: str, worker: Worker | None = None, session: str | None = None, **arguments: Any) -> Any:
+    def rpc(self, user: str, function: str, /, worker: Worker | None = None, session: str | None = None, **arguments: Any) -> Any:
         worker = worker or self.workers[0]
         return worker.rpc(function, worker.token(user, session_id=session), **arguments)
 
