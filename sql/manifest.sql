@@ -116,7 +116,7 @@
 \ir apply.sql
 \set version 24
 \set name '0024_push'
-\set sha256 '5b1258db50ae056f54e3cea49fd9160854fd7650d2711164524dcd8625f2dbef'
+\set sha256 '0504c576d8facd57e2cf546c328619daaa8393a285368941bbb2efe865560074'
 \set breaking false
 \ir apply.sql
 \set version 24
@@ -331,9 +331,10 @@
 \ir functions/export/request.sql
 \ir functions/export/write.sql
 \ir functions/oversight/conversation_as_of.sql
+\ir functions/oversight/explain.sql
+\ir functions/oversight/explain_delivery.sql
 \ir functions/oversight/messages_as_of.sql
 \ir functions/oversight/profile_as_of.sql
-\ir functions/oversight/trace.sql
 \ir functions/outside/claim.sql
 \ir functions/outside/collect.sql
 \ir functions/outside/late.sql

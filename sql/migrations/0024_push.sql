@@ -238,6 +238,13 @@ comment on column parley.push_decision.verdict is 'send, silent, delay or suppre
 comment on column parley.push_decision.reason is 'Why not, or why later or silent, in a word.';
 comment on column parley.push_decision.until is 'Of delay: until when.';
 
+create type parley.push_draft as (verdict text, reason text, until timestamptz, content jsonb);
+comment on type parley.push_draft is 'What comes of a job that is about to be sent.';
+comment on column parley.push_draft.verdict is 'As of push_decision.';
+comment on column parley.push_draft.reason is 'As of push_decision.';
+comment on column parley.push_draft.until is 'As of push_decision.';
+comment on column parley.push_draft.content is 'What it says: PushContent of the workers. Null: it is not sent now.';
+
 alter table parley.push_device enable row level security;
 alter table parley.push_preference enable row level security;
 alter table parley.push_focus enable row level security;
@@ -257,7 +264,7 @@ insert into parley.setting (name, value, description) values
 ),
 (
     'push_link', '',
-    'The https URL that a click on a notification of a web app opens; {conversation_id} and {message_id} are replaced. Empty: the worker''s.'
+    'What a click on a notification opens, an https URL with {conversation_id} and {message_id}. Empty: the worker''s.'
 ),
 (
     'push_public_key', '',
@@ -265,4 +272,4 @@ insert into parley.setting (name, value, description) values
 );
 
 insert into parley.job (name, period_seconds, description) values
-('push_upkeep', 60, 'Ends notifications that nobody fetched in time, and forgets old ones and devices dropped long ago.');
+('push_upkeep', 60, 'Ends notifications that nobody fetched in time; forgets old ones, and devices dropped long ago.');

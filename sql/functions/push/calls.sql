@@ -1,6 +1,6 @@
--- Calls ring on devices that are not connected, and stop ringing when they were answered elsewhere. Phones ring by their
--- VoIP tokens, on which nothing but a ringing call may be sent; where a session has none, and on other devices, a
--- notification says it.
+-- Calls ring on devices that are not connected, and stop ringing when they were answered elsewhere. Phones ring by
+-- their VoIP tokens, on which nothing but a ringing call may be sent; where a session has none, and on other devices,
+-- a notification says it.
 
 create or replace function parley.queue_call_pushes(conversation_id uuid, call_id uuid)
 returns void
@@ -12,8 +12,8 @@ set enable_seqscan = off
 as $$
 #variable_conflict use_column
 declare
+    v_tenant_id constant uuid := parley.push_tenant(queue_call_pushes.conversation_id);
     v_call parley.call;
-    v_tenant_id uuid;
     v_part parley.call_participant;
     v_device parley.push_device;
 begin
@@ -23,9 +23,6 @@ begin
     if not found or v_call.state = 'ended' or v_call.ring_expires_at <= clock_timestamp() then
         return;
     end if;
-    select coalesce(cp.tenant_id, '00000000-0000-0000-0000-000000000000') into v_tenant_id
-    from parley.conversation_profile as cp
-    where cp.conversation_id = queue_call_pushes.conversation_id;
     for v_part in
         select p.*
         from parley.call_participant as p
@@ -68,12 +65,9 @@ as $$
 declare
     v_now constant timestamptz := clock_timestamp();
     v_part parley.call_participant;
+    v_tenant_id constant uuid := parley.push_tenant(queue_call_ends.conversation_id);
     v_device parley.push_device;
-    v_tenant_id uuid;
 begin
-    select coalesce(cp.tenant_id, '00000000-0000-0000-0000-000000000000') into v_tenant_id
-    from parley.conversation_profile as cp
-    where cp.conversation_id = queue_call_ends.conversation_id;
     for v_part in
         select p.*
         from parley.call_participant as p
@@ -119,7 +113,8 @@ begin
                 )
         loop
             perform parley.queue_push(
-                v_device, v_tenant_id, v_part.user_id, 'call_end', case v_part.state when 'missed' then 'message' else 'call' end,
+                v_device, v_tenant_id, v_part.user_id, 'call_end',
+                case v_part.state when 'missed' then 'message' else 'call' end,
                 'call_end:' || v_part.call_id, v_part.conversation_id, v_part.call_id, null, v_now,
                 v_now + case v_part.state when 'missed' then parley.push_lifetime() else interval '10 minutes' end
             );

@@ -1,9 +1,11 @@
--- Claiming jobs. A job is due from due_at on; a claim is a lease of a minute, after which it is due again, so that of a
--- worker that dies nothing is lost. Rows stand in groups of one tenant and route (push_job_due_idx): a claim walks from
--- group to group and takes of each its share of what is due first. So tenants take turns, a route that is paused costs
+-- Claiming jobs. A job is due from due_at on; a claim is a lease of a minute, after which it is due again, so that of
+-- a worker that dies nothing is lost. Rows stand in groups of one tenant and route (push_job_due_idx): a claim walks
+-- from group to group and takes of each its share of what is due first. So tenants take turns, a paused route costs
 -- nothing, and however many wait, a claim costs what it takes.
 
-create or replace function parley.push_groups(provider text, lane text, with_sealed boolean, paused text[], most integer)
+create or replace function parley.push_groups(
+    provider text, lane text, with_sealed boolean, paused text[], most integer
+)
 returns table (is_sealed boolean, tenant_id uuid, route text)
 language plpgsql stable security definer
 rows 10
@@ -133,6 +135,7 @@ begin
         'p256dh', v_opened #>> '{keys,p256dh}',
         'auth', v_opened #>> '{keys,auth}',
         'platform', device.platform,
+        'locale', device.locale,
         'registered_at', (extract(epoch from device.registered_at) * 1000)::bigint
     ));
 end;
@@ -149,9 +152,7 @@ as $$
 declare
     v_now constant timestamptz := clock_timestamp();
     v_device parley.push_device;
-    v_prepared record;
-    v_decision parley.push_decision;
-    v_content jsonb;
+    v_draft parley.push_draft;
     v_target jsonb;
 begin
     if job.expires_at <= v_now then
@@ -171,29 +172,27 @@ begin
         return null;
     end if;
     if job.kind = 'message' then
-        v_prepared := parley.prepare_message_push(job, v_device);
+        v_draft := parley.prepare_message_push(job, v_device);
     elsif job.kind in ('call', 'call_end') then
-        v_prepared := parley.prepare_call_push(job, v_device);
+        v_draft := parley.prepare_call_push(job, v_device);
     else
-        v_prepared := parley.prepare_other_push(job, v_device, claim_push_job.badge);
+        v_draft := parley.prepare_other_push(job, v_device, claim_push_job.badge);
     end if;
-    v_decision := v_prepared.decision;
-    v_content := v_prepared.content;
-    if v_decision.verdict = 'delay' then
+    if v_draft.verdict = 'delay' then
         update parley.push_job as j
         set
-            due_at = v_decision.until,
+            due_at = v_draft.until,
             -- what is held is worth an hour when it is let go
-            expires_at = greatest(j.expires_at, v_decision.until + interval '1 hour'),
-            delays = j.delays + (v_decision.reason = 'in_view')::integer,
-            reason = v_decision.reason
+            expires_at = greatest(j.expires_at, v_draft.until + interval '1 hour'),
+            delays = j.delays + (v_draft.reason = 'in_view')::integer,
+            reason = v_draft.reason
         where j.id = job.id;
         return null;
     end if;
-    if v_decision.verdict = 'suppress' then
+    if v_draft.verdict = 'suppress' then
         perform parley.end_push_job(
-            job, case when v_decision.reason in ('read', 'call_over') then 'cancelled' else 'suppressed' end,
-            v_decision.reason
+            job, case when v_draft.reason in ('read', 'call_over') then 'cancelled' else 'suppressed' end,
+            v_draft.reason
         );
         return null;
     end if;
@@ -216,7 +215,7 @@ begin
             when job.kind in ('message', 'badge') or (job.kind = 'clear' and v_device.provider <> 'apns')
                 then claim_push_job.badge
         end,
-        reason = v_decision.reason
+        reason = v_draft.reason
     where j.id = job.id;
     return jsonb_build_object(
         'id', job.id,
@@ -228,8 +227,8 @@ begin
         'target', v_target,
         'content', case
             when job.kind in ('message', 'badge', 'clear')
-                then v_content || jsonb_build_object('badge', claim_push_job.badge)
-            else v_content
+                then v_draft.content || jsonb_build_object('badge', claim_push_job.badge)
+            else v_draft.content
         end
     );
 end;

@@ -76,6 +76,7 @@ create or replace function parley.decide_call_push(
     part parley.call_participant,
     participant parley.participant,
     preference parley.push_preference,
+    has_ended boolean default false,
     at timestamptz default clock_timestamp()
 )
 returns parley.push_decision
@@ -86,7 +87,10 @@ as $$
 declare
     v_reason text := case
         when call.id is null or part.user_id is null then 'gone'
-        when call.state = 'ended' or part.state <> 'ringing' or call.ring_expires_at <= decide_call_push.at then 'call_over'
+        when has_ended and part.state = 'ringing' then 'call_rings'
+        when not has_ended
+            and (call.state = 'ended' or part.state <> 'ringing' or call.ring_expires_at <= decide_call_push.at)
+            then 'call_over'
         when participant.user_id is null or participant.left_at is not null then 'left'
         when participant.folder = 'requests' then 'request'
         when parley.is_blocked(part.user_id, call.initiator_id) then 'sender_blocked'
@@ -99,12 +103,14 @@ begin
     if v_reason is not null then
         return ('suppress', v_reason, null)::parley.push_decision;
     end if;
-    v_decision := parley.quiet_decision(preference, coalesce(preference.calls_pierce_quiet, true), decide_call_push.at);
-    -- a call does not wait
-    if v_decision.verdict = 'delay' then
+    v_decision := parley.quiet_decision(
+        preference, not has_ended and coalesce(preference.calls_pierce_quiet, true), decide_call_push.at
+    );
+    if v_decision.verdict = 'delay' and not has_ended then
+        -- a call does not wait
         return ('suppress', v_decision.reason, null)::parley.push_decision;
     end if;
     return v_decision;
 end;
 $$;
-comment on function parley.decide_call_push is 'Whether a call that rings for a participant is worth a notification.';
+comment on function parley.decide_call_push is 'Whether a call that rings for a participant, or one that they have missed, is worth a notification.';

@@ -58,6 +58,21 @@ as $$
 $$;
 comment on function parley.queue_push is 'Queues one job of a kind other than message; one of its group that waits stands for it.';
 
+create or replace function parley.queue_badge_pushes(user_id uuid, tenant_id uuid)
+returns void
+language sql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    -- a little later, for somebody reads on; only where a number has been shown
+    select parley.queue_push(
+        d, queue_badge_pushes.tenant_id, queue_badge_pushes.user_id, 'badge', 'quiet', 'badge', null, null, null,
+        clock_timestamp() + interval '2 seconds', clock_timestamp() + interval '1 hour'
+    )
+    from parley.push_devices_of(queue_badge_pushes.user_id) as d
+    where d.provider in ('apns', 'fcm') and d.kind <> 'voip' and d.last_badge is not null
+$$;
+comment on function parley.queue_badge_pushes is 'Has the icons of a user''s apps show the number that is true then.';
+
 create or replace function parley.queue_read_pushes(user_id uuid, conversation_id uuid, last_read_seq bigint)
 returns void
 language plpgsql volatile security definer
@@ -72,17 +87,16 @@ declare
     v_now constant timestamptz := clock_timestamp();
     v_recent uuid[];
     v_shown uuid[];
-    v_tenant_id uuid;
+    v_tenant_id constant uuid := parley.push_tenant(queue_read_pushes.conversation_id);
     v_device parley.push_device;
 begin
     -- the last ones: what was before was read before
     select
         array_agg(r.id) filter (where r.state = 'queued'),
-        array_agg(distinct r.device_id) filter (where r.state in ('leased', 'retrying', 'sent')),
-        max(r.tenant_id::text)::uuid
-    into v_recent, v_shown, v_tenant_id
+        array_agg(distinct r.device_id) filter (where r.state in ('leased', 'retrying', 'sent'))
+    into v_recent, v_shown
     from (
-        select j.id, j.state, j.device_id, j.tenant_id, j.kind
+        select j.id, j.state, j.device_id, j.kind
         from parley.push_job as j
         where j.user_id = queue_read_pushes.user_id
             and j.conversation_id = queue_read_pushes.conversation_id
@@ -106,13 +120,8 @@ begin
                 queue_read_pushes.last_read_seq, v_now + interval '2 seconds', v_now + interval '10 minutes'
             );
         end if;
-        if v_device.last_badge > 0 and v_device.provider in ('apns', 'fcm') then
-            perform parley.queue_push(
-                v_device, coalesce(v_tenant_id, '00000000-0000-0000-0000-000000000000'), queue_read_pushes.user_id,
-                'badge', 'quiet', 'badge', null, null, null, v_now + interval '2 seconds', v_now + interval '1 hour'
-            );
-        end if;
     end loop;
+    perform parley.queue_badge_pushes(queue_read_pushes.user_id, v_tenant_id);
 end;
 $$;
 comment on function parley.queue_read_pushes is

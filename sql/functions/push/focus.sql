@@ -20,8 +20,9 @@ begin
         l.lease,
         l.conversation_id,
         clock_timestamp() + interval '30 seconds'
-    from jsonb_to_recordset(leases) with ordinality
-        as l (user_id uuid, lease text, conversation_id uuid, active boolean, n bigint)
+    from rows from (
+        jsonb_to_recordset(leases) as (user_id uuid, lease text, conversation_id uuid, active boolean)
+    ) with ordinality as l (user_id, lease, conversation_id, active, n)
     where coalesce(l.active, true) and l.user_id is not null and l.lease is not null
     order by l.user_id, l.lease, l.n desc
     on conflict on constraint push_focus_pkey do update

@@ -126,7 +126,7 @@ begin
         raise exception using errcode = 'PT400', message = 'On a VoIP token only calls may be sent.';
     end if;
     perform parley.queue_push(
-        v_device, '00000000-0000-0000-0000-000000000000', v_device.user_id, 'test', 'message', 'test', null, null, null,
+        v_device, parley.push_tenant(null), v_device.user_id, 'test', 'message', 'test', null, null, null,
         clock_timestamp(), clock_timestamp() + interval '1 hour'
     );
     return (

@@ -20,7 +20,11 @@ comment on function parley.list_devices is
 grant execute on function parley.list_devices to authenticated;
 
 create or replace function parley.update_device(
-    device_id uuid, enabled boolean default null, privacy text default null, locale text default null, name text default null
+    device_id uuid,
+    enabled boolean default null,
+    privacy text default null,
+    locale text default null,
+    name text default null
 )
 returns jsonb
 language plpgsql volatile security definer
@@ -40,7 +44,10 @@ begin
     update parley.push_device as d
     set
         enabled = coalesce(update_device.enabled, d.enabled),
-        privacy = case when update_device.privacy is null then d.privacy else nullif(update_device.privacy, 'default') end,
+        privacy = case
+            when update_device.privacy is null then d.privacy
+            else nullif(update_device.privacy, 'default')
+        end,
         locale = coalesce(update_device.locale, d.locale),
         name = coalesce(update_device.name, d.name)
     where d.id = update_device.device_id and d.user_id = v_user_id

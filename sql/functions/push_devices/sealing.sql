@@ -24,7 +24,7 @@ comment on function parley.pgcrypto_schema is 'The schema of the extension pgcry
 
 create or replace function parley.seal_push_token(token text, keys jsonb)
 returns bytea
-language plpgsql volatile security definer
+language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
