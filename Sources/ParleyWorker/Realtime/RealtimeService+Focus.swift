@@ -15,7 +15,10 @@ extension RealtimeService {
         let statement = Statement(
             "select parley.renew_push_focus($1::jsonb)", [String(decoding: list, as: UTF8.self)])
         // What fails is not tried again: a client that still looks says so within seconds.
-        self.pool.submit(Transaction([statement], timeout: .seconds(5), lane: .upkeep)) { _ in
+        self.pool.submit(Transaction([statement], timeout: .seconds(5), lane: .upkeep)) { result in
+            if case .failure(let error) = result, error.code == .server {
+                self.log.warning("what users look at cannot be written", [("sqlstate", error.sqlState ?? "")])
+            }
             self.onLoop { $0.focusIsBusy = false }
         }
     }

@@ -10,7 +10,7 @@ declare
 begin
     if (case push_token.provider
         when 'apns' then v_token ~ '^([0-9a-f]{2}){16,200}$'
-        when 'fcm' then v_token ~ '^[!-~]{10,4096}$'
+        when 'fcm' then octet_length(v_token) between 10 and 4096 and v_token ~ '^[!-~]+$'
         when 'webpush' then
             octet_length(v_token) <= 2048
             and v_token ~ '^https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?/[!-~]+$'
