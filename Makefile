@@ -39,9 +39,14 @@ lint: setup-test
 # Figures of the README, each next to its peer in one run.
 bench: bench-send bench-fanout bench-idle bench-messages bench-latency bench-history bench-push bench-hostile bench-fresh
 
-bench-send bench-fanout bench-idle bench-messages bench-latency bench-push bench-web bench-hostile bench-fresh: setup-test
+bench-send bench-fanout bench-idle bench-messages bench-latency bench-web bench-hostile bench-fresh: setup-test
 	@swift build -c release --product parley
 	@cd Benchmarks && PARLEY_WATCH=off PYTHONPATH=../Tests/support ../.venv/bin/python $(@:bench-%=%).py
+
+bench-push: setup-test
+	@swift build -c release --product parley
+	@cd Benchmarks && PARLEY_WATCH=off PYTHONPATH=../Tests/support ../.venv/bin/python push.py
+	@cd Benchmarks && PARLEY_WATCH=off PYTHONPATH=../Tests/support ../.venv/bin/python push_live.py
 
 # The staged load of 100 users, 9 minutes; SCALE=0.05 makes it short.
 bench-load: setup-test

@@ -63,7 +63,7 @@ class World:
             return Verdict("own")
         mentioned = name in message.mentions
         if message.sender in person.blocked:
-            return Verdict("sender_blocked" if talk.is_group else "blocked")
+            return Verdict("sender_blocked")
         if message.sender in person.restricted:
             return Verdict("sender_restricted")
         if message.seq <= part.read:

@@ -172,3 +172,22 @@ def test_one_lane_in_trouble_stops_no_other(house: House):
         house.send(alice, conversation, f"message {n}")
     house.wait(lambda: "message 2" in phone.texts() and "message 2" in browser.texts(), "the others", 10)
     assert google.got and not google.accepted
+
+
+def test_refused_credentials_cost_no_attempt_and_leave_the_queue_alone(house: House):
+    house.worker()
+    bob = house.user("Bob")
+    phone, google = house.device(bob), house.device(bob, "fcm")
+    talks = conversations(house, bob, 12)
+    house.calm()
+    phone.answers({"status": 403, "body": {"reason": "InvalidProviderToken"}})
+    for n, (friend, conversation) in enumerate(talks):
+        house.send(friend, conversation, f"hello {n}")
+    house.wait(lambda: len(google.accepted) == 12, "the other provider")
+    house.wait(lambda: "push credentials are refused" in house.workers[0].output(), "the operator is told")
+    house.wait(lambda: house.sql("select count(*) from parley.push_job where state = 'leased'") == "0", "nothing is held")
+    rows = house.rows("select state, attempts from parley.push_job where provider = 'apns' and message_id is not null")
+    assert len(rows) == 12 and {row["attempts"] for row in rows} == {0}
+    assert {row["state"] for row in rows} <= {"queued", "retrying"}
+    # The first one found out; what was behind it was not sent.
+    assert len(phone.got) < 3
