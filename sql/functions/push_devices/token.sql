@@ -9,7 +9,7 @@ declare
     v_token text := case when push_token.provider = 'apns' then lower(push_token.token) else push_token.token end;
 begin
     if (case push_token.provider
-        when 'apns' then v_token ~ '^([0-9a-f]{2}){16,200}$'
+        when 'apns' then octet_length(v_token) between 32 and 400 and v_token ~ '^([0-9a-f]{2})+$'
         when 'fcm' then octet_length(v_token) between 10 and 4096 and v_token ~ '^[!-~]+$'
         when 'webpush' then
             octet_length(v_token) <= 2048
