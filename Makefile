@@ -1,7 +1,7 @@
 # Parley. The two commands are `make demo` and `make test`.
 .PHONY: all build release setup setup-test demo test fuzz lint clean test-versions \
     bench bench-send bench-strangers bench-spam bench-fanout bench-idle bench-messages bench-latency bench-history \
-    bench-push bench-web bench-hostile bench-fresh bench-load bench-compare bench-retention
+    bench-push bench-push-queue bench-web bench-hostile bench-fresh bench-load bench-compare bench-retention
 
 all: build
 
@@ -39,9 +39,14 @@ lint: setup-test
 # Figures of the README, each next to its peer in one run.
 bench: bench-send bench-fanout bench-idle bench-messages bench-latency bench-history bench-push bench-hostile bench-fresh
 
-bench-send bench-fanout bench-idle bench-messages bench-latency bench-push bench-web bench-hostile bench-fresh: setup-test
+bench-send bench-fanout bench-idle bench-messages bench-latency bench-web bench-hostile bench-fresh: setup-test
 	@swift build -c release --product parley
 	@cd Benchmarks && PARLEY_WATCH=off PYTHONPATH=../Tests/support ../.venv/bin/python $(@:bench-%=%).py
+
+bench-push: setup-test
+	@swift build -c release --product parley
+	@cd Benchmarks && PARLEY_WATCH=off PYTHONPATH=../Tests/support ../.venv/bin/python push.py
+	@cd Benchmarks && PARLEY_WATCH=off PYTHONPATH=../Tests/support ../.venv/bin/python push_live.py
 
 # The staged load of 100 users, 9 minutes; SCALE=0.05 makes it short.
 bench-load: setup-test
@@ -58,8 +63,8 @@ bench-retention: setup-test
 	@cd Benchmarks && PARLEY_WATCH=off PYTHONPATH=../Tests/support ../.venv/bin/python retention.py $(or $(SCALE),1)
 
 # without a worker
-bench-history bench-strangers bench-spam: setup-test
-	@cd Benchmarks && PARLEY_WATCH=off PYTHONPATH=../Tests/support ../.venv/bin/python $(@:bench-%=%).py
+bench-history bench-strangers bench-spam bench-push-queue: setup-test
+	@cd Benchmarks && PARLEY_WATCH=off PYTHONPATH=../Tests/support ../.venv/bin/python $(subst -,_,$(@:bench-%=%)).py
 
 clean:
 	rm -rf .build .venv

@@ -114,7 +114,12 @@
 \set sha256 '6ece2637e1f1e8f1bc3d9ff3c00ed6ebd1c1fdbb62ee489f4a4ca7d8d894bf4b'
 \set breaking false
 \ir apply.sql
-\set version 23
+\set version 24
+\set name '0024_push'
+\set sha256 '0504c576d8facd57e2cf546c328619daaa8393a285368941bbb2efe865560074'
+\set breaking false
+\ir apply.sql
+\set version 24
 \ir newest.sql
 \ir replaced.sql
 \ir wanted.sql
@@ -283,6 +288,26 @@
 \ir functions/sync/cursor.sql
 \ir functions/sync/pages.sql
 \ir functions/sync/sync.sql
+\ir functions/push_devices/devices.sql
+\ir functions/push_devices/drop.sql
+\ir functions/push_devices/register.sql
+\ir functions/push_devices/sealing.sql
+\ir functions/push_devices/settings.sql
+\ir functions/push_devices/token.sql
+\ir functions/push_devices/webhook.sql
+\ir functions/push/calls.sql
+\ir functions/push/claim.sql
+\ir functions/push/content.sql
+\ir functions/push/decide.sql
+\ir functions/push/enqueue.sql
+\ir functions/push/events.sql
+\ir functions/push/focus.sql
+\ir functions/push/prepare.sql
+\ir functions/push/providers.sql
+\ir functions/push/quiet.sql
+\ir functions/push/take.sql
+\ir functions/push/upkeep.sql
+\ir functions/push/watch.sql
 \ir functions/search/blocks.sql
 \ir functions/search/highlight.sql
 \ir functions/search/index.sql
@@ -306,9 +331,10 @@
 \ir functions/export/request.sql
 \ir functions/export/write.sql
 \ir functions/oversight/conversation_as_of.sql
+\ir functions/oversight/explain.sql
+\ir functions/oversight/explain_delivery.sql
 \ir functions/oversight/messages_as_of.sql
 \ir functions/oversight/profile_as_of.sql
-\ir functions/oversight/trace.sql
 \ir functions/outside/claim.sql
 \ir functions/outside/collect.sql
 \ir functions/outside/late.sql
@@ -331,6 +357,8 @@
 \ir api/participants.sql
 \ir api/people.sql
 \ir api/polls.sql
+\ir api/push.sql
+\ir api/push_devices.sql
 \ir api/read_state.sql
 \ir api/rollout.sql
 \ir api/scheduled.sql

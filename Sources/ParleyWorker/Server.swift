@@ -18,7 +18,7 @@ public func runServer(
     ready: @escaping @Sendable (_ url: String) -> Void = { _ in }
 ) async throws {
     let verifier = try await TokenVerifier.make(configuration, log: log)
-    let push = try configuration.push.map { try PushSettings.load($0) }
+    let providers = try configuration.push.map { try PushSettings.load($0) }
     let web = try configuration.web.map { folder throws(ConfigurationError) in
         WebRoutes(try WebTree(folder), demo: demoUsers.map { DemoUsers(json: $0) })
     }
@@ -38,6 +38,7 @@ public func runServer(
         maxQueued: configuration.databaseQueueSize, log: log.labelled("pool"), committed: { nudge.nudge() },
         refused: { refusals.refused($0, $1) })
     refusals.use(pool)
+    let push = providers.map { PushService($0, configuration, log: log.labelled("push")) }
     let schema = SchemaCacheStore(pool: pool, log: log.labelled("schema"))
     let limiter = UserLimiter(pool: pool, log: log.labelled("limits"))
     let ids = LogIDs()
@@ -51,7 +52,10 @@ public func runServer(
         access: access, log: log.labelled("gateway"))
     let readiness = Readiness()
     let health = HealthRoutes { readiness.problems }
-    var routes: [HTTPRouter.Route] = [health.handle, gateway.handle, realtime.handleBroadcast]
+    let metrics = MetricsRoute(
+        isAllowed: { (try? verifier.verify($0))?.role == SessionToken.serviceRole },
+        sources: push.map { push in [{ push.metrics.text() }] } ?? [])
+    var routes: [HTTPRouter.Route] = [health.handle, metrics.handle, gateway.handle, realtime.handleBroadcast]
     if let web { routes.append(web.handle) }
     handler.connect(HTTPRouter(routes), realtime)
 
@@ -59,6 +63,7 @@ public func runServer(
         try server.start()
     } catch {
         await server.shutdown()
+        await push?.shutdown()
         await pool.shutdown()
         throw error
     }
@@ -70,7 +75,11 @@ public func runServer(
     let reader = EventTail(
         configuration.tail, workerName: url, version: Version.current, pollOnly: configuration.pollOnly,
         nudge: nudge, log: log.labelled("tail"),
-        deliver: { batch in await realtime.apply(batch.events, cursor: batch.cursor) },
+        deliver: { batch in
+            if !batch.events.isEmpty { push?.nudge() }
+            await realtime.apply(batch.events, cursor: batch.cursor)
+        },
+        registered: { id in push?.registered(id) },
         // Through the loop's mailbox, so that they take effect in their order, before the batches that follow.
         epochChanged: { realtime.onLoop { $0.epochChanged() } },
         state: { state in
@@ -86,14 +95,11 @@ public func runServer(
     let exports = configuration.exportFolder.map {
         ExportWriter(pool: pool, folder: $0, log: log.labelled("exports"))
     }
-    let sender = push.map { settings in
-        PushSender(settings, queue: DatabasePushQueue(pool: pool, worker: url), log: log.labelled("push"))
-    }
     let upkeep: [any Service] =
         [
             JobRunner(pool: pool, log: log.labelled("jobs")), SpamChecker(pool: pool, log: log.labelled("spam")),
             LogKeeper(pool: pool, ids: ids, folder: logFolder, log: log.labelled("logs")),
-        ] + (exports.map { [$0] } ?? []) + (sender.map { [$0] } ?? [])
+        ] + (exports.map { [$0] } ?? []) + (push?.services ?? [])
     let group = ServiceGroup(
         [verifier, reader, refusals] + upkeep + [
             WebService(server: server, realtime: realtime, drainTime: configuration.drainTime)
@@ -103,10 +109,12 @@ public func runServer(
         try await group.run(stops: stops)
     } catch {
         await server.shutdown()
+        await push?.shutdown()
         await pool.shutdown()
         throw error
     }
     await server.shutdown()
+    await push?.shutdown()
     await pool.shutdown()
 }
 

@@ -293,11 +293,11 @@ async def test_an_administrator_looks(deployment: Deployment, story):
         sent = await artist.send(thread, "Bring the invoice")
         await customer.expect("message:new", message={"id": sent["id"]})
         await customer.do("delete_message", message_id=sent["id"])
-        trace = await deployment.host.do("trace_message", message_id=sent["id"], reason="complaint 13")
+        trace = await deployment.host.do("explain_delivery", message_id=sent["id"], reason="complaint 13")
         why = {p["user_id"]: p["blocked_by"] for p in trace["participants"]}
         assert why == {customer.id: "deleted_for_me"}
         for call, arguments in (
-            ("conversation_as_of", {"conversation_id": thread, "event_seq": 1}), ("trace_message", {"message_id": sent["id"]})
+            ("conversation_as_of", {"conversation_id": thread, "event_seq": 1}), ("explain_delivery", {"message_id": sent["id"]})
         ):
             await artist.refused("PT403", call, reason="curious", **arguments)
 

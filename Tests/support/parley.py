@@ -183,7 +183,7 @@ class Worker:
     def service_key(self) -> str:
         return self.token(role="service_role")
 
-    def rpc(self, function: str, token: str, **arguments: object) -> object:
+    def rpc(self, function: str, token: str, /, **arguments: object) -> object:
         """The answer of one RPC; an HTTP error is raised as `RpcError`."""
         request = urllib.request.Request(
             f"{self.url}/rest/v1/rpc/{function}",

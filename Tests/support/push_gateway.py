@@ -17,6 +17,7 @@ import json
 import ssl
 import sys
 import threading
+import time
 from pathlib import Path
 
 from h2.config import H2Configuration
@@ -195,7 +196,8 @@ class PushGateway:
         if not script and status < 300 and entry["kind"] != "token":
             script = self.script.get("*")
         outcome = (script.pop(0) if len(script) > 1 else script[0]) if script else {}
-        entry |= {"connection": connection.number, "at": asyncio.get_running_loop().time(), "outcome": outcome}
+        entry |= {"connection": connection.number, "at": asyncio.get_running_loop().time(), "wall": time.time()}
+        entry["outcome"] = outcome
         if isinstance(outcome.get("body"), dict | list):
             answer = json.dumps(outcome["body"]).encode()
         elif "status" in outcome:

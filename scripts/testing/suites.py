@@ -64,6 +64,7 @@ SUITES = [
     shell("isolation", "Tests/sql/isolation.sh"),
     python("web", kind="timed"),
     python("conformance", kind="timed"),
+    python("push", kind="timed"),
     python("client", kind="timed"),
     shell("sql-doors", "Tests/sql/doors.sh"),
     python("chaos", kind="timed"),

@@ -12,13 +12,13 @@ comment on function parley_api.conversation_as_of is
 'A conversation as it was after one of its events: profile, participants and a page of messages, oldest first, with their mentions, reactions and attachments as then, each attachment with its state and removed_at of now. For owners and moderators of its tenant and the application; each call is in the audit log with its reason. gap instead, if the log since then is not kept.';
 grant execute on function parley_api.conversation_as_of to authenticated, service_role;
 
-create or replace function parley_api.trace_message(message_id uuid, reason text, user_id uuid default null)
+create or replace function parley_api.explain_delivery(message_id uuid, user_id uuid default null, reason text default null)
 returns jsonb
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select parley.trace_message($1, parley.bounded_text($2, 'reason', 16384), $3);
+    select parley.explain_delivery($1, $2, parley.bounded_text($3, 'reason', 16384));
 end;
-comment on function parley_api.trace_message is
-'The fate of a message, for owners and moderators of the tenant and the application: {message, events, participants}, of one user or of everybody who is or was in the conversation. blocked_by is the reason why a participant cannot see it. The content is left out. Each call is in the audit log with its reason.';
-grant execute on function parley_api.trace_message to authenticated, service_role;
+comment on function parley_api.explain_delivery is
+'Why somebody got a message or did not, for owners and moderators of the tenant and the application: {message, events, participants}, of one user or of everybody who is or was in the conversation. Of each: answer, a sentence; and steps in order, member, window, blocked, request, muted, rendered, pushed (to which devices, by which worker, with which answer), delivered, read. blocked_by is the reason why a participant cannot see it. The content is left out. Each call is in the audit log with its reason.';
+grant execute on function parley_api.explain_delivery to authenticated, service_role;

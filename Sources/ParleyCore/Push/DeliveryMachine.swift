@@ -1,33 +1,30 @@
 /// Delivers the jobs of one route: one set of credentials at one provider, or one Web Push service.
 ///
-/// It sends as many at once as the connection allows, one while it is new and nobody knows how many that is; keeps the provider token fresh; turns every
-/// answer into what the queue is told; stops while the route does not work, and comes back slowly. Jobs that it cannot
-/// send soon are given back, so that their leases never run out in its hands.
+/// It sends as many at once as the connection allows, one while it is new and nobody knows how many that is; keeps the
+/// provider token fresh; turns every answer into what the queue is told; stops while the route does not work, and comes
+/// back slowly. Jobs that it cannot send soon are given back, so that their leases never run out in its hands.
 public struct DeliveryMachine<Provider: PushProvider>: Sendable {
-    private static var probeTime: Duration { .seconds(30) }
-    private static var mostWrongApps: Int { 20 }
-    private static var mostTimeouts: Int { 3 }
     private static var mostUnopened: Int { 4 }
     /// A connection that has been idle for so long may have been closed.
     private static var longestIdle: Duration { .seconds(60) }
 
     let provider: Provider
     let policy: PushPolicy
-    private var urgent: ArraySlice<Entry> = []
+    var urgent: ArraySlice<Entry> = []
     private var others: ArraySlice<Entry> = []
-    private var flights: [String: Flight] = [:]
-    private var credential = PushCredential()
-    private var breaker: PushBreaker
-    private var rate: SendRate
+    var flights: [String: Flight] = [:]
+    var credential = PushCredential()
+    var breaker: CircuitBreaker
+    var rate: SendRate
     private var random: UInt64
     /// The number of the connection that new requests go to, and whether it has answered.
-    private var connection = 0
-    private var isOpen = false
+    var connection = 0
+    var isOpen = false
     private var lastAnswer = Duration.zero
-    private var needsFresh = false
+    var needsFresh = false
     /// In a row.
-    private var timeouts = 0
-    private var wrongApps = 0
+    var timeouts = 0
+    var wrongApps = 0
     private var wakesAt: Duration?
     private var isDraining = false
 
@@ -35,7 +32,7 @@ public struct DeliveryMachine<Provider: PushProvider>: Sendable {
     public init(_ provider: Provider, policy: PushPolicy = PushPolicy(), seed: UInt64) {
         self.provider = provider
         self.policy = policy
-        self.breaker = PushBreaker(pause: policy.breakerPause)
+        self.breaker = CircuitBreaker(pause: policy.breakerPause)
         self.rate = SendRate(policy)
         self.random = seed
     }
@@ -106,7 +103,7 @@ public struct DeliveryMachine<Provider: PushProvider>: Sendable {
             }
             self.drop()
             if self.send(entry, token, now, &actions), admission == .probe {
-                self.breaker.probe(until: now.steady + Self.probeTime)
+                self.breaker.probe(now: now.steady)
             }
         }
         if let oldest = self.urgent.first ?? self.others.first {
@@ -151,159 +148,16 @@ public struct DeliveryMachine<Provider: PushProvider>: Sendable {
         }
     }
 
-    // MARK: - Answers
-
-    private mutating func take(
-        _ answer: PushAnswer, of flight: Flight, _ now: PushMoment, _ actions: inout [Action]
-    ) {
-        var floor = Duration.zero
-        let judgement: PushJudgement
-        switch answer {
-        case .response(let status, let body, let retryAfter):
-            judgement = self.provider.judge(status: status, body: body)
-            floor = retryAfter.flatMap { RetryAfter.parse($0, now: now.unix) } ?? .zero
-            self.timeouts = 0
-        case .lost(let reason): judgement = PushJudgement(.lost(isConnection: true), reason)
-        case .timeout: judgement = PushJudgement(.lost(isConnection: false), "timeout")
-        case .impossible(let reason): judgement = PushJudgement(.deadToken(since: nil), reason)
-        }
-        self.carryOut(judgement, floor: floor, of: flight, now, &actions)
-    }
-
-    private mutating func carryOut(
-        _ judgement: PushJudgement, floor: Duration, of flight: Flight, _ now: PushMoment, _ actions: inout [Action]
-    ) {
-        var entry = flight.entry
-        let job = entry.job
-        let reason = judgement.reason
-        if judgement.verdict != .wrongApp { self.wrongApps = 0 }
-        switch judgement.verdict {
-        case .delivered:
-            self.works(flight, now, &actions)
-            actions.append(.settle(PushSettlement(job, .delivered, reason)))
-        case .deadToken(let since):
-            self.works(flight, now, &actions)
-            // A token that was given anew since then is another's, or alive again.
-            let isOlder = since.map { job.target.registeredAt <= $0 } ?? true
-            actions.append(
-                .settle(PushSettlement(job, isOlder ? .deadToken(before: since ?? now.unix) : .dead, reason)))
-        case .badJob:
-            self.works(flight, now, &actions)
-            self.refused(job, reason, &actions)
-        case .wrongApp:
-            self.works(flight, now, &actions)
-            self.refused(job, reason, &actions)
-            self.wrongApps += 1
-            if self.wrongApps == Self.mostWrongApps { self.refuse(reason, now, &actions) }
-        case .tooLarge:
-            self.works(flight, now, &actions)
-            if entry.isReduced {
-                self.refused(job, reason, &actions)
-            } else {
-                entry.isReduced = true
-                self.again(entry)
-            }
-        case .expiredCredential:
-            let isOver = self.credential.expire(
-                generation: flight.generation, shortest: Provider.shortestRenewal, now: now.unix)
-            if isOver, !entry.hasRenewed {
-                entry.hasRenewed = true
-                self.again(entry)
-            } else {
-                self.refuse(reason, now, &actions)
-                actions.append(self.later(job, self.policy.refusedPause, reason))
-            }
-        case .refusedCredential:
-            self.refuse(reason, now, &actions)
-            actions.append(self.later(job, self.policy.refusedPause, reason))
-        case .renewedTooOften:
-            self.credential.hold(until: now.unix + Provider.shortestRenewal.milliseconds)
-            self.connectAnew(fresh: true)
-            actions.append(self.later(job, max(floor, .seconds(60)), reason))
-        case .throttled(let least):
-            self.isOpen = true
-            self.retry(job, max(floor, least), reason, now, &actions)
-        case .unavailable(let least):
-            self.fails(flight, reason, now, &actions)
-            self.retry(job, max(floor, least), reason, now, &actions)
-        case .closing:
-            if flight.connection == self.connection { self.connectAnew(fresh: true) }
-            self.retry(job, floor, reason, now, &actions)
-        case .lost(let isConnection):
-            // All that were on one connection are lost with it, which is one failure.
-            if flight.connection == self.connection {
-                self.fails(flight, reason, now, &actions)
-                self.timeouts += isConnection ? 0 : 1
-                if isConnection || self.timeouts >= Self.mostTimeouts { self.connectAnew(fresh: !isConnection) }
-            }
-            self.retry(job, floor, reason, now, &actions)
-        }
-    }
-
-    private mutating func works(_ flight: Flight, _ now: PushMoment, _ actions: inout [Action]) {
-        if flight.connection == self.connection { self.isOpen = true }
-        guard self.breaker.succeeded() else { return }
-        self.rate.recover(now: now.steady)
-        actions.append(.report(.works))
-    }
-
-    private mutating func fails(
-        _ flight: Flight, _ reason: String, _ now: PushMoment, _ actions: inout [Action]
-    ) {
-        guard self.breaker.failed(now: now.steady), case .closed(let until) = self.breaker.admission(now: now.steady)
-        else { return }
-        actions.append(.report(.stopped(reason: reason, pause: until - now.steady)))
-    }
-
-    private mutating func refuse(_ reason: String, _ now: PushMoment, _ actions: inout [Action]) {
-        // What else is under way will say the same.
-        if self.pausedUntil(now: now.steady) == nil || self.flights.isEmpty {
-            actions.append(.report(.credentialRefused(reason: reason)))
-        }
-        self.breaker.stop(until: now.steady + self.policy.refusedPause)
-    }
-
-    private func refused(_ job: PushJob, _ reason: String, _ actions: inout [Action]) {
-        actions.append(.settle(PushSettlement(job, .dead, reason)))
-        actions.append(.report(.refused(job: job.id, reason: reason)))
-    }
-
-    private mutating func connectAnew(fresh: Bool) {
-        self.connection += 1
-        self.isOpen = false
-        self.needsFresh = fresh
-        self.timeouts = 0
-    }
-
-    private mutating func again(_ entry: Entry) { self.urgent.insert(entry, at: self.urgent.startIndex) }
-
     // MARK: - Times
 
-    private mutating func retry(
-        _ job: PushJob, _ floor: Duration, _ reason: String, _ now: PushMoment, _ actions: inout [Action]
-    ) {
-        guard job.attempts + 1 < self.policy.mostAttempts else {
-            actions.append(.settle(PushSettlement(job, .dead, "\(reason), \(job.attempts + 1) times")))
-            return
-        }
-        let range = self.policy.retryPause
-        let doubled = min(range.lowerBound * (1 << min(job.attempts, 16)), range.upperBound)
-        let pause = max(doubled * self.jitter(0.5...1.5), floor * self.jitter(1.0...1.5))
-        guard now.unix + pause.milliseconds < job.expiresAt else {
-            actions.append(.settle(PushSettlement(job, .dead, "\(reason), then expired")))
-            return
-        }
-        actions.append(.settle(PushSettlement(job, .retry(after: pause, counts: true), reason)))
-    }
-
     /// Puts a job off for what is not its fault, and not all of them to one moment.
-    private mutating func later(_ job: PushJob, _ pause: Duration, _ reason: String) -> Action {
+    mutating func later(_ job: PushJob, _ pause: Duration, _ reason: String) -> Action {
         let pause = max(.milliseconds(100), pause) * self.jitter(1.0...1.5)
         return .settle(PushSettlement(job, .retry(after: pause, counts: false), reason))
     }
 
     /// SplitMix64.
-    private mutating func jitter(_ range: ClosedRange<Double>) -> Double {
+    mutating func jitter(_ range: ClosedRange<Double>) -> Double {
         self.random &+= 0x9e37_79b9_7f4a_7c15
         var bits = self.random
         bits = (bits ^ bits >> 30) &* 0xbf58_476d_1ce4_e5b9

@@ -81,9 +81,12 @@ public struct PushSettlement: Sendable, Equatable {
     public var claim: Int64
     public var outcome: Outcome
     public var reason: String
+    /// Of the job; not told to the queue.
+    public var madeAt: Int64?
 
     public init(_ job: PushJob, _ outcome: Outcome, _ reason: String) {
         self.init(jobID: job.id, claim: job.claim, outcome, reason)
+        self.madeAt = job.madeAt
     }
 
     public init(jobID: String, claim: Int64, _ outcome: Outcome, _ reason: String) {

@@ -16,6 +16,8 @@ public struct PushJob: Sendable, Equatable {
     public var attempts: Int
     /// Milliseconds since 1970; later nobody wants it.
     public var expiresAt: Int64
+    /// Milliseconds since 1970: when what it tells of happened, if the queue says so.
+    public var madeAt: Int64?
     public var target: PushTarget
     public var content: PushContent
 
@@ -32,7 +34,7 @@ public struct PushJob: Sendable, Equatable {
         self.content = content
     }
 
-    /// The form of the queue: `{id, claim, lane, attempts, expires_at, target, content}`; nil for any other.
+    /// The form of the queue: `{id, claim, lane, attempts, expires_at, created_at, target, content}`; nil for any other.
     public init?(json: JSONValue) {
         guard let id = json["id"]?.string, let lane = json["lane"]?.string.flatMap(Lane.init(rawValue:)),
             let expiresAt = json["expires_at"]?.int64, let target = json["target"].flatMap(PushTarget.init(json:)),
@@ -41,6 +43,7 @@ public struct PushJob: Sendable, Equatable {
         self.init(
             id: id, claim: json["claim"]?.int64 ?? 0, lane: lane, attempts: Int(json["attempts"]?.int64 ?? 0),
             expiresAt: expiresAt, target: target, content: content)
+        self.madeAt = json["created_at"]?.int64
     }
 }
 

@@ -7,6 +7,7 @@ public enum BroadcastIntent: Sendable, Equatable {
     /// Run a function of the API.
     case command(DatabaseCommand)
     case typing(user: UUID, conversation: UUID, isTyping: Bool)
+    case focus(Focus)
     /// To the other channels of the topic, as it is.
     case forward
     /// Accepted for the sake of older clients; the join has done it already.
@@ -24,6 +25,10 @@ public enum BroadcastIntent: Sendable, Equatable {
             case .json(let bytes), .binary(let bytes): bytes.count
             }
         guard size <= limit else { throw .tooLarge }
+        if let intent = try Self.focus(broadcast, token) {
+            self = intent
+            return
+        }
         if case .conversation(let conversation) = topic,
             let intent = try Self.conversationEvent(broadcast, conversation, token)
         {
@@ -109,7 +114,7 @@ public enum BroadcastIntent: Sendable, Equatable {
     private static let commands = ReservedEvents([
         "message:send", "message:read", "message:read:update", "message:delivered", "typing:start", "typing:stop",
         "user:typing", "join:conversation", "call:start", "call:accept", "call:decline", "call:cancel", "call:end",
-        "call:offer", "call:answer", "call:ice", "call:renegotiate",
+        "call:offer", "call:answer", "call:ice", "call:renegotiate", Self.focusEvent,
     ])
 
     /// Refuses a name that clients may not give to a broadcast of their own.

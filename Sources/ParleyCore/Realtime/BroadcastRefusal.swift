@@ -47,6 +47,8 @@ public struct BroadcastRefusal: Error, Sendable, Equatable {
     static let namesUnknown = BroadcastRefusal(
         reason: "The names of events are not known yet, please try again", code: "PT503", isRetriable: true)
     public static let notHere = BroadcastRefusal(reason: "Clients may not broadcast on this topic", code: "PT403")
+    /// A lease ends with its socket.
+    public static let needsSocket = BroadcastRefusal(reason: "This event needs a socket")
     static let noUser = BroadcastRefusal(reason: "This token has no user to act for", code: "PT403")
 
     static func argument(_ name: String, _ wanted: String) -> BroadcastRefusal {

@@ -19,6 +19,8 @@ public enum SessionAction: Sendable, Equatable {
     case publish(Publication, SocketCommand.Reply?)
     /// Tell the others of a conversation that a user types, as often as the throttle allows.
     case typing(Typing)
+    /// Remember what the user of this socket looks at.
+    case focus(Focus)
     /// Run a command as the caller; answer with `commandFinished` exactly once.
     case command(SocketCommand)
     /// Close the socket.

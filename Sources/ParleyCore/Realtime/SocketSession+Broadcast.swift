@@ -32,6 +32,7 @@ extension SocketSession {
                 user: user,
                 isTyping: isTyping)
             return [.typing(typing)] + self.acknowledge(message, channel)
+        case .focus(let focus): return [.focus(focus)] + self.acknowledge(message, channel)
         case .forward:
             let publication = Publication(
                 sender: channel.hearsItself ? nil : channel.id, user: channel.token.boundUser, topic: channel.topic,

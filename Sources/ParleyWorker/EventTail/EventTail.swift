@@ -16,6 +16,7 @@ public struct EventTail: Service {
         let nudge: PostgresConnection.Nudge
         let log: Log
         let deliver: @Sendable (TailBatch) async -> Void
+        let registered: @Sendable (String) -> Void
         let epochChanged: @Sendable () -> Void
         let state: @Sendable (TailState) -> Void
         let trouble: @Sendable (PostgresError) -> Void
@@ -32,6 +33,7 @@ public struct EventTail: Service {
     ///   - nudge: given when a transaction of this process has committed: the tail reads at once.
     ///   - deliver: takes a batch; the next read happens when it returns. An empty batch tells the position only:
     ///     after connecting, after `epochChanged`, before sleeping.
+    ///   - registered: told the worker's id in `parley.worker`, each time it has one.
     ///   - epochChanged: the log is another one (restore, failover): every position held anywhere is void.
     ///   - state: called when the state changes.
     ///   - trouble: why the database cannot be read; called at every failure, before `state`.
@@ -39,13 +41,15 @@ public struct EventTail: Service {
         _ configuration: PostgresConfiguration, workerName: String, version: String, pollOnly: Bool = false,
         policy: TailPolicy = TailPolicy(), nudge: PostgresConnection.Nudge = .init(), log: Log,
         deliver: @escaping @Sendable (TailBatch) async -> Void,
+        registered: @escaping @Sendable (String) -> Void = { _ in },
         epochChanged: @escaping @Sendable () -> Void, state: @escaping @Sendable (TailState) -> Void,
         trouble: @escaping @Sendable (PostgresError) -> Void = { _ in }
     ) {
         self.settings = Settings(
             configuration: configuration, workerName: workerName, version: version, pollOnly: pollOnly,
-            policy: policy, nudge: nudge, log: log, deliver: deliver, epochChanged: epochChanged, state: state,
-            trouble: trouble)
+            policy: policy, nudge: nudge, log: log, deliver: deliver, registered: registered,
+            epochChanged: epochChanged,
+            state: state, trouble: trouble)
     }
 
     /// Follows the log until the task is cancelled; then gives the registration back and returns.

@@ -36,7 +36,8 @@ final class LogReader {
     private let configuration: PostgresConfiguration
     private let interrupter: PostgresConnection.Interrupter
     private let answerTime: Duration
-    private let workerID: String
+    /// In `parley.worker`; empty where nothing can be written.
+    let workerID: String
     private let lockKey: String
     let isReadOnly: Bool
     private let isStandby: Bool

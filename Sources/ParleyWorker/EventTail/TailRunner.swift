@@ -145,6 +145,7 @@ actor TailRunner {
             self.position?.epoch = ""
         }
         self.reader = reader
+        if !reader.isReadOnly { self.settings.registered(reader.workerID) }
         self.lastBeat = .now
         await self.settle(reader.position)
         self.told = nil

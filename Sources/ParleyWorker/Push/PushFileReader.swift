@@ -100,6 +100,16 @@ struct PushFileReader {
         return networks
     }
 
+    /// What opens sealed tokens.
+    func secretKey(_ root: JSONObject) throws(ConfigurationError) -> String? {
+        guard let path = root["secret_key_file"]?.string.map(self.resolve) else { return nil }
+        let text = String(decoding: try self.bytes(of: path), as: UTF8.self)
+        guard text.contains("-----BEGIN PGP PRIVATE KEY BLOCK-----") else {
+            throw self.error("\(path) holds no armored OpenPGP private key")
+        }
+        return text
+    }
+
     // MARK: - Providers
 
     func apns(_ value: JSONValue, _ place: String) throws(ConfigurationError) -> PushSettings.APNsApp {

@@ -24,6 +24,7 @@ actor PushLane<Provider: PushProvider> {
     private let policy: PushPolicy
     private let bounds: PushBounds
     private let queue: any PushQueue
+    private let metrics: PushMetrics
     private let log: Log
     private let clock = ContinuousClock()
     private let origin = ContinuousClock.now
@@ -38,11 +39,14 @@ actor PushLane<Provider: PushProvider> {
     private var idlers: [CheckedContinuation<Void, Never>] = []
     private var tally = AnswerTally()
 
-    init(_ routes: Routes, policy: PushPolicy, bounds: PushBounds, queue: any PushQueue, log: Log) {
+    init(
+        _ routes: Routes, policy: PushPolicy, bounds: PushBounds, queue: any PushQueue, metrics: PushMetrics, log: Log
+    ) {
         self.routes = routes
         self.policy = policy
         self.bounds = bounds
         self.queue = queue
+        self.metrics = metrics
         self.log = log
     }
 
@@ -130,7 +134,9 @@ actor PushLane<Provider: PushProvider> {
 
     private func forgetIdleRoutes() {
         let now = self.now.steady
-        self.known = self.known.filter { $0.value.machine.count > 0 || $0.value.machine.pausedUntil(now: now) != nil }
+        let idle = self.known.filter { $0.value.machine.count == 0 && $0.value.machine.pausedUntil(now: now) == nil }
+        for name in idle.keys { self.known[name] = nil }
+        self.metrics.forget(idle.keys, of: self.routes.provider)
     }
 
     // MARK: - Machines
@@ -171,6 +177,11 @@ actor PushLane<Provider: PushProvider> {
     private func tell(_ report: Machine.Report, of name: String) {
         let place = [("provider", self.routes.provider.rawValue), ("route", name)]
         switch report {
+        case .stopped, .credentialRefused: self.metrics.route(name, of: self.routes.provider, isStopped: true)
+        case .works: self.metrics.route(name, of: self.routes.provider, isStopped: false)
+        case .refused: break
+        }
+        switch report {
         case .stopped(let reason, let pause):
             self.log.warning("push has stopped for a while", place + [("reason", reason), ("pause", "\(pause)")])
         case .works: self.log.info("push works again", place)
@@ -186,6 +197,8 @@ actor PushLane<Provider: PushProvider> {
     private func settle(_ settlement: PushSettlement) {
         let wasFull = self.held >= self.bounds.mostHeld
         self.held -= 1
+        self.metrics.settled(
+            settlement, of: self.routes.provider, madeAt: settlement.madeAt, now: Clock.unixMilliseconds())
         self.unsettled.append(settlement)
         if wasFull { self.nudge() }
         guard !self.isSettling else { return }

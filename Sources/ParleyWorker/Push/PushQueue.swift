@@ -20,22 +20,27 @@ struct PushClaim: Sendable, Equatable {
 
 /// The queue in the database.
 ///
-/// - `parley.claim_push_jobs(worker text, lanes text[], max integer, provider text, paused text[])` returns the jobs as
-///   JSON (`PushJob.init(json:)`), calls first, tenants taking turns, none of a route in `paused`.
+/// - `parley.claim_push_jobs(worker text, lanes text[], max integer, provider text, paused text[], secret text)`
+///   returns the jobs as JSON (`PushJob.init(json:)`), calls first, tenants taking turns, none of a route in `paused`.
 /// - `parley.settle_push_job(worker text, settlements jsonb)` takes an array of `PushSettlement.json`. Of a job whose
 ///   claim is another by now nothing counts.
 struct DatabasePushQueue: PushQueue {
     let pool: PostgresPool
-    /// The name of this worker.
-    let worker: String
+    /// This worker's id in `parley.worker`.
+    let worker: @Sendable () -> String
+    /// Opens sealed tokens; without it, jobs of devices whose tokens are sealed are not handed out.
+    var secret: String?
 
     func claim(_ wish: PushClaim) async throws -> [PushJob] {
         let lanes = "{" + wish.lanes.map(\.rawValue).joined(separator: ",") + "}"
         let results = try await self.pool.run(
             Transaction([
                 Statement(
-                    "select job from parley.claim_push_jobs($1, $2::text[], $3, $4, $5::text[]) as job",
-                    [self.worker, lanes, String(wish.most), wish.provider.rawValue, Self.array(wish.paused)])
+                    "select job from parley.claim_push_jobs($1, $2::text[], $3, $4, $5::text[], $6) as job",
+                    [
+                        self.worker(), lanes, String(wish.most), wish.provider.rawValue, Self.array(wish.paused),
+                        self.secret,
+                    ])
             ]))
         var jobs: [PushJob] = []
         var unknown: [PushSettlement] = []
@@ -61,7 +66,7 @@ struct DatabasePushQueue: PushQueue {
             Transaction([
                 Statement(
                     "select parley.settle_push_job($1, $2::jsonb)",
-                    [self.worker, String(decoding: list, as: UTF8.self)])
+                    [self.worker(), String(decoding: list, as: UTF8.self)])
             ]))
     }
 

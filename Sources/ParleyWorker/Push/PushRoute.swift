@@ -2,6 +2,7 @@ internal import Crypto
 internal import FoundationEssentials
 internal import HTTPClient
 internal import ParleyCore
+internal import Support
 
 /// A provider with one set of credentials, or one Web Push service: what a lane needs to send there.
 struct PushRoute<Provider: PushProvider>: Sendable {
@@ -49,14 +50,29 @@ struct PushRoute<Provider: PushProvider>: Sendable {
     }
 }
 
-/// Signs provider tokens for APNs.
-struct APNsTokens: Sendable {
-    let signer: JWTSigner
-    let teamID: String
+/// Signs provider tokens for APNs: one for each key, whoever sends with it, since Apple refuses a key whose tokens are
+/// renewed more often than every 20 minutes.
+final class AppleTokens: Sendable {
+    private struct Token: Sendable {
+        var text: String
+        /// Seconds since 1970.
+        var madeAt: Int64
+    }
 
-    func token(now: Int64) -> String {
-        let claims: JSONObject = ["iss": .string(self.teamID), "iat": .int(now)]
-        return self.signer.sign(claims.serialized())
+    private let made = Locked<[String: Token]>([:])
+
+    func token(for app: PushSettings.APNsApp, now: Int64) -> (text: String, life: Duration) {
+        self.made.withLock { made in
+            let key = app.teamID + "/" + app.keyID
+            if let token = made[key], case let age = now - token.madeAt, .seconds(age) < APNs.shortestRenewal, age >= 0
+            {
+                return (token.text, APNs.tokenLife - .seconds(age))
+            }
+            let claims: JSONObject = ["iss": .string(app.teamID), "iat": .int(now)]
+            let text = JWTSigner(app.key, keyID: app.keyID).sign(claims.serialized())
+            made[key] = Token(text: text, madeAt: now)
+            return (text, APNs.tokenLife)
+        }
     }
 }
 

@@ -8,23 +8,33 @@ struct PushSender: Service {
     let name = "push"
     private let lanes: [any PushLaneRunner]
 
-    init(_ settings: PushSettings, queue: any PushQueue, bounds: PushBounds = PushBounds(), log: Log) {
+    init(
+        _ settings: PushSettings, queue: any PushQueue, bounds: PushBounds = PushBounds(),
+        metrics: PushMetrics = PushMetrics(), log: Log
+    ) {
         var policy = PushPolicy(mostInFlight: settings.mostInFlight, perSecond: settings.perSecond)
         var lanes: [any PushLaneRunner] = []
         if !settings.apns.isEmpty {
-            lanes.append(PushLane(settings.apnsRoutes, policy: policy, bounds: bounds, queue: queue, log: log))
+            lanes.append(
+                PushLane(
+                    settings.apnsRoutes, policy: policy, bounds: bounds, queue: queue, metrics: metrics, log: log))
         }
         if !settings.fcm.isEmpty {
-            lanes.append(PushLane(settings.fcmRoutes, policy: policy, bounds: bounds, queue: queue, log: log))
+            lanes.append(
+                PushLane(settings.fcmRoutes, policy: policy, bounds: bounds, queue: queue, metrics: metrics, log: log))
         }
         if let webPush = settings.webPush {
             lanes.append(
-                PushLane(settings.webPushRoutes(webPush), policy: policy, bounds: bounds, queue: queue, log: log))
+                PushLane(
+                    settings.webPushRoutes(webPush), policy: policy, bounds: bounds, queue: queue, metrics: metrics,
+                    log: log))
         }
         if !settings.webhooks.isEmpty {
             // A host's own server: fewer at once.
             policy.mostInFlight = min(policy.mostInFlight, 16)
-            lanes.append(PushLane(settings.webhookRoutes, policy: policy, bounds: bounds, queue: queue, log: log))
+            lanes.append(
+                PushLane(
+                    settings.webhookRoutes, policy: policy, bounds: bounds, queue: queue, metrics: metrics, log: log))
         }
         self.lanes = lanes
     }

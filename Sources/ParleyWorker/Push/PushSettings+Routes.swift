@@ -17,18 +17,21 @@ extension PushSettings {
     }
 
     var apnsRoutes: PushLane<APNs>.Routes {
-        PushLane<APNs>.Routes(
+        let tokens = AppleTokens()
+        return PushLane<APNs>.Routes(
             provider: .apns, name: { target in target.appID + (target.isSandbox ? Self.sandboxSuffix : "") },
             make: { name in
                 let isSandbox = name.hasSuffix(Self.sandboxSuffix)
                 let id = isSandbox ? String(name.dropLast(Self.sandboxSuffix.count)) : name
                 guard let app = self.apns.first(where: { $0.appID == id }) else { return nil }
-                let tokens = APNsTokens(signer: JWTSigner(app.key, keyID: app.keyID), teamID: app.teamID)
                 // One connection, never shared with other credentials: Apple refuses a mix.
                 return PushRoute(
                     provider: APNs(url: isSandbox ? app.sandboxURL : app.url, topic: app.appID),
                     session: HTTPSession(self.http(connections: 1)),
-                    renew: { .token(tokens.token(now: Clock.unixSeconds()), life: APNs.tokenLife) })
+                    renew: {
+                        let (text, life) = tokens.token(for: app, now: Clock.unixSeconds())
+                        return .token(text, life: life)
+                    })
             })
     }
 

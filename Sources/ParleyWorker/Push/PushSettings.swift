@@ -40,8 +40,12 @@ struct PushSettings: Sendable {
         var privateNetworks: [IPNetwork]
     }
 
+    /// Workers with other providers have another name, and add up.
+    var name = ""
     /// Authorities to trust in place of the system's.
     var caFile: String?
+    /// Opens tokens that the database holds sealed: an OpenPGP key, armored.
+    var secretKey: String?
     /// Requests a second and route; 0 for no limit.
     var perSecond = 0.0
     /// Requests under way at once, per route.
@@ -64,14 +68,29 @@ struct PushSettings: Sendable {
         }
     }
 
+    /// What the database is told: which apps this worker sends for, and what browsers subscribe with.
+    var providers: JSONValue {
+        func app(_ provider: PushTarget.Provider, _ id: String) -> JSONValue {
+            ["provider": .string(provider.rawValue), "app_id": .string(id)]
+        }
+        var list = self.apns.map { app(.apns, $0.appID) } + self.fcm.map { app(.fcm, $0.appID) }
+        if let webPush {
+            list.append(["provider": "webpush", "public_key": .string(webPush.vapid.publicKey)])
+        }
+        return .array(list + self.webhooks.map { app(.webhook, $0.appID) })
+    }
+
     /// Reads the file and those it names, relative to its own folder.
     static func load(_ path: String) throws(ConfigurationError) -> PushSettings {
         let reader = PushFileReader(path)
         let root = try reader.object(try reader.bytes(of: path), "the file")
         try reader.allow(
-            ["ca_file", "per_second", "in_flight", "apns", "fcm", "webpush", "webhook"], in: root, "the file")
+            ["name", "ca_file", "secret_key_file", "per_second", "in_flight", "apns", "fcm", "webpush", "webhook"],
+            in: root, "the file")
         var settings = PushSettings()
+        settings.name = root["name"]?.string ?? ""
         settings.caFile = root["ca_file"]?.string.map(reader.resolve)
+        settings.secretKey = try reader.secretKey(root)
         if let rate = root["per_second"] {
             guard let value = rate.number?.double, value >= 0, value <= 1_000_000 else {
                 throw reader.error("per_second is not a number from 0 to 1000000")

@@ -70,10 +70,11 @@ extension RealtimeService {
         let isBatch = route == .batch
         var steps: [RestStep] = []
         for message in try BroadcastRequest.messages(request, route) {
-            do {
+            do throws(BroadcastRefusal) {
                 let intent = try BroadcastIntent(
                     message.broadcast, topic: message.topic, token: token, reserved: self.schema.reserved,
                     limit: self.configuration.limits.maxBroadcastBytes)
+                if case .focus = intent { throw BroadcastRefusal.needsSocket }
                 steps.append(RestStep(topic: message.topic, broadcast: message.broadcast, intent: intent))
             } catch {
                 if error == .notHere, isBatch { continue }
@@ -148,7 +149,7 @@ extension RealtimeService {
             return
         }
         switch step.intent {
-        case .nothing: break
+        case .nothing, .focus: break
         case .forward:
             let publication = Publication(
                 sender: nil, user: plan.token.boundUser, topic: step.topic, broadcast: step.broadcast)

@@ -86,6 +86,7 @@ extension RealtimeService {
         guard let connection = socket.context as? SocketConnection else { return }
         self.connections.remove(connection)
         self.leave(connection)
+        self.focus.drop(connection.slot)
         connection.joins.cancel()
         for channel in connection.session.channels { self.drop(channel.id) }
     }
@@ -115,6 +116,7 @@ extension RealtimeService {
                 self.perform(connection.session.published(reply, isOut ? nil : .tooManyBytes), for: connection)
             case .typing(let indicator):
                 if self.limiter.refusal(.receipt, of: indicator.user) == nil { self.publish(indicator) }
+            case .focus(let focus): self.focus.set(focus, of: connection.slot, now: Clock.steadyNanoseconds())
             case .command(let command): self.run(command, for: connection)
             case .close(let code, let reason): connection.socket.close(code: code, reason: reason)
             }

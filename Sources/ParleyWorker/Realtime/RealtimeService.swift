@@ -36,6 +36,9 @@ public actor RealtimeService {
     var tracked: [ChannelID: Topic] = [:]
     var presenceRefs: PresenceRefs
     var typing = TypingTable()
+    var focus = FocusTable()
+    /// A batch of leases is on its way.
+    var focusIsBusy = false
     /// The sockets of each user, in the order they came.
     var socketsByUser: [UUID: [UInt32]] = [:]
     var discretion = Discretion()
@@ -125,6 +128,7 @@ public actor RealtimeService {
         let context = self.context()
         self.endTyping(self.typing.expire(now: context.steady))
         self.reportRefusals()
+        self.renewFocus(now: context.steady)
         self.discretion.keep(self.isFollowed)
         let seconds = context.now / 1000
         let due = self.expiry.advance(to: seconds) { id in

@@ -20,7 +20,7 @@ struct SpamChecker: Service {
     private let secure: HTTPSession
     /// For services on this machine.
     private let local: HTTPSession
-    private let breakers = Locked<[String: ServiceBreaker]>([:])
+    private let breakers = Locked<[String: CircuitBreaker]>([:])
     private let start = ContinuousClock.now
 
     init(pool: PostgresPool, log: Log) {
@@ -108,7 +108,7 @@ struct SpamChecker: Service {
         _ rule: String, _ url: String, _ headers: [(name: String, value: String)], _ body: [UInt8]
     ) async -> [UInt8]? {
         let now = ContinuousClock.now - self.start
-        guard self.breakers.withLock({ $0[rule, default: ServiceBreaker()].allows(now: now) }) else { return nil }
+        guard self.breakers.withLock({ $0[rule, default: CircuitBreaker()].allows(now: now) }) else { return nil }
         // The same as for key sets: https, or a service on this machine.
         guard case .url = KeySetSource(url) else {
             self.failed(rule, "its address is neither https nor of this machine")
@@ -134,7 +134,7 @@ struct SpamChecker: Service {
             self.failed(rule, "the answer cannot be read")
             return nil
         }
-        if self.breakers.withLock({ $0[rule, default: ServiceBreaker()].succeeded() }) {
+        if self.breakers.withLock({ $0[rule, default: CircuitBreaker()].succeeded() }) {
             self.log.info("the service of a spam rule answers again", [("rule", rule)])
         }
         return answer
@@ -142,7 +142,7 @@ struct SpamChecker: Service {
 
     private func failed(_ rule: String, _ reason: String) {
         let now = ContinuousClock.now - self.start
-        if self.breakers.withLock({ $0[rule, default: ServiceBreaker()].failed(now: now) }) {
+        if self.breakers.withLock({ $0[rule, default: CircuitBreaker()].failed(now: now) }) {
             self.log.warning("the service of a spam rule does not answer", [("rule", rule), ("reason", reason)])
         }
     }

@@ -279,36 +279,4 @@ import Testing
         // While it was out, it was asked seldom: at first by what was under way, then by probes.
         #expect(probes < 250)
     }
-
-    @Test func aBreakerOpensLongerEachTimeAndClosesByOneProbe() {
-        var breaker = PushBreaker(pause: .seconds(30)...(.seconds(300)))
-        var now = Duration.zero
-        for expected in [30, 60, 120, 240, 300, 300] {
-            while breaker.admission(now: now) == .free { _ = breaker.failed(now: now) }
-            if breaker.admission(now: now) == .probe {
-                breaker.probe(until: now + .seconds(30))
-                #expect(breaker.admission(now: now) == .closed(until: now + .seconds(30)))
-                let hasOpened = breaker.failed(now: now)
-                #expect(hasOpened)
-            }
-            #expect(breaker.admission(now: now) == .closed(until: now + .seconds(expected)))
-            now += .seconds(expected)
-            #expect(breaker.admission(now: now) == .probe)
-        }
-        let worksAgain = breaker.succeeded()
-        #expect(worksAgain && breaker.isWorking)
-        for _ in 0..<4 { _ = breaker.failed(now: now) }
-        let workedBefore = !breaker.succeeded()
-        #expect(workedBefore && breaker.isWorking)
-    }
-
-    @Test func halfOfTwentyIsEnough() {
-        var breaker = PushBreaker(pause: .seconds(30)...(.seconds(300)))
-        var opened = 0
-        for index in 0..<20 {
-            if index % 2 == 0 { opened += breaker.failed(now: .zero) ? 1 : 0 } else { _ = breaker.succeeded() }
-        }
-        opened += breaker.failed(now: .zero) ? 1 : 0
-        #expect(opened == 1)
-    }
 }

@@ -186,7 +186,7 @@ select is(t.last_event_seq('us'), :seq::bigint, 'what was hidden never gets a nu
 
 -- why did it not get there
 select t.host();
-select is(parley.trace_message(t.id('b3'), 'why') #>> '{participants,0,blocked_by}', 'sender_blocked', 'the application can ask');
+select is(parley.explain_delivery(t.id('b3'), null, 'why') #>> '{participants,0,blocked_by}', 'sender_blocked', 'the application can ask');
 
 -- the application brings two together
 select t.act('dan');

@@ -48,3 +48,38 @@ end;
 $$;
 comment on function parley.parse_local_time is
 'What clocks show, of a text of ISO 8601 without an offset; PT400 for anything else. Null stays null.';
+
+create or replace function parley.require_time_zone(name text)
+returns text
+language plpgsql stable strict security definer
+set search_path = pg_catalog, pg_temp
+-- left as it was by what looks up a name
+set timezone = 'UTC'
+as $$
+declare
+    v_zone text;
+begin
+    begin
+        -- refuses what is no zone at all
+        v_zone := set_config('timezone', require_time_zone.name, true);
+        -- A name it must be, not an offset with its sign turned. Few names have digits: the view of all of them reads a
+        -- thousand files.
+        if v_zone ~ '[0-9]' then
+            select z.name into v_zone
+            from pg_timezone_names as z
+            where lower(z.name collate "C") = lower(require_time_zone.name collate "C");
+        end if;
+    exception
+        when invalid_parameter_value then
+            v_zone := null;
+    end;
+    if v_zone is null then
+        raise exception using
+            errcode = 'PT400',
+            message = 'time_zone is not a known time zone.',
+            hint = 'Use a name like Europe/Berlin.';
+    end if;
+    return v_zone;
+end;
+$$;
+comment on function parley.require_time_zone is 'A time zone by its own name, or PT400. Null stays null.';

@@ -46,7 +46,9 @@ begin
                     select
                         (
                             jsonb_build_object('kind', %1$L)
-                            || jsonb_strip_nulls(to_jsonb(r)) - '{request_hash,position,writer,claimed_until,quiet_since}'::text[]
+                            || jsonb_strip_nulls(to_jsonb(r))
+                            -- of a device what it is, and not how it is reached
+                            - '{request_hash,position,writer,claimed_until,quiet_since,token,token_hash,token_sealed,keys}'::text[]
                         )::text as line,
                         (
                             select string_agg(to_jsonb(r) ->> k.name, '|' order by k.n)

@@ -96,6 +96,10 @@ with release (name, audience, durable, since, payload) as (
         '{tier, limits, tenant_id?, role?}: another plan, or another role in a tenant (null: none)'
     ),
     ('limits:changed', '{user}', true, '0.3.0', '{}: to no user; the workers read again what they keep to'),
+    (
+        'device:dropped', '{user}', true, '0.3.0',
+        '{device_id, reason}: it is not sent to any more, and its app registers anew; without event_seq'
+    ),
     ('session:revoked', '{user}', true, '0.2.0', '{}: every session of the user ends'),
     ('moderation:revoked', '{user}', true, '0.2.0', '{tenant_id}: the user moderates that tenant no longer'),
     ('typing:start', '{conversation}', false, '0.2.0', '{conversation_id, user_id}'),

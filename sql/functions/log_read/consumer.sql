@@ -37,8 +37,8 @@ comment on function parley.create_consumer is
 'Makes a durable consumer that begins at the end of the log, or with the oldest event kept. False: it exists already.';
 grant execute on function parley.create_consumer to parley_worker;
 
-create or replace function parley.consume(name text, batch integer default 1000)
-returns setof parley.rendered_event
+create or replace function parley.consume_ids(name text, batch integer default 1000)
+returns bigint[]
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -49,7 +49,7 @@ declare
     v_floor bigint;
     v_ids bigint[];
 begin
-    select c.* into v_consumer from parley.consumer c where c.name = consume.name;
+    select c.* into v_consumer from parley.consumer c where c.name = consume_ids.name;
     if not found then
         raise exception using
             errcode = 'PT404',
@@ -63,12 +63,12 @@ begin
     -- A look without the lock: a consumer with nothing to do writes nothing, not even a row lock.
     v_floor := parley.consumer_floor(v_consumer.epoch, v_epoch);
     if parley.read_log_ids(v_consumer.snapshot, v_consumer.max_id, 1, v_floor) = '{}' then
-        return;
+        return '{}';
     end if;
 
-    select c.* into v_consumer from parley.consumer c where c.name = consume.name for update skip locked;
+    select c.* into v_consumer from parley.consumer c where c.name = consume_ids.name for update skip locked;
     if not found then
-        return;
+        return '{}';
     end if;
     if v_consumer.epoch <> v_epoch then
         perform parley.adopt_log();
@@ -89,10 +89,22 @@ begin
             epoch = v_epoch,
             updated_at = clock_timestamp()
         from fresh f
-        where c.name = consume.name
+        where c.name = consume_ids.name
     )
     select f.ids into v_ids from fresh f;
-    return query select * from parley.render_events(v_ids);
+    return v_ids;
+end
+$$;
+comment on function parley.consume_ids is
+'Ids of the next events of a durable consumer, in no order; its cursor moves when the calling transaction commits.';
+
+create or replace function parley.consume(name text, batch integer default 1000)
+returns setof parley.rendered_event
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query select * from parley.render_events(parley.consume_ids(consume.name, consume.batch));
 end
 $$;
 comment on function parley.consume is

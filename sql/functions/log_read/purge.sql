@@ -29,11 +29,11 @@ begin
     -- The oldest by id, stopping at the first that is young enough: id and created_at rise together but for
     -- transactions that were held open, and those only make an event stay longer. One from the future, which a clock that
     -- was set back has left, goes with an old one after it. Never what a durable consumer has yet to read; only the search
-    -- index does not keep the log waiting, because it can be made anew.
+    -- index does not keep the log waiting, because it can be made anew, nor push, which nobody wants that late.
     with oldest as (
         select e.id, e.created_at
         from parley.event e
-        where e.id <= coalesce((select min(c.max_id) from parley.consumer c where c.name <> 'search'), 9223372036854775807)
+        where e.id <= coalesce((select min(c.max_id) from parley.consumer c where c.name not in ('search', 'push')), 9223372036854775807)
         order by e.id
         limit batch
     ),

@@ -5,11 +5,7 @@ create or replace function parley.resolve_send_at(
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
--- left as it was by what looks up a name
-set timezone = 'UTC'
 as $$
-declare
-    v_zone text;
 begin
     if (send_at is null) = (send_at_local is null) then
         raise exception using errcode = 'PT400', message = 'One of send_at and send_at_local is required.';
@@ -18,27 +14,7 @@ begin
         raise exception using errcode = 'PT400', message = 'send_at_local needs a time_zone.';
     end if;
     if time_zone is not null then
-        begin
-            -- refuses what is no zone at all
-            v_zone := set_config('timezone', time_zone, true);
-            -- A name it must be, not an offset with its sign turned. Few names have digits: the view of all of them reads
-            -- a thousand files.
-            if v_zone ~ '[0-9]' then
-                select z.name into v_zone
-                from pg_timezone_names as z
-                where lower(z.name collate "C") = lower(time_zone collate "C");
-            end if;
-        exception
-            when invalid_parameter_value then
-                v_zone := null;
-        end;
-        if v_zone is null then
-            raise exception using
-                errcode = 'PT400',
-                message = 'time_zone is not a known time zone.',
-                hint = 'Use a name like Europe/Berlin.';
-        end if;
-        time_zone := v_zone;
+        time_zone := parley.require_time_zone(time_zone);
         if send_at_local is not null then
             send_at := send_at_local at time zone time_zone;
         end if;

@@ -82,42 +82,10 @@ as $$
 declare
     v_language constant regconfig := parley.search_language();
     v_version constant text := parley.terms_version(v_language);
-    v_epoch constant text := parley.log_epoch();
-    v_consumer parley.consumer;
-    v_floor bigint;
     v_ids bigint[];
     v_touched record;
 begin
-    select c.* into v_consumer from parley.consumer as c where c.name = 'search';
-    v_floor := parley.consumer_floor(v_consumer.epoch, v_epoch);
-    -- a look without the lock: with nothing to do nothing is written
-    if parley.read_log_ids(v_consumer.snapshot, v_consumer.max_id, 1, v_floor) = '{}' then
-        return false;
-    end if;
-    select c.* into v_consumer from parley.consumer as c where c.name = 'search' for update skip locked;
-    if not found then
-        return false;
-    end if;
-    if v_consumer.epoch <> v_epoch then
-        perform parley.adopt_log();
-        v_floor := parley.consumer_floor(v_consumer.epoch, v_epoch);
-    end if;
-    with fresh as materialized (
-        select
-            parley.cursor_snapshot() as snapshot,
-            parley.read_log_ids(v_consumer.snapshot, v_consumer.max_id, batch, v_floor) as ids
-    ),
-    moved as (
-        update parley.consumer as c
-        set
-            snapshot = f.snapshot,
-            max_id = greatest(c.max_id, (select max(i) from unnest(f.ids) as i)),
-            epoch = v_epoch,
-            updated_at = clock_timestamp()
-        from fresh as f
-        where c.name = 'search'
-    )
-    select f.ids into v_ids from fresh as f;
+    v_ids := parley.consume_ids('search', batch);
     for v_touched in
         select
             e.conversation_id,

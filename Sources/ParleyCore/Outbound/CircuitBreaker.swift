@@ -1,9 +1,9 @@
-/// Stops sending to what does not work, and tries again with one request.
+/// Stops asking a service that does not work, and tries again with one request.
 ///
 /// It opens after 5 failures in a row, or when half of the last 20 failed; for longer each time, until 20 in a row went
 /// well.
-struct PushBreaker: Sendable, Equatable {
-    enum Admission: Equatable {
+public struct CircuitBreaker: Sendable, Equatable {
+    public enum Admission: Sendable, Equatable {
         case free
         /// One request may find out.
         case probe
@@ -19,6 +19,8 @@ struct PushBreaker: Sendable, Equatable {
 
     private static let inARow = 5
     private static let window = 20
+    /// A probe without an outcome is followed by another after that time.
+    private static let probeTime = Duration.seconds(30)
 
     private let pause: ClosedRange<Duration>
     private var state = State.working
@@ -26,23 +28,34 @@ struct PushBreaker: Sendable, Equatable {
     private var recent: [Bool] = []
     private var openings = 0
 
-    init(pause: ClosedRange<Duration>) { self.pause = pause }
+    /// - Parameter pause: how long it stays open at first, and the longest.
+    public init(pause: ClosedRange<Duration> = .seconds(30)...(.seconds(300))) { self.pause = pause }
 
-    var isWorking: Bool { self.state == .working }
+    public var isWorking: Bool { self.state == .working }
 
-    func admission(now: Duration) -> Admission {
+    public func admission(now: Duration) -> Admission {
         switch self.state {
         case .working: .free
-        case .stopped(let until): now >= until ? .probe : .closed(until: until)
-        case .probing(let until): now >= until ? .probe : .closed(until: until)
+        case .stopped(let until), .probing(let until): now >= until ? .probe : .closed(until: until)
         }
     }
 
-    /// The probe is under way; it has an outcome by then.
-    mutating func probe(until: Duration) { self.state = .probing(until: until) }
+    /// The probe is under way.
+    mutating func probe(now: Duration) { self.state = .probing(until: now + Self.probeTime) }
+
+    /// Whether a request may be made now; its outcome must be told.
+    public mutating func allows(now: Duration) -> Bool {
+        switch self.admission(now: now) {
+        case .free: return true
+        case .closed: return false
+        case .probe:
+            self.probe(now: now)
+            return true
+        }
+    }
 
     /// - Returns: whether it works again from now on.
-    mutating func succeeded() -> Bool {
+    public mutating func succeeded() -> Bool {
         if self.state != .working {
             self.state = .working
             self.recent = []
@@ -53,8 +66,8 @@ struct PushBreaker: Sendable, Equatable {
         return false
     }
 
-    /// - Returns: whether it stopped now.
-    mutating func failed(now: Duration) -> Bool {
+    /// - Returns: whether it stopped now, be it anew.
+    public mutating func failed(now: Duration) -> Bool {
         if case .stopped = self.state { return false }
         self.note(failure: true)
         let failures = self.recent.count { $0 }

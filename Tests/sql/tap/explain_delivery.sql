@@ -1,4 +1,4 @@
--- trace_message: what became of a message, and why somebody did not get it.
+-- explain_delivery: what became of a message, and why somebody did not get it.
 begin;
 select no_plan();
 \ir ../people.psql
@@ -27,7 +27,7 @@ select t.host();
 update parley.account set suspended_at = now() where id = t.id('susp');
 grant select on t.named to public;
 select t.act('dan');
-create temp table traced as select parley_api.trace_message(t.id('m'), 'a complaint') as trace;
+create temp table traced as select parley_api.explain_delivery(t.id('m'), null, 'a complaint') as trace;
 select results_eq(
     $$select n.name, p ->> 'blocked_by', p -> 'delivered', p -> 'read', p ->> 'read_at' is not null
       from traced, jsonb_array_elements(trace -> 'participants') p inner join t.named n on n.id = (p ->> 'user_id')::uuid order by n.name$$,
@@ -42,10 +42,10 @@ select is(
 select is((trace #>> '{message,seq}')::bigint, 1::bigint, 'which message it is') from traced;
 select unalike(trace::text, '%secret%', 'but not what it says') from traced;
 select is(
-    jsonb_array_length(parley_api.trace_message(t.id('m'), 'a complaint', t.id('bob')) -> 'participants'), 1, 'of one user, if asked so'
+    jsonb_array_length(parley_api.explain_delivery(t.id('m'), t.id('bob'), 'a complaint') -> 'participants'), 1, 'of one user, if asked so'
 );
 select is(
-    parley_api.trace_message(t.id('m'), 'a complaint', t.id('eve')) -> 'participants', '[]', 'of nobody, if they were never there'
+    parley_api.explain_delivery(t.id('m'), t.id('eve'), 'a complaint') #>> '{participants,0,answer}', 'They were never in the conversation.', 'who was never there is told so'
 );
 -- what it says of each is what each can do
 select t.host();
@@ -68,26 +68,26 @@ insert into parley.message (id, conversation_id, seq, sender_id, created_at, typ
 select parley.uuid_v7(now() - interval '20 days'), t.id('talk'), 100, t.id('ann'), now() - interval '20 days', 'text', 'long ago'
 returning id as old \gset
 update parley.tier_limit set amount = 10 where tier_name = 'privileged' and name = 'retention_days';
-select is(parley_api.trace_message(:'old', 'a test', t.id('tier')) #>> '{participants,0,blocked_by}', 'beyond_tier', 'the tier reaches back so far only');
+select is(parley_api.explain_delivery(:'old', t.id('tier'), 'a test') #>> '{participants,0,blocked_by}', 'beyond_tier', 'the tier reaches back so far only');
 update parley.tier_limit set amount = 180 where tier_name = 'privileged' and name = 'retention_days';
-select is(parley_api.trace_message(:'old', 'a test', t.id('tier')) #> '{participants,0,blocked_by}', 'null', 'or far enough');
+select is(parley_api.explain_delivery(:'old', t.id('tier'), 'a test') #> '{participants,0,blocked_by}', 'null', 'or far enough');
 update parley.message set expires_at = now() where id = t.id('m');
-select is(parley_api.trace_message(t.id('m'), 'a test', t.id('bob')) #>> '{participants,0,blocked_by}', 'expired', 'one that has expired nobody sees');
+select is(parley_api.explain_delivery(t.id('m'), t.id('bob'), 'a test') #>> '{participants,0,blocked_by}', 'expired', 'one that has expired nobody sees');
 
 select t.act('dan');
-select t.refused('PT400', $$select parley_api.trace_message(t.id('m'), null)$$, 'there must be a reason');
-select t.refused('PT400', $$select parley_api.trace_message(null, 'a complaint')$$, 'and a message');
-select t.failure($$select parley_api.trace_message(t.id('none'), 'a complaint')$$) as unknown \gset
+select t.refused('PT400', $$select parley_api.explain_delivery(t.id('m'), null, null)$$, 'there must be a reason');
+select t.refused('PT400', $$select parley_api.explain_delivery(null, null, 'a complaint')$$, 'and a message');
+select t.failure($$select parley_api.explain_delivery(t.id('none'), null, 'a complaint')$$) as unknown \gset
 select is((:'unknown'::jsonb) ->> 'code', 'PT403', 'what does not exist');
 select t.act('ann');
-select is(t.failure($$select parley_api.trace_message(t.id('m'), 'curiosity')$$), :'unknown'::jsonb, 'looks like what is not one''s to look at, even for the sender');
+select is(t.failure($$select parley_api.explain_delivery(t.id('m'), null, 'curiosity')$$), :'unknown'::jsonb, 'looks like what is not one''s to look at, even for the sender');
 select t.claim('service_role', '{"role": "service_role"}');
-select t.refused('PT404', $$select parley_api.trace_message(t.id('none'), 'a ticket')$$, 'the application may know');
-select isnt(parley_api.trace_message(t.id('m'), 'a ticket'), null, 'and looks at any');
+select t.refused('PT404', $$select parley_api.explain_delivery(t.id('none'), null, 'a ticket')$$, 'the application may know');
+select isnt(parley_api.explain_delivery(t.id('m'), null, 'a ticket'), null, 'and looks at any');
 select t.host();
 select results_eq(
     $$select action, actor_id, actor_role, target_id, message_id, conversation_id, tenant_id from parley.audit_log where reason in ('a complaint', 'a ticket') order by id$$,
-    $$select 'trace_message', x.actor, x.role, x.target, t.id('m'), t.id('talk'), t.id('none')
+    $$select 'explain_delivery', x.actor, x.role, x.target, t.id('m'), t.id('talk'), t.id('none')
       from (values (t.id('dan'), 'moderator', null::uuid), (t.id('dan'), 'moderator', t.id('bob')),
                    (t.id('dan'), 'moderator', t.id('eve')), (null, 'service_role', null)) x (actor, role, target)$$,
     'each look is in the audit log'

@@ -1,0 +1,145 @@
+"""How soon a notification comes, next to the socket, and what push costs those who talk.
+
+    make bench-push            (PARLEY_BENCH_ROUNDS=1 PARLEY_BENCH_SECONDS=3 for a quick look)
+
+500 users in pairs, each with a device, send through their sockets: 500 messages/s on a fixed schedule, and as many as go
+(2 of each user under way). Workers with and without push alternate in one run, on the same database. Times count from the
+intended send, at the socket and at the gateway alike: HTTP/2 over TLS by Python, which notes the time of each request. A
+message that a newer one stands for came when that came. Nobody says what is on the screen, so nothing is put off.
+Promise: half of the notifications at most 20 ms after the socket, 99 of 100 within a second, and at least nine tenths of
+the messages that go without push, at 500/s.
+"""
+
+from __future__ import annotations
+
+import bisect
+import json
+import os
+import re
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from lib.bench import SERVER_CORE, Verdict, loadgen, median, pinned, spec_file
+from lib.pairs import USERS, our_sockets
+from parley import Cluster, Worker
+from push_checks import APP
+from push_gateway import PushGateway
+
+RATE, OUTSTANDING = 500, 2
+ROUNDS = int(os.environ.get("PARLEY_BENCH_ROUNDS", "5"))
+SECONDS = int(os.environ.get("PARLEY_BENCH_SECONDS", "6"))
+WITH, WITHOUT = "with push", "without"
+MARK = re.compile(rb"@T(\d{19})S")
+DEVICES = f"""
+insert into parley.push_device (id, user_id, provider, kind, environment, app_id, route, token_hash, token)
+select parley.uuid_v7(), a.id, 'apns', 'alert', 'production', '{APP}', '{APP}', sha256(a.id::text::bytea),
+    encode(sha256(a.id::text::bytea), 'hex')
+from parley.account a
+"""
+
+
+class Recorder(PushGateway):
+    """Accepts everything, and notes when it came."""
+
+    def handle(self, connection, stream, headers, body):
+        self.log.append((time.monotonic_ns(), headers[":path"], body))
+        connection.answer(stream, 200, {}, b"")
+        connection.opened_up()
+
+
+def delays(gateway: Recorder, cluster: Cluster, since: int) -> list[float]:
+    """Milliseconds from the intended send of each message to the first notification of it, or of a newer one."""
+    came: dict[tuple[str, str], list[tuple[int, int]]] = {}
+    for at, path, body in gateway.log:
+        payload = json.loads(body)
+        if (seq := payload.get("parley", {}).get("seq")) is not None:
+            came.setdefault((path.rpartition("/")[2], payload["parley"]["conversation_id"]), []).append((seq, at))
+    for notes in came.values():
+        notes.sort()
+        # When that, or anything newer, was there.
+        for n in range(len(notes) - 2, -1, -1):
+            notes[n] = (notes[n][0], min(notes[n][1], notes[n + 1][1]))
+    rows = cluster.psql(f"""
+        select encode(sha256(p.user_id::text::bytea), 'hex'), m.conversation_id, m.seq, substring(m.content from '@T([0-9]+)S')
+        from parley.message m inner join parley.participant p
+            on p.conversation_id = m.conversation_id and p.user_id <> m.sender_id
+        where substring(m.content from '@T([0-9]+)S')::bigint >= {since}
+    """).splitlines()
+    found = []
+    for row in rows:
+        token, conversation, seq, mark = row.split("|")
+        notes = came.get((token, conversation), [])
+        place = bisect.bisect_left(notes, (int(seq), 0))
+        found.append((notes[place][1] - int(mark)) / 1e6 if place < len(notes) else float("inf"))
+    return found
+
+
+def settle(cluster: Cluster) -> None:
+    end = time.monotonic() + 60
+    waiting = "select count(*) from parley.push_job where settled_at is null"
+    while int(cluster.psql(waiting)) > 0:
+        if time.monotonic() > end:
+            raise SystemExit(f"{cluster.psql(waiting)} notifications are left")
+        time.sleep(0.2)
+
+
+def main() -> None:
+    paced: dict[str, list[dict]] = {WITH: [], WITHOUT: []}
+    most: dict[str, list[float]] = {WITH: [], WITHOUT: []}
+    p50s, p99s, lost = [], [], 0
+    load = [os.getloadavg()[0]]
+    with tempfile.TemporaryDirectory(prefix="parley-push-") as name, Cluster("--fsync") as cluster:
+        gateway = Recorder(Path(name))
+        with gateway:
+            flags = ("--log-level", "warning", "--max-connections-per-address", "0")
+            workers = {
+                WITHOUT: Worker(cluster, *flags, prefix=pinned(SERVER_CORE)),
+                WITH: Worker(cluster, *flags, "--push", str(Path(name) / "push.json"), prefix=pinned(SERVER_CORE)),
+            }
+            workers[WITH].port, workers[WITH].secret = workers[WITHOUT].port, workers[WITHOUT].secret
+            workers[WITHOUT].start()
+            spec = spec_file(workers[WITHOUT].port, our_sockets(cluster, workers[WITHOUT]))
+            workers[WITHOUT].stop()
+            cluster.psql(DEVICES)
+            for turn in range(ROUNDS):
+                for side in (WITH, WITHOUT)[:: 1 if turn % 2 == 0 else -1]:
+                    cluster.psql("select parley.configure_push('[]')")
+                    worker = workers[side]
+                    worker.start()
+                    loadgen("pairs", spec, 0, RATE, 2)
+                    if side == WITH:
+                        settle(cluster)
+                    gateway.log.clear()
+                    since = time.monotonic_ns()
+                    paced[side].append(loadgen("pairs", spec, 0, RATE, SECONDS))
+                    if side == WITH:
+                        settle(cluster)
+                        times = delays(gateway, cluster, since)
+                        lost += sum(1 for value in times if value == float("inf"))
+                        p50s.append(statistics.median(times))
+                        p99s.append(sorted(times)[int(len(times) * 0.99)])
+                    most[side].append(loadgen("pairs", spec, OUTSTANDING, 0, SECONDS)["per_second"])
+                    if side == WITH:
+                        settle(cluster)
+                    worker.stop()
+                load.append(os.getloadavg()[0])
+    verdict = Verdict(f"notifications of {USERS} users in pairs, median of {ROUNDS} runs of {SECONDS} s")
+    verdict.row("load average of the machine, the runs' own included", "   ".join(f"{value:.1f}" for value in load))
+    for side in (WITHOUT, WITH):
+        p50, p99 = (median([run[key] for run in paced[side]]) / 1000 for key in ("p50_us", "p99_us"))
+        verdict.row(f"{RATE}/s, socket, {side}", f"p50 {p50:.1f} ms   p99 {p99:.1f} ms")
+        verdict.row(f"as many as go, {side}", f"{median(most[side]):,.0f} messages/s")
+    verdict.row(f"{RATE}/s, gateway", f"p50 {median(p50s):.1f} ms   p99 {median(p99s):.1f} ms")
+    socket = median([run["p50_us"] for run in paced[WITH]]) / 1000
+    verdict.promise("half of the notifications after the socket, ms", median(p50s) - socket, 20, at_least=False)
+    verdict.promise("99 of 100 notifications within, ms", median(p99s), 1000, at_least=False)
+    received = {side: sum(run["received"] for run in paced[side]) for side in paced}
+    verdict.promise(f"messages that went at {RATE}/s, of those without push", received[WITH] / received[WITHOUT], 0.9)
+    verdict.promise("messages nobody was notified of", lost, 0, at_least=False)
+    verdict.close()
+
+
+if __name__ == "__main__":
+    main()

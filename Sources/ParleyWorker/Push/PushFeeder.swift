@@ -1,0 +1,99 @@
+internal import ParleyCore
+internal import PostgresClient
+internal import Support
+
+/// Fills the queue of push from the event log, and tells the senders that there is something.
+///
+/// What becomes a job is decided in the database (`parley.enqueue_push`), in one transaction with the position in the log.
+/// One worker at a time does it; the others find it busy and come back.
+struct PushFeeder: Service {
+    let name = "push-feeder"
+    /// Events of one transaction.
+    private static let batch = 500
+    /// Between two of them: events that come close together become one.
+    private static let gather = Duration.milliseconds(5)
+    /// However quiet the log is: another worker may have left its work undone.
+    private static let period = Duration.seconds(1)
+    /// Between looks at the queue, in seconds.
+    private static let lookEvery = 10
+
+    private let providers: String
+    private let setName: String
+    private let pool: PostgresPool
+    private let sender: PushSender
+    private let metrics: PushMetrics
+    private let log: Log
+    private let bells: AsyncStream<Void>
+    private let bell: AsyncStream<Void>.Continuation
+
+    init(_ settings: PushSettings, pool: PostgresPool, sender: PushSender, metrics: PushMetrics, log: Log) {
+        self.providers = String(decoding: settings.providers.serialized(), as: UTF8.self)
+        self.setName = settings.name
+        self.pool = pool
+        self.sender = sender
+        self.metrics = metrics
+        self.log = log
+        (self.bells, self.bell) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// There are new events. Any thread.
+    func nudge() { self.bell.yield() }
+
+    func run() async throws {
+        let ticker = Task {
+            while !Task.isCancelled {
+                // Ends with the task.
+                try? await Task.sleep(for: Self.period)
+                self.bell.yield()
+            }
+        }
+        defer { ticker.cancel() }
+        while await self.ask("select parley.configure_push($1::jsonb, $2)", [self.providers, self.setName]) == nil {
+            try await Task.sleep(for: Self.period)
+        }
+        var looked = ContinuousClock.now - .seconds(Self.lookEvery)
+        for await _ in self.bells {
+            try Task.checkCancellation()
+            while let count = await self.enqueue(), count >= Self.batch { try Task.checkCancellation() }
+            if looked + .seconds(Self.lookEvery) < .now {
+                looked = .now
+                await self.look()
+            }
+            try await Task.sleep(for: Self.gather)
+        }
+    }
+
+    /// - Returns: how many events were read; nil if the database did not say.
+    private func enqueue() async -> Int64? {
+        let rows = await self.ask("select parley.enqueue_push($1::integer)", [String(Self.batch)])
+        guard let count = rows?.first?.int64(0) else { return nil }
+        if count > 0 { self.sender.nudge() }
+        return count
+    }
+
+    /// What waits, for the metrics.
+    private func look() async {
+        let rows = await self.ask("select provider, lane, due, age_ms from parley.push_queue_state()", [])
+        guard let rows else { return }
+        self.metrics.saw(
+            rows.map { row in
+                PushMetrics.QueueState(
+                    provider: row.string(0) ?? "", lane: row.string(1) ?? "", due: row.int64(2) ?? 0,
+                    age: row.int64(3) ?? 0)
+            })
+    }
+
+    private func ask(_ sql: String, _ parameters: [String]) async -> [Row]? {
+        do throws(PostgresError) {
+            return try await self.pool.run(
+                Transaction([Statement(sql, parameters)], timeout: .seconds(20)))[0].rows
+        } catch {
+            // While the server stops there is nothing to complain of; of a database that takes no changes the tail has told.
+            if error.code != .shutdown, error.sqlState != "25006" {
+                self.log.warning(
+                    "events do not become push jobs", [("code", "\(error.code)"), ("sqlstate", error.sqlState ?? "")])
+            }
+            return nil
+        }
+    }
+}

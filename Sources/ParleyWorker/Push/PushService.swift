@@ -1,0 +1,36 @@
+internal import ParleyCore
+internal import PostgresClient
+internal import Support
+
+/// What a worker that is given providers has more of: a feeder of the queue, senders, and connections of their own, so
+/// that neither users nor notifications wait for each other.
+final class PushService: Sendable {
+    private static let connections = 3
+
+    let metrics = PushMetrics()
+    /// The worker's first id in `parley.worker`: what was claimed under it must be settled under it.
+    private let worker = Locked(String?.none)
+    private let pool: PostgresPool
+    private let sender: PushSender
+    private let feeder: PushFeeder
+
+    init(_ settings: PushSettings, _ configuration: ServeConfiguration, log: Log) {
+        self.pool = PostgresPool(
+            configuration.postgres("parley push"), size: Self.connections, maxQueued: 100,
+            log: log.labelled("push-pool"))
+        let worker = self.worker
+        let queue = DatabasePushQueue(
+            pool: self.pool, worker: { worker.withLock { $0 } ?? "unregistered" }, secret: settings.secretKey)
+        self.sender = PushSender(settings, queue: queue, metrics: self.metrics, log: log)
+        self.feeder = PushFeeder(settings, pool: self.pool, sender: self.sender, metrics: self.metrics, log: log)
+    }
+
+    var services: [any Service] { [self.feeder, self.sender] }
+
+    func registered(_ id: String) { self.worker.withLock { $0 = $0 ?? id } }
+
+    /// There are new events. Any thread.
+    func nudge() { self.feeder.nudge() }
+
+    func shutdown() async { await self.pool.shutdown() }
+}

@@ -1,0 +1,145 @@
+-- Devices: who registers what, handing over, and what ends them. No token ever comes back.
+begin;
+select no_plan();
+\ir ../people.psql
+\ir push.psql
+
+select t.act('bob');
+select t.keep('phone', parley_api.register_device('apns', 'app', repeat('AB', 32), locale => 'pt-BR', name => 'Bob''s phone', platform => 'ios') ->> 'id');
+select is(parley_api.list_devices() #>> '{0,name}', 'Bob''s phone', 'a device is registered');
+select is(
+    array(select jsonb_object_keys(parley_api.list_devices() -> 0) order by 1),
+    '{app_id,dropped,dropped_at,enabled,environment,id,kind,locale,name,platform,privacy,provider,registered_at,this_session}',
+    'and is shown without its token'
+);
+select is(t.look($$select token from parley.push_device$$), repeat('ab', 32), 'hexadecimal digits are small');
+select is(parley_api.register_device('apns', 'app', repeat('ab', 32)) ->> 'id', t.id('phone')::text, 'registered again, it is the same');
+select is(parley_api.list_devices() #>> '{0,name}', 'Bob''s phone', 'what is left out stays');
+select isnt(parley_api.register_device('apns', 'app', repeat('ab', 32), 'sandbox') ->> 'id', t.id('phone')::text, 'of another environment it is another');
+select isnt(parley_api.register_device('apns', 'app', repeat('ab', 32), kind => 'voip') ->> 'id', t.id('phone')::text, 'of another kind, too');
+select is(parley_api.register_device('fcm', 'app', 'an-installation-id', kind => 'fid') ->> 'kind', 'fid', 'an installation of Firebase');
+select is(
+    parley_api.register_device('webpush', 'web', 'https://push.example.net:443/x', keys => t.keys()) ->> 'provider', 'webpush', 'a browser'
+);
+select is(t.look($$select route from parley.push_device where provider = 'webpush'$$), 'https://push.example.net', 'whose route is the push service');
+
+select t.refused('PT400', q, why) from (values
+    ($$select parley_api.register_device('sms', 'app', 'x')$$, 'a provider is one of three'),
+    ($$select parley_api.register_device('webhook', 'app', 'x')$$, 'nobody registers a webhook'),
+    ($$select parley_api.register_device('apns', '', repeat('ab', 32))$$, 'an app has a name'),
+    ($$select parley_api.register_device('apns', 'app', 'xyz')$$, 'a token of APNs is hexadecimal'),
+    ($$select parley_api.register_device('apns', 'app', null)$$, 'there is a token'),
+    ($$select parley_api.register_device('apns', 'app', repeat('ab', 32), 'test')$$, 'there are two environments'),
+    ($$select parley_api.register_device('fcm', 'app', 'an-installation-id', kind => 'voip')$$, 'VoIP is of APNs'),
+    ($$select parley_api.register_device('webpush', 'web', 'http://push.example.net/x', keys => t.keys())$$, 'an endpoint is https'),
+    ($$select parley_api.register_device('webpush', 'web', 'https://u:p@push.example.net/x', keys => t.keys())$$, 'without a password'),
+    ($$select parley_api.register_device('webpush', 'web', 'https://push.example.net/x')$$, 'a browser has keys'),
+    ($$select parley_api.register_device('webpush', 'web', 'https://push.example.net/x', keys => '{"p256dh": "BP4", "auth": "x"}')$$, 'of their length'),
+    ($$select parley_api.register_device('apns', 'app', repeat('ab', 32), name => E'a\nb')$$, 'a name is one line'),
+    ($$select parley_api.register_device('apns', 'app', repeat('ab', 32), locale => 'a b')$$, 'a locale is a tag'),
+    ($$select parley_api.register_device('apns', 'app', repeat('ab', 32), platform => 'My OS')$$, 'a platform is a word')
+) as x (q, why);
+select t.refused('PT413', $$select parley_api.register_device('fcm', 'app', repeat('a', 20000))$$, 'a token has its bounds');
+
+-- what the user wants of one
+select is(parley_api.update_device(t.id('phone'), false, 'sender') - '{registered_at}'::text[] @> '{"enabled": false, "privacy": "sender"}', true, 'a device is switched off');
+select is(parley_api.update_device(t.id('phone'), true, 'default') -> 'privacy', 'null', 'and on');
+select t.refused('PT400', $$select parley_api.update_device(t.id('phone'), privacy => 'none')$$, 'privacy is one of three');
+select t.act('eve');
+select t.refused('PT404', $$select parley_api.update_device(t.id('phone'), false)$$, 'nobody changes a foreign one');
+select t.refused('PT404', $$select parley_api.remove_device(t.id('phone'))$$, 'nor removes it');
+select is(parley_api.list_devices(), '[]', 'nor sees it');
+
+-- it changes hands
+select t.act('ann');
+select t.keep('us', parley_api.start_conversation(array[t.id('bob')], message => 'a secret for Bob') ->> 'id');
+select t.host();
+select isnt(t.pump(), 0, 'something waits for the device');
+select t.act('eve');
+select t.keep('eves', parley_api.register_device('apns', 'app', repeat('ab', 32)) ->> 'id');
+select isnt(t.id('eves'), t.id('phone'), 'another user registers the token: it is another device');
+select is(t.look($$select count(*) from parley.push_job where device_id = t.id('phone') and state = 'queued'$$), '0', 'what waited for the former user ends');
+select is(t.look($$select reason from parley.push_job where device_id = t.id('phone')$$), 'handed_over', 'for that reason');
+select t.act('bob');
+select is(parley_api.list_devices() @> jsonb_build_array(jsonb_build_object('id', t.id('phone'))), false, 'who had it has it no more');
+
+-- a session has one token of each kind
+select t.act('cid');
+select t.device('first', session => 's1') is null as done \gset
+select t.device('voip', kind => 'voip', session => 's1') is null as done \gset
+select t.device('other', session => 's2') is null as done \gset
+select t.device('second', session => 's1') is null as done \gset
+select is(
+    (select string_agg(d ->> 'name', ' ' order by d ->> 'name') from jsonb_array_elements(parley_api.list_devices()) d), 'other second voip',
+    'a new token replaces the one of the session'
+);
+
+-- the provider knows it no longer
+select t.host();
+select parley.drop_push_device(t.id('other'), 'Unregistered') as dropped \gset
+select ok(:'dropped', 'a device is dropped');
+select is(parley.drop_push_device(t.id('other'), 'Unregistered'), false, 'once');
+select is(t.look($$select data::text from parley.event where kind = 'device:dropped'$$)::jsonb, jsonb_build_object('device_id', t.id('other'), 'reason', 'Unregistered'), 'its app is told');
+select is(t.look($$select num_nonnulls(token, token_sealed, keys) from parley.push_device where id = t.id('other')$$), '0', 'its token is forgotten');
+select t.act('cid');
+select is((select d ->> 'dropped' from jsonb_array_elements(parley_api.list_devices()) d where d ->> 'id' = t.id('other')::text), 'Unregistered', 'and the list says why');
+select is(t.device('other', session => 's2') ->> 'dropped', null, 'registered anew it is there again');
+select is(t.look($$select count(*) from parley.push_device where user_id = t.id('cid') and name = 'other'$$), '1', 'once');
+
+-- sign-out
+select is(parley_api.remove_device(t.id('other')) -> 'removed', 'true', 'a device is removed');
+select t.refused('PT404', $$select parley_api.remove_device(t.id('other'))$$, 'once');
+
+-- too many
+select t.host();
+update parley.setting set value = '2' where name = 'push_devices_per_user';
+select t.act('cid');
+select t.device('third') is null as done \gset
+select is(
+    (select string_agg(d ->> 'name', ' ' order by d ->> 'name') from jsonb_array_elements(parley_api.list_devices()) d where d ->> 'dropped' is null),
+    'second third', 'of too many the oldest goes'
+);
+select is(
+    (select string_agg(d ->> 'dropped', ' ') from jsonb_array_elements(parley_api.list_devices()) d where d ->> 'dropped' is not null), 'too_many', 'which is told'
+);
+
+-- sessions and accounts that end
+select t.host();
+select is(parley.drop_session_devices(t.id('cid'), 's1', 'session_ended'), 1::bigint, 'the devices of a session go with it');
+select t.claim('service_role', '{"role": "service_role"}');
+select parley_api.revoke_sessions(t.id('cid')) is null as done \gset
+select t.host();
+select is(t.look($$select string_agg(distinct dropped_reason, ' ' order by dropped_reason) from parley.push_device where user_id = t.id('cid') and dropped_reason like 's%'$$), 'session_ended', 'and all devices with all sessions');
+select is(t.look($$select count(*) from parley.push_device where user_id = t.id('cid') and token is not null$$), '0', 'none is left');
+select t.act('eve');
+select parley_api.set_push_settings(quiet_mode => 'drop') is null as done \gset
+select t.host();
+update parley.account set suspended_at = now() where id = t.id('bob');
+select is(t.look($$select string_agg(distinct dropped_reason, ' ') from parley.push_device where user_id = t.id('bob')$$), 'account_suspended', 'who is suspended is sent nothing');
+select parley.erase_user(t.id('eve'), 'a request') is null as done \gset
+select is(t.look($$select count(*) from parley.push_device where user_id = t.id('eve')$$), '0', 'of who is erased nothing is kept');
+select is(t.look($$select count(*) from parley.push_preference where user_id = t.id('eve')$$), '0', 'nor what they wanted');
+
+-- what an export tells
+select t.act('ann');
+select t.device('exported', 'webpush') is null as done \gset
+select t.host();
+select matches(
+    t.look($$select string_agg(l.lines, '') from parley.table_lines('push_device.user_id', t.id('ann'), null, null, 10) l$$), '"name": "exported"',
+    'an export has the devices'
+);
+select doesnt_match(
+    t.look($$select string_agg(l.lines, '') from parley.table_lines('push_device.user_id', t.id('ann'), null, null, 10) l$$),
+    'example.net/exported|p256dh|token', 'without what reaches them'
+);
+
+-- the rights
+select t.act('ann');
+select throws_ok($$select count(*) from parley.push_device$$, '42501', null, 'no API role sees the table');
+select t.claim('service_role', '{"role": "service_role"}');
+select throws_ok($$select count(*) from parley.push_device$$, '42501', null, 'nor does the application''s');
+set local role parley_worker;
+select throws_ok($$select count(*) from parley.push_device$$, '42501', null, 'nor the worker''s');
+
+select * from finish();
+rollback;

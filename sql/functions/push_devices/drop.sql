@@ -1,0 +1,120 @@
+-- A device goes: its user removed it, its session or its account ended, or its provider knows the token no longer.
+
+create or replace function parley.cancel_push_jobs(device_id uuid, reason text)
+returns void
+language sql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    -- one that is being sent, or tried again, finds its device gone
+    update parley.push_job as j
+    set state = 'cancelled', reason = cancel_push_jobs.reason, settled_at = clock_timestamp()
+    where j.device_id = cancel_push_jobs.device_id and j.state = 'queued'
+$$;
+comment on function parley.cancel_push_jobs is 'Ends what waits for a device.';
+
+create or replace function parley.drop_push_device(device_id uuid, reason text)
+returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_user_id uuid;
+begin
+    update parley.push_device as d
+    set
+        dropped_at = clock_timestamp(),
+        dropped_reason = left(drop_push_device.reason, 64),
+        token = null,
+        token_sealed = null,
+        keys = null,
+        last_badge = null
+    where d.id = drop_push_device.device_id and d.dropped_at is null
+    returning d.user_id into v_user_id;
+    if not found then
+        return false;
+    end if;
+    perform parley.cancel_push_jobs(drop_push_device.device_id, 'device_dropped');
+    if v_user_id is not null then
+        perform parley.append_event(
+            null, 'device:dropped', null, null, null, v_user_id,
+            jsonb_build_object('device_id', drop_push_device.device_id, 'reason', left(drop_push_device.reason, 64))
+        );
+    end if;
+    return true;
+end;
+$$;
+comment on function parley.drop_push_device is
+'Forgets the token of a device and tells its user''s apps, which register anew; the row stays for 30 days to tell them.';
+
+create or replace function parley.delete_push_device(device_id uuid, reason text)
+returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    delete from parley.push_device as d where d.id = delete_push_device.device_id;
+    perform parley.cancel_push_jobs(delete_push_device.device_id, delete_push_device.reason);
+end;
+$$;
+comment on function parley.delete_push_device is 'Forgets a device altogether.';
+
+create or replace function parley.drop_session_devices(user_id uuid, session_id text, reason text)
+returns bigint
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    return (
+        select count(*)
+        from (
+            select d.id
+            from parley.push_device as d
+            where d.user_id = drop_session_devices.user_id
+                and d.dropped_at is null
+                and (drop_session_devices.session_id is null or d.session_id = drop_session_devices.session_id)
+            order by 1
+        ) as d
+        where parley.drop_push_device(d.id, drop_session_devices.reason)
+    );
+end;
+$$;
+comment on function parley.drop_session_devices is
+'Drops the devices that were registered in a session; without one, all of the user. Returns how many.';
+
+create or replace function parley.end_push()
+returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if new.deleted_at is not null then
+        perform parley.delete_push_device(d.id, 'account_closed')
+        from parley.push_device as d
+        where d.user_id = new.id;
+        delete from parley.push_preference as s where s.user_id = new.id;
+        delete from parley.push_focus as f where f.user_id = new.id;
+    else
+        perform parley.drop_session_devices(
+            new.id, null, case when new.suspended_at is not null then 'account_suspended' else 'session_ended' end
+        );
+    end if;
+    return null;
+end;
+$$;
+comment on function parley.end_push is
+'Trigger: who may not use messaging, or has to sign in again, is sent nothing more until a device registers anew.';
+
+create trigger account_push_trigger
+after update on parley_wanted.account
+for each row
+when (
+    (old.suspended_at is null and new.suspended_at is not null)
+    or (old.deleted_at is null and new.deleted_at is not null)
+    or new.tokens_valid_after > coalesce(old.tokens_valid_after, '-infinity')
+)
+execute function parley.end_push();
+comment on trigger account_push_trigger on parley_wanted.account is
+'Devices go with the sessions they were registered in.';
