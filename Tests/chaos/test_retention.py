@@ -19,7 +19,6 @@ NAMES = {
     "name": "Zyzzyva", "text": "quomodocunquize", "old text": "ultracrepidarian", "metadata": "gardyloo", "e-mail": "zy@example.org",
     "file": "absquatulate.png", "sent file": "bumfuzzle.png", "draft": "widdershins", "scheduled": "borborygmus", "poll": "taradiddle",
     "signal": "snollygoster", "device": "lollygag-phone", "passed on": "cattywampus", "in a thread": "flibbertigibbet",
-    "suspension": "collywobbles",
 }
 
 
@@ -132,7 +131,7 @@ def told_with_canaries(cluster: Cluster, worker: Worker) -> tuple[str, str, str]
     file = {"kind": "image", "content_type": "image/png", "byte_size": 1000}
     call("declare_attachment", token, conversation_id=group, file_name=NAMES["file"], **file)
     sent = call("declare_attachment", token, conversation_id=group, file_name=NAMES["sent file"],
-                metadata={"x": NAMES["metadata"]}, **file)["attachment"]["id"]
+                metadata={"x": NAMES["metadata"]}, **file)["id"]
     call("record_upload", service, attachment_id=sent, byte_size=1000)
     call("record_scan", service, attachment_id=sent, scan_state="clean")
     call("send_message", token, conversation_id=group, type="image", attachment_ids=[sent])
@@ -148,7 +147,6 @@ def told_with_canaries(cluster: Cluster, worker: Worker) -> tuple[str, str, str]
     call("send_system_message", service, conversation_id=group, content=f"Welcome, {NAMES['name']}!")
     call("add_participants", token, conversation_id=group, participant_ids=[cluster.account("Third")])
     call("export_my_data", token)
-    cluster.psql(f"update parley.account set suspended_at = now(), suspended_reason = '{NAMES['suspension']}' where id = '{user}'")
     return user, friend, group
 
 
