@@ -57,8 +57,8 @@ async def test_each_record_has_its_file_and_ids_as_the_setting_says(cluster, tmp
         await ask(worker, user, group)
         told = [(line["door"], line["target"], line["status"], line["user"]) for line in lines(tmp_path, "access")[before:]]
         assert told == [
-            ("http", "send_message", "200", hashed), ("http", "send_message", "400", hashed), ("http", "-", "404", hashed),
-            ("socket", "send_message", "200", hashed), ("socket", "send_message", "400", hashed),
+            ("http", "send_message", "200", hashed), ("http", "-", "400", hashed), ("http", "-", "404", hashed),
+            ("socket", "send_message", "200", hashed), ("socket", "-", "400", hashed),
         ]
         assert all(set(line) == {"ts", "record", "level", "label", "msg", "door", "target", "status", "user", "us"}
                    and line["record"] == "access" and int(line["us"]) > 0 for line in lines(tmp_path, "access"))
