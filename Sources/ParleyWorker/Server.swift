@@ -42,7 +42,9 @@ public func runServer(
     let schema = SchemaCacheStore(pool: pool, log: log.labelled("schema"))
     let limiter = UserLimiter(pool: pool, log: log.labelled("limits"))
     let ids = LogIDs()
-    let access = AccessLog(percent: configuration.accessLogPercent, ids: ids, log: log.labelled("access"))
+    let access = AccessLog(
+        percent: configuration.accessLogPercent, slow: configuration.slowRequest, ids: ids,
+        log: log.labelled("access"))
     let realtime = RealtimeService(
         loop: server.loop, pool: pool, schema: schema, configuration: configuration.realtime,
         verify: verifier.sessionToken, limiter: limiter, access: access, log: log.labelled("realtime"))

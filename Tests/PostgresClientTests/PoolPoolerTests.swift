@@ -13,7 +13,7 @@ import Testing
         let pools = (0..<2).map { _ in
             PostgresPool(
                 PostgresConfiguration(url: pooler.url), size: 4, maxQueued: 10_000,
-                log: Log(label: "test", threshold: .info, sink: { line in lines.withLock { $0.append(line) } }))
+                log: Log(label: "test", threshold: .info, sink: { line in lines.withLock { $0.append(line.text) } }))
         }
         let wrong = try await withThrowingTaskGroup(of: Bool.self) { group in
             for round in 0..<20 {

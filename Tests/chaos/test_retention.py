@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import time
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,12 @@ from jsonschema import Draft202012Validator
 from parley import ROOT, Cluster, Worker
 from year import ORPHANS, make_year
 
-NAMES = {"name": "Zyzzyva", "text": "quomodocunquize", "metadata": "gardyloo", "file": "absquatulate.png"}
+# one word for each place where something of a user's own is kept
+NAMES = {
+    "name": "Zyzzyva", "text": "quomodocunquize", "old text": "ultracrepidarian", "metadata": "gardyloo", "e-mail": "zy@example.org",
+    "file": "absquatulate.png", "sent file": "bumfuzzle.png", "draft": "widdershins", "scheduled": "borborygmus", "poll": "taradiddle",
+    "signal": "snollygoster", "device": "lollygag-phone", "passed on": "cattywampus", "in a thread": "flibbertigibbet",
+}
 
 
 def until(condition, seconds: float = 60, step: float = 0.02):
@@ -111,16 +117,36 @@ def told_with_canaries(cluster: Cluster, worker: Worker) -> tuple[str, str, str]
     """Zyzzyva, who has said and done something everywhere, a friend, and their conversation."""
     user, friend = cluster.account(NAMES["name"]), cluster.account("Friend")
     token = worker.token(user)
-    group = worker.rpc("start_conversation", token, participant_ids=[friend], type="group", title="Us")["id"]
-    first = worker.rpc("send_message", token, conversation_id=group, content=NAMES["text"], metadata={"x": NAMES["metadata"]})
-    worker.rpc("edit_message", token, message_id=first["id"], content=NAMES["text"] + "!")
-    worker.rpc("send_message", worker.token(friend), conversation_id=group, content="said by another")
-    worker.rpc("send_message", token, conversation_id=group, content=NAMES["text"], reply_to_id=first["id"])
-    worker.rpc("declare_attachment", token, conversation_id=group, kind="image", file_name=NAMES["file"],
-               content_type="image/png", byte_size=1000)
-    worker.rpc("save_draft", token, conversation_id=group, content=NAMES["text"])
-    worker.rpc("send_system_message", worker.service_key, conversation_id=group, content=f"Welcome, {NAMES['name']}!")
-    worker.rpc("add_participants", token, conversation_id=group, participant_ids=[cluster.account("Third")])
+    call = worker.rpc
+    service = worker.service_key
+    group = call("start_conversation", token, participant_ids=[friend], type="group", title="Us")["id"]
+    thread = call("start_conversation", token, participant_ids=[friend], message=NAMES["in a thread"])["id"]
+    first = call("send_message", token, conversation_id=group, content=NAMES["old text"],
+                 metadata={"x": NAMES["metadata"], "from": NAMES["e-mail"]})
+    call("edit_message", token, message_id=first["id"], content=NAMES["text"] + "!")
+    call("send_message", worker.token(friend), conversation_id=group, content="said by another")
+    call("send_message", token, conversation_id=group, content=NAMES["text"], reply_to_id=first["id"])
+    passed_on = call("send_message", token, conversation_id=thread, content=NAMES["passed on"])
+    call("forward_message", token, message_id=passed_on["id"], conversation_ids=[group])
+    file = {"kind": "image", "content_type": "image/png", "byte_size": 1000}
+    call("declare_attachment", token, conversation_id=group, file_name=NAMES["file"], **file)
+    sent = call("declare_attachment", token, conversation_id=group, file_name=NAMES["sent file"],
+                metadata={"x": NAMES["metadata"]}, **file)["id"]
+    call("record_upload", service, attachment_id=sent, byte_size=1000)
+    call("record_scan", service, attachment_id=sent, scan_state="clean")
+    call("send_message", token, conversation_id=group, type="image", attachment_ids=[sent])
+    call("save_draft", token, conversation_id=group, content=NAMES["draft"])
+    call("schedule_message", token, conversation_id=group, content=NAMES["scheduled"],
+         send_at=(datetime.now(timezone.utc) + timedelta(days=1)).isoformat())
+    poll = call("create_poll", token, conversation_id=group, question="which?", options=[NAMES["poll"], "other"])
+    call("vote", worker.token(friend), message_id=poll["id"], option_ids=[1])
+    call("add_reaction", token, message_id=first["id"], emoji="👍")
+    call("star_message", token, message_id=first["id"])
+    ringing = call("start_call", token, conversation_id=thread, kind="voice", device_id=NAMES["device"])["id"]
+    call("signal_call", token, call_id=ringing, to_user_id=friend, kind="offer", payload={"sdp": NAMES["signal"]})
+    call("send_system_message", service, conversation_id=group, content=f"Welcome, {NAMES['name']}!")
+    call("add_participants", token, conversation_id=group, participant_ids=[cluster.account("Third")])
+    call("export_my_data", token)
     return user, friend, group
 
 
@@ -140,17 +166,25 @@ def shown(cluster: Cluster, url: str) -> str:
 
 
 def test_an_erased_user_is_in_no_dump_no_log_and_no_backup(tmp_path: Path):
-    with Cluster() as cluster, Worker(cluster, "--log-level", "debug") as worker:
+    exports, records = tmp_path / "exports", tmp_path / "logs"
+    exports.mkdir(), records.mkdir()
+    flags = ("--log-level", "debug", "--access-log-percent", "100", "--log-folder", str(records), "--export-folder", str(exports))
+    with Cluster() as cluster, Worker(cluster, *flags) as worker:
         user, friend, group = told_with_canaries(cluster, worker)
         until(lambda: NAMES["text"] in cluster.psql("select terms::text from parley.search_block"))
+        until(lambda: cluster.psql("select state from parley.export") == "ready")
         backup = dump(cluster.superuser_url, tmp_path / "yesterday.sql")
-        assert all(canary in backup for canary in NAMES.values())
+        assert [canary for canary in NAMES.values() if canary not in backup] == []
+        assert NAMES["text"] in "".join(file.read_text() for file in exports.iterdir())
 
         cluster.psql(f"select parley.erase_user('{user}', 'asked to', 'remove')")
         until(lambda: cluster.psql("select count(*) from parley.erasure where finished_at is not null") == "1")
         after = dump(cluster.superuser_url, tmp_path / "today.sql")
         assert [canary for canary in NAMES.values() if canary in after] == []
+        until(lambda: not list(exports.iterdir()))
         logs = worker.output() + (Path(cluster.data).parent / "log").read_text(errors="replace")
+        logs += "".join(file.read_text() for file in records.iterdir())
+        assert '"record":"access"' in logs
         assert [canary for canary in NAMES.values() if canary in logs] == []
         page = worker.rpc("get_conversation_messages", worker.token(friend), conversation_id=group)["messages"]
         seqs = sorted(m["seq"] for m in page)

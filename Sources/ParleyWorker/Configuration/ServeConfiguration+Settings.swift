@@ -184,6 +184,10 @@ extension ServeConfiguration {
                 .integer("n", 0...100), defaults: defaults,
                 help: "Of requests that go well, how many of a hundred are logged; those that fail here always are."),
             Setting(
+                "slow-request", environment: "PARLEY_SLOW_REQUEST", \.slowRequest,
+                .duration(.milliseconds(1) ... .seconds(600)), defaults: defaults,
+                help: "A request that takes longer is logged as slow, with what it asked for and its time."),
+            Setting(
                 "log-folder", environment: "PARLEY_LOG_FOLDER", \.logFolder, .text("folder", "the path of a folder"),
                 defaults: defaults,
                 help: "Where logs are written, a file for each record and day; without it, to standard error."),

@@ -71,6 +71,8 @@ public struct ServeConfiguration: Sendable {
     public var logLevel = Log.Level.info
     /// Of requests that went well, how many of a hundred the access record has.
     public var accessLogPercent = 1
+    /// A request that takes longer is always in it.
+    public var slowRequest = Duration.seconds(1)
     /// Where log files go; nil: lines go to standard error.
     public var logFolder: String?
     /// Days that files of the application, access and error records are kept.

@@ -9,15 +9,19 @@ final class AccessLog: Sendable {
     private let log: Log
     private let ids: LogIDs
     private let percent: Int
+    private let slow: Duration
     private let dice: @Sendable () -> Int
 
     /// - Parameters:
     ///   - percent: how many of a hundred requests are written. One that failed here (a status of 500 and above) always is.
+    ///   - slow: so is one that took longer.
     ///   - dice: a number from 0 to 99.
     init(
-        percent: Int, ids: LogIDs, log: Log, dice: @escaping @Sendable () -> Int = { Int.random(in: 0..<100) }
+        percent: Int, slow: Duration, ids: LogIDs, log: Log,
+        dice: @escaping @Sendable () -> Int = { Int.random(in: 0..<100) }
     ) {
         self.percent = percent
+        self.slow = slow
         self.ids = ids
         self.log = log
         self.dice = dice
@@ -28,13 +32,14 @@ final class AccessLog: Sendable {
     ///   - user: nil for a request of the application, or of nobody.
     func note(_ door: Door, _ target: String?, user: UUID?, status: Int, since start: Int64) {
         let failed = status >= 500
-        guard failed || self.percent == 100 || self.percent > 0 && self.dice() < self.percent else { return }
-        let microseconds = max(0, Clock.steadyNanoseconds() - start) / 1000
+        let time = Duration.nanoseconds(max(0, Clock.steadyNanoseconds() - start))
+        let isSlow = time > self.slow
+        guard failed || isSlow || self.percent == 100 || self.percent > 0 && self.dice() < self.percent else { return }
         self.log.access(
-            "request", failed: failed,
+            isSlow ? "slow request" : "request", failed: failed || isSlow,
             [
                 ("door", door.rawValue), ("target", target ?? "-"), ("status", "\(status)"),
-                ("user", user.map(self.ids.text) ?? "-"), ("us", "\(microseconds)"),
+                ("user", user.map(self.ids.text) ?? "-"), ("us", "\(time / .microseconds(1))"),
             ])
     }
 }

@@ -113,7 +113,7 @@ import WebServer
     @Test func readsTheCatalogAtABoundedRate() async throws {
         let live = try await LiveGateway.shared.value
         let lines = LiveGateway.Lines()
-        let log = Log(label: "test", threshold: .debug) { lines.append($0) }
+        let log = Log(label: "test", threshold: .debug) { lines.append($0.text) }
         let slow = LiveGateway(pool: live.pool, lines: lines, log: log, reloadInterval: .seconds(600))
         for index in 0..<50 { #expect(await slow.ask("POST", "/rpc/guess_\(index)").status == 404) }
         #expect(lines.all.count { $0.contains("schema cache loaded") } == 1)

@@ -94,7 +94,7 @@ import Testing
         let lines = Locked([String]())
         let pool = work.pool()
         let runner = JobRunner(
-            pool: pool, log: Log(label: "jobs", sink: { line in lines.withLock { $0.append(line) } }))
+            pool: pool, log: Log(label: "jobs", sink: { line in lines.withLock { $0.append(line.text) } }))
         let task = Task { try await runner.run() }
         #expect(try await eventually { lines.withLock { $0.contains { $0.contains(#""failures":"2""#) } } })
         task.cancel()

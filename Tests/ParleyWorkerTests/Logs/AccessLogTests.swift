@@ -19,19 +19,32 @@ import Testing
         let lines = Lines()
         let turns = Locked(0)
         let access = AccessLog(
-            percent: 25, ids: LogIDs(), log: Log(label: "access", sink: lines.append),
+            percent: 25, slow: .seconds(1), ids: LogIDs(), log: Log(label: "access", sink: lines.append),
             dice: { turns.withLock { $0 += 1; return ($0 * 37) % 100 } })
-        for _ in 0..<100 { access.note(.http, "send_message", user: nil, status: 200, since: 0) }
+        for _ in 0..<100 { access.note(.http, "send_message", user: nil, status: 200, since: Clock.steadyNanoseconds()) }
         #expect(lines.all.count == 25)
-        for _ in 0..<5 { access.note(.socket, "send_message", user: nil, status: 503, since: 0) }
+        for _ in 0..<5 { access.note(.socket, "send_message", user: nil, status: 503, since: Clock.steadyNanoseconds()) }
         #expect(lines.all.count == 30)
     }
 
     @Test(arguments: [(0, 0), (100, 7)]) func noneOrAll(percent: Int, expected: Int) {
         let lines = Lines()
-        let access = AccessLog(percent: percent, ids: LogIDs(), log: Log(label: "access", sink: lines.append))
-        for _ in 0..<7 { access.note(.http, nil, user: nil, status: 404, since: 0) }
+        let access = AccessLog(
+            percent: percent, slow: .seconds(1), ids: LogIDs(), log: Log(label: "access", sink: lines.append))
+        for _ in 0..<7 { access.note(.http, nil, user: nil, status: 404, since: Clock.steadyNanoseconds()) }
         #expect(lines.all.count == expected)
+    }
+
+    @Test func aSlowRequestIsAlwaysWritten() {
+        let lines = Lines()
+        let access = AccessLog(
+            percent: 0, slow: .milliseconds(500), ids: LogIDs(), log: Log(label: "access", sink: lines.append))
+        let now = Clock.steadyNanoseconds()
+        access.note(.socket, "send_message", user: nil, status: 200, since: now - 400_000_000)
+        access.note(.socket, "send_message", user: nil, status: 200, since: now - 600_000_000)
+        #expect(lines.all.count == 1)
+        #expect(lines.all[0].contains(#""msg":"slow request","door":"socket","target":"send_message""#))
+        #expect(lines.all[0].contains(#""us":"60"#))
     }
 
     @Test func idsAreHashedUntilTheDatabaseShowsThemAndWithEachSaltOtherwise() {

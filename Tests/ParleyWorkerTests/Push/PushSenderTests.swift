@@ -44,7 +44,7 @@ import Testing
     ) async throws -> [String: PushSettlement] {
         let queue = given ?? MemoryQueue(jobs)
         let settings = try PushSettings.load(gateway.settings)
-        let log = Log(label: "push", sink: { line in lines.withLock { $0.append(line) } })
+        let log = Log(label: "push", sink: { line in lines.withLock { $0.append(line.text) } })
         let sender = PushSender(settings, queue: queue, log: log)
         let run = Task { try await sender.run() }
         let wanted = count ?? jobs.count

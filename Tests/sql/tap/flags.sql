@@ -52,6 +52,9 @@ select cmp_ok((select count(*) from t.roll r where parley.flag_bucket(r.id, 'sti
 -- the switch
 delete from parley.tenant_member;
 select is(t.look('select bool_or(send_flagged) from parley.tier'), 'false', 'while messaging is on no send asks');
+select t.act('ann');
+select parley_api.add_reaction(t.id('m'), '👍') is null as done \gset
+select t.host();
 select t.set('messaging', $$state = 'off'$$);
 select is(t.look('select bool_and(send_flagged) from parley.tier'), 'true', 'else every one does');
 insert into parley.tier (name, rank, description) values ('late', 9, 'Late.');
@@ -63,12 +66,16 @@ select is(t.failure($$select t.send('talk', 'two')$$) - 'message',
 select t.refused('PT503', $$select parley_api.forward_message(t.id('m'), array[t.id('talk')])$$, 'so is a forward');
 select t.refused('PT503', $$select parley_api.create_poll(t.id('talk'), 'which?', array['a', 'b'])$$, 'a poll');
 select t.refused('PT503', $$select parley_api.start_conversation(array[t.id('cid')], 'group')$$, 'a new conversation');
-select t.refused('PT503', $$select parley_api.start_call(t.id('talk'), 'voice', 'd1')$$, 'and a call');
+select t.refused('PT503', $$select parley_api.start_call(t.id('talk'), 'voice', 'd1')$$, 'a call');
+select t.refused('PT503', $$select parley_api.add_reaction(t.id('m'), '🎉')$$, 'a reaction');
+select t.refused('PT503', $$select parley_api.declare_attachment(t.id('talk'), 'file', 'a.txt', 'text/plain', 10)$$, 'and a file');
 select is(jsonb_array_length(parley_api.get_conversation_messages(t.id('talk')) -> 'messages'), 3, 'reading goes on');
 select is(parley_api.mark_as_read(t.id('talk')) ->> 'unread_count', '0', 'also marking as read');
 select is(parley_api.get_entitlements() #>> '{flags,messaging}', 'false', 'clients learn of it');
 select is(parley_api.get_entitlements() #>> '{flags,stickers}', 'false', 'as of every flag');
 select t.act('ann');
+select t.refused('PT503', $$select parley_api.edit_message(t.id('m'), 'other words')$$, 'what was said is not said otherwise');
+select is(parley_api.remove_reaction(t.id('m'), '👍') -> 'reactions', '[]', 'a reaction can be taken back');
 select is(parley_api.send_message(t.id('talk'), 'kept', client_message_id => t.id('noa')) ->> 'content', 'kept', 'a retry of what was sent is answered');
 select t.host();
 select lives_ok($$select parley.send_system_message(t.id('talk'), 'Back soon.')$$, 'the application still speaks');
@@ -91,6 +98,7 @@ select is(t.look('select bool_or(send_flagged) from parley.tier'), 'false', 'on 
 delete from parley.feature_flag where name = 'messaging';
 select t.act('cid');
 select isnt(t.send('talk', 'three'), null, 'without the flag messaging is on');
+select is(jsonb_array_length(parley_api.add_reaction(t.id('m'), '🎉') -> 'reactions'), 1, 'for all that it switches');
 
 -- devices are told
 select t.host();

@@ -86,6 +86,7 @@ declare
     v_attachment parley.attachment;
 begin
     perform parley.require_may(v_user_id, 'upload', declare_attachment.conversation_id);
+    perform parley.require_messaging(v_user_id);
     perform parley.require_name(declare_attachment.file_name, 'file_name');
     if declare_attachment.file_name is null or declare_attachment.file_name ~ E'[/\\\\]' then
         raise exception using errcode = 'PT400', message = 'file_name must be a name without a path.';

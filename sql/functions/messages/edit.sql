@@ -28,6 +28,7 @@ begin
     end if;
     perform parley.require_readable(v_message);
     perform parley.require_writable(v_message.conversation_id);
+    perform parley.require_messaging(v_user_id);
     if v_message.forward_count is not null then
         raise exception using errcode = 'PT403', message = 'A forwarded message cannot be edited.';
     end if;

@@ -28,6 +28,7 @@ declare
 begin
     perform parley.require_writable(v_message.conversation_id);
     perform parley.require_readable(v_message);
+    perform parley.require_messaging(v_user_id);
     if (
         select count(*) from parley.reaction as r
         where r.conversation_id = v_message.conversation_id
