@@ -85,6 +85,9 @@ class House:
     def sql(self, statement: str) -> str:
         return self.cluster.psql(statement, self.owner_url)
 
+    def superuser(self, statement: str) -> str:
+        return self.cluster.psql(statement, self.cluster.superuser_url.rpartition("/")[0] + f"/{self.name}")
+
     def rows(self, statement: str) -> list[dict]:
         return json.loads(self.sql(f"select coalesce(jsonb_agg(to_jsonb(q)), '[]') from ({statement}) q"))
 
