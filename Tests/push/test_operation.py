@@ -24,7 +24,9 @@ def key_pair(folder) -> tuple[str, str]:
         command = ["gpg", "--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", "", *arguments]
         return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
 
-    gpg("--quick-generate-key", "push@example.org", "rsa2048", "encr", "never")
+    gpg("--quick-generate-key", "push@example.org", "rsa2048", "sign", "never")
+    fingerprint = next(line.split(":")[9] for line in gpg("--with-colons", "--list-keys").splitlines() if line.startswith("fpr"))
+    gpg("--quick-add-key", fingerprint, "rsa2048", "encr", "never")
     try:
         return gpg("--armor", "--export"), gpg("--armor", "--export-secret-keys")
     finally:
