@@ -548,6 +548,7 @@ declare
     'parley.says_something(parley.conversation_profile)',
     'parley.schedule_message(uuid, text, text, text, text, text, uuid, uuid[], uuid[], jsonb, interval, uuid, boolean)',
     'parley.scheduled_json(parley.scheduled_message)',
+    'parley.seal_push_devices(integer)',
     'parley.seal_push_token(text, jsonb)',
     'parley.search_blocks(uuid, uuid, text, tsquery, uuid, uuid, uuid, uuid, uuid[], bigint[], integer)',
     'parley.search_highlight(regconfig, text, tsquery, text[])',

@@ -95,8 +95,8 @@ def test_apple_accepts_every_kind(gateway):
     assert at[6]["payload"] == {"aps": {"badge": 0}} and at[6]["headers"]["apns-priority"] == "5"
     assert at[7]["headers"]["apns-push-type"] == "background"
     assert at[8]["headers"]["apns-topic"] == APP + ".voip" and 5000 < at[8]["bytes"] <= 5120
-    # One token for each environment, and none of them in the other's connection.
-    assert len(gateway.checks.provider_tokens) <= 2 and at[10]["connection"] != at[0]["connection"]
+    # One token for both environments, and no connection for both.
+    assert len(gateway.checks.provider_tokens) == 1 and at[10]["connection"] != at[0]["connection"]
 
 
 def test_google_accepts_every_kind(gateway):

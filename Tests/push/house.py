@@ -51,7 +51,8 @@ class House:
 
     def __enter__(self) -> House:
         base = self.cluster.superuser_url.rpartition("/")[0]
-        self.cluster.psql(f"create database {self.name} template parley owner parley_owner", f"{base}/postgres")
+        # Copied through the log, a sequence that has values logged ahead gives them out again after a crash of Postgres.
+        self.cluster.psql(f"create database {self.name} template parley owner parley_owner strategy file_copy", f"{base}/postgres")
         self.owner_url = self.cluster.owner_url.rpartition("/")[0] + f"/{self.name}"
         self.worker_url = self.cluster.worker_url.rpartition("/")[0] + f"/{self.name}"
         self.gateway.__enter__()
@@ -84,6 +85,9 @@ class House:
 
     def sql(self, statement: str) -> str:
         return self.cluster.psql(statement, self.owner_url)
+
+    def superuser(self, statement: str) -> str:
+        return self.cluster.psql(statement, self.cluster.superuser_url.rpartition("/")[0] + f"/{self.name}")
 
     def rows(self, statement: str) -> list[dict]:
         return json.loads(self.sql(f"select coalesce(jsonb_agg(to_jsonb(q)), '[]') from ({statement}) q"))

@@ -103,13 +103,13 @@ def test_a_worker_killed_between_the_answer_and_our_commit_repeats_once_with_the
     holder.stdin.write("begin; select 'held' from parley.push_job where message_id is not null for update;\n")
     holder.stdin.flush()
     assert holder.stdout.readline().strip() == "held"
+    # Not shown to others than a superuser.
     waits = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '%settle_push_job%'"
-    house.wait(lambda: house.sql(waits) == "1", "it wants to settle")
+    house.wait(lambda: house.superuser(waits) == "1", "it wants to settle")
     worker.kill9()
     # The server would carry on for a client that is dead.
-    house.cluster.psql(
-        "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'parley%' and datname = current_database()",
-        house.cluster.superuser_url.rpartition("/")[0] + f"/{house.name}",
+    house.superuser(
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'parley%' and datname = current_database()"
     )
     holder.stdin.close()
     holder.wait(10)
@@ -154,8 +154,9 @@ def test_after_an_outage_comes_no_storm_and_no_old_news(house: House):
         conversation for _, conversation in talks[10:]
     )
     times = [entry["at"] for entry in phone.got[while_out:]]
-    busiest = max(sum(1 for at in times if start <= at < start + 1) for start in times)
-    assert busiest <= per_second * 1.2, f"{busiest} in one second"
+    # Over three seconds, for on the way some may catch up with others.
+    busiest = max(sum(1 for at in times if start <= at < start + 3) for start in times)
+    assert busiest <= per_second * 3 * 1.2, f"{busiest} in three seconds"
     left = house.rows("select state, reason, count(*) as n from parley.push_job group by 1, 2")
     assert sum(row["n"] for row in left if row["state"] == "expired") >= 10, left
     house.check_gateway()
@@ -165,9 +166,9 @@ def test_one_lane_in_trouble_stops_no_other(house: House):
     house.worker()
     alice, bob = house.user("Alice"), house.user("Bob")
     phone, google, browser = house.device(bob), house.device(bob, "fcm"), house.device(bob, "webpush")
-    google.answers({"hang": True})
     conversation = house.conversation(alice, bob)
     house.calm()
+    google.answers({"hang": True})
     for n in range(3):
         house.send(alice, conversation, f"message {n}")
     house.wait(lambda: "message 2" in phone.texts() and "message 2" in browser.texts(), "the others", 10)
@@ -183,11 +184,12 @@ def test_refused_credentials_cost_no_attempt_and_leave_the_queue_alone(house: Ho
     phone.answers({"status": 403, "body": {"reason": "InvalidProviderToken"}})
     for n, (friend, conversation) in enumerate(talks):
         house.send(friend, conversation, f"hello {n}")
+        if n == 0:
+            house.wait(lambda: "push credentials are refused" in house.workers[0].output(), "the operator is told")
     house.wait(lambda: len(google.accepted) == 12, "the other provider")
-    house.wait(lambda: "push credentials are refused" in house.workers[0].output(), "the operator is told")
     house.wait(lambda: house.sql("select count(*) from parley.push_job where state = 'leased'") == "0", "nothing is held")
     rows = house.rows("select state, attempts from parley.push_job where provider = 'apns' and message_id is not null")
     assert len(rows) == 12 and {row["attempts"] for row in rows} == {0}
     assert {row["state"] for row in rows} <= {"queued", "retrying"}
-    # The first one found out; what was behind it was not sent.
-    assert len(phone.got) < 3
+    # The first one found out; what came behind it was not sent.
+    assert len(phone.got) == 1

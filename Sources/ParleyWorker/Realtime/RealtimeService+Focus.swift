@@ -1,5 +1,6 @@
 internal import ParleyCore
 internal import PostgresClient
+internal import Support
 
 /// What the users of this worker's sockets look at, as push is to know it.
 extension RealtimeService {

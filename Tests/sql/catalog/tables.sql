@@ -107,7 +107,10 @@ select is_empty(
                ('parley.message', 'parley.message_pkey'),
                ('parley.direct_conversation', 'parley.direct_conversation_pkey'),
                ('parley.context_conversation', 'parley.context_conversation_pkey'),
-               ('parley.conversation_key', 'parley.conversation_key_pkey'))
+               ('parley.conversation_key', 'parley.conversation_key_pkey'),
+               -- of users and their devices; the conversation is what they are about
+               ('parley.push_focus', 'parley.push_focus_pkey'), ('parley.push_job', 'parley.push_job_pkey'),
+               ('parley.push_job', 'parley.push_job_group_key'))
         and name not like 'parley.message\_2%'$$,
     'unique keys of rows that belong to a conversation contain it'
 );

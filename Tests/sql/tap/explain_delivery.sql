@@ -93,5 +93,56 @@ select results_eq(
     'each look is in the audit log'
 );
 
+-- what became of notifications
+update parley.message set expires_at = null where id = t.id('m');
+\ir push.psql
+create function t.answer(person text, message text) returns text language sql as $$
+    select parley.explain_delivery(t.id(message), t.id(person), 'a test') #>> '{participants,0,answer}'
+$$;
+create function t.pushed(person text, message text) returns jsonb language sql as $$
+    select s - '{devices,why,step}'::text[] from jsonb_array_elements(parley.explain_delivery(t.id(message), t.id(person), 'a test') #> '{participants,0,steps}') s
+    where s ->> 'step' = 'pushed'
+$$;
+select is(t.answer('bob', 'm'), 'They have read it.', 'who has read it got it');
+select is(t.answer('clear', 'm'), 'They cannot see it. They have deleted it for themselves.', 'who cannot see it did not');
+select is(t.answer('cid', 'm'), 'It has reached a device of theirs, and is not read.', 'who got it has not read it yet');
+select is(t.pushed('tier', 'm') ->> 'reason', 'no_device', 'who has no device was sent nothing');
+select is(t.answer('tier', 'm'), 'They can see it, and no device of theirs has fetched it. No notification was sent: They had no device on which they can be reached.', 'in words');
+select t.act('tier');
+select t.device('phone') is null as done \gset
+select t.act('cid');
+select t.device('pad') is null as done \gset
+select t.device('browser', 'webpush') is null as done \gset
+select parley_api.update_participant_settings(t.id('talk'), mute_until => 'infinity') is null as done \gset
+select t.act('ann');
+select t.keep('n', t.send('talk', 'news')::text);
+select t.host();
+select is(t.pushed('tier', 'n') ->> 'reason', 'not_looked_at', 'what is not decided yet') from parley.push_provider limit 1;
+select t.pump() > 0 as done \gset
+select is(t.pushed('tier', 'n'), '{"ok": false, "reason": "not_looked_at"}', 'and what waits');
+select t.push() is null as done \gset
+select is(t.pushed('tier', 'n'), '{"ok": true, "reason": null}', 'what was sent');
+select is(t.answer('tier', 'n'), 'A provider accepted a notification of it. No device of theirs has fetched it since.', 'is told');
+select is(
+    (parley.explain_delivery(t.id('n'), t.id('tier'), 'a test') #> '{participants,0,steps,6,devices,0}') - '{job_id,device_id,queued_at,settled_at}'::text[],
+    '{"device": "phone", "provider": "apns", "state": "sent", "answer": "200", "worker": "w", "attempts": 1}'::jsonb, 'to which device, by whom, and with what answer'
+);
+update parley.participant set muted_until = null where user_id = t.id('cid');
+select is(t.pushed('cid', 'n'), '{"ok": false, "reason": "muted"}', 'the reason is that of then');
+select is(t.answer('cid', 'n'), 'They can see it, and no device of theirs has fetched it. No notification was sent: They had muted the conversation.', 'in words');
+select is(
+    (select array_agg(s ->> 'step') from jsonb_array_elements(parley.explain_delivery(t.id('n'), t.id('cid'), 'a test') #> '{participants,0,steps}') s),
+    '{member,window,blocked,request,muted,rendered,pushed,delivered,read}', 'step by step'
+);
+select is(t.answer('ann', 'n'), 'They sent it, or caused it, themselves.', 'its sender');
+-- every reason there can be has words
+select is_empty(
+    $$select r.word from (
+        select distinct m[1] as word from pg_catalog.pg_proc p cross join lateral regexp_matches(p.prosrc, '(?:then|suppress'',) ''([a-z_]+)''', 'g') m
+        where p.oid in ('parley.decide_push'::regproc, 'parley.message_blocker'::regproc, 'parley.prepare_message_push'::regproc)
+      ) r where parley.delivery_words(r.word) is null and r.word not in ('send', 'silent', 'delay', 'suppress')$$,
+    'each reason has words'
+);
+
 select * from finish();
 rollback;

@@ -26,8 +26,9 @@ with release (name, kind, unit, amount, period_seconds, burst, doors, meaning) a
     ),
     (
         'settings_per_minute', 'rate', 'changes of settings', 60, 60, 120,
-        '{update_participant_settings,update_conversation,set_participant_role}',
-        'Changes of a conversation, of a user''s own settings for it, and of roles in it.'
+        '{update_participant_settings,update_conversation,set_participant_role,register_device,update_device,
+        set_push_settings}',
+        'Changes of a conversation, of a user''s own settings, and of roles in it.'
     ),
     (
         'requests_per_minute', 'rate', 'requests', 100, 60, 200, '{http,socket}',

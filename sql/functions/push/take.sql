@@ -135,12 +135,16 @@ begin
             set last_badge = v_job.badge
             where d.id = v_job.device_id and d.last_badge is distinct from v_job.badge and d.dropped_at is null;
         elsif v_told.outcome = 'dead_token' then
-            -- a token that was registered after what the provider speaks of is another one
+            -- a token that was registered after what the provider speaks of is another one; looked at under the lock
             perform parley.drop_push_device(d.id, coalesce(nullif(v_told.reason, ''), 'unregistered'))
-            from parley.push_device as d
-            where d.id = v_job.device_id
-                and d.provider <> 'webhook'
-                and extract(epoch from d.registered_at) * 1000 <= coalesce(v_told.before, 9223372036854775807);
+            from (
+                select o.id
+                from parley.push_device as o
+                where o.id = v_job.device_id
+                    and o.provider <> 'webhook'
+                    and extract(epoch from o.registered_at) * 1000 <= coalesce(v_told.before, 9223372036854775807)
+                for update
+            ) as d;
         end if;
     end loop;
     return v_settled;

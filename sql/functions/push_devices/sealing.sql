@@ -45,7 +45,7 @@ begin
             raise exception using
                 errcode = 'PT500',
                 message = 'The setting push_public_key is no OpenPGP public key that can encrypt.',
-                hint = 'Set it to an armored public key: gpg --armor --export KEY.';
+                hint = 'Set it to the armored public key of an RSA pair: gpg --armor --export KEY.';
     end;
     return v_sealed;
 end;
@@ -72,3 +72,37 @@ end;
 $$;
 comment on function parley.open_push_token is
 '{token, keys} of a sealed device, with the armored private key. Null: the key does not open it.';
+
+create or replace function parley.seal_push_devices(batch integer default 10000)
+returns bigint
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_device record;
+    v_sealed bytea;
+    v_count bigint := 0;
+begin
+    for v_device in
+        select d.id, d.token, d.keys
+        from parley.push_device as d
+        where d.token is not null and d.provider <> 'webhook'
+        limit seal_push_devices.batch
+        for update skip locked
+    loop
+        v_sealed := parley.seal_push_token(v_device.token, v_device.keys);
+        exit when v_sealed is null;
+        update parley.push_device as d
+        set token = null, keys = null, token_sealed = v_sealed
+        where d.id = v_device.id;
+        update parley.push_job as j
+        set is_sealed = true
+        where j.device_id = v_device.id and j.state = 'queued';
+        v_count := v_count + 1;
+    end loop;
+    return v_count;
+end;
+$$;
+comment on function parley.seal_push_devices is
+'For the DBA, after push_public_key was set: seals the tokens that were stored before. Returns how many; call it until there are none.';

@@ -1,0 +1,151 @@
+-- Calls: they ring where nobody is connected, and stop when they were answered elsewhere. What is read elsewhere goes.
+begin;
+select no_plan();
+\ir ../people.psql
+\ir push.psql
+
+select t.act('bob');
+select t.device('phone', session => 's1') is null as done \gset
+select t.device('phone voip', kind => 'voip', session => 's1') is null as done \gset
+select t.device('tablet', session => 's2') is null as done \gset
+select t.device('droid', 'fcm', session => 's3') is null as done \gset
+select t.device('browser', 'webpush', session => 's4') is null as done \gset
+select t.act('ann');
+select t.keep('us', parley_api.start_conversation(array[t.id('bob')]) ->> 'id');
+select t.host();
+select t.pump() > 0 as done \gset
+delete from parley.push_job;
+create function t.ring() returns void language plpgsql as $$
+begin
+    perform t.act('ann');
+    perform t.keep('call', parley_api.start_call(t.id('us'), 'video', 'laptop') ->> 'id');
+    perform t.host();
+    perform t.pump();
+end
+$$;
+create function t.everywhere() returns text language sql as $$
+    select string_agg(x.pushed, ', ' order by n) from (values (1, 'apns'), (2, 'fcm'), (3, 'webpush')) p (n, provider)
+    cross join lateral (select t.push(p.provider) as pushed) x
+$$;
+
+select t.ring();
+select is(t.jobs('ann'), null, 'who calls is not rung');
+select is((select distinct expires_at from parley.push_job), (select ring_expires_at from parley.call), 'it is worth sending while it rings');
+create temp table rung as select j.job from t.claimed() as j (job);
+select is(
+    (select string_agg(concat_ws(' ', job #>> '{target,kind}', job ->> 'lane', job #>> '{content,kind}', job #>> '{content,loc_key}', job #>> '{content,sender}'), ', ' order by job #>> '{target,kind}') from rung),
+    'alert call call PARLEY_VIDEO_CALL Ann, voip call call PARLEY_VIDEO_CALL Ann',
+    'a phone rings by its VoIP token, a device without one by a notification'
+);
+select is((select count(*) from rung where (job #>> '{target,token}') = t.token('apns', 'phone')), 0::bigint, 'and by nothing else');
+select is(t.push('fcm'), 'droid call', 'and elsewhere');
+select is(t.push('webpush'), 'browser call', 'in a browser, too');
+select parley.settle_push_job('w', (select jsonb_agg(job || '{"outcome": "delivered"}') from rung)) is null as done \gset
+
+-- answered on one of them
+select t.act('bob');
+select parley_api.accept_call(t.id('call'), 'tablet') is null as done \gset
+select t.host();
+select t.pump() > 0 as done \gset
+select is(t.everywhere(), 'tablet call_end silent, droid call_end silent, browser call_end silent', 'devices that ring stop; nothing but a call goes to a VoIP token');
+select is((select string_agg(distinct kind, ' ') from parley.push_job where device_id = t.id('phone')), null, 'and nothing to who did not ring');
+select t.act('ann');
+select parley_api.end_call(t.id('call')) is null as done \gset
+select t.host();
+select t.pump() > 0 as done \gset
+select is(t.everywhere(), null, 'its end is no news, nor is the message that tells of it');
+
+-- missed
+select t.ring();
+select t.act('ann');
+select parley_api.cancel_call(t.id('call')) is null as done \gset
+select t.host();
+select t.pump() > 0 as done \gset
+select is((select string_agg(distinct concat_ws(' ', kind, state, reason), ', ') from parley.push_job where call_id = t.id('call') and kind = 'call'), 'call cancelled call_over', 'what waited to ring rings no more');
+select is(t.everywhere(), 'phone call_end, tablet call_end, droid call_end, browser call_end', 'who missed it learns of it, everywhere');
+select is((select string_agg(distinct state, ' ') from parley.push_job where kind = 'call_end' and call_id = t.id('call')), 'sent', 'once');
+select t.act('ann');
+select t.keep('call', parley_api.start_call(t.id('us'), 'video', 'laptop') ->> 'id');
+select parley_api.cancel_call(t.id('call')) is null as done \gset
+select t.host();
+select is(t.pump() > 0, true, 'a call that is over before anybody looked');
+select is((select count(*) from parley.push_job where call_id = t.id('call') and kind = 'call'), 0::bigint, 'does not ring');
+delete from parley.push_job;
+
+-- declined
+select t.ring();
+select is(t.push('fcm'), 'droid call', 'one device rings');
+select t.act('bob');
+select parley_api.decline_call(t.id('call')) is null as done \gset
+select t.host();
+select t.pump() > 0 as done \gset
+select is(t.everywhere(), 'droid call_end silent', 'and stops when the call is declined');
+
+-- what users want
+create function t.rings(change text, back text) returns text language plpgsql as $$
+declare
+    v_fate text;
+begin
+    perform t.ring();
+    execute change;
+    perform t.everywhere();
+    v_fate := (select string_agg(distinct concat_ws(' ', state, reason), ', ') from parley.push_job where call_id = t.id('call'));
+    execute back;
+    perform t.act('ann');
+    perform parley_api.cancel_call(t.id('call'));
+    perform t.host();
+    perform t.pump();
+    perform t.everywhere();
+    return v_fate;
+end
+$$;
+select is(t.rings('select', 'select'), 'sent', 'it rings');
+select is(t.rings($$insert into parley.push_preference (user_id, dnd_until) values (t.id('bob'), 'infinity')$$, 'select'), 'sent', 'also where nobody disturbs');
+select is(t.rings($$update parley.push_preference set calls_pierce_quiet = false$$, $$delete from parley.push_preference$$), 'suppressed do_not_disturb', 'unless calls do not pierce that');
+select is(t.rings($$insert into parley.push_preference (user_id, enabled) values (t.id('bob'), false)$$, $$delete from parley.push_preference$$), 'suppressed push_off', 'not where notifications are off');
+select is(t.rings($$update parley.participant set muted_until = 'infinity' where user_id = t.id('bob')$$, $$update parley.participant set muted_until = null$$), 'suppressed muted', 'nor in a conversation that is muted');
+select is(t.rings($$insert into parley.block (blocker_id, blocked_id) values (t.id('bob'), t.id('ann'))$$, $$delete from parley.block$$), 'suppressed sender_blocked', 'nor from somebody who is blocked');
+select is(t.rings($$update parley.call_participant set state = 'declined' where user_id = t.id('bob') and call_id = t.id('call')$$, $$update parley.call_participant set state = 'ringing' where user_id = t.id('bob') and call_id = t.id('call')$$), 'cancelled call_over', 'nor after it was answered');
+delete from parley.push_job;
+
+-- read elsewhere
+select t.act('ann');
+select t.send('us', 'one') is null as done \gset
+select t.host();
+select t.pump() > 0 as done \gset
+select is(t.push(), 'phone message one badge 1, tablet message one badge 1', 'a message is shown');
+select is(t.push('webpush'), 'browser message one badge 1', 'in a browser, too');
+select t.act('ann');
+select t.send('us', 'two') is null as done \gset
+select t.host();
+select t.pump() > 0 as done \gset
+select t.act('bob');
+select parley_api.mark_as_read(t.id('us')) is null as done \gset
+select t.host();
+select t.pump() > 0 as done \gset
+select is((select string_agg(distinct concat_ws(' ', state, reason), ', ') from parley.push_job where kind = 'message' and last_seq = t.last_seq('us')), 'cancelled read', 'what waits is not sent any more');
+select is(t.push(), null, 'a little later');
+select t.due();
+select is(t.everywhere(), 'phone badge badge 0 silent, phone clear badge 0 silent, tablet badge badge 0 silent, tablet clear badge 0 silent', 'what was shown is taken back and the number set, but in browsers, which show all');
+select is((select count(*) from parley.push_job where kind in ('badge', 'clear') and device_id = t.id('droid')), 0::bigint, 'and where nothing was shown');
+select t.act('ann');
+select t.send('us', 'three') is null as done \gset
+select t.host();
+select t.pump() > 0 as done \gset
+select t.push() is null as done \gset
+select t.act('bob');
+select parley_api.mark_as_read(t.id('us')) is null as done \gset
+select t.act('ann');
+select t.send('us', 'four') is null as done \gset
+select t.host();
+select t.pump() > 0 as done \gset
+select t.push() is null as done \gset
+select t.due();
+select is(t.push(), null, 'not what came after it: the number is right as it is');
+select is((select string_agg(distinct concat_ws(' ', kind, state, reason), ', ') from parley.push_job where state = 'suppressed'), 'badge suppressed badge_unchanged, clear suppressed newer_unread', 'for these reasons');
+select is(t.device('phone', session => 's1') ->> 'name', 'phone', 'an app that is installed anew') from t.act('bob');
+select t.host();
+select is((select last_badge from parley.push_device where name = 'phone'), null, 'shows no number that anybody knows');
+
+select * from finish();
+rollback;

@@ -1,0 +1,207 @@
+-- The queue: each event becomes jobs once, a newer message stands for an older one, leases, and how jobs end.
+begin;
+select no_plan();
+\ir ../people.psql
+select is(parley.enqueue_push(), 0, 'without credentials nothing is queued');
+select is((select count(*) from parley.consumer where name = 'push'), 0::bigint, 'nor does anybody read the log');
+\ir push.psql
+select is((select count(*) from parley.consumer where name = 'push'), 1::bigint, 'with credentials there is a consumer');
+select t.refused('PT400', $$select parley.configure_push('{}')$$, 'credentials are a list');
+select is(parley.get_web_push_key() ->> 'public_key', 'BKey', 'browsers learn the key') from t.act('ann');
+select t.host();
+
+insert into parley.tenant (id, name) values (t.id('none'), 'Shop');
+select t.act('bob');
+select t.device('phone') is null as done \gset
+select t.act('ann');
+select t.keep('us', parley_api.start_conversation(array[t.id('bob')], message => 'one') ->> 'id');
+select t.host();
+select ok(t.pump() > 0, 'events are read');
+select is(t.pump(), 0, 'once');
+select is((select format('%s %s to %s', state, first_seq, last_seq) from parley.push_job), 'queued 0 to 1', 'the message stands for the new conversation, too');
+
+-- a newer message
+create function t.say(text) returns void language plpgsql as $$
+begin
+    perform t.act('ann');
+    perform t.send('us', $1);
+    perform t.host();
+    perform t.pump();
+end
+$$;
+select t.say('two');
+select is((select format('%s %s to %s', state, first_seq, last_seq) from parley.push_job), 'queued 0 to 2', 'one that waits moves forward');
+create temp table lease as select j.job from t.claimed() as j (job);
+select is((select job #>> '{content,body}' from lease), 'two', 'and tells the newest');
+select is((select format('%s %s %s', state, claim, worker) from parley.push_job), 'leased 1 w', 'a claim is a lease');
+select is((select count(*) from t.claimed()), 0::bigint, 'nobody else gets it');
+select t.say('three');
+select is((select string_agg(format('%s %s', state, last_seq), ', ' order by id) from parley.push_job), 'leased 2, queued 3', 'what comes meanwhile waits on its own');
+
+-- how it ends
+create function t.settle(job jsonb, outcome text, more jsonb default '{}', worker text default 'w') returns integer language sql security definer as $$
+    select parley.settle_push_job(worker, jsonb_build_array(job || jsonb_build_object('outcome', outcome, 'reason', 'said so') || more))
+$$;
+select is(t.settle(job, 'delivered', '{"claim": 2}'), 0, 'of another claim nothing counts') from lease;
+select is(t.settle(job, 'delivered', worker => 'other'), 0, 'nor of another worker') from lease;
+select is(t.settle(job, 'made up'), 0, 'nor what no outcome is') from lease;
+select is(t.settle(job, 'retry', '{"after_ms": 60000, "counts": true}'), 1, 'it is tried again') from lease;
+select is((select format('%s %s %s', state, attempts, answer) from parley.push_job where last_seq = 2), 'retrying 1 said so', 'and was tried');
+select is((select count(*) from t.claimed()), 1::bigint, 'later: now there is only the newer one');
+select is(t.settle(job, 'delivered'), 0, 'what was settled is settled') from lease;
+select t.due();
+select is((select string_agg(j #>> '{content,body}', ' ') from t.claimed() j), 'three', 'an old one never comes after a newer one');
+select is((select format('%s %s', state, reason) from parley.push_job where last_seq = 2), 'folded newer', 'which stands for it');
+select is((select format('%s %s %s', state, claim, first_seq) from parley.push_job where last_seq = 3), 'leased 2 3', 'whose lease had ended, is claimed again under the same id');
+truncate lease;
+select parley.settle_push_job('w', (select jsonb_build_array(jsonb_build_object('id', id, 'claim', claim, 'outcome', 'retry', 'after_ms', 0, 'counts', false)) from parley.push_job where last_seq = 3)) is null as done \gset
+select is((select attempts from parley.push_job where last_seq = 3), 0, 'an attempt that was never made does not count');
+select t.say('four');
+select is((select string_agg(j #>> '{content,body}', ' ') from t.claimed() j), 'four', 'of one to be tried again and a newer one the newer is sent');
+select is((select format('%s %s', first_seq, last_seq) from parley.push_job where state = 'leased'), '3 4', 'which stands for both');
+insert into lease select jsonb_build_object('id', id, 'claim', claim) from parley.push_job where state = 'leased';
+select is(t.settle(job, 'dead'), 1, 'one is given up') from lease;
+select is((select format('%s %s', state, answer) from parley.push_job where last_seq = 4), 'dead said so', 'with what the provider said');
+select is(parley.requeue_push_jobs('fcm'), 0::bigint, 'of another provider there is none');
+select is(parley.requeue_push_jobs(reason => 'said so'), 1::bigint, 'it is tried again when somebody says so');
+select is((select string_agg(j #>> '{content,body}', ' ') from t.claimed() j), 'four', 'and is sent');
+
+-- a token that is dead
+truncate lease;
+insert into lease select jsonb_build_object('id', id, 'claim', claim) from parley.push_job where state = 'leased';
+select is(t.settle(job, 'dead_token', '{"before": 1000}'), 1, 'the provider speaks of an older token') from lease;
+select is((select dropped_at from parley.push_device where name = 'phone'), null, 'this one stays');
+select t.say('five');
+truncate lease;
+insert into lease select j from t.claimed() j;
+select is(t.settle(job, 'dead_token', jsonb_build_object('before', (extract(epoch from clock_timestamp()) * 1000)::bigint)), 1, 'or of this one') from lease;
+select is((select dropped_reason from parley.push_device where name = 'phone'), 'said so', 'then it is dropped');
+select t.say('six');
+select is((select count(*) from parley.push_job where last_seq = 6), 0::bigint, 'and nothing is queued for it');
+select t.act('bob');
+select t.device('phone') is null as done \gset
+select t.host();
+
+-- a test of a device
+select isnt(parley.push_test(t.id('phone')), null, 'a test is queued');
+select is((select string_agg(j #>> '{content,body}', ' ') from t.claimed() j), 'This is a test.', 'and sent');
+select t.refused('PT404', $$select parley.push_test(t.id('none'))$$, 'to a device there is');
+
+-- routes that are stopped, other providers
+select t.act('bob');
+select t.device('droid', 'fcm') is null as done \gset
+select t.device('browser', 'webpush') is null as done \gset
+select t.device('voip', kind => 'voip') is null as done \gset
+select t.host();
+select t.say('seven');
+select is((select count(*) from t.claimed('apns', paused => '{app}')), 0::bigint, 'nothing of a route that is stopped');
+select is((select count(*) from t.claimed('webpush', paused => '{https://push.example.net}')), 0::bigint, 'which of a browser is its push service');
+select is((select j #>> '{target,p256dh}' is not null from t.claimed('webpush') j), true, 'a browser''s keys come with it');
+select is((select count(*) from t.claimed('fcm')), 1::bigint, 'each provider has its own');
+select is((select count(*) from parley.push_job where device_id = t.id('voip')), 0::bigint, 'on a VoIP token no message is sent');
+select is((select count(*) from t.claimed('apns')), 1::bigint, 'and the rest');
+delete from parley.push_job;
+
+-- tenants take turns
+insert into parley.push_job (id, tenant_id, user_id, device_id, due_at, expires_at, provider, route, lane, kind, state, collapse_key)
+select parley.uuid_v7(), md5(x.tenant)::uuid, t.id('bob'), t.id('phone'), clock_timestamp() - interval '1 minute', now() + interval '1 hour',
+    'apns', 'app', 'message', 'test', 'queued', x.tenant || n
+from (values ('big', 200), ('small', 3), ('tiny', 1)) x (tenant, n_jobs) cross join generate_series(1, x.n_jobs) n;
+select is(
+    (select string_agg(format('%s', n), ' ' order by n) from (select count(*) as n from t.claimed('apns', 30) j inner join parley.push_job q on q.id = (j ->> 'id')::uuid group by q.tenant_id) x),
+    '1 3 26', 'a claim takes of each tenant, and the rest of who has more'
+);
+select is((select count(*) from t.claimed('apns', 100)), 100::bigint, 'as many as asked for');
+delete from parley.push_job;
+
+-- sealed tokens
+create extension if not exists pgcrypto schema public;
+\set public `cat Tests/sql/tap/push_key.public.asc`
+\set private `cat Tests/sql/tap/push_key.private.asc`
+update parley.setting set value = :'public' where name = 'push_public_key';
+select t.act('bob');
+select t.device('sealed', 'webpush') is null as done \gset
+select t.host();
+select is((select num_nonnulls(token, keys) from parley.push_device where name = 'sealed'), 0, 'with a public key the token is not in the table');
+select is((select position('example' in encode(token_sealed, 'escape')) from parley.push_device where name = 'sealed'), 0, 'in any form that can be read');
+select t.say('eight');
+select is((select string_agg(d.name, ' ') from t.claimed('webpush') j inner join parley.push_job q on q.id = (j ->> 'id')::uuid inner join parley.push_device d on d.id = q.device_id), 'browser', 'without the private key it waits');
+select is((select j #>> '{target,token}' from t.claimed('webpush', secret => :'private') j), 'https://push.example.net/sealed', 'a worker that has it gets the endpoint');
+select t.due();
+select is((select count(*) from t.claimed('webpush', secret => 'nonsense') j where j #>> '{target,token}' like '%sealed'), 0::bigint, 'no other key opens it');
+select is((select reason from parley.push_job q inner join parley.push_device d on d.id = q.device_id and d.name = 'sealed'), 'sealed_with_another_key', 'which is told');
+select is(parley.seal_push_devices(), 4::bigint, 'what was there before is sealed when somebody says so');
+select is((select count(*) from parley.push_device where token is not null), 0::bigint, 'all of it');
+update parley.setting set value = 'nonsense' where name = 'push_public_key';
+select t.act('bob');
+select is(t.failure($$select t.device('other')$$) ->> 'code', 'PT500', 'a setting that is no key is told');
+select t.host();
+update parley.setting set value = '' where name = 'push_public_key';
+delete from parley.push_job;
+
+-- a webhook of the host
+select t.claim('service_role', '{"role": "service_role"}');
+select is(parley_api.set_push_webhook('mail', t.id('cid')) ->> 'provider', 'webhook', 'the host names a webhook for one user');
+select t.refused('PT400', $$select parley_api.set_push_webhook('')$$, 'it has a name');
+select t.act('ann');
+select t.keep('them', parley_api.start_conversation(array[t.id('cid'), t.id('dan')], 'group', message => 'hello') ->> 'id');
+select t.host();
+select ok(t.pump() > 0, 'there is a message');
+select is((select string_agg(j #>> '{target,token}', ' ') from t.claimed('webhook') j), t.id('cid')::text, 'it is told who is meant');
+select t.claim('service_role', '{"role": "service_role"}');
+select parley_api.set_push_webhook('mail', t.id('cid'), false) is null as done \gset
+select parley_api.set_push_webhook('mail') is null as done \gset
+select t.act('ann');
+select t.send('them', 'again') is null as done \gset
+select t.host();
+select t.pump() > 0 as done \gset
+select is((select array_agg(j #>> '{target,token}' order by 1) from t.claimed('webhook') j), array[t.id('cid')::text, t.id('dan')::text], 'one for everybody is told of each');
+select is((select count(distinct device_id) from parley.push_job where last_seq = 2), 1::bigint, 'by one device');
+
+-- upkeep
+update parley.push_job set due_at = now() - interval '1 hour', expires_at = now() - interval '1 minute' where settled_at is null;
+select is(parley.push_upkeep(), false, 'upkeep leaves nothing to do');
+select is((select string_agg(distinct reason, ' ') from parley.push_job where state = 'expired'), 'not_fetched', 'what nobody fetched has expired');
+update parley.push_job set id = parley.uuid_v7(now() - interval '16 days' + n * interval '1 ms') from (select id as old, row_number() over () as n from parley.push_job) x where id = old;
+select parley.push_upkeep() is null as done \gset
+select isnt((select count(*) from parley.push_job), 0::bigint, 'what became of each is kept for two weeks');
+update parley.push_job set id = parley.uuid_v7(now() - interval '18 days' + n * interval '1 ms') from (select id as old, row_number() over () as n from parley.push_job) x where id = old;
+select parley.push_upkeep() is null as done \gset
+select is((select count(*) from parley.push_job), 0::bigint, 'and then forgotten');
+update parley.push_device set token = null, token_sealed = null, keys = null, dropped_at = now() - interval '31 days', dropped_reason = 'x' where name = 'phone';
+select parley.push_upkeep() is null as done \gset
+select is((select count(*) from parley.push_device where name = 'phone'), 0::bigint, 'so is a device that was dropped a month ago');
+
+-- credentials that are gone
+select is(parley.configure_push('[]', 'w'), false, 'the last worker has no credentials any more');
+select is((select count(*) from parley.consumer where name = 'push'), 0::bigint, 'nobody reads the log');
+select parley.configure_push('[{"provider": "apns", "app_id": "app"}]', 'a') is null as done \gset
+select parley.configure_push('[{"provider": "fcm", "app_id": "app"}]', 'b') is null as done \gset
+select is(parley.has_push_provider('apns', 'app') and parley.has_push_provider('fcm', 'app') and not parley.has_push_provider('apns', 'x'), true, 'workers add up');
+update parley.push_provider set seen_at = now() - interval '8 days';
+select * from t.claimed('fcm', worker => 'b') \g /dev/null
+select parley.push_upkeep() is null as done \gset
+select is((select string_agg(worker, ' ') from parley.push_provider), 'b', 'a worker that was not seen for a week is forgotten');
+
+-- the log is gone, or another one
+update parley.log_state set purged_id = 9223372036854775806;
+select is(parley.enqueue_push(), 0, 'what was purged cannot be read');
+select is((select format('%s %s', resets, reset_reason) from parley.push_state), '1 the log was purged before it was read', 'which operators are told');
+update parley.log_state set purged_id = 0;
+select parley.begin_epoch('a copy was put back') is null as done \gset
+select t.act('ann');
+select t.send('them', 'an old message') is null as done \gset
+select t.host();
+select is(t.pump(), 0, 'after another epoch began nothing old is sent');
+select is((select format('%s %s', resets, reset_reason) from parley.push_state), '2 another epoch of the log began', 'which is told, too');
+select is((select count(*) from parley.push_job), 0::bigint, 'not once');
+
+-- and it keeps no log waiting
+update parley.consumer set max_id = 0 where name = 'push';
+update parley.event set created_at = now() - interval '2 days';
+select ok(parley.purge_events('1 day') > 0, 'the purge does not wait for push');
+select is(parley.enqueue_push(), 0, 'which then passes over what is gone');
+select is((select resets from parley.push_state), 3::bigint, 'and tells');
+
+select * from finish();
+rollback;
