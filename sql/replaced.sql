@@ -149,6 +149,7 @@ declare
     'parley.end_call_part(uuid, uuid, uuid)',
     'parley.end_moderation()',
     'parley.end_participation(parley.participant, uuid, text)',
+    'parley.end_quiet(uuid)',
     'parley.end_sessions()',
     'parley.end_spam_check(uuid, uuid, parley.spam_rule, boolean)',
     'parley.end_unanswered(uuid)',
