@@ -27,7 +27,9 @@ class Circumstances:
     def two(self) -> tuple[str, str]:
         """Mostly two who are in a conversation, seldom one and the same."""
         c = self.conversation()
-        return self.member(c), self.member(c)
+        user = self.member(c)
+        others = [other for other in c.members if other != user]
+        return user, self.random.choice(others) if others and self.chance(0.9) else self.user()
 
     # People.
 

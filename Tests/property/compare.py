@@ -50,8 +50,12 @@ def in_any_order(events: list[tuple]) -> list[tuple]:
     return sorted_runs
 
 
+def same(*event: object) -> str:
+    return json.dumps(event, sort_keys=True)
+
+
 def by_conversation(events: list[tuple]) -> list[tuple]:
-    return sorted(events, key=lambda event: str(event[0]))
+    return sorted(events, key=lambda event: (event[0] or "", "" if event[0] else event[1]))
 
 
 class Comparison:
@@ -96,9 +100,8 @@ class Comparison:
         compare("own events", {user: by_conversation(events) for user, events in expected_own.items()},
                 {user: by_conversation(events) for user, events in own.items()})
         for user, events in own.items():
-            new = self.world.own[user][-len(events):]
-            rank = {name: n for n, name in enumerate(dict.fromkeys(event[0] for event in events))}
-            self.world.own[user][-len(events):] = sorted(new, key=lambda event: rank[event[0]])
+            new = {same(name, e.kind, e.seq, e.data): (name, e) for name, e in self.world.own[user][-len(events):]}
+            self.world.own[user][-len(events):] = [new[same(*event)] for event in events]
         for name, events in log.items():
             # Who joined together has an order from now on: the log's.
             c = self.world.conversations[name]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import itertools
+import json
 import time
 from dataclasses import replace
 from random import Random
@@ -93,7 +94,8 @@ class Play(Comparison):
         names.places = self.world.places
         for row in rows:
             if row["kind"] == "message:new":
-                names.bind((names.name(row["conversation_id"]), row["message_seq"]), row["message_id"])
+                there = row["conversation_id"] or json.loads(row["data"])["conversation_id"]
+                names.bind((names.name(there), row["message_seq"]), row["message_id"])
         self.compare_log(rows, before, own_before)
         if len(done) == 1 and answers[0] and "seq" in answers[0]:
             answer = done[0][1]

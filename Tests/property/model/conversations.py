@@ -57,7 +57,7 @@ class Conversations:
         return tenant, self.meet(user, others, tenant, context)
 
     def ask_all(self, c: Conversation, user: str, folders: dict[str, str]) -> None:
-        for other, folder in folders.items():
+        for other, folder in sorted(folders.items()):
             if folder == "requests":
                 self.ask(c, user, other)
 

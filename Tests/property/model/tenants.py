@@ -40,6 +40,8 @@ class Tenants:
         """A row of tenant_member, or another role in it."""
         if self.tenants[tenant].get(user_id) != role:
             before = self.tier[user_id], self.plan(user_id)
+            if role == "member":
+                self.end_moderation(tenant, user_id)
             self.tenants[tenant][user_id] = role
             self.settle_boundaries(user_id)
             self.changed_plan(user_id, before, role=role)
@@ -47,6 +49,7 @@ class Tenants:
     def host_leave_tenant(self, user, tenant, user_id):
         if user_id in self.tenants[tenant]:
             before = self.tier[user_id], self.plan(user_id)
+            self.end_moderation(tenant, user_id)
             del self.tenants[tenant][user_id]
             for c in self.conversations.values():
                 if c.tenant == tenant and user_id in c.present:
@@ -59,6 +62,7 @@ class Tenants:
         role = self.tenants[tenant].get(user_id)
         refuse(role is None or user_id in self.tenants[to], "PT404")
         before = self.tier[user_id], self.plan(user_id)
+        self.end_moderation(tenant, user_id)
         del self.tenants[tenant][user_id]
         self.tenants[to][user_id] = role
         for c in self.conversations.values():
@@ -67,3 +71,7 @@ class Tenants:
         self.settle_boundaries(user_id)
         self.changed_plan(user_id, before, role=None)
         self.changed_plan(user_id, (self.tier[user_id], self.plan(user_id)), role=role)
+
+    def end_moderation(self, tenant: str, user: str) -> None:
+        if self.tenants[tenant].get(user, "member") != "member":
+            self.tell_own(user, None, "moderation:revoked")
