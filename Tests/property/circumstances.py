@@ -109,6 +109,8 @@ class Circumstances:
         return self.make(None, "host_hold", {"kind": kind, "name": name})
 
     def wait(self):
+        if self.chance(0.5):
+            self.opening.append(self.make(None, "host_retain", {}))
         # In steps of 16 minutes, so that the time a run itself takes decides nothing.
         return self.make(None, "host_wait", {"minutes": self.random.choice(
             [16, 16, 16, 64, 64, DAY, 8 * DAY, 31 * DAY, 31 * DAY, 40 * DAY, 100 * DAY, 200 * DAY]

@@ -241,7 +241,7 @@ WEIGHTS = {
     Draw.settings: 5, Draw.add: 5, Draw.remove: 2, Draw.leave: 2, Draw.system: 1.5, Draw.role: 3, Draw.update: 4,
     Draw.clear: 1.5, Draw.draft: 2, Draw.keep: 6, Draw.forward: 3,
     Draw.privacy: 1.5, Draw.follow: 1.5, Draw.block: 2.5, Draw.restrict: 1, Draw.answer: 3.5, Draw.setting: 0.2,
-    Draw.tenant: 1, Draw.plan: 1.5, Draw.hold: 0.5, Draw.wait: 1.2, Draw.work: 1.2,
+    Draw.tenant: 1, Draw.plan: 1.5, Draw.hold: 0.5, Draw.wait: 1.5, Draw.work: 1.2,
 }
 # The clock does not move while something happens, and jobs wait for nobody.
 ALONE = ("host_wait", "host_expire_messages", "host_expire_requests", "host_retain", "host_setting", "host_hold", "host_release")

@@ -232,7 +232,8 @@ HOST = {
         "select parley.release_hold(h.id, 'a test') from parley.hold as h"
         " where h.kind = {kind} and h.target_id = {name} and h.released_at is null",
     ],
-    "host_wait": [all_of("settle_plans()"), RETURN],
+    # Upkeep has been there before.
+    "host_wait": ["select parley.ensure_partitions(0)", all_of("settle_plans()"), RETURN],
     "host_expire_messages": [all_of("expire_messages()")],
     "host_expire_requests": [all_of("expire_requests()")],
     "host_retain": [all_of("retain_messages()")],

@@ -30,7 +30,7 @@ class Conversations:
             return {"conversation": existing, "created": False}
         tenant, folders = self.begin(user, others, context)
         refuse(message is not None and not sendable(message), "PT400")
-        c = self.conversations[name] = Conversation(name, type, self.time, user, tenant, title, context)
+        c = self.conversations[name] = Conversation(name, type, user, tenant, title, context)
         if type == "announcement":
             c.who_can_send = c.who_can_add = "admins_only"
         if type == "direct":

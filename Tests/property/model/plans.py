@@ -108,11 +108,13 @@ class Plans:
                     self.tell_about(c, m, Event("message:deleted", None, seq=m.seq, data={"for_everyone": True}))
 
     def host_expire_requests(self, user):
-        for c in self.conversations.values():
-            for name, request in list(c.requests.items()):
-                if request.status == "pending" and self.now - request.created >= 30 * DAY:
-                    if not self.put_away(c, name, "expired"):
-                        request.status, request.answered = "expired", self.now
+        due = [
+            (request.order, c, name) for c in self.conversations.values() for name, request in c.requests.items()
+            if request.status == "pending" and self.now - request.created >= 30 * DAY
+        ]
+        for _, c, name in sorted(due, key=lambda each: each[0]):
+            if not self.put_away(c, name, "expired"):
+                c.requests[name].status, c.requests[name].answered = "expired", self.now
 
     def host_retain(self, user):
         """A pass over all conversations: retire, bring back, purge."""

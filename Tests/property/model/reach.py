@@ -123,10 +123,8 @@ class Reach:
     # Requests.
 
     def ask(self, c: Conversation, user: str, other: str) -> None:
-        # The last in the order in which they expire.
-        c.requests.pop(other, None)
-        c.requests[other] = Request(user, self.now)
         self.tell_own(other, c.name, "request:new", actor=user)
+        c.requests[other] = Request(user, self.now, order=self.own[other][-1][1].order)
 
     def grant(self, c: Conversation, user: str) -> None:
         request = c.requests.get(user)

@@ -103,8 +103,8 @@ class Seen:
         return m | {"reactions": [], "starred": False, "content": m["content"] and m["content"][:200]}
 
     def activity(self, user: str, c: Conversation) -> int:
-        """When the user last saw something come."""
-        return max((m.sent for m in c.messages if m.silenced_for != user), default=c.activity)
+        """When the user last saw something come, as a place in the log."""
+        return max((m.order for m in c.messages if m.silenced_for != user), default=c.events[0].order)
 
     def inbox(self, user: str, filter: str = "all") -> list[dict]:
         mine = [c for c in self.conversations.values() if user in c.present and not self.emptied(user, c)]

@@ -106,13 +106,14 @@ class Request:
     status: str = "pending"
     answered: int = 0
     sent: int = 0
+    # In the order in which they were asked they expire.
+    order: int = 0
 
 
 @dataclass
 class Conversation:
     name: str
     type: str
-    activity: int
     creator: str
     tenant: str | None = None
     title: str | None = None
