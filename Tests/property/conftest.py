@@ -9,6 +9,7 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "support")]
 
+from clock import Clock  # noqa: E402
 from parley import Cluster, Worker  # noqa: E402
 from seeds import SEEDS  # noqa: E402
 from subject import HELPERS  # noqa: E402
@@ -16,7 +17,7 @@ from subject import HELPERS  # noqa: E402
 
 @pytest.fixture(scope="session")
 def cluster():
-    with Cluster() as cluster:
+    with Clock() as clock, Cluster(clock=clock) as cluster:
         # Rates have tests of their own; here they would end every run.
         cluster.psql("update parley.tier_limit set amount = null, burst = null where period_seconds is not null")
         # the model knows no spam

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
+from circumstances import Circumstances
 from model import PERMISSIONS, Conversation, World
 
 USERS = {
     "ann": "privileged_plus", "bob": "privileged_plus", "cid": "privileged", "dan": "privileged", "eve": "free", "fay": "free",
 }
+TENANTS = ["north", "south"]
 EMOJI = ("👍", "🎉", "❤️", "x")
 
 
@@ -31,7 +33,7 @@ def short(value: object) -> str:
     return f"{value[0]!r} * {len(value)}" if isinstance(value, str) and len(value) > 80 else repr(value)
 
 
-class Draw:
+class Draw(Circumstances):
     """One operation after the other, each fitting the world as it is."""
 
     def __init__(self, random: Random):
@@ -39,12 +41,15 @@ class Draw:
         self.step = 0
         # Set: what is drawn happens there.
         self.focus: Conversation | None = None
+        self.opening = [Operation(None, function, arguments) for function, arguments in self.first()]
 
-    def pair(self, world: World) -> tuple[Operation, Operation]:
+    def pair(self, world: World) -> tuple[Operation, ...]:
         """Two operations that may get in each other's way."""
         self.focus = self.random.choice(list(world.conversations.values()))
         first, second = self.operation(world), self.operation(world)
         self.focus = None
+        if alone := [operation for operation in (first, second) if operation.function in ALONE]:
+            return alone[0],
         if first.function == "start_conversation" and first.arguments["type"] == "direct" and self.chance(0.7):
             # The same pair, from the other side.
             [other] = first.arguments["participant_ids"]
@@ -57,10 +62,15 @@ class Draw:
     def operation(self, world: World) -> Operation:
         self.world = world
         self.step += 1
+        if self.opening:
+            return replace(self.opening.pop(), label=str(self.step))
         choices = [choice for choice in WEIGHTS if len(self.world.conversations) > 1 or choice is Draw.start]
         operation = self.random.choices(choices, [WEIGHTS[choice] for choice in choices])[0](self)
         operation.label = str(self.step)
         return operation
+
+    def make(self, user: str | None, function: str, arguments: dict) -> Operation:
+        return Operation(user, function, arguments)
 
     # What to do it to.
 
@@ -225,19 +235,13 @@ class Draw:
         arguments |= {"user_id": self.member(c), "role": role}
         return Operation(user if self.chance(0.9) else None, "set_participant_role", arguments)
 
-    def receipts(self) -> Operation:
-        return Operation(None, "host_receipts", {"user_id": self.user(), "receipts": self.chance(0.7)})
-
-    def expire(self) -> Operation:
-        return Operation(None, "host_expire", self.message()[1])
-
-    def age(self) -> Operation:
-        return Operation(None, "host_age", self.message()[1] | {"minutes": self.random.choice([16, 61])})
-
 
 WEIGHTS = {
     Draw.start: 3, Draw.send: 30, Draw.edit: 8, Draw.delete: 9, Draw.react: 9, Draw.mark: 14, Draw.mark_message: 3,
     Draw.settings: 5, Draw.add: 5, Draw.remove: 2, Draw.leave: 2, Draw.system: 1.5, Draw.role: 3, Draw.update: 4,
     Draw.clear: 1.5, Draw.draft: 2, Draw.keep: 6, Draw.forward: 3,
-    Draw.receipts: 0.7, Draw.expire: 1, Draw.age: 1,
+    Draw.privacy: 1.5, Draw.follow: 1.5, Draw.block: 2.5, Draw.restrict: 1, Draw.answer: 3.5, Draw.setting: 0.2,
+    Draw.tenant: 1, Draw.plan: 1.5, Draw.hold: 0.5, Draw.wait: 1.5, Draw.work: 1.2,
 }
+# The clock does not move while something happens, and jobs wait for nobody.
+ALONE = ("host_wait", "host_expire_messages", "host_expire_requests", "host_retain", "host_setting", "host_hold", "host_release")

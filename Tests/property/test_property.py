@@ -23,11 +23,11 @@ def seed(request):
 
 
 def test_random_operations_do_what_the_model_does(cluster, seed):
-    asyncio.run(explore(cluster.superuser_url, seed, STEPS))
+    asyncio.run(explore(cluster, seed, STEPS))
 
 
 def test_operations_at_once_do_what_one_order_does(cluster, seed):
-    asyncio.run(explore(cluster.superuser_url, seed, STEPS // 5, at_once=True))
+    asyncio.run(explore(cluster, seed, STEPS // 5, at_once=True))
 
 
 def test_the_gateway_does_what_the_model_does(worker):

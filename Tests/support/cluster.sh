@@ -67,8 +67,9 @@ install_parley() { # url
     psql -X -q -d "$1" -f "$install_file" >&2 || fail "installing into $1 failed"
 }
 
+# PARLEY_TEST_PRELOAD: a library for the server alone, as the clock of clock.py.
 start_server() {
-    as_server "$(bindir)/pg_ctl" -D "$directory/data" -l "$directory/log" -w -t 60 start >/dev/null
+    as_server env ${PARLEY_TEST_PRELOAD:+LD_PRELOAD="$PARLEY_TEST_PRELOAD"} "$(bindir)/pg_ctl" -D "$directory/data" -l "$directory/log" -w -t 60 start >/dev/null
 }
 
 # Finds a free port by trying: the server itself is the only honest judge.

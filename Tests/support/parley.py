@@ -23,6 +23,7 @@ import uuid
 from pathlib import Path
 
 import jwt
+from clock import Clock
 
 ROOT = Path(__file__).resolve().parents[2]
 CLUSTER = ROOT / "Tests" / "support" / "cluster.sh"
@@ -54,13 +55,15 @@ class Cluster:
     """A Postgres cluster of its own, with Parley installed; its URLs and data directory as attributes.
 
     `flags` are those of `cluster.sh start`; benchmarks that commit want `--fsync`. `watch`: the log refuses unknown events.
+    `clock`: what the server reads as the time, see clock.py.
     """
 
-    def __init__(self, *flags: str, watch: bool = True):
-        self.flags, self.watch = flags, watch
+    def __init__(self, *flags: str, watch: bool = True, clock: Clock | None = None):
+        self.flags, self.watch, self.clock = flags, watch, clock
 
     def __enter__(self) -> Cluster:
         environment = os.environ if self.watch else {**os.environ, "PARLEY_WATCH": "off"}
+        environment = {**environment, **(self.clock.environment if self.clock else {})}
         output = subprocess.run(
             [str(CLUSTER), "start", *self.flags], check=True, stdout=subprocess.PIPE, text=True, env=environment
         ).stdout

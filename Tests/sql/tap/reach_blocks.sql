@@ -234,6 +234,37 @@ select is(
     0::bigint, 'nor that a request was declined'
 );
 
+-- the place in the inbox: of what was hidden none, of what comes then the place of what comes
+select t.host();
+insert into t.named select n, md5(n)::uuid from unnest('{hal,ida,jon}'::text[]) n;
+insert into parley.account (id, display_name, tier_name) select n.id, n.name, 'privileged_plus' from t.named n where n.name in ('hal', 'ida', 'jon');
+create function t.first_of(name text) returns text language sql as $$
+    select t.act($1);
+    select case parley_api.get_user_conversations() #>> '{conversations,0,id}'
+        when t.id('quarrel')::text then 'quarrel' when t.id('peace')::text then 'peace'
+    end
+$$;
+select t.act('hal');
+select t.keep('quarrel', parley_api.start_conversation(array[t.id('ida')], message => 'h1') ->> 'id');
+select t.keep('peace', parley_api.start_conversation(array[t.id('jon')], message => 'h2') ->> 'id');
+select parley_api.block_user(t.id('ida')) is not null as done \gset
+select t.act('ida');
+select t.send('quarrel', 'hidden') is not null as done \gset
+select is(t.first_of('hal'), 'peace', 'what is hidden moves nothing');
+select parley_api.unblock_user(t.id('ida')) is not null as done \gset
+select is(t.first_of('hal'), 'peace', 'nor does the end of the block');
+select t.send('quarrel', 'h3') is not null as done \gset
+select is(t.first_of('hal'), 'quarrel', 'what one writes oneself does');
+select parley_api.block_user(t.id('ida')) is not null as done \gset
+select t.act('ida');
+select t.send('quarrel', 'hidden, too') is not null as done \gset
+select t.act('hal');
+select t.send('peace', 'h4') is not null as done \gset
+select is(t.first_of('hal'), 'peace', 'and is passed');
+select t.host();
+select parley_api.send_system_message(t.id('quarrel'), 'for both') is not null as done \gset
+select is(t.first_of('hal'), 'quarrel', 'so does what the application says to both');
+
 -- a block of one's own does not tell who is in a tenant
 select t.host();
 insert into parley.account (id, display_name, tier_name) values (md5('shopper')::uuid, 'Shopper', 'privileged');

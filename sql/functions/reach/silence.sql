@@ -73,21 +73,29 @@ begin
         where r.conversation_id = silenced_for.conversation_id and r.recipient_id = v_other;
         v_silent := v_silent or v_request.status <> 'pending';
     end if;
-    if v_silent then
-        return v_other;
-    end if;
-    -- the first that the other sees again
-    update parley.participant as p
-    set quiet_since = null
-    where p.conversation_id = silenced_for.conversation_id and p.user_id = v_other and p.quiet_since is not null;
-    if found then
-        perform parley.mark_conversation(silenced_for.conversation_id);
-    end if;
-    return null;
+    return case when v_silent then v_other end;
 end;
 $$;
 comment on function parley.silenced_for is
 'Of a marked conversation, under its lock: who must not learn of a message of the sender, because they have blocked or declined the sender. Null: nobody. Counts what a stranger sends before the answer, and asks anew after a decline that is over.';
+
+create or replace function parley.end_quiet(conversation_id uuid)
+returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    update parley.participant as p
+    set quiet_since = null
+    where p.conversation_id = end_quiet.conversation_id and p.quiet_since is not null;
+    if found then
+        perform parley.mark_conversation(end_quiet.conversation_id);
+    end if;
+end;
+$$;
+comment on function parley.end_quiet is
+'Of a marked conversation, under its lock: something comes that all who are in it see, also who was not to learn of what came before.';
 
 create or replace function parley.suppress_message(
     conversation parley.conversation, sender_id uuid, hidden_from uuid, message_id uuid
