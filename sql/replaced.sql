@@ -167,6 +167,7 @@ declare
     'parley.end_participation(parley.participant, uuid, text)',
     'parley.end_push()',
     'parley.end_push_job(parley.push_job, text, text)',
+    'parley.end_quiet(uuid)',
     'parley.end_sessions()',
     'parley.end_spam_check(uuid, uuid, parley.spam_rule, boolean)',
     'parley.end_unanswered(uuid)',
