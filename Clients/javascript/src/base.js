@@ -84,15 +84,14 @@ export function compare(a, b) {
 export function uuid() {
     const crypto = globalThis.crypto;
     if (crypto?.randomUUID) return crypto.randomUUID();
-    const digit = () => (crypto ? crypto.getRandomValues(new Uint8Array(1))[0] % 16 : Math.floor(Math.random() * 16));
-    return "xxxxxxxx-xxxx-4xxx-8xxx-xxxxxxxxxxxx".replace(/x/g, () => digit().toString(16));
+    const random = () => (crypto ? crypto.getRandomValues(new Uint8Array(1))[0] : Math.random() * 256);
+    return "xxxxxxxx-xxxx-4xxx-8xxx-xxxxxxxxxxxx".replace(/x/g, () => (random() & 15).toString(16));
 }
 
 /** A timestamp of the server as text that sorts: its fraction has as many digits as it needs, up to six. */
 export function moment(text) {
     if (!text) return "";
-    const match = /^(.{19})(?:\.(\d+))?/.exec(text);
-    return match ? match[1] + "." + (match[2] ?? "").padEnd(6, "0") : text;
+    return text.replace(/^(.{19})\.?(\d*).*/, (_, second, fraction) => `${second}.${fraction.padEnd(6, "0")}`);
 }
 
 export function later(a, b) {

@@ -50,11 +50,14 @@ export class Http {
         } finally {
             clock.clearTimeout(timer);
         }
-        if (!answer.ok) throw refusal(answer.status, text, answer.headers);
+        let body = {};
         try {
-            return text === "" ? null : JSON.parse(text);
+            body = text === "" ? null : JSON.parse(text);
         } catch (error) {
-            throw noAnswer(error);
+            // a proxy's page, not the worker's answer: its status says enough
+            if (answer.ok) throw noAnswer(error);
         }
+        if (answer.ok) return body;
+        throw refusal(body ?? {}, answer.status, Number.parseInt(answer.headers.get("retry-after"), 10) || null);
     }
 }

@@ -11,11 +11,10 @@ export class LateCalls {
         this.#options = options;
         const cell = new Cell(() => this.#calls?.snapshot() ?? NONE);
         this.#options.onChange = () => cell.invalidate();
-        const late = (name) => async (...args) => (await this.#load())[name](...args);
         this.store = {
-            subscribe: cell.subscribe, getSnapshot: cell.getSnapshot, start: late("start"), accept: late("accept"),
-            decline: late("decline"), hangUp: late("hangUp"), setStream: (stream) => this.#calls?.setStream(stream),
+            subscribe: cell.subscribe, getSnapshot: cell.getSnapshot, setStream: (stream) => this.#calls?.setStream(stream),
         };
+        for (const name of ["start", "accept", "decline", "hangUp"]) this.store[name] = async (...args) => (await this.#load())[name](...args);
     }
     #load() {
         this.#loading ??= import("./calls.js").then(

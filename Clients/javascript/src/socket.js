@@ -1,7 +1,7 @@
 // One connection with its channels. It connects again by itself until it is closed, and joins its channels again.
 import { Timers, pause } from "./base.js";
 import { Channel } from "./channel.js";
-import { errorReply, noAnswer } from "./errors.js";
+import { noAnswer, refusal } from "./errors.js";
 import { decode, encode } from "./frames.js";
 
 const HEARTBEAT_MS = 25_000;
@@ -169,7 +169,10 @@ export class Socket {
             this.#waiting.delete(frame.ref);
             this.#options.clock.clearTimeout(timer);
             if (frame.payload?.status === "ok") resolve(frame.payload.response);
-            else reject(errorReply(frame.payload?.response));
+            else {
+                const { response } = frame.payload ?? {};
+                reject(refusal(typeof response === "object" && response ? response : { reason: String(response) }));
+            }
         } else {
             this.channels.get(frame.topic)?.receive(frame);
         }

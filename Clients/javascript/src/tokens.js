@@ -15,7 +15,12 @@ export class Tokens {
         this.#clock = clock;
         this.#timers = new Timers(clock);
         this.#source = supabase
-            ? async () => (await supabase.auth.getSession()).data.session?.access_token ?? null
+            ? async () => {
+                const { data, error } = await supabase.auth.getSession();
+                // one that could not be renewed for want of a network is no sign-out
+                if (error) throw error;
+                return data.session?.access_token ?? null;
+            }
             : token;
         if (supabase) {
             const { data } = supabase.auth.onAuthStateChange((_, session) => {
@@ -87,5 +92,6 @@ export class Tokens {
         this.#timers.end();
         this.#unfollow?.();
         this.#listeners.clear();
+        this.current = null;
     }
 }
