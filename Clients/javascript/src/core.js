@@ -1,22 +1,22 @@
 // The parts of the client, and how they hear of each other.
-import { Cell, Timers, claimsOf, pause, tell } from "./base.js";
-import { shownRow } from "./display.js";
-import { Engine } from "./engine.js";
-import { ParleyError } from "./errors.js";
-import { Focus } from "./focus.js";
-import { Here } from "./here.js";
-import { Http } from "./http.js";
 import { Inbox } from "./inbox.js";
-import { Kept } from "./kept.js";
-import { LateCalls } from "./late.js";
+import { Work } from "./work.js";
+import { Engine } from "./engine.js";
+import { signedOut } from "./errors.js";
+import { Cell, Timers, claimsOf, pause, tell } from "./base.js";
+import { Here } from "./here.js";
 import { Outbox } from "./outbox.js";
+import { Typing } from "./typing.js";
+import { Kept } from "./kept.js";
 import { Presence } from "./presence.js";
 import { Vault, openStorage } from "./storage.js";
-import { Tokens } from "./tokens.js";
+import { Http } from "./http.js";
 import { Transport } from "./transport.js";
-import { Typing } from "./typing.js";
+import { Focus } from "./focus.js";
 import { Visibility } from "./visibility.js";
-import { Work } from "./work.js";
+import { Tokens } from "./tokens.js";
+import { LateCalls } from "./late.js";
+import { shownRow } from "./display.js";
 
 export class Core {
     #o;
@@ -70,7 +70,7 @@ export class Core {
         });
         this.here = new Here({ ...common, engine: this.engine });
         this.presence = new Presence();
-        this.visibility = new Visibility({ page: globalThis, ...options, onBack: () => this.#back(), onAway: () => this.#away() });
+        this.visibility = new Visibility({ ...options, onBack: () => this.#back(), onAway: () => this.#away() });
         const isHidden = () => this.visibility.hidden;
         this.typing = new Typing({ ...common, push: (id, event) => this.transport?.push(id, event, {}) });
         this.focus = new Focus({ ...common, isHidden, push: (payload) => this.transport?.push(null, "focus:set", payload) });
@@ -110,7 +110,7 @@ export class Core {
             try {
                 const user = claimsOf(await this.tokens.get())?.sub;
                 if (user) return user;
-                throw new ParleyError({ code: "signed-out", status: 401, message: "The token names no user." });
+                throw signedOut("The token names no user.");
             } catch (error) {
                 if (error.status === 401) this.#signedOut(error.message);
                 if (error.status === 401 || this.state === "closed") throw error;
@@ -136,7 +136,7 @@ export class Core {
                 this.connection.invalidate();
             },
             onLive: () => this.#live(),
-            onBroadcast: (topic, event, payload) => this.#onBroadcast(topic, event, payload),
+            onBroadcast: (...said) => this.#onBroadcast(...said),
             onPresence: (id, ids) => this.presence.set(id, ids),
             onTabs: (message) => this.#onTabs(message),
             onLeader: () => this.outbox.takeOver(),

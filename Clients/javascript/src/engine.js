@@ -1,6 +1,6 @@
 // The truth on this device: the conversations, brought up by sync; live.js keeps them up, pages.js loads their messages.
-import { Timers, pause } from "./base.js";
 import { Conversation } from "./conversation.js";
+import { Timers, pause } from "./base.js";
 import { Live, SOON_MS } from "./live.js";
 import { Pages } from "./pages.js";
 

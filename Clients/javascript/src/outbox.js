@@ -1,8 +1,8 @@
 // What this device has yet to bring to the server. Each entry is stored before it is shown, shown before it is sent, and
 // sent again with the same id until an answer comes: the server stores it once however often it arrives.
+import { Sender } from "./sender.js";
 import { Cell, uuid } from "./base.js";
 import { ParleyError, aborted } from "./errors.js";
-import { Sender } from "./sender.js";
 
 export class Outbox {
     #options;

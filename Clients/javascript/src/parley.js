@@ -1,8 +1,8 @@
 // The client: what an application holds. The types, with what each thing does, are in parley.d.ts.
-import { systemClock, uuid } from "./base.js";
-import { Core } from "./core.js";
-import { ParleyError } from "./errors.js";
 import { MessagesView } from "./window.js";
+import { Core } from "./core.js";
+import { systemClock, uuid } from "./base.js";
+import { ParleyError } from "./errors.js";
 
 export { ParleyError };
 
@@ -14,11 +14,11 @@ export function createParley(options) {
     /** The message that an application means, by the object that a view showed or by its id. */
     const find = (message) => {
         if (typeof message !== "string") return message;
+        const entry = outbox.get(message);
+        if (entry?.kind === "send") return { id: message, seq: null, conversation_id: entry.conversation_id, reactions: [] };
         for (const conversation of engine.conversations.values()) {
             const seq = conversation.seqOf(message);
             if (seq) return conversation.messages.get(seq);
-            const entry = outbox.get(message);
-            if (entry?.kind === "send") return { id: message, seq: null, conversation_id: entry.conversation_id, reactions: [] };
         }
         throw new TypeError(`No view holds the message ${message}: pass the message itself.`);
     };
@@ -53,17 +53,7 @@ export function createParley(options) {
         typing: (id) => core.typing.store(id),
         presence: (id) => core.presence.store(id),
 
-        async loadParticipants(id) {
-            const conversation = engine.get(id);
-            const participants = [];
-            for (let cursor; cursor !== null; ) {
-                const page = await core.rpc("get_participants", { conversation_id: id, page_size: 100, cursor });
-                participants.push(...page.participants);
-                cursor = page.next_cursor ?? null;
-            }
-            if (conversation.row) conversation.change({ participants });
-            return participants;
-        },
+        loadParticipants: async (id) => (await import("./participants.js")).loadParticipants(core, engine.get(id)),
 
         async startConversation(args) {
             const row = await synced("start_conversation", { client_message_id: uuid(), ...args });
@@ -106,9 +96,10 @@ export function createParley(options) {
         vote: (message, optionIds) => void add("vote", find(message), { option_ids: optionIds }),
 
         updateSettings(conversationId, settings) {
-            const earlier = outbox.of(conversationId).find((entry) => entry.kind === "settings" && !entry.tried);
+            const all = { id: null, seq: 0, conversation_id: conversationId };
+            const earlier = untried("settings", all);
             if (earlier) outbox.amend(earlier.id, settings);
-            else outbox.add({ kind: "settings", conversation_id: conversationId, args: settings });
+            else add("settings", all, settings);
         },
         markUnread(conversationId) {
             core.here.reads.forget(conversationId);
@@ -129,15 +120,15 @@ export function createParley(options) {
 
 function withDefaults(options) {
     const g = globalThis;
-    const locks = options.locks === undefined ? (g.navigator?.locks ?? null) : options.locks;
-    // Node has BroadcastChannels, but no tabs
-    const makesChannels = g.BroadcastChannel && g.document ? (name) => new g.BroadcastChannel(name) : null;
+    const { BroadcastChannel } = g;
     const whole = {
-        fetch: g.fetch?.bind(g), WebSocket: g.WebSocket, RTCPeerConnection: g.RTCPeerConnection, clock: systemClock,
-        random: Math.random, delivered: true, newId: uuid, apikey: options.supabase?.supabaseKey, ...options, locks,
-        channel: options.channel === undefined ? makesChannels : options.channel,
-        url: options.url.replace(/\/+$/, ""),
+        fetch: g.fetch?.bind(g), WebSocket: g.WebSocket, RTCPeerConnection: g.RTCPeerConnection, clock: systemClock, random: Math.random,
+        delivered: true, newId: uuid, page: g, locks: g.navigator?.locks, apikey: options.supabase?.supabaseKey,
+        // Node has BroadcastChannels, but no tabs
+        channel: g.document && BroadcastChannel && ((name) => new BroadcastChannel(name)),
     };
+    for (const name in options) whole[name] = options[name] === undefined ? whole[name] : options[name];
+    whole.url = options.url.replace(/\/+$/, "");
     for (const name of ["fetch", "WebSocket"]) if (!whole[name]) throw new TypeError(`There is no ${name} here: pass one in the options.`);
     if (!whole.token && !whole.supabase) throw new TypeError("Pass token, a function that gives one, or supabase, a client.");
     return whole;

@@ -1,7 +1,7 @@
 // Sends the queue's entries: one of a conversation at a time, so their order stays, and only in the tab that may. Failed
 // by the network, an entry stays first and is tried again by itself; refused by the server, it does not hold up the others.
-import { Timers, pause } from "./base.js";
 import { ParleyError, aborted } from "./errors.js";
+import { Timers, pause } from "./base.js";
 
 /** The server knows a client_message_id for 90 days. */
 const TOO_OLD_MS = 60 * 86_400_000;
@@ -56,7 +56,7 @@ export class Sender {
         const { clock, perform, random } = this.#options;
         if (clock.now() - entry.created_at > TOO_OLD_MS) {
             const message = "It was not sent within 60 days.";
-            return void outbox.refuse(entry, new ParleyError({ code: "expired", message, retriable: false }), entry.tried);
+            return void outbox.refuse(entry, new ParleyError({ code: "expired", message }), entry.tried);
         }
         // its message was cancelled
         if (entry.ref && !entry.message_id && !outbox.get(entry.ref)) return void outbox.end(entry.id, aborted());

@@ -1,6 +1,6 @@
 // The token of the user: fetched once for all who ask, renewed before it expires.
 import { Timers, claimsOf } from "./base.js";
-import { noAnswer, ParleyError } from "./errors.js";
+import { noAnswer, signedOut } from "./errors.js";
 
 export class Tokens {
     #source;
@@ -62,7 +62,7 @@ export class Tokens {
             throw noAnswer(error);
         }
         this.#take(token || null);
-        if (!token) throw new ParleyError({ code: "signed-out", status: 401, message: "There is no token: sign in." });
+        if (!token) throw signedOut();
         return token;
     }
 
@@ -81,11 +81,11 @@ export class Tokens {
         const rest = exp * 1000 - this.#clock.now();
         const wait = Math.max(rest - Math.min(60_000, Math.max(rest / 5, 2_000)), 1_000);
         // a timer holds at most 24 days
-        this.#timers.set("renew", Math.min(wait, 2 ** 31 - 1), () => this.renew().catch(() => this.#tryAgain()));
+        this.#renewIn(Math.min(wait, 2 ** 31 - 1));
     }
 
-    #tryAgain() {
-        this.#timers.set("renew", 5_000, () => this.renew().catch(() => this.#tryAgain()));
+    #renewIn(ms) {
+        this.#timers.set("renew", ms, () => this.renew().catch(() => this.#renewIn(5_000)));
     }
 
     stop() {

@@ -292,7 +292,7 @@ export class Transport {
 
     request(conversationId, event, payload) {
         const channel = this.#channelOf(conversationId);
-        return channel ? channel.request(event, payload) : Promise.reject(noAnswer("The channel is not joined."));
+        return channel ? channel.request(event, payload) : Promise.reject(noAnswer());
     }
 
     signOut(reason) {

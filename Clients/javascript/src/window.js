@@ -1,6 +1,6 @@
 // A window on the messages of a conversation: from a seq on to another, or to the end, where new ones appear.
-import { Cell, Timers, pause } from "./base.js";
 import { horizons, pendingMessage, shownMessage, sortEntries } from "./display.js";
+import { Cell, Timers, pause } from "./base.js";
 
 /** Messages that the server gives at a time. */
 const MOST = 100;
