@@ -53,8 +53,3 @@ def test_every_test_is_counted(reports):
         ran = len(re.findall(r"^\s*(?:not ok|ok) \d+ - ", reports[file.name], re.M))
         known = sum(len(lines_of(name, reports[file.name])) for name in names(file))
         assert ran - known in (0, 1), f"{file.name}: {ran} tests ran, {known} have names here"
-
-
-def test_the_core_is_small():
-    done = subprocess.run(["node", "size.mjs", "src", "27000", "react.js", "calls.js"], cwd=FOLDER, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 CLIENT = Path(__file__).resolve().parents[2] / "Clients" / "javascript"
+CORE, COMPONENTS = 25 * 1024, 60_000
 
 
 def fetch(worker, path, **headers):
@@ -23,10 +24,12 @@ def fetch(worker, path, **headers):
 
 
 def imports(path: str, seen: set[str]) -> set[str]:
-    """The modules that a module loads before it runs."""
+    """The modules that a module loads before it runs. The core is served as one."""
     if path in seen:
         return seen
     seen.add(path)
+    if path == "src/parley.js":
+        return seen
     text = (CLIENT / path).read_text()
     for target in re.findall(r"^(?:import|export)\b[^;]*?from \"(\.[^\"]+)\"|^import \"(\.[^\"]+)\"", text, re.M):
         imports(((CLIENT / path).parent / (target[0] or target[1])).resolve().relative_to(CLIENT).as_posix(), seen)
@@ -50,6 +53,26 @@ def test_every_module_is_served_for_good(worker):
         if path.endswith(".js"):
             assert answer.headers["content-encoding"] == "gzip" and answer.headers["content-type"] == "text/javascript; charset=utf-8"
             assert not re.search(rb"^\s*(//|/\*)", body, re.M)
+
+
+def test_what_is_sent_is_small(worker):
+    """Bytes of the answers for all that the page asks for: without comments, packed."""
+    _, page = fetch(worker, "/")
+    sent = {}
+    for path in re.findall(r'(?:href|src)="(/web/[^"]+\.js)"', page.decode()):
+        answer, _ = fetch(worker, path, **{"Accept-Encoding": "gzip"})
+        folder = path.split("/")[3]
+        sent[folder] = sent.get(folder, 0) + int(answer.headers["content-length"])
+    assert sent["src"] <= CORE and sent["components"] <= COMPONENTS, sent
+
+
+def test_the_core_as_one_module_is_the_core(worker):
+    """What is joined gives what the module of the package gives, and the others are still there."""
+    _, body = fetch(worker, "/web/latest/src/parley.js")
+    text = body.decode()
+    assert not re.search(r"\bimport\b(?!\()", text) and re.search(r"export\{(ParleyError,createParley|createParley,ParleyError)\};\s*$", text)
+    for late in re.findall(r'import\("\./([\w.]+)"\)', text):
+        fetch(worker, f"/web/latest/src/{late}")
 
 
 @pytest.mark.parametrize("path", ["/demo", "/demo/users.json", "/web/", "/web/latest/package.json", "/index.html", "/web/latest/../package.json"])

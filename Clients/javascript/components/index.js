@@ -4,4 +4,4 @@ export { ParleyInbox } from "./inbox.js";
 export { ParleyThread } from "./thread.js";
 export { ParleyComposer } from "./composer.js";
 export { setStrings } from "./strings.js";
-export { notifyWhileHidden, usePushWorker } from "./push.js";
+export { endPush, notifyWhileHidden, renewPush, usePushWorker } from "./push.js";

@@ -10,47 +10,59 @@ export function usePushWorker(registration) {
     worker = registration;
 }
 
-/** Keys by the client that was asked; null: the server offers no Web Push. */
+/** By the client that was asked; null: the server offers no Web Push. */
 const keys = new WeakMap();
-async function serverKey(parley) {
-    if (!keys.has(parley)) {
-        keys.set(parley, parley.api.get_web_push_key().then((answer) => answer?.public_key ?? answer?.key ?? (typeof answer === "string" ? answer : null), () => null));
-    }
+function serverKey(parley) {
+    if (!keys.has(parley)) keys.set(parley, parley.api.get_web_push_key().then((answer) => answer?.public_key ?? null, () => null));
     return keys.get(parley);
+}
+
+async function manager() {
+    const registration = await Promise.resolve(worker).catch(() => null);
+    return typeof Notification === "undefined" ? null : (registration?.pushManager ?? null);
 }
 
 /** @returns {Promise<"on" | "off" | "denied" | "unavailable">} */
 export async function pushState(parley) {
-    const registration = worker && await Promise.resolve(worker).catch(() => null);
-    if (!registration?.pushManager || typeof Notification === "undefined" || !await serverKey(parley)) return "unavailable";
+    const push = await manager();
+    if (!push || !await serverKey(parley)) return "unavailable";
     if (Notification.permission === "denied") return "denied";
-    return await registration.pushManager.getSubscription() ? "on" : "off";
+    return localStorage.getItem(DEVICE) && await push.getSubscription() ? "on" : "off";
 }
 
 const DEVICE = "parley-push-device";
 
-/** Registers this browser with the server, or takes it away. @returns {Promise<"on" | "off" | "denied" | "unavailable">} */
-export async function switchPush(parley, on) {
-    const state = await pushState(parley);
-    if (on && state === "unavailable") return state;
-    const registration = await Promise.resolve(worker).catch(() => null);
-    const subscription = await registration?.pushManager?.getSubscription();
-    if (!on) {
-        // Also without an answer of the server: who signs out offline is not told of messages any more.
-        const device = localStorage.getItem(DEVICE);
-        if (device) await parley.api.remove_device({ device_id: device }).catch(() => {});
-        localStorage.removeItem(DEVICE);
-        await subscription?.unsubscribe();
-        return state === "unavailable" ? state : "off";
-    }
-    if (await Notification.requestPermission() !== "granted") return "denied";
-    const made = subscription ?? await registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: await serverKey(parley) });
-    const { endpoint, keys: secrets } = made.toJSON();
+async function register(parley, subscription) {
+    const { endpoint, keys: { p256dh, auth } } = subscription.toJSON();
     const device = await parley.api.register_device({
-        provider: "webpush", app_id: location.origin, token: endpoint, keys: secrets, locale: navigator.language, name: navigator.userAgent.slice(0, 100),
+        provider: "webpush", app_id: location.origin, token: endpoint, keys: { p256dh, auth }, platform: "web",
+        locale: navigator.language, name: navigator.userAgent.slice(0, 100),
     });
-    localStorage.setItem(DEVICE, device.id ?? device.device_id ?? "");
+    localStorage.setItem(DEVICE, device.id);
+}
+
+/** Registers this browser with the server. @returns {Promise<"on" | "denied" | "unavailable">} */
+export async function startPush(parley) {
+    const [push, key] = [await manager(), await serverKey(parley)];
+    if (!push || !key) return "unavailable";
+    if (await Notification.requestPermission() !== "granted") return "denied";
+    await register(parley, await push.getSubscription() ?? await push.subscribe({ userVisibleOnly: true, applicationServerKey: key }));
     return "on";
+}
+
+/** Says again where this browser is reached, as an app does at its start: a browser may have moved. */
+export async function renewPush(parley) {
+    const subscription = await (await manager())?.getSubscription();
+    if (subscription && localStorage.getItem(DEVICE)) await register(parley, subscription);
+}
+
+/** Takes this browser away. Also without an answer of the server: who signs out is told of no message any more. */
+export async function endPush(parley) {
+    const device = localStorage.getItem(DEVICE);
+    localStorage.removeItem(DEVICE);
+    const subscription = await (await manager())?.getSubscription();
+    await subscription?.unsubscribe();
+    if (device) await parley.api.remove_device({ device_id: device }).catch(() => {});
 }
 
 /**
@@ -60,7 +72,8 @@ export async function switchPush(parley, on) {
  */
 export function notifyWhileHidden(parley, open) {
     return parley.on("message", ({ message, conversation, notify }) => {
-        if (!notify || !document.hidden || typeof Notification === "undefined" || Notification.permission !== "granted") return;
+        // a browser that is pushed to has been told
+        if (!notify || !document.hidden || localStorage.getItem(DEVICE) || typeof Notification === "undefined" || Notification.permission !== "granted") return;
         const title = titleOf(conversation, parley.userId);
         const sender = conversation?.type === "direct" ? "" : `${nameOf(conversation, parley.userId, message.sender_id)}: `;
         const note = new Notification(title, { body: sender + preview(message), tag: message.conversation_id });

@@ -2,7 +2,7 @@
 import { h } from "./dom.js";
 import { avatar, personName } from "./people.js";
 import { confirm, openDialog } from "./popups.js";
-import { pushState, switchPush } from "./push.js";
+import { endPush, pushState, startPush } from "./push.js";
 import { t } from "./strings.js";
 
 const PRIVACY = [["everyone", "privacyEveryone"], ["friends", "privacyFriends"], ["following", "privacyFollowing"], ["no_one", "privacyNoOne"]];
@@ -53,7 +53,7 @@ async function notifications(element, show) {
         type: "checkbox", ".checked": state === "on",
         onchange: async () => {
             input.disabled = true;
-            const now = await element.attempt(switchPush(element.parley, input.checked));
+            const now = await element.attempt(input.checked ? startPush(element.parley) : endPush(element.parley));
             input.checked = now === "on";
             input.disabled = false;
             denied.hidden = now !== "denied";
@@ -94,7 +94,7 @@ async function signOut(element, close) {
     const hint = [t("signOutHint"), unsent ? t("signOutUnsent", { count: unsent }) : ""].join(" ");
     if (!await confirm(element.shadowRoot, t("signOutTitle"), hint, t("signOut"))) return;
     close();
-    await switchPush(element.parley, false).catch(() => {});
+    await endPush(element.parley).catch(() => {});
     await element.attempt(element.parley.signOut());
     element.emit("parley-signed-out");
 }

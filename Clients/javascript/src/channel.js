@@ -24,7 +24,7 @@ export class Channel {
         this.config = config;
         this.#options = options;
         this.#timers = new Timers(options.clock);
-        this.presence = new Presence();
+        this.presence = new Tracked();
     }
 
     async join() {
@@ -88,7 +88,7 @@ export class Channel {
 
     /** The reply's response to a broadcast. */
     request(event, payload) {
-        if (this.state !== "joined") return Promise.reject(noAnswer("The channel is not joined."));
+        if (this.state !== "joined") return Promise.reject(noAnswer());
         const frame = { joinRef: this.joinRef, ref: this.#socket.nextRef(), topic: this.topic };
         return this.#socket.request({ ...frame, event: "broadcast", payload: { type: "broadcast", event, payload } });
     }
@@ -118,7 +118,7 @@ export class Channel {
 }
 
 // Who is there: what each has tracked has a phx_ref of its own, by which it leaves.
-class Presence {
+class Tracked {
     #users = new Map();
     apply(event, payload) {
         const whole = event === "presence_state";

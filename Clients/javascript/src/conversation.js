@@ -17,8 +17,6 @@ export class Conversation {
     readHere = 0;
     /** The draft of this device; undefined: that of the row. */
     draftHere = undefined;
-    /** Bumped with each change of messages, row or queue: what was computed before is stale. */
-    version = 0;
     #seqs = null;
     #loads = 0;
     #begun = 0;
@@ -34,7 +32,6 @@ export class Conversation {
     }
 
     changed() {
-        this.version += 1;
         this.host.changed(this);
         this.cell.invalidate();
         for (const view of this.views) view.cell.invalidate();
@@ -72,7 +69,6 @@ export class Conversation {
         this.host.stored(message);
         this.#touch(message.seq);
         if (!this.held || (onlyIfHeld && !this.messages.has(message.seq))) return;
-        const before = this.messages.get(message.seq);
         // an event is the same for everybody: what is the viewer's own is kept, a missing quote may be theirs to see
         if (message.reply_to_id && !message.reply_to && !message.deleted_at) this.wantRefetch(message.seq);
         this.#put(this.#withOwn(message));
@@ -117,7 +113,7 @@ export class Conversation {
         for (const held of this.seqs) if (held < seq) this.messages.delete(held);
         this.#seqs = null;
         this.changed();
-        if (this.row) for (const view of this.views) view.refill();
+        for (const view of this.views) view.refill();
     }
 
     /** What answers this message shows it in short. */
@@ -183,7 +179,19 @@ export class Conversation {
 
     /** What no window shows is forgotten. */
     trim() {
-        if (this.held) return;
+        if (!this.held) this.#empty();
+    }
+
+    /** It is not the user's any more. */
+    forget() {
+        this.row = null;
+        this.applied = 0;
+        this.buffer.clear();
+        this.#empty();
+        this.changed();
+    }
+
+    #empty() {
         this.messages.clear();
         this.refetch.clear();
         this.#seqs = null;

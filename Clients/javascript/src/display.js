@@ -68,7 +68,7 @@ export function pendingMessage(entry, changes, conversation, me) {
     const { args } = entry;
     const replied = args.reply_to_id && [...conversation.messages.values()].find((message) => message.id === args.reply_to_id);
     const { attachment_ids: attachments, expires_in: _, ...said } = args;
-    for (const name of Object.keys(said)) if (said[name] == null) delete said[name];
+    for (const name in said) if (said[name] == null) delete said[name];
     const message = {
         ...BARE, seq: null, sender_id: me, sender_role: conversation.row?.me?.app_role ?? null, type: "text", reply_to_id: null,
         forwarded: false, pinned_at: null, edited_at: null, deleted_at: null, expires_at: null, pending: null, ...said,
@@ -129,9 +129,9 @@ export function shownRow(conversation, entries, me, now) {
 }
 
 function applySettings(me, { pin, archive, mute_until: mute, notifications }, at) {
-    const time = new Date(at).toISOString();
-    if (pin !== undefined) me.pinned_at = pin ? (me.pinned_at ?? time) : null;
-    if (archive !== undefined) me.archived_at = archive ? (me.archived_at ?? time) : null;
+    const since = (on, before) => (on === undefined ? before : on ? (before ?? new Date(at).toISOString()) : null);
+    me.pinned_at = since(pin, me.pinned_at);
+    me.archived_at = since(archive, me.archived_at);
     if (mute !== undefined) me.muted_until = mute;
     if (notifications !== undefined) {
         me.notification_level = notifications;

@@ -1,63 +1,32 @@
 // What went wrong, in one shape for every door.
 
-const RETRIABLE_CODES = new Set(["40001", "40P01", "55P03", "network", "timeout"]);
+const RETRIABLE = new Set(["40001", "40P01", "55P03", "network", "timeout", 408, 429]);
 
 export class ParleyError extends Error {
-    constructor({ code, message, status = 0, details = null, hint = null, retriable, retryAfter = null }) {
+    constructor({
+        code, message, status = 0, details = null, hint = null, retriable = RETRIABLE.has(code) || RETRIABLE.has(status) || status >= 500,
+        retryAfter = Number(/Retry-After: (\d+)/i.exec(details)?.[1]) || null,
+    }) {
         super(message);
-        this.name = "ParleyError";
-        this.code = code;
-        this.status = status;
-        this.details = details;
-        this.hint = hint;
-        this.retryAfter = retryAfter ?? secondsIn(details);
-        this.retriable = retriable ?? (RETRIABLE_CODES.has(code) || status === 408 || status === 429 || status >= 500);
+        Object.assign(this, { name: "ParleyError", code, status, details, hint, retriable, retryAfter });
     }
-}
-
-function secondsIn(details) {
-    const match = /Retry-After: (\d+)/i.exec(details ?? "");
-    return match ? Number(match[1]) : null;
 }
 
 /** No answer came: the request may have been carried out or not. */
-export function noAnswer(reason, code = "network") {
-    return new ParleyError({ code, message: String(reason?.message ?? reason), retriable: true });
+export function noAnswer(reason = "There is no connection.", code = "network") {
+    return new ParleyError({ code, message: String(reason?.message ?? reason) });
 }
 
-export function aborted(message) {
-    return new ParleyError({ code: "aborted", message, retriable: false });
+export function aborted(message = "The message was cancelled.") {
+    return new ParleyError({ code: "aborted", message });
 }
 
-/** An answer over HTTP that is not a success. */
-export function refusal(status, text, headers) {
-    let body = {};
-    try {
-        body = JSON.parse(text) ?? {};
-    } catch {
-        // a proxy's page, not the worker's answer: its status says enough
-    }
-    const after = Number.parseInt(headers.get("retry-after"), 10);
-    return new ParleyError({
-        code: body.code ?? String(status),
-        message: body.message ?? body.error ?? `The server answered ${status}.`,
-        status,
-        details: body.details ?? null,
-        hint: body.hint ?? null,
-        retryAfter: Number.isNaN(after) ? null : after,
-    });
+export function signedOut(message = "There is no token: sign in.") {
+    return new ParleyError({ code: "signed-out", status: 401, message });
 }
 
-/** An error reply of a channel. */
-export function errorReply(response) {
-    const body = response && typeof response === "object" ? response : { reason: String(response) };
-    const status = /^PT(\d{3})$/.exec(body.code ?? "");
-    return new ParleyError({
-        code: body.code ?? "refused",
-        message: body.message ?? body.reason ?? "The server refused.",
-        status: status ? Number(status[1]) : 0,
-        details: body.details ?? null,
-        hint: body.hint ?? null,
-        retriable: body.retriable,
-    });
+/** What the body of an answer says that is not a success: over HTTP, or as the error reply of a channel. */
+export function refusal(body, status = Number(/^PT(\d{3})$/.exec(body.code)?.[1] ?? 0), retryAfter) {
+    const { code = status ? String(status) : "refused", message = body.error ?? body.reason ?? `The server answered ${status}.` } = body;
+    return new ParleyError({ ...body, code, message, status, retryAfter });
 }

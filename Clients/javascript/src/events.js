@@ -55,41 +55,32 @@ const HANDLERS = {
             refetch: (message) => op === "removed" && firstOf(message.reactions, emoji) === user,
         });
     },
-    "message:pinned"(c, { seq, pinned_at: pinnedAt }) {
-        c.update(seq, (message) => ({ ...message, pinned_at: pinnedAt, updated_at: later(message.updated_at, pinnedAt) }));
+    "message:pinned"(c, { seq, pinned_at: at }) {
+        c.update(seq, (message) => ({ ...message, pinned_at: at, updated_at: later(message.updated_at, at) }));
     },
-    "message:unpinned"(c, { seq }) {
-        c.update(seq, (message) => ({ ...message, pinned_at: null }), { refetch: true });
-    },
-    "message:starred"(c, { seq }) {
-        c.update(seq, (message) => ({ ...message, starred: true }));
-    },
-    "message:unstarred"(c, { seq }) {
-        c.update(seq, (message) => ({ ...message, starred: false }));
-    },
+    "message:unpinned": (c, { seq }) => c.update(seq, (message) => ({ ...message, pinned_at: null }), { refetch: true }),
+    "message:starred": (c, { seq }) => c.update(seq, (message) => ({ ...message, starred: true })),
+    "message:unstarred": (c, { seq }) => c.update(seq, (message) => ({ ...message, starred: false })),
     "message:read"(c, { user_id: user, last_read_seq: seq, read_at: readAt, event_seq: eventSeq }, me) {
         // without a number it is the reader's own, and private: the others see nothing of it
-        if (eventSeq != null) c.participant(user, (p) => ({ ...p, last_read_seq: Math.max(p.last_read_seq ?? 0, seq), last_delivered_seq: Math.max(p.last_delivered_seq, seq) }));
+        if (eventSeq != null) c.participant(user, (p) => reached(p, seq, "last_read_seq", "last_delivered_seq"));
         if (c.row.type === "direct") c.readAt(user, seq, readAt);
         if (user !== me || !c.row.me || seq < c.row.me.last_read_seq) return false;
-        const settings = { ...c.row.me, last_read_seq: seq, last_read_at: readAt, marked_unread: false };
-        settings.last_delivered_seq = Math.max(settings.last_delivered_seq, seq);
-        const all = seq >= c.row.last_seq;
-        c.change(all ? { me: settings, unread_count: 0, mention_count: 0 } : { me: settings });
-        return !all;
+        c.change({ me: { ...reached(c.row.me, seq, "last_read_seq", "last_delivered_seq"), last_read_at: readAt, marked_unread: false } });
+        if (seq < c.row.last_seq) return true;
+        c.change({ unread_count: 0, mention_count: 0 });
     },
     "message:delivered"(c, { user_id: user, last_delivered_seq: seq }, me) {
-        c.participant(user, (p) => ({ ...p, last_delivered_seq: Math.max(p.last_delivered_seq, seq) }));
-        if (user !== me || !c.row.me) return;
-        c.change({ me: { ...c.row.me, last_delivered_seq: Math.max(c.row.me.last_delivered_seq, seq) } });
+        c.participant(user, (p) => reached(p, seq, "last_delivered_seq"));
+        if (user === me && c.row.me) c.change({ me: reached(c.row.me, seq, "last_delivered_seq") });
     },
     "conversation:new": mergeConversation,
     "conversation:updated": mergeConversation,
     "participant:joined": mergeParticipant,
     "participant:updated"(c, payload, me) {
         if (!payload.settings) return mergeParticipant(c, payload, me);
+        const { settings } = payload;
         const before = c.row.me;
-        const settings = payload.settings;
         c.change({ me: settings });
         if (before && settings.history_from_seq > before.history_from_seq) c.forgetBefore(settings.history_from_seq);
         return !before || before.folder !== settings.folder || before.deleted_seq !== settings.deleted_seq;
@@ -114,6 +105,11 @@ const HANDLERS = {
         c.update(seq, voted, { refetch: true });
     },
 };
+
+/** Horizons do not go back. */
+function reached(who, seq, ...names) {
+    return names.reduce((all, name) => ({ ...all, [name]: Math.max(all[name] ?? 0, seq) }), who);
+}
 
 function mergeConversation(c, { conversation }) {
     if (!conversation) return true;

@@ -1,6 +1,6 @@
 // Calls of the functions by fetch.
 import { claimsOf } from "./base.js";
-import { noAnswer, ParleyError, refusal } from "./errors.js";
+import { noAnswer, refusal, signedOut } from "./errors.js";
 
 const TIMEOUT_MS = 15_000;
 /** What is read may be long, and the line slow. */
@@ -27,7 +27,7 @@ export class Http {
     async #post(name, args, token) {
         const { url, apikey, fetch, clock, userId } = this.#options;
         // Where another user has signed in meanwhile, what one has written is not said in the name of the other.
-        if (userId() && claimsOf(token)?.sub !== userId()) throw new ParleyError({ code: "signed-out", status: 401, message: "There is no token: sign in." });
+        if (userId() && claimsOf(token)?.sub !== userId()) throw signedOut();
         const abort = new AbortController();
         const patience = /^(get_|sync$)/.test(name) ? READ_TIMEOUT_MS : TIMEOUT_MS;
         const timer = clock.setTimeout(() => abort.abort(), patience);
@@ -50,11 +50,14 @@ export class Http {
         } finally {
             clock.clearTimeout(timer);
         }
-        if (!answer.ok) throw refusal(answer.status, text, answer.headers);
+        let body = {};
         try {
-            return text === "" ? null : JSON.parse(text);
+            body = text === "" ? null : JSON.parse(text);
         } catch (error) {
-            throw noAnswer(error);
+            // a proxy's page, not the worker's answer: its status says enough
+            if (answer.ok) throw noAnswer(error);
         }
+        if (answer.ok) return body;
+        throw refusal(body ?? {}, answer.status, Number.parseInt(answer.headers.get("retry-after"), 10) || undefined);
     }
 }

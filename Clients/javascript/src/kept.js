@@ -48,4 +48,8 @@ export class Kept {
     stop() {
         this.#timers.clearAll();
     }
+
+    forget() {
+        this.#messages.clear();
+    }
 }

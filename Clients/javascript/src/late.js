@@ -8,24 +8,21 @@ export class LateCalls {
     #calls = null;
     #loading = null;
     constructor(options) {
-        this.#options = options;
         const cell = new Cell(() => this.#calls?.snapshot() ?? NONE);
-        this.#options.onChange = () => cell.invalidate();
-        const late = (name) => async (...args) => (await this.#load())[name](...args);
-        this.store = {
-            subscribe: cell.subscribe, getSnapshot: cell.getSnapshot, start: late("start"), accept: late("accept"),
-            decline: late("decline"), hangUp: late("hangUp"), setStream: (stream) => this.#calls?.setStream(stream),
-        };
+        this.#options = { ...options, onChange: () => cell.invalidate() };
+        const { subscribe, getSnapshot } = cell;
+        this.store = { subscribe, getSnapshot, setStream: (stream) => this.#calls?.setStream(stream) };
+        for (const name of ["start", "accept", "decline", "hangUp"]) this.store[name] = async (...args) => (await this.#load())[name](...args);
     }
-    #load() {
-        this.#loading ??= import("./calls.js").then(
-            ({ Calls }) => (this.#calls = new Calls(this.#options)),
-            (error) => {
-                this.#loading = null;
-                throw error;
-            },
-        );
-        return this.#loading;
+    async #load() {
+        try {
+            this.#loading ??= import("./calls.js");
+            const { Calls } = await this.#loading;
+            return (this.#calls ??= new Calls(this.#options));
+        } catch (error) {
+            this.#loading = null;
+            throw error;
+        }
     }
     hear(event, payload) {
         // of calls that are over nothing is left to do

@@ -9,7 +9,15 @@ export interface ParleyOptions {
     token?: () => string | Promise<string>;
     /** A Supabase client instead of `token`: its session is used and followed. */
     supabase?: SupabaseLike;
-    /** The key of a gateway that wants one beside the token; by default the token. */
+    /**
+     * Whose client it is. What is kept of this user then shows at once, without a network as well; a token of another user
+     * ends the client. Without it, what is kept shows when the token has said whose it is.
+     */
+    userId?: string;
+    /**
+     * A public key, as Supabase's anon key: it opens the socket, and the token goes with each join. Without one the token
+     * itself stands in the address of the socket, which proxies may write into their logs. By default that of `supabase`.
+     */
     apikey?: string;
     /** Where the queue and the inbox survive a reload. By default IndexedDB where there is one; 'memory' keeps nothing. */
     storage?: "indexeddb" | "memory" | AsyncStorageLike;
@@ -23,6 +31,8 @@ export interface ParleyOptions {
     channel?: ((name: string) => BroadcastChannelLike) | null;
     /** Constructor of peer connections, for calls. */
     RTCPeerConnection?: unknown;
+    /** What stands for the window: `document.visibilityState`, and listeners of both. By default `globalThis`. */
+    page?: unknown;
     /** Who this device is in calls; by default a random id that is kept in the storage. */
     deviceId?: string;
     /** false: nothing happens before `start()`. By default the client starts at once. */
@@ -52,7 +62,7 @@ export interface Parley {
     start(): Promise<void>;
     /** Ends timers, sockets and views, and keeps the storage: the next start goes on from it. */
     stop(): Promise<void>;
-    /** stop, and wipes what is stored of the user here, in every tab. */
+    /** stop, and wipes what is held and stored of the user here, in every tab. */
     signOut(): Promise<void>;
     /** Connects now instead of after the wait. */
     reconnect(): void;

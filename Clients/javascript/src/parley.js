@@ -1,8 +1,8 @@
 // The client: what an application holds. The types, with what each thing does, are in parley.d.ts.
-import { systemClock, uuid } from "./base.js";
-import { Core } from "./core.js";
-import { ParleyError } from "./errors.js";
 import { MessagesView } from "./window.js";
+import { Core } from "./core.js";
+import { systemClock, uuid } from "./base.js";
+import { ParleyError } from "./errors.js";
 
 export { ParleyError };
 
@@ -14,11 +14,11 @@ export function createParley(options) {
     /** The message that an application means, by the object that a view showed or by its id. */
     const find = (message) => {
         if (typeof message !== "string") return message;
+        const entry = outbox.get(message);
+        if (entry?.kind === "send") return { id: message, seq: null, conversation_id: entry.conversation_id, reactions: [] };
         for (const conversation of engine.conversations.values()) {
             const seq = conversation.seqOf(message);
             if (seq) return conversation.messages.get(seq);
-            const entry = outbox.get(message);
-            if (entry?.kind === "send") return { id: message, seq: null, conversation_id: entry.conversation_id, reactions: [] };
         }
         throw new TypeError(`No view holds the message ${message}: pass the message itself.`);
     };
@@ -27,6 +27,13 @@ export function createParley(options) {
     /** An entry about the same that has not been on its way yet. */
     const untried = (kind, { id, conversation_id }, also = () => true) =>
         outbox.of(conversation_id).find((entry) => entry.kind === kind && !entry.tried && (entry.message_id ?? entry.ref) === id && also(entry));
+
+    /** The result of a function, when what it changed is here. */
+    const synced = async (name, args) => {
+        const result = await core.rpc(name, args);
+        await engine.sync().catch(() => {});
+        return result;
+    };
 
     const parley = {
         get userId() {
@@ -38,52 +45,33 @@ export function createParley(options) {
         calls: core.calls.store,
         api: new Proxy({}, { get: (_, name) => (args) => core.rpc(name, args) }),
         rpc: core.rpc,
-        start: () => core.start(),
-        stop: () => core.stop(),
-        signOut: () => core.signOut(),
-        reconnect: () => core.reconnect(),
-        settled: (timeout) => core.settled(timeout),
-        on: (event, listener) => core.on(event, listener),
+        settled: async (timeout = 10_000) => (await import("./settled.js")).settled(core, timeout),
 
         conversations: (choice) => core.inbox.store(choice),
         conversation: (id) => engine.get(id).cell,
         messages: (id, choice) => new MessagesView(core, engine.get(id), choice),
         typing: (id) => core.typing.store(id),
-        presence: (id) => core.presence(id).cell,
+        presence: (id) => core.presence.store(id),
 
-        async loadParticipants(id) {
-            const conversation = engine.get(id);
-            const participants = [];
-            let cursor;
-            do {
-                const page = await core.rpc("get_participants", { conversation_id: id, page_size: 100, ...(cursor ? { cursor } : {}) });
-                participants.push(...page.participants);
-                cursor = page.next_cursor;
-            } while (cursor);
-            if (conversation.row) conversation.change({ participants });
-            return participants;
-        },
+        loadParticipants: async (id) => (await import("./participants.js")).loadParticipants(core, engine.get(id)),
 
         async startConversation(args) {
-            const row = await core.rpc("start_conversation", { client_message_id: uuid(), ...args });
-            await engine.sync().catch(() => {});
+            const row = await synced("start_conversation", { client_message_id: uuid(), ...args });
             return engine.get(row.id).cell.getSnapshot() ?? row;
         },
 
         send(conversationId, message) {
             const { client_message_id: id = uuid(), ...args } = typeof message === "string" ? { content: message } : message;
             core.typing.end(conversationId);
-            core.setDraft(conversationId, null);
+            core.here.setDraft(conversationId, null);
             const { stored } = outbox.add({ id, kind: "send", conversation_id: conversationId, args });
             return { client_message_id: id, stored };
         },
-        retry: (id) => outbox.retry(id),
-        cancel: (id) => outbox.cancel(id),
 
         edit(message, content, { metadata, mentions, mentionsAll } = {}) {
             const target = find(message);
-            const args = { content, metadata, mentions, mentions_all: mentionsAll };
-            for (const name of Object.keys(args)) if (args[name] === undefined) delete args[name];
+            // what is undefined stays as it was
+            const args = JSON.parse(JSON.stringify({ content, metadata, mentions, mentions_all: mentionsAll }));
             if (target.seq === null && outbox.amend(target.id, args)) return;
             const earlier = untried("edit", target);
             if (earlier) return void outbox.amend(earlier.id, args);
@@ -108,37 +96,39 @@ export function createParley(options) {
         vote: (message, optionIds) => void add("vote", find(message), { option_ids: optionIds }),
 
         updateSettings(conversationId, settings) {
-            const earlier = outbox.of(conversationId).find((entry) => entry.kind === "settings" && !entry.tried);
+            const all = { id: null, seq: 0, conversation_id: conversationId };
+            const earlier = untried("settings", all);
             if (earlier) outbox.amend(earlier.id, settings);
-            else outbox.add({ kind: "settings", conversation_id: conversationId, args: settings });
+            else add("settings", all, settings);
         },
-        markRead: (conversationId, seq) => core.markRead(conversationId, seq),
         markUnread(conversationId) {
-            core.reads.forget(conversationId);
+            core.here.reads.forget(conversationId);
             outbox.add({ kind: "unread", conversation_id: conversationId, args: {} });
         },
         setTyping: (conversationId, typing = true) => (typing ? core.typing.key(conversationId) : core.typing.end(conversationId)),
-        setDraft: (conversationId, draft) => core.setDraft(conversationId, draft),
-        async deleteConversation(conversationId) {
-            await core.rpc("delete_conversation", { conversation_id: conversationId });
-            await engine.sync().catch(() => {});
-        },
+        deleteConversation: async (id) => void (await synced("delete_conversation", { conversation_id: id })),
     };
+    const lend = (part, ...names) => {
+        for (const name of names) parley[name] = part[name].bind(part);
+    };
+    lend(core, "start", "stop", "signOut", "reconnect", "on");
+    lend(core.here, "markRead", "setDraft");
+    lend(outbox, "retry", "cancel");
     if (options.autoStart !== false) parley.start().catch(() => {});
     return parley;
 }
 
 function withDefaults(options) {
     const g = globalThis;
-    const locks = options.locks === undefined ? (g.navigator?.locks ?? null) : options.locks;
-    // Node has BroadcastChannels, but no tabs
-    const makesChannels = g.BroadcastChannel && g.document ? (name) => new g.BroadcastChannel(name) : null;
+    const { BroadcastChannel } = g;
     const whole = {
-        fetch: g.fetch?.bind(g), WebSocket: g.WebSocket, RTCPeerConnection: g.RTCPeerConnection, clock: systemClock,
-        random: Math.random, delivered: true, newId: uuid, ...options, locks,
-        channel: options.channel === undefined ? makesChannels : options.channel,
-        url: options.url.replace(/\/+$/, ""),
+        fetch: g.fetch?.bind(g), WebSocket: g.WebSocket, RTCPeerConnection: g.RTCPeerConnection, clock: systemClock, random: Math.random,
+        delivered: true, newId: uuid, page: g, locks: g.navigator?.locks, apikey: options.supabase?.supabaseKey,
+        // Node has BroadcastChannels, but no tabs
+        channel: g.document && BroadcastChannel && ((name) => new BroadcastChannel(name)),
     };
+    for (const name in options) whole[name] = options[name] === undefined ? whole[name] : options[name];
+    whole.url = options.url.replace(/\/+$/, "");
     for (const name of ["fetch", "WebSocket"]) if (!whole[name]) throw new TypeError(`There is no ${name} here: pass one in the options.`);
     if (!whole.token && !whole.supabase) throw new TypeError("Pass token, a function that gives one, or supabase, a client.");
     return whole;

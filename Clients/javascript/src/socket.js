@@ -1,8 +1,8 @@
 // One connection with its channels. It connects again by itself until it is closed, and joins its channels again.
-import { Timers, pause } from "./base.js";
-import { Channel } from "./channel.js";
-import { errorReply, noAnswer } from "./errors.js";
 import { decode, encode } from "./frames.js";
+import { noAnswer, refusal } from "./errors.js";
+import { Channel } from "./channel.js";
+import { Timers, pause } from "./base.js";
 
 const HEARTBEAT_MS = 25_000;
 const ANSWER_MS = 10_000;
@@ -76,15 +76,15 @@ export class Socket {
     send(frame) {
         try {
             this.#ws?.send(encode(frame));
-        } catch (error) {
-            this.#lost(error);
+        } catch {
+            this.#lost();
         }
     }
 
     /** Sends a frame and waits for the reply to it. */
     request(frame, patience = ANSWER_MS) {
         return new Promise((resolve, reject) => {
-            if (this.status !== "online") return reject(noAnswer("There is no connection."));
+            if (this.status !== "online") return reject(noAnswer());
             const timer = this.#options.clock.setTimeout(() => {
                 this.#waiting.delete(frame.ref);
                 reject(noAnswer("The server did not answer in time.", "timeout"));
@@ -109,7 +109,7 @@ export class Socket {
             const token = this.#refusals > 1 ? refused : await tokens.renew();
             if (token !== refused) return token;
         } catch (error) {
-            if (error.status !== 401) return this.#lost(error);
+            if (error.status !== 401) return this.#lost();
         }
         this.signOut(reason);
     }
@@ -129,19 +129,19 @@ export class Socket {
         try {
             token = await tokens.get();
         } catch (error) {
-            return error.status === 401 ? this.signOut(error.message) : this.#lost(error);
+            return error.status === 401 ? this.signOut(error.message) : this.#lost();
         }
         if (!this.#wanted || this.#ws) return;
         const key = encodeURIComponent(apikey ?? token);
         let ws;
         try {
             ws = new WebSocket(`${url.replace(/^http/, "ws")}/realtime/v1/websocket?apikey=${key}&vsn=2.0.0`);
-        } catch (error) {
-            return this.#lost(error);
+        } catch {
+            return this.#lost();
         }
         this.#ws = ws;
         ws.binaryType = "arraybuffer";
-        this.#timers.set("open", OPEN_MS, () => this.#lost("The server did not open in time."));
+        this.#timers.set("open", OPEN_MS, () => this.#lost());
         ws.onopen = () => {
             if (ws !== this.#ws) return ws.close();
             this.#timers.clear("open");
@@ -156,7 +156,7 @@ export class Socket {
         // an error is followed by a close
         ws.onerror = () => {};
         ws.onclose = (event) => {
-            if (ws === this.#ws) this.#lost(event?.reason || "The connection was closed.");
+            if (ws === this.#ws) this.#lost();
         };
     }
 
@@ -169,7 +169,10 @@ export class Socket {
             this.#waiting.delete(frame.ref);
             this.#options.clock.clearTimeout(timer);
             if (frame.payload?.status === "ok") resolve(frame.payload.response);
-            else reject(errorReply(frame.payload?.response));
+            else {
+                const { response } = frame.payload ?? {};
+                reject(refusal(typeof response === "object" && response ? response : { reason: String(response) }));
+            }
         } else {
             this.channels.get(frame.topic)?.receive(frame);
         }
@@ -181,7 +184,7 @@ export class Socket {
         const ref = this.nextRef();
         this.send({ joinRef: null, ref, topic: "phoenix", event: "heartbeat", payload: {} });
         this.#timers.set("heartbeat", patience, () => {
-            if (this.#heard < asked) return this.#lost("The server is silent.");
+            if (this.#heard < asked) return this.#lost();
             this.#timers.set("heartbeat", HEARTBEAT_MS, () => this.#beat(ANSWER_MS));
         });
     }
@@ -191,13 +194,12 @@ export class Socket {
         for (const channel of this.channels.values()) channel.useToken(token);
     }
 
-    #lost(reason) {
+    #lost() {
         this.#drop("offline");
         if (!this.#wanted) return;
         const wait = pause(this.#tries, null, this.#options.random);
         this.#tries += 1;
         this.retryAt = this.#options.clock.now() + wait;
-        this.reason = String(reason?.message ?? reason);
         this.#set("offline");
         this.#timers.set("retry", wait, () => this.#open());
     }
@@ -218,7 +220,7 @@ export class Socket {
         }
         for (const { reject, timer } of this.#waiting.values()) {
             this.#options.clock.clearTimeout(timer);
-            reject(noAnswer("The connection was lost."));
+            reject(noAnswer());
         }
         this.#waiting.clear();
         for (const channel of this.channels.values()) channel.lost();

@@ -13,15 +13,11 @@ class IndexedDb {
             const request = globalThis.indexedDB.open(this.#name, 1);
             request.onupgradeneeded = () => request.result.createObjectStore("entries");
             request.onerror = () => reject(request.error);
-            request.onblocked = () => reject(new Error("Another tab blocks the database."));
             request.onsuccess = () => {
                 const db = request.result;
                 // the user cleared the site's data, or another tab wants to
                 db.onclose = () => (this.#db = null);
-                db.onversionchange = () => {
-                    db.close();
-                    this.#db = null;
-                };
+                db.onversionchange = () => db.close(db.onclose());
                 resolve(db);
             };
         });
@@ -34,7 +30,7 @@ class IndexedDb {
                 const result = work(transaction.objectStore("entries"));
                 await new Promise((resolve, reject) => {
                     transaction.oncomplete = resolve;
-                    transaction.onerror = transaction.onabort = () => reject(transaction.error ?? new Error("aborted"));
+                    transaction.onerror = transaction.onabort = () => reject(transaction.error);
                 });
                 return result;
             } catch (error) {
@@ -56,36 +52,10 @@ class IndexedDb {
     }
 }
 
-class AsyncStorage {
-    #storage;
-    constructor(storage) {
-        this.#storage = storage;
-    }
-    async load(prefix) {
-        const keys = (await this.#storage.getAllKeys()).filter((key) => key.startsWith(prefix));
-        const values = await Promise.all(keys.map((key) => this.#storage.getItem(key)));
-        const entries = [];
-        keys.forEach((key, index) => {
-            try {
-                if (values[index] != null) entries.push([key, JSON.parse(values[index])]);
-            } catch {
-                entries.push([key, undefined]);
-            }
-        });
-        return entries;
-    }
-    async write(entries) {
-        for (const [key, value] of entries) {
-            if (value === null) await this.#storage.removeItem(key);
-            else await this.#storage.setItem(key, JSON.stringify(value));
-        }
-    }
-}
-
-/** @returns the keeper that `storage` names; null: nothing is kept. */
-export function openStorage(storage) {
+/** The keeper that `storage` names; null: nothing is kept. */
+export async function openStorage(storage) {
     if (storage === "memory") return null;
-    if (storage && typeof storage === "object") return new AsyncStorage(storage);
+    if (storage && typeof storage === "object") return new (await import("./items.js")).Items(storage);
     return globalThis.indexedDB ? new IndexedDb("parley") : null;
 }
 
@@ -93,21 +63,32 @@ const PATIENCE_MS = 3_000;
 
 /** One user's part of a storage. Writes go out one after the other, what has gathered meanwhile in one. */
 export class Vault {
-    #keeper;
+    #keeper = null;
     #prefix;
     #clock;
     #warn;
     #waiting = new Map();
-    #writing = null;
+    #writing;
     #asked = false;
-    constructor(keeper, prefix, clock, warn) {
-        this.#keeper = keeper;
-        this.#prefix = prefix;
+    #begin;
+    /** Nothing is written before it is known whose it is, and what was kept has been taken up. */
+    opened = new Promise((resolve) => (this.#begin = resolve));
+    /** Until it is known, nothing is wrong. */
+    persistent = true;
+    constructor(clock, warn) {
         this.#clock = clock;
         this.#warn = warn;
+        this.#writing = this.opened;
     }
-    get persistent() {
-        return this.#keeper !== null;
+    /** @returns what is kept */
+    open(keeper, prefix) {
+        this.#keeper = keeper;
+        this.#prefix = prefix;
+        this.persistent = keeper !== null;
+        return this.load();
+    }
+    begin() {
+        this.#begin();
     }
     /** Of the keys that begin with `part`. */
     async load(part = "") {
@@ -127,19 +108,17 @@ export class Vault {
     }
     /** Resolves when it is kept, or when it is clear that it cannot be. Never rejects. */
     write(entries) {
-        if (!this.#keeper) return Promise.resolve();
-        for (const [key, value] of entries) this.#waiting.set(this.#prefix + key, value);
-        const turn = (this.#writing ?? Promise.resolve()).then(() => this.#flush());
-        this.#writing = turn;
-        return turn;
+        for (const [key, value] of entries) this.#waiting.set(key, value);
+        this.#writing = this.#writing.then(() => this.#flush());
+        return this.#writing;
     }
     put(key, value) {
         return this.write([[key, value]]);
     }
     async #flush() {
-        if (!this.#keeper || this.#waiting.size === 0) return;
-        const entries = [...this.#waiting];
+        const entries = [...this.#waiting].map(([key, value]) => [this.#prefix + key, value]);
         this.#waiting.clear();
+        if (!this.#keeper || entries.length === 0) return;
         try {
             await this.#patiently(this.#keeper.write(entries));
         } catch (error) {
@@ -148,8 +127,9 @@ export class Vault {
     }
     /** Removes all, and keeps nothing from now on: what was still under way must not come back. */
     async wipe() {
-        if (!this.#keeper) return;
         this.write = async () => {};
+        this.#begin();
+        if (!this.#keeper) return;
         await this.#writing;
         try {
             const entries = await this.#keeper.load(this.#prefix);
@@ -173,7 +153,7 @@ export class Vault {
     #giveUp(error) {
         if (!this.#keeper) return;
         this.#keeper = null;
-        this.#waiting.clear();
+        this.persistent = false;
         this.#warn("storage-failed", `Unsent messages are lost with this page, because its storage fails: ${error?.message ?? error}`);
     }
 }

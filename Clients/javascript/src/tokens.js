@@ -1,6 +1,6 @@
 // The token of the user: fetched once for all who ask, renewed before it expires.
 import { Timers, claimsOf } from "./base.js";
-import { noAnswer, ParleyError } from "./errors.js";
+import { noAnswer, signedOut } from "./errors.js";
 
 export class Tokens {
     #source;
@@ -15,7 +15,12 @@ export class Tokens {
         this.#clock = clock;
         this.#timers = new Timers(clock);
         this.#source = supabase
-            ? async () => (await supabase.auth.getSession()).data.session?.access_token ?? null
+            ? async () => {
+                const { data, error } = await supabase.auth.getSession();
+                // one that could not be renewed for want of a network is no sign-out
+                if (error) throw error;
+                return data.session?.access_token ?? null;
+            }
             : token;
         if (supabase) {
             const { data } = supabase.auth.onAuthStateChange((_, session) => {
@@ -57,7 +62,7 @@ export class Tokens {
             throw noAnswer(error);
         }
         this.#take(token || null);
-        if (!token) throw new ParleyError({ code: "signed-out", status: 401, message: "There is no token: sign in." });
+        if (!token) throw signedOut();
         return token;
     }
 
@@ -76,16 +81,17 @@ export class Tokens {
         const rest = exp * 1000 - this.#clock.now();
         const wait = Math.max(rest - Math.min(60_000, Math.max(rest / 5, 2_000)), 1_000);
         // a timer holds at most 24 days
-        this.#timers.set("renew", Math.min(wait, 2 ** 31 - 1), () => this.renew().catch(() => this.#tryAgain()));
+        this.#renewIn(Math.min(wait, 2 ** 31 - 1));
     }
 
-    #tryAgain() {
-        this.#timers.set("renew", 5_000, () => this.renew().catch(() => this.#tryAgain()));
+    #renewIn(ms) {
+        this.#timers.set("renew", ms, () => this.renew().catch(() => this.#renewIn(5_000)));
     }
 
     stop() {
         this.#timers.end();
         this.#unfollow?.();
         this.#listeners.clear();
+        this.current = null;
     }
 }

@@ -8,6 +8,9 @@ import { Socket } from "./socket.js";
 const ASK_MS = 20_000;
 const SILENCE_MS = 50_000;
 const WATCH_MS = 150_000;
+/** A leader that is hidden for so long, and is slowed down soon, gives way to a tab that is seen. */
+const TIRED_MS = 15_000;
+const CONVERSATION = "realtime:conversation:";
 
 export class Transport {
     #options;
@@ -21,6 +24,7 @@ export class Transport {
     #others = new Map();
     #heard = 0;
     #leaderId = null;
+    #tired = false;
     leader = false;
     live = false;
     status = "connecting";
@@ -43,7 +47,7 @@ export class Transport {
         this.#channel.onmessage = ({ data }) => this.#hear(data);
         this.#heard = clock.now();
         this.#queue({});
-        this.#tell({ t: "who" });
+        this.#tellWho();
         this.#ask();
     }
 
@@ -67,6 +71,7 @@ export class Transport {
         if (this.leader) return;
         this.leader = true;
         this.#timers.clear("ask");
+        if (this.#options.isHidden()) this.away();
         const { userId, onSignedOut, onBroadcast } = this.#options;
         this.#socket = new Socket({
             ...this.#options,
@@ -77,11 +82,11 @@ export class Transport {
             },
         });
         const config = { private: true, broadcast: { ack: true, self: true }, presence: { enabled: false } };
-        const topic = `realtime:user:${userId}`;
-        const own = this.#socket.channel(topic, config);
+        const own = this.#socket.channel(this.#own, config);
         own.onBroadcast = (event, payload) => {
-            this.#tell({ t: "b", topic: `user:${userId}`, event, payload });
-            onBroadcast(`user:${userId}`, event, payload);
+            const topic = `user:${userId}`;
+            this.#tell({ t: "b", topic, event, payload });
+            onBroadcast(topic, event, payload);
         };
         own.onJoined = () => {
             this.#socket.succeeded();
@@ -98,8 +103,13 @@ export class Transport {
         this.#refresh();
     }
 
+    get #own() {
+        return `realtime:user:${this.#options.userId}`;
+    }
+
     #follow() {
-        this.leader = false;
+        this.leader = this.#tired = false;
+        this.#timers.clear("tired");
         this.#options.onFollower();
         this.#socket?.close();
         this.#socket = null;
@@ -113,7 +123,7 @@ export class Transport {
     // What the socket says, to this tab and the others.
     #refresh() {
         if (!this.#socket) return;
-        const joined = this.#socket.channels.get(`realtime:user:${this.#options.userId}`)?.state === "joined";
+        const joined = this.#channelOf(null)?.state === "joined";
         const status = this.#socket.status === "online" && !joined ? "connecting" : this.#socket.status;
         this.#setStatus(status, this.#socket.retryAt);
         this.#tellStatus();
@@ -129,7 +139,7 @@ export class Transport {
     }
 
     #tellStatus() {
-        this.#tell({ t: "status", status: this.status, retryAt: this.retryAt });
+        this.#tell({ t: "status", status: this.status, retryAt: this.retryAt, tired: this.#tired });
     }
 
     /** A message to the other tabs, of this transport or of what uses it. */
@@ -165,7 +175,11 @@ export class Transport {
             this.#options.onMeet();
         }
         if (message.t === "b") onBroadcast(message.topic, message.event, message.payload);
-        else if (message.t === "status") this.#setStatus(message.status, message.retryAt);
+        else if (message.t === "status") {
+            this.#setStatus(message.status, message.retryAt);
+            // of several that are seen one is first, and is no longer tired
+            if (message.tired) this.#timers.set("take", 500 * this.#options.random(), () => message.from === this.#leaderId && this.#take());
+        }
         else if (message.t === "presence") onPresence(message.id, message.ids);
         else if (message.t === "signed-out") onSignedOut(message.reason);
     }
@@ -174,15 +188,39 @@ export class Transport {
     #ask() {
         this.#timers.set("ask", ASK_MS, () => {
             if (this.leader || this.#stopped) return;
-            const silent = this.#options.clock.now() - this.#heard > SILENCE_MS;
-            if (silent && !this.#options.isHidden()) {
-                this.#heard = this.#options.clock.now();
-                this.#queue({ steal: true });
-            }
-            this.#tell({ t: "who", ids: [...this.#watched.keys()] });
+            if (this.#options.clock.now() - this.#heard > SILENCE_MS) this.#take();
+            this.#tellWho();
             this.#options.onMeet();
             this.#ask();
         });
+    }
+
+    #tellWho() {
+        this.#tell({ t: "who", ids: [...this.#watched.keys()] });
+    }
+
+    #take() {
+        if (this.leader || this.#options.isHidden()) return;
+        this.#heard = this.#options.clock.now();
+        this.#queue({ steal: true });
+    }
+
+    /** The page is hidden. */
+    away() {
+        if (!this.leader || !this.#channel) return;
+        this.#timers.set("tired", TIRED_MS, () => {
+            this.#tired = true;
+            this.#tellStatus();
+        });
+    }
+
+    /** The page is seen again, or the network is back: is the connection still one? */
+    back() {
+        this.#timers.clear("tired");
+        this.#tired = false;
+        if (this.leader) return this.#socket?.probe();
+        this.#tell({ t: "probe" });
+        this.#tellWho();
     }
 
     /** Joins the channel of a conversation, for typing and presence, until it is unwatched as often. */
@@ -210,17 +248,16 @@ export class Transport {
             if (other.until < this.#options.clock.now()) this.#others.delete(id);
             else for (const conversationId of other.ids) wanted.add(conversationId);
         }
-        const prefix = "realtime:conversation:";
         for (const topic of [...this.#socket.channels.keys()]) {
-            if (topic.startsWith(prefix) && !wanted.has(topic.slice(prefix.length))) this.#socket.leave(topic);
+            if (topic.startsWith(CONVERSATION) && !wanted.has(topic.slice(CONVERSATION.length))) this.#socket.leave(topic);
         }
-        for (const id of wanted) if (!this.#socket.channels.has(prefix + id)) this.#joinConversation(id);
+        for (const id of wanted) if (!this.#channelOf(id)) this.#joinConversation(id);
     }
 
     #joinConversation(id) {
         const { onBroadcast, onPresence } = this.#options;
         const config = { private: true, broadcast: { ack: true, self: false }, presence: { key: "", enabled: true } };
-        const channel = this.#socket.channel(`realtime:conversation:${id}`, config);
+        const channel = this.#socket.channel(CONVERSATION + id, config);
         channel.onBroadcast = (event, payload) => {
             this.#tell({ t: "b", topic: `conversation:${id}`, event, payload });
             onBroadcast(`conversation:${id}`, event, payload);
@@ -233,6 +270,11 @@ export class Transport {
         channel.onForbidden = () => this.#options.onForbidden(id);
     }
 
+    // Without an id the user's own.
+    #channelOf(id) {
+        return this.#socket?.channels.get(id ? CONVERSATION + id : this.#own);
+    }
+
     /** Something ephemeral: nobody waits for it, and without a connection it is dropped. */
     push(conversationId, event, payload) {
         if (this.leader) this.#pushNow(conversationId, event, payload);
@@ -240,23 +282,17 @@ export class Transport {
     }
 
     #pushNow(id, event, payload) {
-        const channel = this.#socket?.channels.get(`realtime:conversation:${id}`);
-        channel?.push("broadcast", { type: "broadcast", event, payload });
+        this.#channelOf(id)?.push("broadcast", { type: "broadcast", event, payload });
     }
 
     /** True if `request` has a channel to go through. */
     reaches(conversationId) {
-        return this.#socket?.channels.get(`realtime:conversation:${conversationId}`)?.state === "joined";
+        return this.#channelOf(conversationId)?.state === "joined";
     }
 
     request(conversationId, event, payload) {
-        const channel = this.#socket?.channels.get(`realtime:conversation:${conversationId}`);
-        return channel ? channel.request(event, payload) : Promise.reject(noAnswer("The channel is not joined."));
-    }
-
-    probe() {
-        if (this.leader) this.#socket?.probe();
-        else this.#tell({ t: "probe" });
+        const channel = this.#channelOf(conversationId);
+        return channel ? channel.request(event, payload) : Promise.reject(noAnswer());
     }
 
     signOut(reason) {

@@ -1,26 +1,23 @@
 // What a page tells of itself: that it is looked at again, that the network is back, that it may end soon.
 export class Visibility {
     #options;
-    #undo = [];
+    #end = new AbortController();
     constructor(options) {
         this.#options = options;
     }
     get hidden() {
-        return globalThis.document?.visibilityState === "hidden";
+        return this.#options.page.document?.visibilityState === "hidden";
     }
     start() {
-        const { onBack, onAway } = this.#options;
-        const { document, addEventListener } = globalThis;
-        const listen = (target, event, action) => {
-            target.addEventListener(event, action);
-            this.#undo.push(() => target.removeEventListener(event, action));
-        };
-        if (document?.addEventListener) listen(document, "visibilitychange", () => (this.hidden ? onAway() : onBack()));
-        if (!document || !addEventListener) return;
-        for (const event of ["online", "offline", "pageshow", "focus"]) listen(globalThis, event, onBack);
-        listen(globalThis, "pagehide", onAway);
+        const { onBack, onAway, page } = this.#options;
+        const { document } = page;
+        if (!document?.addEventListener || !page.addEventListener) return;
+        const { signal } = this.#end;
+        document.addEventListener("visibilitychange", () => (this.hidden ? onAway() : onBack()), { signal });
+        for (const event of ["online", "offline", "pageshow", "focus"]) page.addEventListener(event, onBack, { signal });
+        page.addEventListener("pagehide", onAway, { signal });
     }
     stop() {
-        for (const undo of this.#undo.splice(0)) undo();
+        this.#end.abort();
     }
 }

@@ -1,6 +1,6 @@
 // A window on the messages of a conversation: from a seq on to another, or to the end, where new ones appear.
-import { Cell, Timers, pause } from "./base.js";
 import { horizons, pendingMessage, shownMessage, sortEntries } from "./display.js";
+import { Cell, Timers, pause } from "./base.js";
 
 /** Messages that the server gives at a time. */
 const MOST = 100;
@@ -20,6 +20,7 @@ export class MessagesView {
     #stale = false;
     #closed = false;
     #turn = 0;
+    #leave = () => {};
     #fails = 0;
     #timers;
 
@@ -34,7 +35,10 @@ export class MessagesView {
         this.getSnapshot = this.cell.getSnapshot;
         this.isLive = options.live !== false;
         conversation.views.add(this);
-        if (this.isLive) core.transport?.watch(conversation.id);
+        if (this.isLive) {
+            core.transport?.watch(conversation.id);
+            this.#leave = core.focus.look(conversation.id);
+        }
         core.whenOpen(() => this.#begin());
     }
 
@@ -94,7 +98,7 @@ export class MessagesView {
         this.#turn += 1;
         const turn = this.#turn;
         try {
-            const page = await this.#core.engine.page(this.#conversation, args);
+            const page = await this.#core.engine.pages.load(this.#conversation, args);
             if (this.#closed || turn !== this.#turn) return null;
             this.#low = page.from;
             this.#high = highOf(page);
@@ -175,7 +179,7 @@ export class MessagesView {
         const turn = this.#turn;
         queueMicrotask(() => this.cell.invalidate());
         try {
-            const page = await this.#core.engine.page(this.#conversation, { ...args, page_size: this.#size });
+            const page = await this.#core.engine.pages.load(this.#conversation, { ...args, page_size: this.#size });
             // the window may have jumped meanwhile
             if (turn === this.#turn) take(page);
         } catch (error) {
@@ -215,6 +219,7 @@ export class MessagesView {
         this.#closed = true;
         this.#timers.clearAll();
         this.#conversation.views.delete(this);
+        this.#leave();
         if (this.isLive) this.#core.transport?.unwatch(this.conversationId);
         this.#conversation.trim();
     }

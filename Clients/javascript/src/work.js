@@ -10,17 +10,16 @@ export class Work {
 
     async perform(entry) {
         const { id, kind, args, conversation_id: conversation, message_id: message } = entry;
+        const { rpc, engine } = this.#core;
         if (kind === "send") return this.#send(conversation, { ...args, client_message_id: id });
-        if (kind === "settings") return this.#core.rpc("update_participant_settings", { conversation_id: conversation, ...args, ...muteOf(args) });
-        if (kind === "unread") return this.#core.rpc("mark_as_unread", { conversation_id: conversation });
-        if (kind === "vote") return this.#core.rpc("vote", { message_id: message, option_ids: args.option_ids });
-        const call = {
-            edit: () => this.#core.rpc("edit_message", { message_id: message, ...args }),
-            delete: () => this.#core.rpc("delete_message", { message_id: message, ...args }),
-            react: () => this.#core.rpc(args.on ? "add_reaction" : "remove_reaction", { message_id: message, emoji: args.emoji }),
-        }[kind];
+        if (kind === "settings") return rpc("update_participant_settings", { conversation_id: conversation, ...args, ...muteOf(args) });
+        if (kind === "unread") return rpc("mark_as_unread", { conversation_id: conversation });
+        const { on, ...change } = args;
+        const name = { vote: "vote", edit: "edit_message", delete: "delete_message", react: on ? "add_reaction" : "remove_reaction" }[kind];
+        const call = () => rpc(name, { message_id: message, ...change });
+        if (kind === "vote") return call();
         // The answer shows the message as it was then. Where an event came meanwhile, it is fetched.
-        const held = this.#core.engine.get(conversation);
+        const held = engine.get(conversation);
         const answer = await held.load(async () => {
             const result = await call();
             return { messages: result?.reactions ? [result] : [], from: 1, to: 0, result };
@@ -30,18 +29,17 @@ export class Work {
     }
 
     async #send(conversation, args) {
+        const { transport, rpc } = this.#core;
         let uncertain = false;
-        if (this.#core.transport?.reaches(conversation)) {
-            try {
-                return (await this.#core.transport.request(conversation, "message:send", args)).message;
-            } catch (error) {
-                // without an answer the same goes by HTTP, under the same id
-                if (!error.retriable || error.retryAfter) throw error;
-                uncertain = true;
-            }
+        try {
+            if (transport?.reaches(conversation)) return (await transport.request(conversation, "message:send", args)).message;
+        } catch (error) {
+            // without an answer the same goes by HTTP, under the same id
+            if (!error.retriable || error.retryAfter) throw error;
+            uncertain = true;
         }
         try {
-            return await this.#core.rpc("send_message", { conversation_id: conversation, ...args });
+            return await rpc("send_message", { conversation_id: conversation, ...args });
         } catch (error) {
             throw Object.assign(error, { uncertain });
         }
@@ -53,7 +51,6 @@ export class Work {
         if (kind === "send") {
             conversation.upsert(result);
             if (row && result.seq > (row.last_message?.seq ?? 0)) conversation.change({ last_message: preview(result) });
-            return;
         }
         const seq = messageId && conversation.seqOf(messageId);
         if (kind === "delete" && seq) {

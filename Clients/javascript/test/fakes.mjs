@@ -97,6 +97,10 @@ export function fakeSockets({ autoOpen = true, autoJoin = true } = {}) {
         of(event) {
             return this.sent.filter((frame) => frame[3] === event);
         }
+        /** Broadcasts whose event begins so, with their payloads. */
+        said(begin) {
+            return this.of("broadcast").map(([, , topic, , { event, payload }]) => ({ topic, event, payload })).filter(({ event }) => event.startsWith(begin));
+        }
     }
     return { all, WebSocket: FakeSocket, get last() { return all.at(-1); } };
 }

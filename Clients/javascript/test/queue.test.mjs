@@ -348,7 +348,7 @@ test("entries of the storage that cannot be read are left out, the others are ta
     await next.parley.stop();
 });
 
-test("without a network the queue and the inbox of the last user show, and can be written on", async () => {
+test("without a network the queue and the inbox of a user who is named show, and can be written on", async () => {
     const storage = new FakeStorage();
     const first = await open({ storage, messages: [message(1)], rows: [row({ last_seq: 1, last_message: message(1) })] });
     await first.clock.tick(3_000);
@@ -356,7 +356,7 @@ test("without a network the queue and the inbox of the last user show, and can b
     const sockets = fakeSockets({ autoOpen: false });
     let offline = true;
     const newer = [message(1, { content: "edited meanwhile" }), message(2)];
-    const next = world({ storage, clock: first.clock, sockets, functions: {
+    const next = world({ userId: ME, storage, clock: first.clock, sockets, functions: {
         sync: () => (offline ? away() : page([row({ last_seq: 2, last_event_seq: 3 })])), send_message: away,
         get_conversation_messages: (args) => (offline ? away() : history(newer, args)),
     } });
@@ -394,15 +394,27 @@ test("a message goes through the channel where there is one, and by HTTP under i
     await parley.stop();
 });
 
-test("signing out wipes what is stored of the user", async () => {
-    const { parley, storage } = await open({ functions: { send_message: away } });
-    parley.send(ROOM, "hello").stored.catch(() => {});
+test("signing out wipes what is stored and held of the user, and closes the socket", async () => {
+    const { parley, storage, sockets, shown, clock } = await open({ functions: { send_message: away }, messages: [message(1)], rows: [row({ last_seq: 1, unread_count: 1 })], window: { live: true } });
+    const { stored } = parley.send(ROOM, "hello");
+    const refused = assert.rejects(stored, { code: "aborted" });
+    parley.setDraft(ROOM, "words");
+    sockets.last.broadcast(`realtime:conversation:${ROOM}`, "typing:start", { user_id: OTHER });
     await turns();
+    assert.equal(shown().length, 2);
+    assert.deepEqual(parley.typing(ROOM).getSnapshot(), [OTHER]);
     assert.ok([...storage.items.keys()].some((key) => key.includes(ME)));
     await parley.signOut();
     assert.deepEqual([...storage.items.keys()].filter((key) => key.includes(ME)), []);
     assert.deepEqual([...storage.items].filter(([, value]) => value.includes(ME)), []);
     assert.equal(parley.connection.getSnapshot().status, "closed");
+    assert.deepEqual([shown(), parley.outbox.getSnapshot(), parley.conversations().getSnapshot().conversations, parley.typing(ROOM).getSnapshot()], [[], [], [], []]);
+    assert.deepEqual([parley.conversation(ROOM).getSnapshot(), parley.unread.getSnapshot().total], [null, 0]);
+    assert.ok(sockets.last.closed);
+    await refused;
+    await clock.tick(60_000);
+    assert.deepEqual(clock.pending, []);
+    assert.equal(sockets.all.length, 1);
 });
 
 test("a refusal after a try without an answer says that it may have arrived", async () => {
@@ -438,21 +450,44 @@ test("what one user has not sent is not sent with the token of another", async (
     await turns();
     await parley.stop();
     const before = server.calls.length;
-    // the next page begins with what was kept for the last user, because the token is late; it is of another
+    // the next page is told that it is the same user's, and its token, which is late, is of another
     tokens.next = async () => {
         await new Promise((resolve) => clock.setTimeout(resolve, 2_000));
         return tokenOf(OTHER, 3600, clock.now());
     };
-    const next = make({ storage });
+    const next = make({ storage, userId: ME });
     next.start().catch(() => {});
     await clock.tick(60_000);
     assert.equal(next.userId, ME);
     assert.equal(next.connection.getSnapshot().status, "closed");
+    assert.deepEqual(next.outbox.getSnapshot(), []);
+    assert.deepEqual(next.conversations().getSnapshot().conversations, []);
     assert.deepEqual(server.calls.slice(before).map(({ name }) => name), []);
     const refused = assert.rejects(next.rpc("get_privacy"), { code: "signed-out", status: 401 });
     await clock.tick(3_000);
     await refused;
     assert.equal(server.calls.length, before);
+});
+
+test("nothing that is kept of one user shows before the token says who is here", async () => {
+    const { parley, storage, make, tokens, server, clock } = await open({ functions: { send_message: away, sync: (_, { token }) => page(token === tokens.given[0] ? [row()] : []) } });
+    parley.send(ROOM, "mine").stored.catch(() => {});
+    await turns();
+    await parley.stop();
+    let here = false;
+    tokens.next = () => (here ? tokenOf(OTHER, 3600, clock.now()) : away());
+    const next = make({ storage });
+    const shown = () => [next.outbox.getSnapshot(), next.conversations().getSnapshot().conversations, next.messages(ROOM).getSnapshot().messages];
+    await clock.tick(30_000);
+    assert.deepEqual([next.userId, next.connection.getSnapshot().status], [null, "offline"]);
+    assert.deepEqual(shown(), [[], [], []]);
+    here = true;
+    const sends = server.of("send_message").length;
+    await clock.tick(60_000);
+    assert.equal(next.userId, OTHER);
+    assert.deepEqual(shown(), [[], [], []]);
+    assert.equal(server.of("send_message").length, sends);
+    await next.stop();
 });
 
 test("a client that was stopped tries nothing again", async () => {

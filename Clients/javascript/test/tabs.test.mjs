@@ -45,6 +45,14 @@ function browser() {
                 channels.add(channel);
                 return channel;
             };
+            const listeners = [];
+            const document = { visibilityState: "visible", addEventListener: (_, listener) => listeners.push(listener) };
+            own.page = { document, addEventListener() {} };
+            own.hide = async (hidden) => {
+                document.visibilityState = hidden ? "hidden" : "visible";
+                for (const listener of listeners) listener();
+                await turns();
+            };
             own.die = () => {
                 own.frozen = true;
                 queue = queue.filter((lock) => lock.own !== own);
@@ -60,7 +68,7 @@ async function twoTabs(options = {}) {
     const [one, two] = [shared.tab(), shared.tab()];
     const storage = new FakeStorage();
     const clock = new FakeClock();
-    const make = (tab) => world({ clock, storage, locks: tab.locks, channel: tab.channel, sockets: fakeSockets(), ...options });
+    const make = (tab) => world({ clock, storage, locks: tab.locks, channel: tab.channel, page: tab.page, sockets: fakeSockets(), ...options });
     const a = make(one);
     await a.parley.start();
     await turns(60);
@@ -153,13 +161,37 @@ test("typing of a follower goes by the leader, which joins what the follower loo
     assert.ok(a.sockets.last.of("phx_join").some((frame) => frame[2] === `realtime:conversation:${ROOM}`));
     b.parley.setTyping(ROOM);
     await clock.tick(400);
-    assert.deepEqual(a.sockets.last.of("broadcast").map((frame) => frame[4].event), ["typing:start"]);
+    assert.deepEqual(a.sockets.last.said("typing").map(({ event }) => event), ["typing:start"]);
     a.sockets.last.broadcast(`realtime:conversation:${ROOM}`, "typing:start", { conversation_id: ROOM, user_id: OTHER });
     await turns();
     assert.deepEqual(b.parley.typing(ROOM).getSnapshot(), [OTHER]);
     view.close();
     await turns();
     assert.ok(a.sockets.last.of("phx_leave").length > 0);
+    await a.parley.stop();
+    await b.parley.stop();
+});
+
+test("a hidden leader gives its socket to a tab that is seen, after 15 s, and follows", async () => {
+    const { one, two, a, b, clock } = await twoTabs({ rows: [row()] });
+    await one.hide(true);
+    await clock.tick(10_000);
+    await one.hide(false);
+    await clock.tick(60_000);
+    assert.equal(a.parley.connection.getSnapshot().leader, true, "a short look elsewhere changes nothing");
+    await two.hide(true);
+    await one.hide(true);
+    await clock.tick(60_000);
+    assert.equal(a.parley.connection.getSnapshot().leader, true, "nobody is seen");
+    await two.hide(false);
+    await clock.tick(1_000);
+    await turns(60);
+    assert.deepEqual([a.parley.connection.getSnapshot().leader, b.parley.connection.getSnapshot().leader], [false, true]);
+    assert.ok(a.sockets.last.closed, "one socket");
+    assert.equal(a.parley.connection.getSnapshot().status, "online");
+    b.sockets.last.broadcast(`realtime:user:${ME}`, "message:new", { conversation_id: ROOM, event_seq: 2, message: message(1) });
+    await turns(60);
+    assert.equal(a.parley.unread.getSnapshot().total, 1, "what the new leader hears shows in the hidden one");
     await a.parley.stop();
     await b.parley.stop();
 });
@@ -171,7 +203,10 @@ test("signing out in one tab ends the others and leaves nothing stored", async (
     await a.parley.signOut();
     await turns();
     assert.equal(out.length, 1);
-    assert.equal(b.parley.connection.getSnapshot().status, "closed");
+    for (const { parley } of [a, b]) {
+        assert.equal(parley.connection.getSnapshot().status, "closed");
+        assert.deepEqual(parley.conversations().getSnapshot().conversations, []);
+    }
     assert.deepEqual([...storage.items.keys()].filter((key) => key.includes(ME)), []);
 });
 

@@ -179,7 +179,7 @@ test("that messages have arrived is told in batches, by the leader, and not of r
 
 test("typing is told after 300 ms, then once a second, and its end by itself", async () => {
     const { parley, clock, sockets } = await open({ window: { live: true } });
-    const told = () => sockets.last.of("broadcast").map((frame) => frame[4].event);
+    const told = () => sockets.last.said("typing").map(({ event }) => event);
     parley.setTyping(ROOM);
     await clock.tick(250);
     assert.deepEqual(told(), []);
@@ -203,12 +203,27 @@ test("a word that is begun and sent at once tells no typing, and offline it is d
     parley.setTyping(ROOM);
     parley.setTyping(ROOM, false);
     await clock.tick(2_000);
-    assert.deepEqual(sockets.last.of("broadcast"), []);
+    assert.deepEqual(sockets.last.said("typing"), []);
     sockets.last.drop();
     parley.setTyping(ROOM);
     await clock.tick(700);
     await clock.tick(5_000);
-    assert.ok(sockets.last.of("broadcast").every((frame) => frame[4].event === "typing:stop"), "what was typed meanwhile is over");
+    assert.ok(sockets.last.said("typing").every(({ event }) => event === "typing:stop"), "what was typed meanwhile is over");
+    await parley.stop();
+});
+
+test("which conversation is looked at is told at once, every 15 s, and its end", async () => {
+    const { parley, clock, sockets, topic, view } = await open({ window: { live: true } });
+    const told = () => sockets.last.said("focus:set").map(({ payload }) => [payload.conversation_id, payload.active]);
+    assert.deepEqual(told(), [[ROOM, true]]);
+    assert.equal(sockets.last.said("focus:set")[0].topic, topic);
+    await clock.tick(31_000);
+    assert.deepEqual(told(), [[ROOM, true], [ROOM, true], [ROOM, true]]);
+    view.close();
+    await turns();
+    assert.deepEqual(told().at(-1), [null, false]);
+    await clock.tick(60_000);
+    assert.equal(told().length, 4);
     await parley.stop();
 });
 

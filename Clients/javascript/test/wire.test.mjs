@@ -173,6 +173,16 @@ test("a token of another user ends the client and shows nothing more of the firs
     await parley.stop();
 });
 
+test("the socket's address holds the key of the gateway, and the token goes with the join", async () => {
+    const { parley, sockets, tokens } = world({ apikey: "key of the gateway" });
+    await parley.start();
+    await turns(60);
+    assert.equal(new URL(sockets.last.url).searchParams.get("apikey"), "key of the gateway");
+    assert.ok(!sockets.last.url.includes(tokens.given[0]));
+    assert.deepEqual(sockets.last.of("phx_join").map((frame) => frame[4].access_token), [tokens.given[0]]);
+    await parley.stop();
+});
+
 test("the session of a Supabase client is used and followed: renewed, ended, begun again", async () => {
     let listener;
     let session = { access_token: tokenOf(ME) };

@@ -1,7 +1,7 @@
 // The web client: an inbox beside a thread, one of them at a time on a phone.
 import { createParley } from "../src/parley.js";
-import { notifyWhileHidden, useParley, usePushWorker } from "../components/index.js";
-import { demoUsers, forget, isDemo, isToken, signIn, tokenSource } from "./session.js";
+import { notifyWhileHidden, renewPush, useParley, usePushWorker } from "../components/index.js";
+import { demoUsers, forget, isDemo, isToken, signIn, tokenSource, userId } from "./session.js";
 
 const element = (id) => /** @type {any} */ (document.getElementById(id));
 const app = element("app");
@@ -77,7 +77,7 @@ function registerWorker() {
 function start() {
     const token = tokenSource();
     if (!token) return void showSignIn();
-    const parley = createParley({ url: location.origin, token });
+    const parley = createParley({ url: location.origin, token, userId: userId() });
     Object.assign(globalThis, { parley });
     useParley(parley);
     const directory = async (text) => {
@@ -99,12 +99,16 @@ function start() {
     parley.on("signed-out", ({ reason }) => {
         if (isDemo) return;
         sessionStorage.clear();
+        // of who was here nothing stays
+        parley.stop();
+        useParley(null);
         app.hidden = true;
         void showSignIn(`Please sign in again: ${reason}`);
     });
     if (new URLSearchParams(location.search).has("first")) openFirst(parley);
     notifyWhileHidden(parley, open);
     registerWorker();
+    parley.start().then(() => renewPush(parley)).catch(() => {});
     show();
 }
 

@@ -12,13 +12,16 @@ export async function demoUsers() {
     return answer?.ok ? (await answer.json()).users : [];
 }
 
-/** A token in the address, as a host's link gives it, is taken and removed from there. */
-function takeToken() {
-    const token = new URLSearchParams(location.hash.slice(1)).get("token");
-    if (!token) return;
-    sessionStorage.setItem(KEY, token);
-    history.replaceState(null, "", location.pathname + location.search);
+/**
+ * A token in the address is not taken, only removed from there: by a link, anybody could sign a visitor in as somebody
+ * else, and read what the visitor then writes. Only pages of this origin can put one into the storage.
+ */
+function passOver() {
+    if (new URLSearchParams(location.hash.slice(1)).has("token")) history.replaceState(null, "", location.pathname + location.search);
 }
+
+/** Whose page it is, as far as is known; null: nobody is signed in. */
+export const userId = () => asked ?? claimsOf(sessionStorage.getItem(KEY))?.sub ?? null;
 
 /** Gives tokens, or null: nobody is signed in. @returns {(() => Promise<string>) | null} */
 export function tokenSource() {
@@ -29,7 +32,7 @@ export function tokenSource() {
             return user.token;
         };
     }
-    takeToken();
+    passOver();
     return sessionStorage.getItem(KEY) ? async () => sessionStorage.getItem(KEY) ?? "" : null;
 }
 
@@ -44,12 +47,17 @@ export function forget() {
     location.assign(location.pathname);
 }
 
+/** @param {string | null} token */
+function claimsOf(token) {
+    try {
+        return JSON.parse(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")));
+    } catch {
+        return null;
+    }
+}
+
 /** Whether a text looks like a token that is still good; the server has the last word. */
 export function isToken(text) {
-    try {
-        const claims = JSON.parse(atob(text.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")));
-        return typeof claims.sub === "string" && !(claims.exp * 1000 < Date.now());
-    } catch {
-        return false;
-    }
+    const claims = claimsOf(text);
+    return typeof claims?.sub === "string" && !(claims.exp * 1000 < Date.now());
 }

@@ -24,8 +24,9 @@ extension WebTree {
         var parts = text.split(separator: "\"", omittingEmptySubsequences: false)[...]
         var targets: [String] = []
         while let before = parts.popFirst(), let quoted = parts.first {
-            let words = before.split(whereSeparator: \.isWhitespace)
-            guard words.last == "from" || words.last == "import", quoted.hasPrefix("./") || quoted.hasPrefix("../")
+            let words = before.split { !$0.isLetter }
+            guard before.last?.isLetter == true || before.last?.isWhitespace == true,
+                words.last == "from" || words.last == "import", quoted.hasPrefix("./") || quoted.hasPrefix("../")
             else { continue }
             var steps = folder
             for step in quoted.split(separator: "/") where step != "." {

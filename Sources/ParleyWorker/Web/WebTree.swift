@@ -25,6 +25,8 @@ struct WebTree: Sendable {
 
     /// The folders of a package that are served; the rest is for its makers.
     static let folders = ["web", "components", "src"]
+    /// Served with all that it imports, as one module.
+    static let bundle = "src/parley.js"
     static let maxFiles = 500
     static let maxBytes = 8 * 1024 * 1024
     private static let contentTypes = [
@@ -67,11 +69,17 @@ struct WebTree: Sendable {
     /// - Parameter texts: by path, as they were written.
     init(_ texts: [String: [UInt8]]) {
         var files: [String: File] = [:]
-        for (path, text) in texts {
+        let scripts = texts.filter { $0.key.hasSuffix(".js") }.mapValues { String(decoding: $0, as: UTF8.self) }
+        for (path, bytes) in texts {
             guard let type = Self.contentType(path) else { continue }
-            let isCode = path.hasSuffix(".js") || path.hasSuffix(".css")
-            files[path] = File(
-                type, isCode ? Array(SourceText.withoutComments(String(decoding: text, as: UTF8.self)).utf8) : text)
+            var text: String?
+            if let script = scripts[path] {
+                text = path == Self.bundle ? ScriptBundle.join(path, of: scripts) : nil
+                text = text ?? ScriptText.compact(script)
+            } else if path.hasSuffix(".css") {
+                text = StyleText.withoutComments(String(decoding: bytes, as: UTF8.self))
+            }
+            files[path] = File(type, text.map { Array($0.utf8) } ?? bytes)
         }
         let list = files.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.hash)\n" }.joined()
         self.hash = String(SHA256.hex(Array(list.utf8)).prefix(16))

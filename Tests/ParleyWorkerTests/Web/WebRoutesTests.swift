@@ -61,6 +61,19 @@ import WebServer
                 == #"<p>\#(links)<script type="module" src="\#(base)web/app.js"></script>"#)
     }
 
+    @Test func theCoreIsOneModule() throws {
+        let tree = WebTree([
+            "src/parley.js": Array("import { a } from \"./a.js\";\nexport const b = a;".utf8),
+            "src/a.js": Array("export const a = 1; // gone".utf8),
+            "web/app.js": Array("import { b } from \"../src/parley.js\";".utf8),
+        ])
+        #expect(
+            tree.files["src/parley.js"].map { String(decoding: $0.bytes, as: UTF8.self) }
+                == "const a=1;\nconst b=a;export{b};\n")
+        #expect(tree.files["src/a.js"].map { String(decoding: $0.bytes, as: UTF8.self) } == "export const a=1;")
+        #expect(tree.modules(of: "web/app.js") == ["src/parley.js"])
+    }
+
     @Test func anotherTextIsAnotherHash() {
         let (one, two) = (WebTree(["web/a.js": [0x31]]), WebTree(["web/a.js": [0x32]]))
         #expect(one.hash != two.hash && one.hash != WebTree(["web/b.js": [0x31]]).hash)

@@ -1,0 +1,116 @@
+// Live events are applied in the order of their event_seq; a number that is left out is asked for.
+import { applyEvent } from "./events.js";
+
+const PAGE = 1_000;
+/** After live events: a dirty row is fetched soon; otherwise the cursor follows at leisure. */
+export const SOON_MS = 700;
+const LEISURE_MS = 30_000;
+/** Events of the user alone that change what is seen in conversations: plans, blocks, privacy. */
+const EVERYWHERE = /^(account|contact|privacy|entitlements):/;
+
+export class Live {
+    #engine;
+    #options;
+    /** Ids of conversations whose missing events are on their way. */
+    repairing = new Set();
+
+    /** options: rpc, onEvent(event, payload, conversation, live) */
+    constructor(engine, options) {
+        this.#engine = engine;
+        this.#options = options;
+    }
+
+    hear(event, payload) {
+        const engine = this.#engine;
+        if (engine.stopped || typeof payload !== "object" || payload === null) return;
+        const { conversation_id: id, event_seq: seq, message } = payload;
+        const conversation = engine.conversations.get(id);
+        if (!conversation?.row) {
+            if (message) engine.stored(message);
+            this.#options.onEvent(event, payload, null, true);
+            // without an id it is of the user alone: a tier, a session, a block
+            if (id) engine.syncWithin(0);
+            else if (EVERYWHERE.test(event)) engine.refresh();
+        } else if (seq == null) this.apply(conversation, event, payload, true);
+        else if (seq > conversation.applied) {
+            conversation.hold(event, payload);
+            this.#drain(conversation);
+        }
+    }
+
+    apply(conversation, event, payload, live) {
+        const engine = this.#engine;
+        let dirty = false;
+        const gone = event === "conversation:deleted" || (event === "participant:left" && payload.user_id === engine.userId);
+        // a sync says by itself which conversations are left
+        if (gone && live) engine.drop(conversation.id);
+        else if (!gone) dirty = applyEvent(conversation, event, payload, engine.userId);
+        this.#options.onEvent(event, payload, conversation, live);
+        if (live) engine.syncWithin(dirty ? SOON_MS : LEISURE_MS);
+    }
+
+    drainAll() {
+        for (const conversation of this.#engine.conversations.values()) if (conversation.buffer.size > 0) this.#drain(conversation);
+    }
+
+    // Applies what is next; asks for what is missing.
+    #drain(conversation) {
+        const { buffer } = conversation;
+        for (const seq of [...buffer.keys()].sort((a, b) => a - b)) {
+            if (seq > conversation.applied + 1) break;
+            const { event, payload } = buffer.get(seq);
+            buffer.delete(seq);
+            this.#next(conversation, event, payload);
+            if (!conversation.row) return;
+        }
+        if (buffer.size > 0 && !this.#engine.syncing) this.#repair(conversation);
+    }
+
+    #next(conversation, event, payload) {
+        if (payload.event_seq <= conversation.applied) return;
+        conversation.applied = payload.event_seq;
+        this.apply(conversation, event, payload, true);
+    }
+
+    async #repair(conversation) {
+        const engine = this.#engine;
+        const { id } = conversation;
+        if (this.repairing.has(id) || engine.stopped) return;
+        this.repairing.add(id);
+        try {
+            await this.#fetchMissing(conversation);
+        } catch (error) {
+            if (engine.stopped) return;
+            // the user is no longer in it
+            if (error.status === 403 || error.status === 404) engine.drop(id);
+            else engine.syncWithin(1_000);
+        } finally {
+            this.repairing.delete(id);
+        }
+    }
+
+    async #fetchMissing(conversation) {
+        const engine = this.#engine;
+        for (let more = true; more; ) {
+            const page = await this.#options.rpc("get_events", { conversation_id: conversation.id, page_size: PAGE, after_seq: conversation.applied });
+            if (engine.stopped || !conversation.row) return;
+            if (page.gap) {
+                // lost to this reader, or never there: what is held begins anew
+                engine.reload(conversation);
+                engine.syncWithin(0);
+                if (page.gap.reason === "reset") {
+                    conversation.buffer.clear();
+                    conversation.applied = page.last_event_seq;
+                    return;
+                }
+            }
+            for (const { event, payload } of page.events) {
+                this.#next(conversation, event, payload);
+                if (!conversation.row) return;
+            }
+            conversation.applied = Math.max(conversation.applied, page.to);
+            more = page.has_more;
+        }
+        this.#drain(conversation);
+    }
+}
