@@ -183,6 +183,50 @@ select * from t.claimed('fcm', worker => 'b') \g /dev/null
 select parley.push_upkeep() is null as done \gset
 select is((select string_agg(worker, ' ') from parley.push_provider), 'b', 'a worker that was not seen for a week is forgotten');
 
+-- what fails harms nothing else
+select parley.configure_push('[{"provider": "apns", "app_id": "app"}]', 'w') is null as done \gset
+select t.act('bob');
+select t.device('phone') is null as done \gset
+select t.act('eve');
+select t.device('tablet') is null as done \gset
+select t.act('ann');
+select t.keep('bad', parley_api.start_conversation(array[t.id('bob'), t.id('eve')], 'group', 'Bad') ->> 'id');
+select t.keep('good', parley_api.start_conversation(array[t.id('bob'), t.id('eve')], 'group', 'Good') ->> 'id');
+select t.host();
+savepoint failing;
+create or replace function parley.push_tenant(conversation_id uuid) returns uuid language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp as $$
+begin
+    if 'Bad' = (select cp.title from parley.conversation_profile cp where cp.conversation_id = push_tenant.conversation_id) then
+        raise division_by_zero;
+    end if;
+    return '00000000-0000-0000-0000-000000000000';
+end
+$$;
+select t.pump() > 0 as done \gset
+select is((select count(*) from parley.push_job where conversation_id = t.id('good') and state = 'queued' and provider = 'apns'), 2::bigint, 'an event of which nothing can be made stops no other');
+select is((select count(*) from parley.push_job where conversation_id = t.id('bad')), 0::bigint, 'it is passed over');
+select is((select format('%s %s', skipped, skipped_code) from parley.push_state), '1 22012', 'and operators are told');
+create or replace function parley.push_privacy(preference text, device text, type text) returns text language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp as $$
+begin
+    if device = 'id' then
+        raise division_by_zero;
+    end if;
+    return 'full';
+end
+$$;
+update parley.push_device set privacy = 'id' where name = 'phone';
+select is(t.push(), 'tablet message badge 0', 'a job of which nothing can be made stops no other');
+select is((select concat_ws(' ', state, reason, due_at > clock_timestamp() + interval '50 seconds') from parley.push_job where device_id = t.id('phone')), 'queued error_22012 t', 'it waits a minute, and says why');
+create or replace function parley.push_tenant(conversation_id uuid) returns uuid language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp as $$ begin raise deadlock_detected; end $$;
+select t.act('ann');
+select t.send('good', 'x') is null as done \gset
+select t.host();
+select throws_ok('select t.pump()', '40P01', null, 'what goes better another time is tried another time');
+rollback to failing;
+
 -- the log is gone, or another one
 update parley.log_state set purged_id = 9223372036854775806;
 select is(parley.enqueue_push(), 0, 'what was purged cannot be read');
