@@ -36,7 +36,7 @@ $$;
 comment on function parley.catch_up_push is
 'Has push go on from the end of the log where what it would read is gone, or was sent by an older copy of this database; notes it in push_state.';
 
-create or replace function parley.queue_event_pushes(event_ids bigint[], one_by_one boolean)
+create or replace function parley.queue_event_pushes(event_ids bigint[])
 returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -48,33 +48,20 @@ as $$
 declare
     v_event parley.event;
 begin
+    perform parley.queue_message_pushes(event_ids);
     for v_event in
         select e.*
         from unnest(event_ids) as i (id)
         cross join lateral (select a.* from parley.event as a where a.id = i.id offset 0) as e
-        where e.kind in ('message:new', 'conversation:new', 'message:read') or e.kind like 'call:%'
+        where e.kind = 'message:read' or e.kind like 'call:%'
         order by e.id
     loop
-        if one_by_one then
-            begin
-                perform parley.queue_pushes_of(v_event);
-            exception
-                when others then
-                    if parley.is_passing_error(sqlstate) then
-                        raise;
-                    end if;
-                    update parley.push_state as s
-                    set skipped = s.skipped + 1, skipped_at = clock_timestamp(), skipped_code = sqlstate;
-                    raise warning 'push passes over event % (%): %', v_event.id, v_event.kind, sqlstate;
-            end;
-        else
-            perform parley.queue_pushes_of(v_event);
-        end if;
+        perform parley.queue_pushes_of(v_event);
     end loop;
 end;
 $$;
 comment on function parley.queue_event_pushes is
-'Turns events into jobs, in the order of the log. one_by_one: one that fails is passed over, and noted in push_state.';
+'Turns events into jobs: messages first, so that what was read of them already ends.';
 
 create or replace function parley.queue_pushes_of(event parley.event)
 returns void
@@ -85,16 +72,7 @@ declare
     v_conversation_id constant uuid := coalesce(event.conversation_id, (event.data ->> 'conversation_id')::uuid);
     v_call_id constant uuid := (event.data ->> 'call_id')::uuid;
 begin
-    -- one that reaches nobody but its sender has no conversation
-    if event.kind = 'message:new' and event.conversation_id is not null then
-        perform parley.queue_message_pushes(
-            v_conversation_id, event.message_id, event.message_seq, null, event.actor_id
-        );
-    elsif event.kind = 'conversation:new' and event.created_at > clock_timestamp() - parley.push_lifetime() then
-        perform parley.queue_message_pushes(
-            v_conversation_id, null, 0, case when event.conversation_id is null then event.user_id end, event.actor_id
-        );
-    elsif event.kind = 'message:read' then
+    if event.kind = 'message:read' then
         perform parley.queue_read_pushes(
             event.user_id, v_conversation_id, (event.data ->> 'last_read_seq')::bigint
         );
@@ -107,7 +85,27 @@ begin
     end if;
 end;
 $$;
-comment on function parley.queue_pushes_of is 'Queues what an event is worth.';
+comment on function parley.queue_pushes_of is 'Queues what an event of reading, or of a call, is worth.';
+
+create or replace function parley.queue_event_push(event_id bigint)
+returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform parley.queue_event_pushes(array[event_id]);
+exception
+    when others then
+        if parley.is_passing_error(sqlstate) then
+            raise;
+        end if;
+        update parley.push_state as s
+        set skipped = s.skipped + 1, skipped_at = clock_timestamp(), skipped_code = sqlstate;
+        raise warning 'push passes over event %: %', event_id, sqlstate;
+end;
+$$;
+comment on function parley.queue_event_push is
+'Turns one event into jobs; if that fails it is passed over, and noted in push_state.';
 
 create or replace function parley.enqueue_push(batch integer default 500)
 returns integer
@@ -116,6 +114,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_ids bigint[];
+    v_id bigint;
 begin
     if not exists (select from parley.consumer as c where c.name = 'push') then
         return 0;
@@ -123,14 +122,16 @@ begin
     perform parley.catch_up_push();
     v_ids := parley.consume_ids('push', batch);
     begin
-        perform parley.queue_event_pushes(v_ids, false);
+        perform parley.queue_event_pushes(v_ids);
     exception
         when others then
             if parley.is_passing_error(sqlstate) then
                 raise;
             end if;
             -- whatever it is, it must not stop the others
-            perform parley.queue_event_pushes(v_ids, true);
+            foreach v_id in array v_ids loop
+                perform parley.queue_event_push(v_id);
+            end loop;
     end;
     return coalesce(cardinality(v_ids), 0);
 end;
