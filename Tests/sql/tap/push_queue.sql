@@ -158,6 +158,14 @@ select t.pump() > 0 as done \gset
 select is((select array_agg(j #>> '{target,token}' order by 1) from t.claimed('webhook') j), array[t.id('cid')::text, t.id('dan')::text], 'one for everybody is told of each');
 select is((select count(distinct device_id) from parley.push_job where last_seq = 2), 1::bigint, 'by one device');
 
+select t.claim('service_role', '{"role": "service_role"}');
+select parley_api.set_push_webhook('mail', enabled => false) is null as done \gset
+select t.act('ann');
+select t.send('them', 'once more') is null as done \gset
+select t.host();
+select t.pump() > 0 as done \gset
+select is((select count(*) from parley.push_job where last_seq = 3 and conversation_id = t.id('them')), 0::bigint, 'and of nobody when it is switched off');
+
 -- upkeep
 update parley.push_job set due_at = now() - interval '1 hour', expires_at = now() - interval '1 minute' where settled_at is null;
 select is(parley.push_upkeep(), false, 'upkeep leaves nothing to do');

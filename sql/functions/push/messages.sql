@@ -17,7 +17,12 @@ declare
     v_now constant timestamptz := clock_timestamp();
     v_lifetime constant interval := parley.push_lifetime();
     v_everybody constant boolean := exists (
-        select from parley.push_device as d where d.user_id is null and d.provider = 'webhook'
+        select from parley.push_device as d
+        where d.user_id is null
+            and d.provider = 'webhook'
+            and d.enabled
+            and d.dropped_at is null
+            and parley.has_push_provider(d.provider, d.app_id)
     );
     v_quiet record;
 begin
