@@ -164,7 +164,7 @@ select t.act('ann');
 select t.send('them', 'once more') is null as done \gset
 select t.host();
 select t.pump() > 0 as done \gset
-select is((select count(*) from parley.push_job where last_seq = 3 and conversation_id = t.id('them')), 0::bigint, 'and of nobody when it is switched off');
+select is((select count(*) from parley.push_job where last_seq = 3 and user_id = t.id('dan')), 0::bigint, 'and of nobody when it is switched off');
 
 -- upkeep
 update parley.push_job set due_at = now() - interval '1 hour', expires_at = now() - interval '1 minute' where settled_at is null;
