@@ -440,6 +440,7 @@ declare
     'parley.queue_badge_pushes(uuid, uuid)',
     'parley.queue_call_ends(uuid, uuid)',
     'parley.queue_call_pushes(uuid, uuid)',
+    'parley.queue_deleted_pushes(uuid, uuid, bigint)',
     'parley.queue_event_push(bigint)',
     'parley.queue_event_pushes(bigint[])',
     'parley.queue_message_pushes(bigint[])',

@@ -53,7 +53,7 @@ begin
         select e.*
         from unnest(event_ids) as i (id)
         cross join lateral (select a.* from parley.event as a where a.id = i.id offset 0) as e
-        where e.kind = 'message:read' or e.kind like 'call:%'
+        where e.kind in ('message:read', 'message:deleted') or e.kind like 'call:%'
         order by e.id
     loop
         perform parley.queue_pushes_of(v_event);
@@ -76,6 +76,8 @@ begin
         perform parley.queue_read_pushes(
             event.user_id, v_conversation_id, (event.data ->> 'last_read_seq')::bigint
         );
+    elsif event.kind = 'message:deleted' and event.conversation_id is not null then
+        perform parley.queue_deleted_pushes(v_conversation_id, event.message_id, event.message_seq);
     elsif event.kind = 'call:ring' then
         perform parley.queue_call_pushes(v_conversation_id, v_call_id);
     elsif event.kind in (
@@ -85,7 +87,7 @@ begin
     end if;
 end;
 $$;
-comment on function parley.queue_pushes_of is 'Queues what an event of reading, or of a call, is worth.';
+comment on function parley.queue_pushes_of is 'Queues what an event of reading, of deleting or of a call is worth.';
 
 create or replace function parley.queue_event_push(event_id bigint)
 returns void
