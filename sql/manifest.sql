@@ -116,7 +116,7 @@
 \ir apply.sql
 \set version 24
 \set name '0024_push'
-\set sha256 '0504c576d8facd57e2cf546c328619daaa8393a285368941bbb2efe865560074'
+\set sha256 '5d0d24df939b5d9c3af5670ede834370933195ebdf7354f944242feb0f1d2433'
 \set breaking false
 \ir apply.sql
 \set version 24
@@ -169,6 +169,13 @@
 \ir functions/access/sessions.sql
 \ir functions/access/status.sql
 \ir functions/access/tenants.sql
+\ir functions/push_devices/devices.sql
+\ir functions/push_devices/drop.sql
+\ir functions/push_devices/register.sql
+\ir functions/push_devices/sealing.sql
+\ir functions/push_devices/settings.sql
+\ir functions/push_devices/token.sql
+\ir functions/push_devices/webhook.sql
 \ir functions/audit/audit.sql
 \ir functions/holds/holds.sql
 \ir functions/revisions/conversations.sql
@@ -288,24 +295,21 @@
 \ir functions/sync/cursor.sql
 \ir functions/sync/pages.sql
 \ir functions/sync/sync.sql
-\ir functions/push_devices/devices.sql
-\ir functions/push_devices/drop.sql
-\ir functions/push_devices/register.sql
-\ir functions/push_devices/sealing.sql
-\ir functions/push_devices/settings.sql
-\ir functions/push_devices/token.sql
-\ir functions/push_devices/webhook.sql
 \ir functions/push/calls.sql
 \ir functions/push/claim.sql
 \ir functions/push/content.sql
 \ir functions/push/decide.sql
 \ir functions/push/enqueue.sql
-\ir functions/push/events.sql
 \ir functions/push/focus.sql
+\ir functions/push/messages.sql
 \ir functions/push/prepare.sql
 \ir functions/push/providers.sql
+\ir functions/push/queue.sql
 \ir functions/push/quiet.sql
+\ir functions/push/reads.sql
+\ir functions/push/settle.sql
 \ir functions/push/take.sql
+\ir functions/push/targets.sql
 \ir functions/push/upkeep.sql
 \ir functions/push/watch.sql
 \ir functions/search/blocks.sql
