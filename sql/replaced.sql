@@ -664,6 +664,7 @@ declare
     'parley.version()',
     'parley.vote(uuid, integer[])',
     'parley.who_can(parley.conversation_profile, text)',
+    'parley.why_no_push_device(uuid)',
     'parley.window_start(uuid)',
     'parley.with_permissions(parley.conversation_profile, jsonb)',
     'parley.worker_beat(bigint)',

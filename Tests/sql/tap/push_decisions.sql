@@ -30,6 +30,25 @@ select t.pump() > 0 as done \gset
 select is(t.push(), 'phone message For you badge 2', 'the number counts all conversations');
 select is(t.fate('bob'), 'sent', 'and it is kept that it was sent');
 
+-- nowhere to send it
+create function t.nowhere(change text, back text) returns text language plpgsql as $$
+declare
+    v_fate text;
+begin
+    execute change;
+    perform t.act('ann');
+    perform t.send('us', 'x');
+    perform t.host();
+    perform t.pump();
+    v_fate := t.fate('bob');
+    perform t.push();
+    execute back;
+    return v_fate;
+end
+$$;
+select is(t.nowhere($$update parley.push_device set enabled = false$$, $$update parley.push_device set enabled = true$$), 'suppressed device_off', 'to devices that are switched off nothing is sent');
+select is(t.nowhere($$update parley.push_device set app_id = 'other'$$, $$update parley.push_device set app_id = 'app'$$), 'suppressed no_provider', 'nor to an app that no worker has credentials for');
+
 -- one reason after another: how the world is made so, and what becomes of a message then; first when it is queued, then of
 -- one that waits while the world changes
 create table t.reason (word text, change text, back text);
@@ -72,7 +91,7 @@ select is(t.after(r.change, r.back, false), r.word, r.word || ', when it is queu
 select is(t.after(r.change, r.back, true), case when r.word like '%suspended' then 'cancelled device_dropped' else r.word end, r.word || ', when it is to be sent') from t.reason r;
 select is(t.fate('cid'), 'sent', 'and it is nobody else''s reason');
 select is(
-    (select count(*) from parley.push_job j where j.user_id = t.id('bob') and j.state = 'suppressed' and j.device_id is null and j.last_seq > 0), 10::bigint,
+    (select count(*) from parley.push_job j where j.user_id = t.id('bob') and j.state = 'suppressed' and j.device_id is null and j.last_seq > 0 and j.reason not in ('device_off', 'no_provider')), 10::bigint,
     'a decision for all devices is one row'
 );
 

@@ -32,7 +32,7 @@ as $$
         when 'quiet_hours' then 'They had quiet hours.'
         when 'in_view' then 'They had the conversation before their eyes.'
         when 'no_device' then 'They had no device on which they can be reached.'
-        when 'device_off' then 'They want no notifications on that device.'
+        when 'device_off' then 'They want no notifications on that device, or on any.'
         when 'device_dropped' then 'The device was dropped before it was sent.'
         when 'device_removed' then 'They had removed the device.'
         when 'handed_over' then 'The device had another user by then.'
@@ -42,7 +42,7 @@ as $$
         when 'too_late' then 'It could not be sent in time.'
         when 'not_fetched' then 'No worker fetched it in time.'
         when 'sealed_with_another_key' then 'The workers'' private key does not open the token of the device.'
-        when 'no_provider' then 'No worker has credentials for notifications.'
+        when 'no_provider' then 'No worker has credentials for notifications to their devices.'
         when 'not_looked_at' then 'It is not decided yet.'
         when 'not_kept' then 'It is too long ago: what was decided is no longer kept.'
     end
@@ -131,7 +131,7 @@ begin
                     select from parley.consumer as c
                     where c.name = 'push' and c.updated_at < message.created_at
                 ) then 'not_looked_at'
-                else coalesce(v_reason, 'no_device')
+                else coalesce(v_reason, parley.why_no_push_device(participant.user_id))
             end;
         end if;
     elsif not v_sent then

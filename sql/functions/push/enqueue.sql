@@ -27,6 +27,28 @@ $$;
 comment on function parley.push_devices_of is
 'Where a user can be reached now: own devices, and webhooks that are told of everybody.';
 
+create or replace function parley.why_no_push_device(user_id uuid)
+returns text
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
+as $$
+#variable_conflict use_column
+begin
+    return (
+        select case
+            when count(*) = 0 then 'no_device'
+            when not bool_or(d.enabled) then 'device_off'
+            else 'no_provider'
+        end
+        from parley.push_device as d
+        where d.user_id = why_no_push_device.user_id and d.dropped_at is null and d.kind <> 'voip'
+    );
+end;
+$$;
+comment on function parley.why_no_push_device is 'Why there is no device on which a user could be told of a message.';
+
 create or replace function parley.push_lifetime()
 returns interval
 language sql stable security definer
@@ -113,7 +135,7 @@ begin
                 case when d.id is null then 'suppressed' else 'queued' end,
                 queue_message_pushes.conversation_id::text,
                 case
-                    when d.id is null and (u.decision).verdict <> 'suppress' then 'no_device'
+                    when d.id is null and (u.decision).verdict <> 'suppress' then parley.why_no_push_device(u.user_id)
                     else (u.decision).reason
                 end,
                 ((u.decision).reason is not distinct from 'in_view')::integer

@@ -4,6 +4,8 @@ create or replace function parley.renew_push_focus(leases jsonb)
 returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 #variable_conflict use_column
 begin
@@ -37,6 +39,8 @@ create or replace function parley.has_push_focus(user_id uuid, conversation_id u
 returns boolean
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 #variable_conflict use_column
 begin

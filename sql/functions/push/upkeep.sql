@@ -108,6 +108,8 @@ create or replace function parley.push_test(device_id uuid)
 returns uuid
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 #variable_conflict use_column
 declare

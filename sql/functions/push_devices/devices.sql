@@ -4,6 +4,8 @@ create or replace function parley.list_devices()
 returns jsonb
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 declare
     v_user_id uuid := parley.require_caller();
@@ -29,6 +31,8 @@ create or replace function parley.update_device(
 returns jsonb
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 #variable_conflict use_column
 declare
@@ -66,6 +70,8 @@ create or replace function parley.remove_device(device_id uuid)
 returns jsonb
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 #variable_conflict use_column
 declare

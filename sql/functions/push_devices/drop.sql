@@ -4,6 +4,8 @@ create or replace function parley.cancel_push_jobs(device_id uuid, reason text)
 returns void
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
     -- one that is being sent, or tried again, finds its device gone
     update parley.push_job as j
@@ -16,6 +18,8 @@ create or replace function parley.drop_push_device(device_id uuid, reason text)
 returns boolean
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 #variable_conflict use_column
 declare
@@ -51,6 +55,8 @@ create or replace function parley.delete_push_device(device_id uuid, reason text
 returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 #variable_conflict use_column
 begin
@@ -64,6 +70,8 @@ create or replace function parley.drop_session_devices(user_id uuid, session_id 
 returns bigint
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 #variable_conflict use_column
 begin
@@ -88,6 +96,8 @@ create or replace function parley.end_push()
 returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 begin
     if new.deleted_at is not null then

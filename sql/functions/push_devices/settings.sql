@@ -89,6 +89,8 @@ create or replace function parley.get_push_settings()
 returns jsonb
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 declare
     v_user_id uuid := parley.require_caller();
@@ -115,6 +117,8 @@ create or replace function parley.set_push_settings(
 returns jsonb
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 #variable_conflict use_column
 declare

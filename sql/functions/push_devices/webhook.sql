@@ -4,6 +4,8 @@ create or replace function parley.set_push_webhook(app_id text, user_id uuid def
 returns jsonb
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 #variable_conflict use_column
 declare
