@@ -125,7 +125,7 @@ select is(t.pushed('tier', 'n'), '{"ok": true, "reason": null}', 'what was sent'
 select is(t.answer('tier', 'n'), 'A provider accepted a notification of it. No device of theirs has fetched it since.', 'is told');
 select is(
     (parley.explain_delivery(t.id('n'), t.id('tier'), 'a test') #> '{participants,0,steps,6,devices,0}') - '{job_id,device_id,queued_at,settled_at}'::text[],
-    '{"device": "phone", "provider": "apns", "state": "sent", "answer": "200", "worker": "w", "attempts": 1}'::jsonb, 'to which device, by whom, and with what answer'
+    '{"provider": "apns", "state": "sent", "answer": "200", "worker": "w", "attempts": 1}'::jsonb, 'to which device, by whom, and with what answer'
 );
 update parley.participant set muted_until = null where user_id = t.id('cid');
 select is(t.pushed('cid', 'n'), '{"ok": false, "reason": "muted"}', 'the reason is that of then');

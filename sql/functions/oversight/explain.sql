@@ -65,7 +65,7 @@ begin
                 jsonb_strip_nulls(jsonb_build_object(
                     'job_id', j.id,
                     'device_id', j.device_id,
-                    'device', (select d.name from parley.push_device as d where d.id = j.device_id),
+                    'platform', (select d.platform from parley.push_device as d where d.id = j.device_id),
                     'provider', j.provider,
                     'state', j.state,
                     'reason', j.reason,

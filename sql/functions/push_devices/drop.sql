@@ -118,7 +118,7 @@ comment on function parley.end_push is
 'Trigger: who may not use messaging, or has to sign in again, is sent nothing more until a device registers anew.';
 
 create trigger account_push_trigger
-after update on parley_wanted.account
+after update of suspended_at, deleted_at, tokens_valid_after on parley_wanted.account
 for each row
 when (
     (old.suspended_at is null and new.suspended_at is not null)
