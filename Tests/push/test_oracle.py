@@ -104,8 +104,11 @@ class Play:
                 time.sleep(0.1)
 
     def send(self) -> tuple[Talk, Message]:
-        talk = self.random.choice([talk for talk in self.world.talks if len(talk.parts) > 1])
-        sender = self.random.choice(list(talk.parts))
+        # Who has blocked somebody writes them nothing.
+        talk, sender = self.random.choice([
+            (talk, name) for talk in self.world.talks if len(talk.parts) > 1 for name in talk.parts
+            if talk.is_group or not self.world.people[name].blocked & set(talk.parts)
+        ])
         others = [name for name in talk.parts if name != sender]
         mentions = set(self.random.sample(others, self.random.randint(0, min(2, len(others))))) if self.random.random() < 0.4 else set()
         row = self.ask(
