@@ -116,7 +116,7 @@
 \ir apply.sql
 \set version 24
 \set name '0024_push'
-\set sha256 '0504c576d8facd57e2cf546c328619daaa8393a285368941bbb2efe865560074'
+\set sha256 '5d0d24df939b5d9c3af5670ede834370933195ebdf7354f944242feb0f1d2433'
 \set breaking false
 \ir apply.sql
 \set version 24
@@ -307,6 +307,7 @@
 \ir functions/push/queue.sql
 \ir functions/push/quiet.sql
 \ir functions/push/reads.sql
+\ir functions/push/settle.sql
 \ir functions/push/take.sql
 \ir functions/push/targets.sql
 \ir functions/push/upkeep.sql

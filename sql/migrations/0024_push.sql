@@ -135,8 +135,11 @@ comment on column parley.push_provider.public_key is 'Of webpush the VAPID key t
 
 create table parley.push_state (
     resets bigint not null default 0,
+    skipped bigint not null default 0,
     reset_at timestamptz,
+    skipped_at timestamptz,
     reset_reason text,
+    skipped_code text,
     is_the_only_row boolean not null default true,
     constraint push_state_pkey primary key (is_the_only_row),
     constraint push_state_is_one_row_check check (is_the_only_row)
@@ -145,6 +148,9 @@ comment on table parley.push_state is 'One row: what operators have to know of t
 comment on column parley.push_state.resets is 'How often events were passed over, because they were gone or of another epoch.';
 comment on column parley.push_state.reset_at is 'When that last was.';
 comment on column parley.push_state.reset_reason is 'Why.';
+comment on column parley.push_state.skipped is 'How many events were passed over, because nothing could be made of them.';
+comment on column parley.push_state.skipped_at is 'When that last was.';
+comment on column parley.push_state.skipped_code is 'SQLSTATE of what failed then.';
 comment on column parley.push_state.is_the_only_row is 'Always true: there is one row.';
 
 -- No foreign keys: a row is written for each notification, and tells why afterwards, whatever has gone since.

@@ -126,7 +126,7 @@ select t.pump() > 0 as done \gset
 select is((select string_agg(distinct concat_ws(' ', state, reason), ', ') from parley.push_job where kind = 'message' and last_seq = t.last_seq('us')), 'cancelled read', 'what waits is not sent any more');
 select is(t.push(), null, 'a little later');
 select t.due();
-select is(t.everywhere(), 'phone badge badge 0 silent, phone clear badge 0 silent, tablet badge badge 0 silent, tablet clear badge 0 silent', 'what was shown is taken back and the number set, but in browsers, which show all');
+select is(t.everywhere(), 'phone badge badge 0 silent, phone clear silent, tablet badge badge 0 silent, tablet clear silent', 'what was shown is taken back and the number set, but in browsers, which show all');
 select is((select count(*) from parley.push_job where kind in ('badge', 'clear') and device_id = t.id('droid')), 0::bigint, 'and where nothing was shown');
 select t.act('ann');
 select t.send('us', 'three') is null as done \gset
@@ -143,6 +143,34 @@ select t.push() is null as done \gset
 select t.due();
 select is(t.push(), null, 'not what came after it: the number is right as it is');
 select is((select string_agg(distinct concat_ws(' ', kind, state, reason), ', ') from parley.push_job where state = 'suppressed'), 'badge suppressed badge_unchanged, clear suppressed newer_unread', 'for these reasons');
+
+-- deleted for everyone
+select t.act('ann');
+select t.keep('five', t.send('us', 'five')::text);
+select t.host();
+select t.pump() > 0 as done \gset
+select matches(t.push(), 'phone message five', 'a message is shown');
+select t.act('ann');
+select parley_api.delete_message(t.id('five'), true) is not null as done \gset
+select t.host();
+select t.pump() > 0 as done \gset
+select is(t.push(), 'phone clear silent, tablet clear silent', 'and taken back when it is deleted');
+select t.act('ann');
+select t.keep('six', t.send('us', 'six')::text);
+select t.host();
+select t.pump() > 0 as done \gset
+select t.push() is null as done \gset
+select t.act('ann');
+select t.send('us', 'seven') is null as done \gset
+select t.host();
+select t.pump() > 0 as done \gset
+select t.push() is null as done \gset
+select t.act('ann');
+select parley_api.delete_message(t.id('six'), true) is not null as done \gset
+select t.host();
+select t.pump() > 0 as done \gset
+select is(t.push(), null, 'not where a newer one stands in its place');
+
 select is(t.device('phone', session => 's1') ->> 'name', 'phone', 'an app that is installed anew') from t.act('bob');
 select t.host();
 select is((select last_badge from parley.push_device where name = 'phone'), null, 'shows no number that anybody knows');

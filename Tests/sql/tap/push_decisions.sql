@@ -236,7 +236,12 @@ update parley.setting set value = 'id' where name = 'push_privacy';
 select is(t.told() ->> 'privacy', 'id', 'or the deployment lets them');
 update parley.setting set value = 'full' where name = 'push_privacy';
 update parley.setting set value = 'https://chat.example.com/c/{conversation_id}#{message_id}' where name = 'push_link';
-select matches(t.told() ->> 'url', 'https://chat\.example\.com/c/' || t.id('us') || '#[0-9a-f-]{36}$', 'and where a click leads');
+select is(t.told() -> 'url', null, 'an app knows where a click leads');
+select t.act('bob');
+select t.device('browser', 'webpush') is null as done \gset
+select t.host();
+select t.told() is null as done \gset
+select matches((select j #>> '{content,url}' from t.claimed('webpush') j), 'https://chat\.example\.com/c/' || t.id('us') || '#[0-9a-f-]{36}$', 'a browser is told');
 select is(t.told() - '{seq,message_id,badge,url}'::text[], jsonb_build_object(
     'kind', 'message', 'privacy', 'full', 'conversation_id', t.id('us'), 'title', 'Journey', 'sender', 'Ann', 'body', 'Ann: secret',
     'loc_key', 'PARLEY_TEXT', 'loc_args', '["Ann"]'::jsonb, 'category', 'message', 'silent', false

@@ -158,6 +158,14 @@ select t.pump() > 0 as done \gset
 select is((select array_agg(j #>> '{target,token}' order by 1) from t.claimed('webhook') j), array[t.id('cid')::text, t.id('dan')::text], 'one for everybody is told of each');
 select is((select count(distinct device_id) from parley.push_job where last_seq = 2), 1::bigint, 'by one device');
 
+select t.claim('service_role', '{"role": "service_role"}');
+select parley_api.set_push_webhook('mail', enabled => false) is null as done \gset
+select t.act('ann');
+select t.send('them', 'once more') is null as done \gset
+select t.host();
+select t.pump() > 0 as done \gset
+select is((select count(*) from parley.push_job where last_seq = 3 and user_id = t.id('dan')), 0::bigint, 'and of nobody when it is switched off');
+
 -- upkeep
 update parley.push_job set due_at = now() - interval '1 hour', expires_at = now() - interval '1 minute' where settled_at is null;
 select is(parley.push_upkeep(), false, 'upkeep leaves nothing to do');
@@ -182,6 +190,50 @@ update parley.push_provider set seen_at = now() - interval '8 days';
 select * from t.claimed('fcm', worker => 'b') \g /dev/null
 select parley.push_upkeep() is null as done \gset
 select is((select string_agg(worker, ' ') from parley.push_provider), 'b', 'a worker that was not seen for a week is forgotten');
+
+-- what fails harms nothing else
+select parley.configure_push('[{"provider": "apns", "app_id": "app"}]', 'w') is null as done \gset
+select t.act('bob');
+select t.device('phone') is null as done \gset
+select t.act('eve');
+select t.device('tablet') is null as done \gset
+select t.act('ann');
+select t.keep('bad', parley_api.start_conversation(array[t.id('bob'), t.id('eve')], 'group', 'Bad') ->> 'id');
+select t.keep('good', parley_api.start_conversation(array[t.id('bob'), t.id('eve')], 'group', 'Good') ->> 'id');
+select t.host();
+savepoint failing;
+create or replace function parley.push_tenant(conversation_id uuid) returns uuid language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp as $$
+begin
+    if 'Bad' = (select cp.title from parley.conversation_profile cp where cp.conversation_id = push_tenant.conversation_id) then
+        raise division_by_zero;
+    end if;
+    return '00000000-0000-0000-0000-000000000000';
+end
+$$;
+select t.pump() > 0 as done \gset
+select is((select count(*) from parley.push_job where conversation_id = t.id('good') and state = 'queued' and provider = 'apns'), 2::bigint, 'an event of which nothing can be made stops no other');
+select is((select count(*) from parley.push_job where conversation_id = t.id('bad')), 0::bigint, 'it is passed over');
+select is((select format('%s %s', skipped, skipped_code) from parley.push_state), '1 22012', 'and operators are told');
+create or replace function parley.push_privacy(preference text, device text, type text) returns text language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp as $$
+begin
+    if device = 'id' then
+        raise division_by_zero;
+    end if;
+    return 'full';
+end
+$$;
+update parley.push_device set privacy = 'id' where name = 'phone';
+select is(t.push(), 'tablet message badge 0', 'a job of which nothing can be made stops no other');
+select is((select concat_ws(' ', state, reason, due_at > clock_timestamp() + interval '50 seconds') from parley.push_job where device_id = t.id('phone')), 'queued error_22012 t', 'it waits a minute, and says why');
+create or replace function parley.push_tenant(conversation_id uuid) returns uuid language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp as $$ begin raise deadlock_detected; end $$;
+select t.act('ann');
+select t.send('good', 'x') is null as done \gset
+select t.host();
+select throws_ok('select t.pump()', '40P01', null, 'what goes better another time is tried another time');
+rollback to failing;
 
 -- the log is gone, or another one
 update parley.log_state set purged_id = 9223372036854775806;

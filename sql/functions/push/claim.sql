@@ -143,7 +143,7 @@ $$;
 comment on function parley.push_target_json is
 'Where a job goes: PushTarget of the workers. Null: the private key does not open the token.';
 
-create or replace function parley.claim_push_job(job parley.push_job, worker text, secret text, badge bigint)
+create or replace function parley.claim_push_job(job parley.push_job, secret text, badge bigint)
 returns jsonb
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -204,29 +204,18 @@ begin
         where j.id = job.id;
         return null;
     end if;
-    update parley.push_job as j
-    set
-        state = 'leased',
-        claim = j.claim + 1,
-        worker = claim_push_job.worker,
-        due_at = v_now + interval '60 seconds',
-        -- apns takes no number with what clears
-        badge = case
-            when job.kind in ('message', 'badge') or (job.kind = 'clear' and v_device.provider <> 'apns')
-                then claim_push_job.badge
-        end,
-        reason = v_draft.reason
-    where j.id = job.id;
     return jsonb_build_object(
         'id', job.id,
         'claim', job.claim + 1,
         'lane', job.lane,
+        'reason', v_draft.reason,
         'attempts', job.attempts,
         'created_at', (extract(epoch from job.created_at) * 1000)::bigint,
         'expires_at', (extract(epoch from job.expires_at) * 1000)::bigint,
         'target', v_target,
         'content', case
-            when job.kind in ('message', 'badge', 'clear')
+            -- apns takes no number with what clears
+            when job.kind in ('message', 'badge') or (job.kind = 'clear' and v_device.provider <> 'apns')
                 then v_draft.content || jsonb_build_object('badge', claim_push_job.badge)
             else v_draft.content
         end
@@ -234,4 +223,4 @@ begin
 end;
 $$;
 comment on function parley.claim_push_job is
-'Decides a job that is due, anew: ends it, puts it off, or leases it to a worker and returns it as PushJob of the workers.';
+'Decides a job that is due, anew: ends it, puts it off, or returns it as PushJob of the workers, to be leased.';

@@ -123,7 +123,10 @@ begin
             else 'message'
         end,
         'silent', is_silent,
-        'url', parley.push_link(job.conversation_id, message.id)
+        -- apps on phones know where to go
+        'url', case
+            when device.provider in ('webpush', 'webhook') then parley.push_link(job.conversation_id, message.id)
+        end
     ));
 end;
 $$;
@@ -166,7 +169,9 @@ begin
         'loc_args', jsonb_build_array(v_sender),
         'category', job.kind,
         'silent', is_silent,
-        'url', parley.push_link(job.conversation_id, null)
+        'url', case
+            when device.provider in ('webpush', 'webhook') then parley.push_link(job.conversation_id, null)
+        end
     ));
 end;
 $$;

@@ -36,8 +36,8 @@ $$;
 comment on function parley.catch_up_push is
 'Has push go on from the end of the log where what it would read is gone, or was sent by an older copy of this database; notes it in push_state.';
 
-create or replace function parley.enqueue_push(batch integer default 500)
-returns integer
+create or replace function parley.queue_event_pushes(event_ids bigint[])
+returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -46,46 +46,95 @@ set enable_seqscan = off
 as $$
 #variable_conflict use_column
 declare
-    v_ids bigint[];
     v_event parley.event;
+begin
+    perform parley.queue_message_pushes(event_ids);
+    for v_event in
+        select e.*
+        from unnest(event_ids) as i (id)
+        cross join lateral (select a.* from parley.event as a where a.id = i.id offset 0) as e
+        where e.kind in ('message:read', 'message:deleted') or e.kind like 'call:%'
+        order by e.id
+    loop
+        perform parley.queue_pushes_of(v_event);
+    end loop;
+end;
+$$;
+comment on function parley.queue_event_pushes is
+'Turns events into jobs: messages first, so that what was read of them already ends.';
+
+create or replace function parley.queue_pushes_of(event parley.event)
+returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_conversation_id constant uuid := coalesce(event.conversation_id, (event.data ->> 'conversation_id')::uuid);
+    v_call_id constant uuid := (event.data ->> 'call_id')::uuid;
+begin
+    if event.kind = 'message:read' then
+        perform parley.queue_read_pushes(
+            event.user_id, v_conversation_id, (event.data ->> 'last_read_seq')::bigint
+        );
+    elsif event.kind = 'message:deleted' and event.conversation_id is not null then
+        perform parley.queue_deleted_pushes(v_conversation_id, event.message_id, event.message_seq);
+    elsif event.kind = 'call:ring' then
+        perform parley.queue_call_pushes(v_conversation_id, v_call_id);
+    elsif event.kind in (
+        'call:answered_elsewhere', 'call:declined', 'call:busy', 'call:missed', 'call:cancelled', 'call:ended'
+    ) then
+        perform parley.queue_call_ends(v_conversation_id, v_call_id);
+    end if;
+end;
+$$;
+comment on function parley.queue_pushes_of is 'Queues what an event of reading, of deleting or of a call is worth.';
+
+create or replace function parley.queue_event_push(event_id bigint)
+returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform parley.queue_event_pushes(array[event_id]);
+exception
+    when others then
+        if parley.is_passing_error(sqlstate) then
+            raise;
+        end if;
+        update parley.push_state as s
+        set skipped = s.skipped + 1, skipped_at = clock_timestamp(), skipped_code = sqlstate;
+        raise warning 'push passes over event %: %', event_id, sqlstate;
+end;
+$$;
+comment on function parley.queue_event_push is
+'Turns one event into jobs; if that fails it is passed over, and noted in push_state.';
+
+create or replace function parley.enqueue_push(batch integer default 500)
+returns integer
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_ids bigint[];
+    v_id bigint;
 begin
     if not exists (select from parley.consumer as c where c.name = 'push') then
         return 0;
     end if;
     perform parley.catch_up_push();
     v_ids := parley.consume_ids('push', batch);
-    for v_event in
-        select e.*
-        from unnest(v_ids) as i (id)
-        cross join lateral (select a.* from parley.event as a where a.id = i.id offset 0) as e
-        where e.kind in ('message:new', 'conversation:new', 'message:read') or e.kind like 'call:%'
-        order by e.id
-    loop
-        if v_event.kind = 'message:new' and v_event.conversation_id is not null then
-            perform parley.queue_message_pushes(
-                v_event.conversation_id, v_event.message_id, v_event.message_seq, null, v_event.actor_id
-            );
-        elsif v_event.kind = 'conversation:new' and v_event.created_at > clock_timestamp() - parley.push_lifetime() then
-            perform parley.queue_message_pushes(
-                coalesce(v_event.conversation_id, (v_event.data ->> 'conversation_id')::uuid), null, 0,
-                case when v_event.conversation_id is null then v_event.user_id end, v_event.actor_id
-            );
-        elsif v_event.kind = 'message:read' then
-            perform parley.queue_read_pushes(
-                v_event.user_id, coalesce(v_event.conversation_id, (v_event.data ->> 'conversation_id')::uuid),
-                (v_event.data ->> 'last_read_seq')::bigint
-            );
-        elsif v_event.kind = 'call:ring' then
-            perform parley.queue_call_pushes(v_event.conversation_id, (v_event.data ->> 'call_id')::uuid);
-        elsif v_event.kind in (
-            'call:answered_elsewhere', 'call:declined', 'call:busy', 'call:missed', 'call:cancelled', 'call:ended'
-        ) then
-            perform parley.queue_call_ends(
-                coalesce(v_event.conversation_id, (v_event.data ->> 'conversation_id')::uuid),
-                (v_event.data ->> 'call_id')::uuid
-            );
-        end if;
-    end loop;
+    begin
+        perform parley.queue_event_pushes(v_ids);
+    exception
+        when others then
+            if parley.is_passing_error(sqlstate) then
+                raise;
+            end if;
+            -- whatever it is, it must not stop the others
+            foreach v_id in array v_ids loop
+                perform parley.queue_event_push(v_id);
+            end loop;
+    end;
     return coalesce(cardinality(v_ids), 0);
 end;
 $$;

@@ -1,91 +1,163 @@
--- What is queued for a message, and for a conversation that is new.
+-- What is queued for messages, and for conversations that are new.
 
-create or replace function parley.queue_message_pushes(
-    conversation_id uuid, message_id uuid, seq bigint, only_user_id uuid, actor_id uuid
-)
+create or replace function parley.queue_message_pushes(event_ids bigint[])
 returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+-- each row by its key, whatever is known of the tables
 set plan_cache_mode = force_generic_plan
 set jit = off
 set enable_seqscan = off
+set enable_bitmapscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
 as $$
 #variable_conflict use_column
 declare
     v_now constant timestamptz := clock_timestamp();
+    v_lifetime constant interval := parley.push_lifetime();
     v_everybody constant boolean := exists (
-        select from parley.push_device as d where d.user_id is null and d.provider = 'webhook'
+        select from parley.push_device as d
+        where d.user_id is null
+            and d.provider = 'webhook'
+            and d.enabled
+            and d.dropped_at is null
+            and parley.has_push_provider(d.provider, d.app_id)
     );
-    v_tenant_id constant uuid := parley.push_tenant(queue_message_pushes.conversation_id);
-    v_message parley.message;
-    v_quiet_id uuid;
+    v_quiet record;
 begin
-    if queue_message_pushes.message_id is not null then
-        select m.* into v_message
-        from parley.message as m
-        where m.id = queue_message_pushes.message_id
-            and m.conversation_id is not distinct from queue_message_pushes.conversation_id;
-        -- gone already, or too old to be news
-        if not found or v_message.created_at < v_now - parley.push_lifetime() then
-            return;
-        end if;
-        -- what is for nobody needs no row to tell so
-        if v_message.sender_id is null and (
-            v_message.metadata ->> 'event' = 'call_ended'
-            or exists (
-                select from parley.message_uncounted as t
-                where t.conversation_id = v_message.conversation_id and t.seq = v_message.seq and t.is_notice
-            )
-        ) then
-            return;
-        end if;
-    end if;
-    for v_quiet_id in
-        with made as (
-            insert into parley.push_job as j (
-                id, tenant_id, user_id, device_id, conversation_id, message_id, first_seq, last_seq, due_at, expires_at,
-                settled_at, is_sealed, provider, route, lane, kind, state, collapse_key, reason, delays
-            )
+    for v_quiet in
+        with about as (
             select
-                parley.uuid_v7(), v_tenant_id, u.user_id, d.id, queue_message_pushes.conversation_id,
-                queue_message_pushes.message_id, queue_message_pushes.seq, queue_message_pushes.seq,
-                coalesce((u.decision).until, v_now),
-                greatest(v_now + parley.push_lifetime(), (u.decision).until + interval '1 hour'),
-                case when d.id is null then v_now end,
-                coalesce(d.token_sealed is not null, false), d.provider, d.route, 'message', 'message',
-                case when d.id is null then 'suppressed' else 'queued' end,
-                queue_message_pushes.conversation_id::text,
-                case
-                    when d.id is null and (u.decision).verdict <> 'suppress' then parley.why_no_push_device(u.user_id)
-                    else (u.decision).reason
-                end,
-                ((u.decision).reason is not distinct from 'in_view')::integer
-            from (
-                select p.user_id, parley.decide_push(v_message, p, a.account, s) as decision
-                from parley.participant as p
-                cross join lateral (
-                    select b as account from parley.account as b where b.id = p.user_id offset 0
-                ) as a
-                left join parley.push_preference as s on p.user_id = s.user_id
-                where p.conversation_id = queue_message_pushes.conversation_id
-                    and p.left_at is null
-                    and p.user_id is distinct from coalesce(v_message.sender_id, queue_message_pushes.actor_id)
-                    and p.user_id = coalesce(queue_message_pushes.only_user_id, p.user_id)
+                coalesce(e.conversation_id, (e.data ->> 'conversation_id')::uuid) as conversation_id,
+                e.message_id,
+                coalesce(e.message_seq, 0) as seq,
+                coalesce(m.sender_id, e.actor_id) as actor_id,
+                -- somebody was added to a conversation that was there
+                case when e.conversation_id is null then e.user_id end as only_user_id,
+                m.message
+            from unnest(event_ids) as i (id)
+            cross join lateral (
+                select a.kind, a.conversation_id, a.message_id, a.message_seq, a.user_id, a.actor_id, a.created_at, a.data
+                from parley.event as a
+                where a.id = i.id
+                offset 0
+            ) as e
+            left join lateral (
+                select b as message, b.sender_id, b.created_at
+                from parley.message as b
+                where b.id = e.message_id and b.conversation_id is not distinct from e.conversation_id
+                offset 0
+            ) as m on true
+            where case e.kind
+                when 'conversation:new' then e.created_at > v_now - v_lifetime
+                -- one that reaches nobody but its sender has no conversation; nor is one news that is gone or old
+                when 'message:new' then e.conversation_id is not null and m.created_at > v_now - v_lifetime
+                    and (m.sender_id is not null or parley.is_push_news(m.message))
+            end
+        ),
+
+        decided as materialized (
+            select
+                x.conversation_id,
+                x.message_id,
+                x.seq,
+                p.user_id,
+                parley.decide_push(x.message, p.participant, a.account, s.preference) as decision
+            from about as x
+            cross join lateral (
+                select q as participant, q.user_id
+                from parley.participant as q
+                where q.conversation_id = x.conversation_id
+                    and q.left_at is null
+                    and q.user_id is distinct from x.actor_id
+                    and q.user_id = coalesce(x.only_user_id, q.user_id)
                     and (
                         v_everybody
                         or exists (
-                            select from parley.push_device as o where o.user_id = p.user_id and o.dropped_at is null
+                            select from parley.push_device as o where o.user_id = q.user_id and o.dropped_at is null
                         )
                     )
                 offset 0
-            ) as u
+            ) as p
+            cross join lateral (
+                select b as account from parley.account as b where b.id = p.user_id offset 0
+            ) as a
+            left join lateral (
+                select t as preference from parley.push_preference as t where t.user_id = p.user_id offset 0
+            ) as s on true
+        ),
+
+        addressed as materialized (
+            select
+                u.conversation_id,
+                u.message_id,
+                u.seq,
+                u.user_id,
+                (u.decision).reason as reason,
+                (u.decision).verdict as verdict,
+                coalesce((u.decision).until, v_now) as due_at,
+                d.id as device_id,
+                d.provider,
+                d.route,
+                d.token_sealed is not null as is_sealed
+            from decided as u
             left join lateral (
                 select o.id, o.provider, o.route, o.token_sealed
                 from parley.push_devices_of(u.user_id) as o
                 where (u.decision).verdict <> 'suppress' and o.kind <> 'voip'
             ) as d on true
+        ),
+
+        -- of several messages of a conversation one job for each device, of the newest; of those that are told to nobody
+        -- each has its reason
+        job as (
+            select
+                g.conversation_id,
+                (array_agg(g.message_id order by g.seq desc))[1] as message_id,
+                min(g.seq) as first_seq,
+                max(g.seq) as last_seq,
+                g.user_id,
+                (array_agg(g.reason order by g.seq desc))[1] as reason,
+                min(g.due_at) as due_at,
+                g.device_id,
+                g.provider,
+                g.route,
+                g.is_sealed
+            from addressed as g
+            where g.device_id is not null
+            group by g.conversation_id, g.user_id, g.device_id, g.provider, g.route, g.is_sealed
+            union all
+            select
+                n.conversation_id,
+                n.message_id,
+                n.seq,
+                n.seq,
+                n.user_id,
+                case when n.verdict = 'suppress' then n.reason else parley.why_no_push_device(n.user_id) end,
+                n.due_at,
+                null,
+                null,
+                null,
+                false
+            from addressed as n
+            where n.device_id is null
+        ),
+
+        made as (
+            insert into parley.push_job as j (
+                id, tenant_id, user_id, device_id, conversation_id, message_id, first_seq, last_seq, due_at, expires_at,
+                settled_at, is_sealed, provider, route, lane, kind, state, collapse_key, reason, delays
+            )
+            select
+                parley.uuid_v7(), parley.push_tenant(b.conversation_id), b.user_id, b.device_id, b.conversation_id,
+                b.message_id, b.first_seq, b.last_seq, b.due_at,
+                greatest(v_now + v_lifetime, b.due_at + interval '1 hour'),
+                case when b.device_id is null then v_now end, b.is_sealed, b.provider, b.route, 'message', 'message',
+                case when b.device_id is null then 'suppressed' else 'queued' end,
+                b.conversation_id::text, b.reason, coalesce((b.reason = 'in_view')::integer, 0)
+            from job as b
+            order by b.device_id, b.user_id, b.conversation_id
             on conflict (device_id, user_id, collapse_key) where state = 'queued' do update
             set
                 first_seq = least(j.first_seq, excluded.first_seq),
@@ -95,17 +167,17 @@ begin
                 end,
                 due_at = least(j.due_at, excluded.due_at),
                 expires_at = greatest(j.expires_at, excluded.expires_at)
-            returning j.user_id, j.reason, j.settled_at, j.due_at
+            returning j.user_id, j.tenant_id, j.reason, j.settled_at, j.due_at
         )
 
-        select distinct m.user_id
-        from made as m
-        where m.reason in ('quiet_hours', 'do_not_disturb') and (m.settled_at is not null or m.due_at > v_now)
+        select distinct k.user_id, k.tenant_id
+        from made as k
+        where k.reason in ('quiet_hours', 'do_not_disturb') and (k.settled_at is not null or k.due_at > v_now)
     loop
         -- the number on the icon makes no sound
-        perform parley.queue_badge_pushes(v_quiet_id, v_tenant_id);
+        perform parley.queue_badge_pushes(v_quiet.user_id, v_quiet.tenant_id);
     end loop;
 end;
 $$;
 comment on function parley.queue_message_pushes is
-'Queues a message, or without one a conversation that is new, for the devices of its participants, or of one of them: one that waits for the conversation already moves forward. Who is to hear nothing of it has a row with the reason.';
+'Queues messages, and conversations that are new, for the devices of those who are to hear of them: a job that waits for the conversation already moves forward. Who is to hear nothing of a message has a row with the reason.';

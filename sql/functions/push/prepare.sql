@@ -12,6 +12,7 @@ set enable_mergejoin = off
 as $$
 #variable_conflict use_column
 declare
+    v_row record;
     v_participant parley.participant;
     v_account parley.account;
     v_preference parley.push_preference;
@@ -21,18 +22,24 @@ declare
     v_look parley.push_decision;
     v_decision parley.push_decision;
 begin
-    select p.* into v_participant
+    -- all there is to know in one look: each by its key
+    select p as participant, a as account, s as preference, m as message into v_row
     from parley.participant as p
+    inner join parley.account as a on a.id = job.user_id
+    left join parley.push_preference as s on s.user_id = job.user_id
+    left join parley.message as m on m.id = job.message_id and m.conversation_id is not distinct from job.conversation_id
     where p.conversation_id = job.conversation_id and p.user_id = job.user_id;
     if not found then
         return ('suppress', 'not_member', null, null)::parley.push_draft;
     end if;
-    select a.* into v_account from parley.account as a where a.id = job.user_id;
-    select s.* into v_preference from parley.push_preference as s where s.user_id = job.user_id;
+    v_participant := v_row.participant;
+    v_account := v_row.account;
+    v_preference := v_row.preference;
+    v_message := v_row.message;
     -- the newest of those it stands for that is worth it: the last one may be deleted by now
     for v_n in 1..20 loop
-        v_message := null;
-        if v_id is not null then
+        if v_n > 1 then
+            v_message := null;
             select m.* into v_message
             from parley.message as m
             where m.id = v_id and m.conversation_id is not distinct from job.conversation_id;

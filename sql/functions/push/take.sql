@@ -1,4 +1,56 @@
--- What workers call: they claim jobs, and tell how each ended.
+-- What workers call for jobs.
+
+create or replace function parley.is_passing_error(code text)
+returns boolean
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    -- deadlocks, what is exhausted, locked or cancelled, the system itself: it goes better another time
+    select code ~ '^(40|53|55|57|58|XX)'
+$$;
+comment on function parley.is_passing_error is 'True if what failed with this SQLSTATE can be tried again, whatever it was.';
+
+create or replace function parley.decide_push_jobs(jobs parley.push_job[], secret text, one_by_one boolean)
+returns jsonb[]
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_job parley.push_job;
+    v_badges jsonb := '{}';
+    v_json jsonb;
+    v_claimed jsonb[] := '{}';
+begin
+    foreach v_job in array jobs loop
+        if v_job.kind in ('message', 'badge', 'clear') and not v_badges ? v_job.user_id::text then
+            v_badges := v_badges || jsonb_build_object(v_job.user_id, parley.push_badge(v_job.user_id));
+        end if;
+        if one_by_one then
+            begin
+                v_json := parley.claim_push_job(v_job, secret, (v_badges ->> v_job.user_id::text)::bigint);
+            exception
+                when others then
+                    if parley.is_passing_error(sqlstate) then
+                        raise;
+                    end if;
+                    v_json := null;
+                    update parley.push_job as j
+                    set due_at = clock_timestamp() + interval '1 minute', reason = 'error_' || sqlstate
+                    where j.id = v_job.id;
+            end;
+        else
+            v_json := parley.claim_push_job(v_job, secret, (v_badges ->> v_job.user_id::text)::bigint);
+        end if;
+        if v_json is not null then
+            v_claimed := v_claimed || v_json;
+        end if;
+    end loop;
+    return v_claimed;
+end;
+$$;
+comment on function parley.decide_push_jobs is
+'Decides jobs that are due; returns those that are to be leased. one_by_one: one that fails waits a minute, and harms no other.';
 
 create or replace function parley.claim_push_jobs(
     worker text, lanes text[], max integer, provider text, paused text[], secret text default null
@@ -22,10 +74,7 @@ declare
     v_lane text;
     v_group record;
     v_jobs parley.push_job[];
-    v_job parley.push_job;
-    v_looked integer;
-    v_badges jsonb := '{}';
-    v_json jsonb;
+    v_claimed jsonb[];
 begin
     update parley.push_provider as p
     set seen_at = clock_timestamp()
@@ -37,7 +86,7 @@ begin
         loop
             exit when v_left <= 0 or clock_timestamp() > v_until;
             v_now := clock_timestamp();
-            v_looked := 0;
+            v_jobs := '{}';
             for v_group in
                 with g as materialized (
                     select s.is_sealed, s.tenant_id, s.route
@@ -56,8 +105,8 @@ begin
                     )::integer as share
                 from g
             loop
-                exit when v_left <= 0;
-                v_jobs := array(
+                exit when cardinality(v_jobs) >= v_left;
+                v_jobs := v_jobs || array(
                     select j
                     from parley.push_job as j
                     where j.settled_at is null
@@ -68,24 +117,32 @@ begin
                         and j.route = v_group.route
                         and j.due_at <= v_now
                     order by j.due_at
-                    limit least(v_group.share, v_left)
+                    limit least(v_group.share, v_left - cardinality(v_jobs))
                     for update skip locked
                 );
-                foreach v_job in array v_jobs loop
-                    v_looked := v_looked + 1;
-                    if v_job.kind in ('message', 'badge', 'clear') and not v_badges ? v_job.user_id::text then
-                        v_badges := v_badges || jsonb_build_object(v_job.user_id, parley.push_badge(v_job.user_id));
-                    end if;
-                    v_json := parley.claim_push_job(
-                        v_job, claim_push_jobs.worker, v_secret, (v_badges ->> v_job.user_id::text)::bigint
-                    );
-                    if v_json is not null then
-                        v_left := v_left - 1;
-                        return next v_json;
-                    end if;
-                end loop;
             end loop;
-            exit when v_looked = 0;
+            exit when v_jobs = '{}';
+            begin
+                v_claimed := parley.decide_push_jobs(v_jobs, v_secret, false);
+            exception
+                when others then
+                    if parley.is_passing_error(sqlstate) then
+                        raise;
+                    end if;
+                    v_claimed := parley.decide_push_jobs(v_jobs, v_secret, true);
+            end;
+            update parley.push_job as j
+            set
+                state = 'leased',
+                claim = j.claim + 1,
+                worker = claim_push_jobs.worker,
+                due_at = clock_timestamp() + interval '60 seconds',
+                badge = (c.job #>> '{content,badge}')::bigint,
+                reason = c.job ->> 'reason'
+            from unnest(v_claimed) as c (job)
+            where j.id = (c.job ->> 'id')::uuid;
+            v_left := v_left - cardinality(v_claimed);
+            return query select c.job from unnest(v_claimed) as c (job);
         end loop;
     end loop;
 end;
@@ -93,63 +150,3 @@ $$;
 comment on function parley.claim_push_jobs is
 'Jobs of a provider that are due, decided anew and leased to the worker for a minute, as PushJob of the workers: lane by lane, tenants taking turns, none of a route in paused. secret: the private key of push_public_key; without it devices with a sealed token wait.';
 grant execute on function parley.claim_push_jobs to parley_worker;
-
-create or replace function parley.settle_push_job(worker text, settlements jsonb)
-returns integer
-language plpgsql volatile security definer
-set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan
-set jit = off
-set enable_seqscan = off
-as $$
-#variable_conflict use_column
-declare
-    v_now constant timestamptz := clock_timestamp();
-    v_told record;
-    v_job parley.push_job;
-    v_settled integer := 0;
-begin
-    for v_told in
-        select s.id, s.claim, s.outcome, s.reason, s.after_ms, s.counts, s.before
-        from jsonb_to_recordset(settlements) as s
-            (id uuid, claim bigint, outcome text, reason text, after_ms bigint, counts boolean, before bigint)
-        order by s.id
-    loop
-        update parley.push_job as j
-        set
-            state = case v_told.outcome when 'delivered' then 'sent' when 'retry' then 'retrying' else 'dead' end,
-            settled_at = case when v_told.outcome <> 'retry' then v_now end,
-            due_at = v_now + coalesce(v_told.after_ms, 0) * interval '1 millisecond',
-            attempts = j.attempts + (v_told.outcome = 'retry' and coalesce(v_told.counts, true))::integer,
-            answer = left(v_told.reason, 128)
-        where j.id = v_told.id
-            and j.claim = v_told.claim
-            and j.worker = settle_push_job.worker
-            and j.state = 'leased'
-            and v_told.outcome in ('delivered', 'dead_token', 'retry', 'dead')
-        returning j.* into v_job;
-        continue when not found;
-        v_settled := v_settled + 1;
-        if v_told.outcome = 'delivered' and v_job.badge is not null then
-            update parley.push_device as d
-            set last_badge = v_job.badge
-            where d.id = v_job.device_id and d.last_badge is distinct from v_job.badge and d.dropped_at is null;
-        elsif v_told.outcome = 'dead_token' then
-            -- a token that was registered after what the provider speaks of is another one; looked at under the lock
-            perform parley.drop_push_device(d.id, coalesce(nullif(v_told.reason, ''), 'unregistered'))
-            from (
-                select o.id
-                from parley.push_device as o
-                where o.id = v_job.device_id
-                    and o.provider <> 'webhook'
-                    and extract(epoch from o.registered_at) * 1000 <= coalesce(v_told.before, 9223372036854775807)
-                for update
-            ) as d;
-        end if;
-    end loop;
-    return v_settled;
-end;
-$$;
-comment on function parley.settle_push_job is
-'A worker tells how jobs ended: [{id, claim, outcome, reason, after_ms, counts, before}], outcome delivered, retry, dead_token or dead. Of a job that was claimed again since nothing counts. Returns how many counted.';
-grant execute on function parley.settle_push_job to parley_worker;

@@ -50,10 +50,14 @@ comment on function parley.why_no_push_device is 'Why there is no device on whic
 
 create or replace function parley.push_lifetime()
 returns interval
-language sql stable security definer
+language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select make_interval(hours => greatest(1, least(672, parley.setting_number('push_message_hours', 24)))::integer)
+begin
+    return make_interval(
+        hours => greatest(1, least(672, parley.setting_number('push_message_hours', 24)))::integer
+    );
+end;
 $$;
 comment on function parley.push_lifetime is 'For how long the notification of a message is worth sending.';
 
@@ -75,3 +79,22 @@ begin
 end;
 $$;
 comment on function parley.push_tenant is 'Whose turn a job of the conversation is: its tenant, all zeros without one.';
+
+create or replace function parley.is_push_news(message parley.message)
+returns boolean
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
+as $$
+#variable_conflict use_column
+begin
+    -- a call tells of its end itself
+    return coalesce(message.metadata ->> 'event' <> 'call_ended', true)
+        and not exists (
+            select from parley.message_uncounted as t
+            where t.conversation_id = message.conversation_id and t.seq = message.seq and t.is_notice
+        );
+end;
+$$;
+comment on function parley.is_push_news is 'True unless what the server says is a notice, or the summary of a call: no row tells that nobody is told.';
