@@ -65,7 +65,7 @@ begin
         end loop;
     end loop;
 end $$;
-analyze;
+analyze parley.account, parley.push_device, parley.participant, parley.conversation, parley.message;
 """
 FILL = """
 truncate parley.push_job;

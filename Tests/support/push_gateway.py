@@ -160,7 +160,7 @@ class PushGateway:
 
         self.thread = threading.Thread(target=run, daemon=True)
         self.thread.start()
-        if not ready.wait(10):
+        if not ready.wait(60):
             raise RuntimeError("the gateway does not start")
         return self
 

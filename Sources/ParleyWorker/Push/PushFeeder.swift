@@ -16,6 +16,8 @@ struct PushFeeder: Service {
     private static let period = Duration.seconds(1)
     /// Between looks at the queue, in seconds.
     private static let lookEvery = 10
+    /// Who has not said for days what it has is taken for gone.
+    private static let sayEvery = Duration.seconds(3600)
 
     private let providers: String
     private let setName: String
@@ -48,10 +50,9 @@ struct PushFeeder: Service {
             }
         }
         defer { ticker.cancel() }
-        while await self.ask("select parley.configure_push($1::jsonb, $2)", [self.providers, self.setName]) == nil {
-            try await Task.sleep(for: Self.period)
-        }
-        var looked = ContinuousClock.now - .seconds(Self.lookEvery)
+        while !(await self.sayProviders()) { try await Task.sleep(for: Self.period) }
+        var said = ContinuousClock.now
+        var looked = said - .seconds(Self.lookEvery)
         for await _ in self.bells {
             try Task.checkCancellation()
             while let count = await self.enqueue(), count >= Self.batch { try Task.checkCancellation() }
@@ -59,8 +60,16 @@ struct PushFeeder: Service {
                 looked = .now
                 await self.look()
             }
+            if said + Self.sayEvery < .now {
+                said = .now
+                _ = await self.sayProviders()
+            }
             try await Task.sleep(for: Self.gather)
         }
+    }
+
+    private func sayProviders() async -> Bool {
+        await self.ask("select parley.configure_push($1::jsonb, $2)", [self.providers, self.setName]) != nil
     }
 
     /// - Returns: how many events were read; nil if the database did not say.

@@ -26,19 +26,21 @@ struct PushClaim: Sendable, Equatable {
 ///   claim is another by now nothing counts.
 struct DatabasePushQueue: PushQueue {
     let pool: PostgresPool
-    /// This worker's id in `parley.worker`.
-    let worker: @Sendable () -> String
+    /// This worker's id in `parley.worker`; nil as long as it has none.
+    let worker: @Sendable () -> String?
     /// Opens sealed tokens; without it, jobs of devices whose tokens are sealed are not handed out.
     var secret: String?
 
     func claim(_ wish: PushClaim) async throws -> [PushJob] {
+        // What is claimed under one name must be settled under it.
+        guard let worker = self.worker() else { return [] }
         let lanes = "{" + wish.lanes.map(\.rawValue).joined(separator: ",") + "}"
         let results = try await self.pool.run(
             Transaction([
                 Statement(
                     "select job from parley.claim_push_jobs($1, $2::text[], $3, $4, $5::text[], $6) as job",
                     [
-                        self.worker(), lanes, String(wish.most), wish.provider.rawValue, Self.array(wish.paused),
+                        worker, lanes, String(wish.most), wish.provider.rawValue, Self.array(wish.paused),
                         self.secret,
                     ])
             ]))

@@ -20,7 +20,7 @@ final class PushService: Sendable {
             log: log.labelled("push-pool"))
         let worker = self.worker
         let queue = DatabasePushQueue(
-            pool: self.pool, worker: { worker.withLock { $0 } ?? "unregistered" }, secret: settings.secretKey)
+            pool: self.pool, worker: { worker.withLock { $0 } }, secret: settings.secretKey)
         self.sender = PushSender(settings, queue: queue, metrics: self.metrics, log: log)
         self.feeder = PushFeeder(settings, pool: self.pool, sender: self.sender, metrics: self.metrics, log: log)
     }
