@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.request
 
 import pytest
@@ -68,6 +69,23 @@ class ServiceWorker:
         text = data if isinstance(data, str) else json.dumps(data)
         self.command("ServiceWorker.deliverPushMessage", self.page, origin=self.origin, registrationId=self.registration(), data=text)
 
+    def seen(self, expression, seconds=15):
+        """What the page says once it is true, without bringing the page to the front."""
+        limit = time.monotonic() + seconds
+        while True:
+            answer = self.command("Runtime.evaluate", self.page, expression=expression, awaitPromise=True, returnByValue=True)["result"].get("value")
+            if answer:
+                return answer
+            assert time.monotonic() < limit, f"still not: {expression}"
+            time.sleep(0.05)
+
+    def behind(self, browser):
+        """The page is behind another tab. - Returns: its handle."""
+        page = browser.handle
+        browser.tab("about:blank")
+        self.seen("document.hidden || !document.hasFocus()")
+        return page
+
     def run(self, expression):
         """A value of the worker's own scope."""
         targets = self.command("Target.getTargets")["targetInfos"]
@@ -86,6 +104,7 @@ def allowed(browser, worker):
 
 
 NOTES = "(await (await navigator.serviceWorker.ready).getNotifications()).map(({ title, body, tag, silent, data }) => ({ title, body, tag, silent, data }))"
+SHOWN = f"(async () => {{ const all = {NOTES}; return all.length && all; }})()"
 
 
 def test_a_push_is_shown_and_its_click_opens_the_conversation(allowed, worker, people, talk):
@@ -103,13 +122,12 @@ def test_a_push_is_shown_and_its_click_opens_the_conversation(allowed, worker, p
         browser.js("new Promise((done) => setTimeout(done, 1000))")
         assert browser.js(f"(async () => {NOTES})()") == []
     # Behind another tab it does not.
-    page = browser.handle
-    browser.tab("about:blank")
+    page = service.behind(browser)
     service.push(push)
-    browser.switch(page)
-    said = browser.until(f"(async () => {{ const all = {NOTES}; return all.length && all; }})()")
+    said = service.seen(SHOWN)
     assert said == [{"title": "Bob", "body": "Is it <b>still</b> there?", "tag": talk, "silent": True, "data": {"conversation_id": talk}}]
 
+    browser.switch(page)
     # The click is the browser's own to make; the event is as it makes it.
     service.run("self.registration.getNotifications().then(([notification]) => void self.dispatchEvent(new NotificationEvent('notificationclick', { notification })))")
     browser.until("$('parley-thread').conversation === args[0] && $('parley-thread', '.row .text')?.textContent === 'Hello Alice'", talk)
@@ -123,16 +141,14 @@ def test_whatever_comes_is_shown(allowed, worker, people):
     enter(browser, worker, alice)
     browser.until("navigator.serviceWorker.getRegistration().then(Boolean)")
     service = ServiceWorker(browser, worker.url)
-    page = browser.handle
-    browser.tab("about:blank")
+    page = service.behind(browser)
     for data, expected in (("no JSON", ["New message", "no JSON"]), ("{}", ["New message", ""])):
         service.push(data)
-        browser.switch(page)
-        notes = browser.until(f"(async () => {{ const all = {NOTES}; return all.length && all; }})()")
+        notes = service.seen(SHOWN)
         assert [notes[-1]["title"], notes[-1]["body"]] == expected
-        browser.js("navigator.serviceWorker.ready.then((one) => one.getNotifications()).then((all) => all.forEach((one) => one.close()))")
-        browser.until(f"(async () => {NOTES}.length === 0)()")
-        browser.switch(browser.driver.window_handles[-1])
+        service.seen("navigator.serviceWorker.ready.then((one) => one.getNotifications()).then((all) => (all.forEach((one) => one.close()), true))")
+        service.seen(f"(async () => {NOTES}.length === 0)()")
+    browser.switch(page)
 
 
 def settings(fixture):
