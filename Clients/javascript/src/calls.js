@@ -16,6 +16,9 @@ export class Calls {
     #current = null;
     #stream = null;
     #servers = [];
+    /** Signals are taken one after the other, and not before this device is in the call that it enters. */
+    #entering = null;
+    #turn = Promise.resolve();
 
     /** options: rpc, clock, userId(), deviceId(), newId(), RTCPeerConnection, onChange() */
     constructor(options) {
@@ -38,20 +41,24 @@ export class Calls {
 
     async start(conversationId, { kind = "voice", stream = null, inviteIds } = {}) {
         const args = { conversation_id: conversationId, kind, device_id: this.#options.deviceId(), client_call_id: this.#options.newId() };
-        const call = await this.#options.rpc("start_call", inviteIds ? { ...args, invite_ids: inviteIds } : args);
-        return this.#enter(call, stream);
+        return this.#enter(this.#options.rpc("start_call", inviteIds ? { ...args, invite_ids: inviteIds } : args), stream);
     }
 
     async accept(callId, { stream = null } = {}) {
-        const call = await this.#options.rpc("accept_call", { call_id: callId, device_id: this.#options.deviceId() });
-        return this.#enter(call, stream);
+        return this.#enter(this.#options.rpc("accept_call", { call_id: callId, device_id: this.#options.deviceId() }), stream);
     }
 
     async decline(callId, { busy = false } = {}) {
         this.#take(await this.#options.rpc("decline_call", { call_id: callId, busy }));
     }
 
-    async #enter(call, stream) {
+    #enter(asked, stream) {
+        this.#entering = this.#entered(asked, stream);
+        return this.#entering;
+    }
+
+    async #entered(asked, stream) {
+        const call = await asked;
         this.#stream = stream;
         this.#current = call.id;
         this.#take(call);
@@ -89,10 +96,13 @@ export class Calls {
     /** A call as it is now. */
     #take(call) {
         if (!call?.id) return;
-        if (call.state === "ended") this.#calls.delete(call.id);
-        else this.#calls.set(call.id, call);
         const mine = call.participants?.find((p) => p.user_id === this.#options.userId());
-        const out = call.state === "ended" || mine?.state !== "accepted" || mine?.device_id !== this.#options.deviceId();
+        const ended = call.state === "ended";
+        // as it was before this device got in: an event may show that after the answer did
+        if (this.#current === call.id && !ended && mine?.state === "ringing") return;
+        if (ended) this.#calls.delete(call.id);
+        else this.#calls.set(call.id, call);
+        const out = ended || mine?.state !== "accepted" || mine?.device_id !== this.#options.deviceId();
         if (this.#current === call.id && out) this.#leave();
         this.#options.onChange();
     }
@@ -100,10 +110,9 @@ export class Calls {
     // --- what the server says
     hear(event, payload) {
         if (payload.signal_id !== undefined) {
-            const turn = (this.#peers.get(payload.from_user_id)?.turn ?? Promise.resolve()).then(() => this.#signal(event, payload));
-            const peer = this.#peers.get(payload.from_user_id);
-            if (peer) peer.turn = turn.catch(() => {});
-            return turn.catch(() => {});
+            const take = () => this.#signal(event, payload);
+            this.#turn = this.#turn.then(() => this.#entering).then(take, take).catch(() => {});
+            return this.#turn;
         }
         this.#take(payload.call);
         this.#connect();
@@ -133,7 +142,7 @@ export class Calls {
         const joinedLater = compare(moment(me.joined_at), moment(other.joined_at)) || compare(me.user_id, other.user_id);
         const peer = {
             pc, callId, user: other.user_id, device: other.device_id, polite: joinedLater > 0, first: true,
-            offering: false, ignoring: false, ice: [], stream: null, media: "connecting", turn: Promise.resolve(),
+            offering: false, ignoring: false, ice: [], stream: null, media: "connecting",
         };
         this.#peers.set(other.user_id, peer);
         pc.ontrack = ({ streams, track }) => {

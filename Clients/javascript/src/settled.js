@@ -1,7 +1,9 @@
 // Waits for rest: for tests, and for programs that end when all is done. Loaded with its first use.
-export async function settled({ clock, engine, here, outbox, transport }, timeout) {
+export async function settled(core, timeout) {
+    const { clock, engine, here, outbox } = core;
     const limit = clock.now() + timeout;
-    const quiet = () => Boolean(transport?.live) && engine.quiet && outbox.idle && here.idle;
+    // the transport is there once the client has started
+    const quiet = () => Boolean(core.transport?.live) && engine.quiet && outbox.idle && here.idle;
     for (;;) {
         here.flush();
         if (quiet()) {

@@ -121,7 +121,7 @@ function world() {
         clock, RTCPeerConnection: FakePeer, newId: () => "id", userId: () => user, deviceId: () => `device of ${user}`,
         rpc: async (name, args) => functions[name](user, args),
     }));
-    return { clock, log, me: device(ME), other: device(OTHER), get call() { return call; } };
+    return { clock, log, functions, me: device(ME), other: device(OTHER), get call() { return call; } };
 }
 
 async function connected() {
@@ -208,6 +208,36 @@ test("a call that was answered on another device of the user stops ringing here"
     assert.deepEqual(other.store.getSnapshot().incoming, []);
     assert.equal(other.store.getSnapshot().current, null);
     assert.equal(call, null);
+});
+
+test("an event that shows a call as it was before it was accepted does not end it", async () => {
+    const { me, other, call } = await connected();
+    const before = structuredClone(call);
+    before.participants[1] = { ...before.participants[1], state: "ringing", device_id: null, joined_at: null };
+    other.hear("call:accepted", { call_id: "call", call: before });
+    await turns();
+    assert.deepEqual(other.store.getSnapshot().incoming, []);
+    assert.equal(other.store.getSnapshot().media, "connected");
+    await me.store.hangUp();
+});
+
+test("an offer that comes before the answer to accepting waits for it", async () => {
+    const { me, other, functions } = world();
+    await me.store.start(ROOM, { stream: stream("a") });
+    await turns();
+    const accept = functions.accept_call;
+    let answer;
+    functions.accept_call = (...given) => {
+        const call = accept(...given);
+        return new Promise((resolve) => (answer = () => resolve(call)));
+    };
+    const accepted = other.store.accept("call", { stream: stream("b") });
+    await turns();
+    answer();
+    await accepted;
+    await turns();
+    assert.deepEqual([me, other].map((one) => one.store.getSnapshot().media), ["connected", "connected"]);
+    await me.store.hangUp();
 });
 
 test("of calls that are over nothing is loaded and nothing rings", async () => {

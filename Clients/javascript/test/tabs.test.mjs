@@ -46,12 +46,16 @@ function browser() {
                 return channel;
             };
             const listeners = [];
-            const document = { visibilityState: "visible", addEventListener: (_, listener) => listeners.push(listener) };
-            own.page = { document, addEventListener() {} };
-            own.hide = async (hidden) => {
-                document.visibilityState = hidden ? "hidden" : "visible";
-                for (const listener of listeners) listener();
+            const addEventListener = (event, listener) => listeners.push([event, listener]);
+            const document = { visibilityState: "visible", addEventListener };
+            own.page = { document, addEventListener };
+            own.tell = async (event) => {
+                for (const [name, listener] of listeners) if (name === event) listener();
                 await turns();
+            };
+            own.hide = (hidden) => {
+                document.visibilityState = hidden ? "hidden" : "visible";
+                return own.tell("visibilitychange");
             };
             own.die = () => {
                 own.frozen = true;
@@ -168,6 +172,36 @@ test("typing of a follower goes by the leader, which joins what the follower loo
     view.close();
     await turns();
     assert.ok(a.sockets.last.of("phx_leave").length > 0);
+    await a.parley.stop();
+    await b.parley.stop();
+});
+
+for (const event of ["online", "pageshow", "focus", "visibilitychange"]) {
+    test(`a page that hears ${event} finds a dead connection within 5 s, and what came meanwhile shows`, async () => {
+        const { one, two, a, b, clock } = await twoTabs({ rows: [row()] });
+        for (const tab of [one, two]) {
+            await clock.tick(1_000);
+            a.sockets.last.beats = false;
+            const [sockets, syncs] = [a.sockets.all.length, a.server.of("sync").length];
+            await tab.tell(event);
+            await clock.tick(8_000);
+            await turns(60);
+            assert.equal(a.sockets.all.length, sockets + 1, "also when a follower hears it");
+            assert.ok(a.server.of("sync").length > syncs);
+            assert.deepEqual([a, b].map(({ parley }) => parley.connection.getSnapshot().status), ["online", "online"]);
+        }
+        await a.parley.stop();
+        await b.parley.stop();
+    });
+}
+
+test("of many tabs one tells to notify", async () => {
+    const { a, b } = await twoTabs({ rows: [row()] });
+    const notified = [];
+    for (const { parley } of [a, b]) parley.on("message", ({ notify }) => notified.push(notify));
+    a.sockets.last.broadcast(`realtime:user:${ME}`, "message:new", { conversation_id: ROOM, event_seq: 2, message: message(1) });
+    await turns(60);
+    assert.deepEqual(notified.sort(), [false, true]);
     await a.parley.stop();
     await b.parley.stop();
 });

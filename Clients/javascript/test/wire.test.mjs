@@ -183,6 +183,24 @@ test("the socket's address holds the key of the gateway, and the token goes with
     await parley.stop();
 });
 
+test("a Supabase session that could not be renewed offline is no sign-out, and its public key opens the socket", async () => {
+    const token = tokenOf(ME);
+    let offline = true;
+    const supabase = { supabaseKey: "anon key", auth: {
+        getSession: async () => (offline ? { data: { session: null }, error: new Error("Failed to fetch") } : { data: { session: { access_token: token } }, error: null }),
+        onAuthStateChange: () => ({ data: { subscription: { unsubscribe() {} } } }),
+    } };
+    const { parley, sockets, clock } = world({ supabase, token: undefined });
+    parley.start().catch(() => {});
+    await clock.tick(500);
+    assert.equal(parley.connection.getSnapshot().status, "offline");
+    offline = false;
+    await clock.tick(5_000);
+    assert.equal(parley.connection.getSnapshot().status, "online");
+    assert.equal(new URL(sockets.last.url).searchParams.get("apikey"), "anon key");
+    await parley.stop();
+});
+
 test("the session of a Supabase client is used and followed: renewed, ended, begun again", async () => {
     let listener;
     let session = { access_token: tokenOf(ME) };

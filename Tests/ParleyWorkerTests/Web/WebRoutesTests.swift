@@ -69,7 +69,7 @@ import WebServer
         ])
         #expect(
             tree.files["src/parley.js"].map { String(decoding: $0.bytes, as: UTF8.self) }
-                == "const a=1;\nconst b=a;export{b};\n")
+                == "const a=1;const b=a;export{b};\n")
         #expect(tree.files["src/a.js"].map { String(decoding: $0.bytes, as: UTF8.self) } == "export const a=1;")
         #expect(tree.modules(of: "web/app.js") == ["src/parley.js"])
     }
