@@ -306,6 +306,7 @@
 \ir functions/export/request.sql
 \ir functions/export/write.sql
 \ir functions/oversight/conversation_as_of.sql
+\ir functions/oversight/export_messages.sql
 \ir functions/oversight/messages_as_of.sql
 \ir functions/oversight/profile_as_of.sql
 \ir functions/oversight/trace.sql

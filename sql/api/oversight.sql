@@ -12,6 +12,17 @@ comment on function parley_api.conversation_as_of is
 'A conversation as it was after one of its events: profile, participants and a page of messages, oldest first, with their mentions, reactions and attachments as then, each attachment with its state and removed_at of now. For owners and moderators of its tenant and the application; each call is in the audit log with its reason. gap instead, if the log since then is not kept.';
 grant execute on function parley_api.conversation_as_of to authenticated, service_role;
 
+create or replace function parley_api.export_messages(conversation_id uuid, reason text, format text default 'jsonl', after_seq bigint default 0, page_size integer default 500)
+returns jsonb
+language sql volatile security invoker
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select parley.export_messages($1, parley.bounded_text($2, 'reason', 16384), parley.bounded_text($3, 'format', 16384), $4, $5);
+end;
+comment on function parley_api.export_messages is
+'What was said in a conversation and is still there, as lines of JSON or CSV: page_size messages after after_seq, oldest first. next_after_seq asks for the page after it; null: there is none. For owners and moderators of its tenant and the application; each call is in the audit log with its reason.';
+grant execute on function parley_api.export_messages to authenticated, service_role;
+
 create or replace function parley_api.trace_message(message_id uuid, reason text, user_id uuid default null)
 returns jsonb
 language sql volatile security invoker
