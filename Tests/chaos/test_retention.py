@@ -226,7 +226,8 @@ def test_an_export_goes_on_after_a_cut_and_imports(tmp_path: Path, messages: int
         with file.open("a") as torn:
             torn.write('{"kind": "torn')
         worker.start()
-        state = until(lambda: (s := worker.rpc("get_export", token, export_id=export))["state"] == "ready" and s, patience)
+        until(lambda: cluster.psql(f"select state from parley.export where id = '{export}'") == "ready", patience)
+        state = worker.rpc("get_export", token, export_id=export)
         peak = next(line for line in Path(f"/proc/{worker.pid}/status").read_text().splitlines() if line.startswith("VmHWM"))
         print(f"{messages} messages, {state['bytes']} bytes, worker {peak}")
         assert int(peak.split()[1]) < 200_000, "the export is streamed"
