@@ -337,6 +337,7 @@
 \ir functions/oversight/conversation_as_of.sql
 \ir functions/oversight/explain.sql
 \ir functions/oversight/explain_delivery.sql
+\ir functions/oversight/export_messages.sql
 \ir functions/oversight/messages_as_of.sql
 \ir functions/oversight/profile_as_of.sql
 \ir functions/outside/claim.sql

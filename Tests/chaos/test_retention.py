@@ -209,7 +209,7 @@ def test_an_erased_user_is_in_no_dump_no_log_and_no_backup(tmp_path: Path):
 
 @pytest.mark.parametrize("messages", [int(os.environ.get("PARLEY_EXPORT_MESSAGES", "20000"))])
 def test_an_export_goes_on_after_a_cut_and_imports(tmp_path: Path, messages: int):
-    folder = tmp_path / "exports"
+    folder, patience = tmp_path / "exports", 60 + messages // 500
     folder.mkdir()
     with Cluster() as cluster, Worker(cluster, "--export-folder", str(folder)) as worker:
         user, friend = cluster.account("Ann"), cluster.account("Bob")
@@ -220,13 +220,14 @@ def test_an_export_goes_on_after_a_cut_and_imports(tmp_path: Path, messages: int
             select parley.uuid_v7(), '{group}', i, '{user}', now(), 'text', 'line "' || i || E'" \\\\ and\\nanother' from generate_series(1, {messages}) i;
             update parley.conversation set last_seq = {messages} where id = '{group}'""", cluster.superuser_url)
         export = worker.rpc("export_my_data", token)["id"]
-        until(lambda: int(cluster.psql(f"select rows_written from parley.export where id = '{export}'")) > messages // 10)
+        until(lambda: int(cluster.psql(f"select rows_written from parley.export where id = '{export}'")) > messages // 10, patience)
         worker.kill9()
         file = folder / f"{export}.jsonl"
         with file.open("a") as torn:
             torn.write('{"kind": "torn')
         worker.start()
-        state = until(lambda: (s := worker.rpc("get_export", token, export_id=export))["state"] == "ready" and s, 600)
+        until(lambda: cluster.psql(f"select state from parley.export where id = '{export}'") == "ready", patience)
+        state = worker.rpc("get_export", token, export_id=export)
         peak = next(line for line in Path(f"/proc/{worker.pid}/status").read_text().splitlines() if line.startswith("VmHWM"))
         print(f"{messages} messages, {state['bytes']} bytes, worker {peak}")
         assert int(peak.split()[1]) < 200_000, "the export is streamed"

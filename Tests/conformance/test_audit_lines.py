@@ -36,3 +36,9 @@ def test_ids_are_hashed_where_the_setting_says_so(cluster):
     log = (Path(cluster.environment["PARLEY_TEST_CLUSTER"]) / "log").read_text()
     lines = [line for line in log.splitlines() if "parley audit: peek" in line]
     assert len(lines) == 1 and hashed in lines[0] and str(conversation) not in lines[0], lines
+    cluster.psql(f"""do $$ begin
+        perform parley.refuse_spam('{conversation}', '{conversation}', 1, array['links'], '{{}}', 7);
+    exception when sqlstate 'PT422' then null; end $$""")
+    log = (Path(cluster.environment["PARLEY_TEST_CLUSTER"]) / "log").read_text()
+    lines = [line for line in log.splitlines() if "refused as spam" in line]
+    assert len(lines) == 1 and lines[0].count(hashed) == 2 and str(conversation) not in lines[0], lines

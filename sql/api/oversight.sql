@@ -22,3 +22,14 @@ end;
 comment on function parley_api.explain_delivery is
 'Why somebody got a message or did not, for owners and moderators of the tenant and the application: {message, events, participants}, of one user or of everybody who is or was in the conversation. Of each: answer, a sentence; and steps in order, member, window, blocked, request, muted, rendered, pushed (to which devices, by which worker, with which answer), delivered, read. blocked_by is the reason why a participant cannot see it. The content is left out. Each call is in the audit log with its reason.';
 grant execute on function parley_api.explain_delivery to authenticated, service_role;
+
+create or replace function parley_api.export_messages(conversation_id uuid, reason text, format text default 'jsonl', after_seq bigint default 0, page_size integer default 500)
+returns jsonb
+language sql volatile security invoker
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select parley.export_messages($1, parley.bounded_text($2, 'reason', 16384), parley.bounded_text($3, 'format', 16384), $4, $5);
+end;
+comment on function parley_api.export_messages is
+'What was said in a conversation and is still there, as lines of JSON or CSV: page_size messages after after_seq, oldest first. next_after_seq asks for the page after it; null: there is none. For owners and moderators of its tenant and the application; each call is in the audit log with its reason.';
+grant execute on function parley_api.export_messages to authenticated, service_role;

@@ -32,14 +32,14 @@ final class AccessLog: Sendable {
     ///   - user: nil for a request of the application, or of nobody.
     func note(_ door: Door, _ target: String?, user: UUID?, status: Int, since start: Int64) {
         let failed = status >= 500
-        let time = Duration.nanoseconds(max(0, Clock.steadyNanoseconds() - start))
-        let isSlow = time > self.slow
+        let microseconds = max(0, Clock.steadyNanoseconds() - start) / 1000
+        let isSlow = Duration.microseconds(microseconds) > self.slow
         guard failed || isSlow || self.percent == 100 || self.percent > 0 && self.dice() < self.percent else { return }
         self.log.access(
             isSlow ? "slow request" : "request", failed: failed || isSlow,
             [
                 ("door", door.rawValue), ("target", target ?? "-"), ("status", "\(status)"),
-                ("user", user.map(self.ids.text) ?? "-"), ("us", "\(time / .microseconds(1))"),
+                ("user", user.map(self.ids.text) ?? "-"), ("us", "\(microseconds)"),
             ])
     }
 }

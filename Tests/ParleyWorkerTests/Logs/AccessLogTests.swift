@@ -18,12 +18,19 @@ import Testing
     @Test func aSampleOfRequestsAndEveryFailureIsWritten() {
         let lines = Lines()
         let turns = Locked(0)
+        let dice: @Sendable () -> Int = {
+            turns.withLock { turn in
+                turn += 1
+                return (turn * 37) % 100
+            }
+        }
         let access = AccessLog(
             percent: 25, slow: .seconds(1), ids: LogIDs(), log: Log(label: "access", sink: lines.append),
-            dice: { turns.withLock { $0 += 1; return ($0 * 37) % 100 } })
-        for _ in 0..<100 { access.note(.http, "send_message", user: nil, status: 200, since: Clock.steadyNanoseconds()) }
+            dice: dice)
+        let now = Clock.steadyNanoseconds()
+        for _ in 0..<100 { access.note(.http, "send_message", user: nil, status: 200, since: now) }
         #expect(lines.all.count == 25)
-        for _ in 0..<5 { access.note(.socket, "send_message", user: nil, status: 503, since: Clock.steadyNanoseconds()) }
+        for _ in 0..<5 { access.note(.socket, "send_message", user: nil, status: 503, since: now) }
         #expect(lines.all.count == 30)
     }
 

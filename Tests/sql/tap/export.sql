@@ -159,5 +159,32 @@ select is(
     (select string_agg(l.lines, '') from parley.table_lines('conversation_profile.created_by', t.id('ann'), t.id('us'), null, 9) l),
     null, 'what became of it afterwards is not in an export'
 );
+
+-- for whoever oversees the conversation: everything that is still there, without consent and with a reason
+select t.host();
+create function t.said(page jsonb) returns text language sql as $$
+    select string_agg(coalesce(l::jsonb ->> 'content', '-'), ' ' order by n)
+    from string_to_table(rtrim(page ->> 'lines', E'\n'), E'\n') with ordinality as x (l, n)
+    where l::jsonb ->> 'type' = 'text'
+$$;
+select t.claim('service_role', '{"role": "service_role"}');
+select is(t.said(parley_api.export_messages(t.id('us'), 'a court')), e'one! =cmd|calc two "quoted"\nlines three', 'the application takes out what was said, but for what has expired');
+select is(
+    (select string_agg(p ->> 'next_after_seq', ' ') from (
+        select parley_api.export_messages(t.id('us'), 'a court', page_size => 2) p
+        union all select parley_api.export_messages(t.id('us'), 'a court', after_seq => 2, page_size => 1000)) x),
+    '2', 'page by page'
+);
+select is(
+    (select count(*) from string_to_table(rtrim(parley_api.export_messages(t.id('us'), 'a court', 'csv') ->> 'lines', E'\n'), E'\n') l
+     where l like 'seq,created_at,%' or l like '%"''=cmd|calc"%'), 2::bigint, 'as a table, too, that no spreadsheet runs'
+);
+select is(parley_api.export_messages(t.id('us'), 'a court', 'csv', 1000) ->> 'lines', '', 'whose head comes once');
+select t.refused('PT400', $$select parley_api.export_messages(t.id('us'), '')$$, 'not without a reason');
+select t.refused('PT400', $$select parley_api.export_messages(t.id('us'), 'a court', 'xml')$$, 'in no other form');
+select t.refused('PT400', $$select parley_api.export_messages(t.id('us'), 'a court', page_size => 1001)$$, 'not all at once');
+select t.refused('PT400', $$select parley_api.export_messages(t.id('us'), 'a court', after_seq => -1)$$, 'from the beginning on');
+select t.host();
+select is(t.look($$select count(*) from parley.audit_log where action = 'export_messages' and reason = 'a court'$$), '5', 'each page is audited');
 select * from finish();
 rollback;

@@ -13,14 +13,25 @@ as $$
 $$;
 comment on function parley.csv_field is 'A field of a CSV file (RFC 4180) that no spreadsheet takes for a formula. Null for null.';
 
-create or replace function parley.message_line(message parley.message, requester_id uuid, format text)
+create or replace function parley.csv_head()
+returns text
+language sql immutable security invoker parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select E'seq,created_at,sender_id,sender,type,content,files,withheld\n'
+$$;
+comment on function parley.csv_head is 'The first line of a CSV file of messages.';
+
+create or replace function parley.message_line(
+    message parley.message, requester_id uuid, format text, oversees boolean default false
+)
 returns text
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    v_withheld constant boolean := not parley.may_export(
+    v_withheld constant boolean := not oversees and not parley.may_export(
         message.conversation_id, message_line.requester_id, message.sender_id
     );
     v_files constant jsonb := case
@@ -72,7 +83,7 @@ begin
     ))::text;
 end;
 $$;
-comment on function parley.message_line is 'A message as a line of an export; without what it says where its sender has not consented.';
+comment on function parley.message_line is 'A message as a line of an export; without what it says where its sender has not consented, but for whoever oversees it.';
 
 create or replace function parley.message_lines(
     user_id uuid, conversation_id uuid, after_seq bigint, own_only boolean, format text, batch integer

@@ -71,7 +71,7 @@ begin
         ) as m;
     end if;
     if v_export.pages = 0 and v_export.format = 'csv' then
-        lines := E'seq,created_at,sender_id,sender,type,content,files,withheld\n' || coalesce(lines, '');
+        lines := parley.csv_head() || coalesce(lines, '');
     end if;
     row_count := coalesce(row_count, 0);
     return next;

@@ -26,7 +26,10 @@ declare
         'simhash', simhash::text
     )::text;
 begin
-    raise log 'parley: a message was refused as spam: %', v_evidence;
+    raise log 'parley: a message was refused as spam: %',
+        v_evidence::jsonb || jsonb_build_object(
+            'sender_id', parley.log_id(sender_id), 'conversation_id', parley.log_id(conversation_id)
+        );
     raise exception using
         errcode = 'PT422',
         message = 'This message was not sent: it looks like spam.',
