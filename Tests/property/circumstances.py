@@ -5,21 +5,39 @@ from __future__ import annotations
 from model import DAY
 
 
+THEMES = {
+    "people": ("privacy", "follow", "block", "restrict", "answer", "start"),
+    "tenants": ("tenant", "plan", "start", "add"),
+    "time": ("wait", "work", "plan", "hold", "add"),
+}
+
+
 class Circumstances:
     """Of `Draw`; each answers the user, the function and the arguments."""
 
     def first(self) -> list[tuple[str, dict]]:
-        """Where a run begins: nobody in a tenant, everybody in one, or in two that overlap; strangers ask, or do not."""
+        """Where a run begins, and what happens often in it: nobody in a tenant, everybody in one, or in two that overlap;
+        strangers ask, or do not."""
         users = ["ann", "bob", "cid", "dan", "eve", "fay"]
-        north, south = self.random.choice([([], []), ([], []), (users, []), (users[:4], users[2:])])
-        self.tenanted = bool(north)
+        self.theme = self.random.choice(["", "people", "tenants", "time"])
+        north, south = self.random.choice({
+            "": [([], []), (users, []), (users[:4], users[2:])], "people": [([], []), (users, [])],
+            "tenants": [([], []), (users, []), (users[:4], users[2:]), (users, users[3:])], "time": [([], []), (users, [])],
+        }[self.theme])
+        self.tenanted = bool(north) or self.theme == "tenants"
         return [
-            ("host_setting", {"value": self.random.choice(["requests", "inbox"])}),
+            ("host_setting", {"value": self.random.choice(["requests", "requests" if self.theme == "people" else "inbox"])}),
             *(
                 ("host_join_tenant", {"tenant": tenant, "user_id": user, "role": self.rank()})
                 for tenant, members in (("north", north), ("south", south)) for user in members
             ),
+            # Who sees less far back has messages purged sooner.
+            *(("host_tier", {"user_id": user, "tier": "privileged"}) for user in users[:2] if self.theme == "time"),
         ]
+
+    def often(self, name: str) -> float:
+        """How many times more often than in a run without a theme."""
+        return 5 if name in THEMES.get(self.theme, ()) else 1
 
     def rank(self) -> str:
         return self.random.choice(["member", "member", "member", "moderator", "manager", "owner", "administrator"])

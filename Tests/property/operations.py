@@ -65,7 +65,8 @@ class Draw(Circumstances):
         if self.opening:
             return replace(self.opening.pop(), label=str(self.step))
         choices = [choice for choice in WEIGHTS if len(self.world.conversations) > 1 or choice is Draw.start]
-        operation = self.random.choices(choices, [WEIGHTS[choice] for choice in choices])[0](self)
+        weights = [WEIGHTS[choice] * self.often(choice.__name__) for choice in choices]
+        operation = self.random.choices(choices, weights)[0](self)
         operation.label = str(self.step)
         return operation
 

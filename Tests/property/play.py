@@ -11,7 +11,8 @@ from dataclasses import replace
 from random import Random
 
 import asyncpg
-from compare import Comparison, Disagreement, compare
+from compare import Comparison
+from differences import Disagreement, compare
 from model import Refused, World
 from operations import TENANTS, USERS, Draw, Operation
 from parley import Cluster, Worker
