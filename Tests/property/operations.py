@@ -111,6 +111,13 @@ class Draw(Circumstances):
     # What to do.
 
     def start(self) -> Operation:
+        left = [c for c in self.world.conversations.values() if c.type == "direct" and len(c.present) < 2]
+        if left and self.chance(0.3):
+            # Again, after somebody left with the tenant.
+            c = self.random.choice(left)
+            user, other = self.random.sample(list(c.members), 2)
+            arguments = {"participant_ids": [other], "type": "direct"} | ({"context": c.context} if c.context else {})
+            return Operation(user, "start_conversation", arguments)
         type = self.random.choice(["direct", "direct", "direct", "group", "group", "announcement"])
         arguments = {"participant_ids": self.others(1 if type == "direct" else 4), "type": type}
         if type == "direct" and self.chance(0.3):
