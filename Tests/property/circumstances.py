@@ -97,8 +97,10 @@ class Circumstances:
         if not self.tenanted and self.chance(0.6) and any(self.world.tenants.values()):
             # Back to a world without tenants.
             tenant = self.random.choice([name for name, members in self.world.tenants.items() if members])
-            return self.make(None, "host_leave_tenant", {"tenant": tenant, "user_id": self.random.choice(sorted(self.world.tenants[tenant]))})
-        function = self.random.choice(["host_join_tenant", "host_join_tenant", "host_leave_tenant", "host_leave_tenant", "host_move_tenant"])
+            user = self.random.choice(sorted(self.world.tenants[tenant]))
+            return self.make(None, "host_leave_tenant", {"tenant": tenant, "user_id": user})
+        [kind] = self.random.choices(["join", "leave", "move"], [2, 2, 1])
+        function = f"host_{kind}_tenant"
         arguments = {"tenant": tenant, "user_id": user}
         if function == "host_join_tenant":
             arguments["role"] = self.rank()
@@ -135,4 +137,5 @@ class Circumstances:
         )})
 
     def work(self):
-        return self.make(None, self.random.choice(["host_expire_messages", "host_expire_requests", "host_retain", "host_retain"]), {})
+        jobs = ["host_expire_messages", "host_expire_requests", "host_retain", "host_retain", "host_index", "host_index"]
+        return self.make(None, self.random.choice(jobs), {})

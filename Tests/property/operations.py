@@ -252,4 +252,7 @@ WEIGHTS = {
     Draw.tenant: 1, Draw.plan: 1.5, Draw.hold: 0.5, Draw.wait: 1.5, Draw.work: 1.2,
 }
 # The clock does not move while something happens, and jobs wait for nobody.
-ALONE = ("host_wait", "host_expire_messages", "host_expire_requests", "host_retain", "host_setting", "host_hold", "host_release")
+ALONE = (
+    "host_wait", "host_expire_messages", "host_expire_requests", "host_retain", "host_index", "host_setting", "host_hold",
+    "host_release",
+)

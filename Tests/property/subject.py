@@ -90,6 +90,7 @@ HOST = {
     "host_expire_messages": [all_of("expire_messages()")],
     "host_expire_requests": [all_of("expire_requests()")],
     "host_retain": [all_of("retain_messages()")],
+    "host_index": [all_of("index_messages()")],
 }
 
 
