@@ -269,18 +269,19 @@ select is(t.first_of('hal'), 'quarrel', 'so does what the application says to bo
 select t.host();
 create function t.hits(name text) returns integer language sql as $$
     select t.act($1);
-    select jsonb_array_length(parley_api.search_messages('hidden') -> 'results')
+    select jsonb_array_length(parley_api.search_messages('unheard') -> 'results')
 $$;
 select t.commit_events();
-select parley.create_consumer('search'), parley.index_messages() \g /dev/null
+do $$ begin while parley.index_messages() loop end loop; end $$;
 select t.act('ida');
-select t.send('quarrel', 'hidden, at last') is not null as done \gset
-select is(t.hits('ida'), 3, 'the sender finds what nobody else sees');
-select is(t.hits('hal'), 0, 'nobody else does');
+select t.send('quarrel', 'unheard') is not null as done \gset
 select t.host();
 select t.commit_events();
+select is(t.hits('ida'), 1, 'the sender finds what nobody else sees');
+select is(t.hits('hal'), 0, 'nobody else does');
+select t.host();
 do $$ begin while parley.index_messages() loop end loop; end $$;
-select is(t.hits('ida'), 3, 'also by the index');
+select is(t.hits('ida'), 1, 'also by the index');
 select is(t.hits('hal'), 0, 'and nobody else');
 
 -- a block of one's own does not tell who is in a tenant
