@@ -1,5 +1,5 @@
 # Parley. The two commands are `make demo` and `make test`.
-.PHONY: all build release setup setup-test demo test fuzz lint clean test-versions \
+.PHONY: all build release setup setup-test demo test fuzz property lint clean test-versions \
     bench bench-send bench-strangers bench-spam bench-fanout bench-idle bench-messages bench-latency bench-history \
     bench-push bench-push-queue bench-web bench-hostile bench-fresh bench-load bench-compare bench-retention
 
@@ -32,6 +32,11 @@ test-versions: setup-test
 fuzz: setup-test
 	@scripts/step.sh "building the worker" swift build -c release --product parley
 	@PARLEY_FUZZ_SECONDS=$(or $(SECONDS),3600) PARLEY_FUZZ_SEED=$(SEED) .venv/bin/python -m pytest -q -s Tests/fuzz
+
+# Random operations against the model, at length: make property SEEDS=100:200 STEPS=500
+property: setup-test
+	@scripts/step.sh "building the worker" swift build -c release --product parley
+	@PARLEY_PROPERTY_SEEDS=$(SEEDS) PARLEY_PROPERTY_STEPS=$(or $(STEPS),1000) .venv/bin/python -m pytest -q Tests/property
 
 lint: setup-test
 	@scripts/lint.sh

@@ -5,21 +5,39 @@ from __future__ import annotations
 from model import DAY
 
 
+THEMES = {
+    "people": ("privacy", "follow", "block", "restrict", "answer", "start"),
+    "tenants": ("tenant", "plan", "start", "add"),
+    "time": ("wait", "work", "plan", "hold", "add"),
+}
+
+
 class Circumstances:
     """Of `Draw`; each answers the user, the function and the arguments."""
 
     def first(self) -> list[tuple[str, dict]]:
-        """Where a run begins: nobody in a tenant, everybody in one, or in two that overlap; strangers ask, or do not."""
+        """Where a run begins, and what happens often in it: nobody in a tenant, everybody in one, or in two that overlap;
+        strangers ask, or do not."""
         users = ["ann", "bob", "cid", "dan", "eve", "fay"]
-        north, south = self.random.choice([([], []), ([], []), (users, []), (users[:4], users[2:])])
-        self.tenanted = bool(north)
+        self.theme = self.random.choice(["", "people", "tenants", "time"])
+        north, south = self.random.choice({
+            "": [([], []), (users, []), (users[:4], users[2:])], "people": [([], []), (users, [])],
+            "tenants": [([], []), (users, []), (users[:4], users[2:]), (users, users[3:])], "time": [([], []), (users, [])],
+        }[self.theme])
+        self.tenanted = bool(north) or self.theme == "tenants"
         return [
-            ("host_setting", {"value": self.random.choice(["requests", "inbox"])}),
+            ("host_setting", {"value": self.random.choice(["requests", "requests" if self.theme == "people" else "inbox"])}),
             *(
                 ("host_join_tenant", {"tenant": tenant, "user_id": user, "role": self.rank()})
                 for tenant, members in (("north", north), ("south", south)) for user in members
             ),
+            # Who sees less far back has messages purged sooner.
+            *(("host_tier", {"user_id": user, "tier": "privileged"}) for user in users[:2] if self.theme == "time"),
         ]
+
+    def often(self, name: str) -> float:
+        """How many times more often than in a run without a theme."""
+        return 5 if name in THEMES.get(self.theme, ()) else 1
 
     def rank(self) -> str:
         return self.random.choice(["member", "member", "member", "moderator", "manager", "owner", "administrator"])
@@ -79,8 +97,10 @@ class Circumstances:
         if not self.tenanted and self.chance(0.6) and any(self.world.tenants.values()):
             # Back to a world without tenants.
             tenant = self.random.choice([name for name, members in self.world.tenants.items() if members])
-            return self.make(None, "host_leave_tenant", {"tenant": tenant, "user_id": self.random.choice(sorted(self.world.tenants[tenant]))})
-        function = self.random.choice(["host_join_tenant", "host_join_tenant", "host_leave_tenant", "host_leave_tenant", "host_move_tenant"])
+            user = self.random.choice(sorted(self.world.tenants[tenant]))
+            return self.make(None, "host_leave_tenant", {"tenant": tenant, "user_id": user})
+        [kind] = self.random.choices(["join", "leave", "move"], [2, 2, 1])
+        function = f"host_{kind}_tenant"
         arguments = {"tenant": tenant, "user_id": user}
         if function == "host_join_tenant":
             arguments["role"] = self.rank()
@@ -117,4 +137,5 @@ class Circumstances:
         )})
 
     def work(self):
-        return self.make(None, self.random.choice(["host_expire_messages", "host_expire_requests", "host_retain", "host_retain"]), {})
+        jobs = ["host_expire_messages", "host_expire_requests", "host_retain", "host_retain", "host_index", "host_index"]
+        return self.make(None, self.random.choice(jobs), {})

@@ -4,36 +4,12 @@ from __future__ import annotations
 
 import itertools
 import json
-from dataclasses import dataclass
 
+from differences import Disagreement, compare
 from model import Event
-from operations import USERS, short
+from operations import USERS
 from subject import Call
-
-
-@dataclass
-class Disagreement(Exception):
-    """What is different, in one word, and how."""
-
-    about: str
-    details: str
-
-
-def differences(expected: object, actual: object, path: str = "") -> list[str]:
-    if isinstance(expected, dict) and isinstance(actual, dict):
-        return [d for key in sorted({*expected, *actual}, key=str) for d in differences(
-            expected.get(key, "(none)"), actual.get(key, "(none)"), f"{path}.{key}"
-        )]
-    if isinstance(expected, (list, tuple)) and isinstance(actual, (list, tuple)):
-        return [d for n, (one, other) in enumerate(itertools.zip_longest(expected, actual, fillvalue="(none)"))
-                for d in differences(one, other, f"{path}[{n}]")]
-    return [] if expected == actual else [f"{path}: the model says {short(expected)}, Parley {short(actual)}"]
-
-
-def compare(about: str, expected: object, actual: object) -> None:
-    if different := differences(expected, actual):
-        raise Disagreement(about, "\n".join(f"  {about}{line}" for line in different[:12]))
-
+from syncing import Syncing
 
 FOLDERS = ("all", "requests", "archived")
 
@@ -58,7 +34,7 @@ def by_conversation(events: list[tuple]) -> list[tuple]:
     return sorted(events, key=lambda event: (event[0] or "", "" if event[0] else event[1]))
 
 
-class Comparison:
+class Comparison(Syncing):
     """Of `Play`, which has the world, the subject, a random and the cursors of `sync`."""
 
     async def look(self, users: list[str], queries: list[Call | str], strangers: set[str] = frozenset()) -> dict[str, list]:
@@ -249,66 +225,6 @@ class Comparison:
             page = await self.ask(user, "search_messages", query=word, cursor=page["next_cursor"])
             found += page["results"]
         compare(f"{user}'s search", self.world.found(user, word), {self.subject.names.name(r["message"]["id"]) for r in found})
-
-    async def compare_sync(self, user: str) -> None:
-        """A client that comes back is told of what it may know and has not seen, once and in order."""
-        world, names = self.world, self.subject.names
-        cursor, seen = self.cursors.get(user, (None, None))
-        answer, events, conversations, gone, unread = {"has_more": True}, [], {}, set(), {}
-        new_cursor, afresh = cursor, self.must_sync_afresh(user, seen)
-        while answer["has_more"]:
-            answer = await self.ask(user, "sync", cursor=new_cursor)
-            if new_cursor == cursor:
-                compare(f"{user}'s resync", afresh, answer["resync_required"])
-            new_cursor = answer["cursor"]
-            events += answer["events"]
-            conversations |= {names.name(c["id"]): c["unread_count"] for c in answer["conversations"]}
-            unread |= {names.name(id): count for id, count in answer["unread"].items()}
-            gone |= {names.name(id) for id in answer["left_conversation_ids"]}
-        present = {c.name: c for c in world.conversations.values() if user in c.present}
-        if cursor is None or afresh:
-            compare(f"{user}'s first sync", {name: world.unread(user, name) for name in present}, conversations)
-            compare(f"{user}'s first sync", [], events)
-        else:
-            told_of: dict[str, list[int]] = {}
-            for e in events:
-                if e["payload"].get("event_seq"):
-                    told_of.setdefault(names.name(e["payload"]["conversation_id"]), []).append(e["payload"]["event_seq"])
-            expected = {
-                name: numbers for name in present
-                if (numbers := [number for number, _ in world.replay(user, name) if number > seen.get(name, 0)])
-            }
-            compare(f"{user}'s sync", expected, {name: numbers for name, numbers in told_of.items() if name in present})
-            compare(f"{user}'s own events by sync", [e.kind for _, e in world.own[user][seen[None]:]],
-                    [e["event"] for e in events if not e["payload"].get("event_seq")])
-            compare(f"{user}'s conversations by sync", {}, {
-                name: count for name, count in (conversations | unread).items()
-                if name not in present or count != world.unread(user, name)
-            })
-            compare(f"{user}'s changed conversations by sync", set(), set(expected) - set(unread))
-            left_since = {
-                name for name, c in world.conversations.items()
-                if user in c.members and name not in present and any(
-                    e.kind == "participant:left" and e.user == user for e in c.events[seen.get(name, 0):])
-            }
-            # Once is enough, but it may be said again: a client only ever forgets them.
-            ever = {name for name, c in world.conversations.items() if user in c.members} - set(present)
-            compare(f"{user}'s left conversations", (set(), set()), (left_since - gone, gone - ever))
-        self.cursors[user] = new_cursor, {
-            **{c.name: len(c.events) for c in world.conversations.values()}, None: len(world.own[user]), "last": self.kept_events()[-1:],
-        }
-
-    def kept_events(self) -> list[Event]:
-        world = self.world
-        kept = [e for c in world.conversations.values() for e in c.events[c.kept_from - 1:]]
-        return sorted([*kept, *(e for events in world.own.values() for _, e in events)], key=lambda e: e.order)
-
-    def must_sync_afresh(self, user: str, seen: dict | None) -> bool:
-        """What came since the cursor begins before the window."""
-        if seen is None or not seen["last"]:
-            return False
-        new = [e for e in self.kept_events() if e.order > seen["last"][0].order]
-        return bool(new) and not self.world.in_window(user, new[0].at)
 
     async def compare_markers(self) -> None:
         """Who read up to where, advance by advance."""

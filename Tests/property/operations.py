@@ -65,7 +65,8 @@ class Draw(Circumstances):
         if self.opening:
             return replace(self.opening.pop(), label=str(self.step))
         choices = [choice for choice in WEIGHTS if len(self.world.conversations) > 1 or choice is Draw.start]
-        operation = self.random.choices(choices, [WEIGHTS[choice] for choice in choices])[0](self)
+        weights = [WEIGHTS[choice] * self.often(choice.__name__) for choice in choices]
+        operation = self.random.choices(choices, weights)[0](self)
         operation.label = str(self.step)
         return operation
 
@@ -110,6 +111,13 @@ class Draw(Circumstances):
     # What to do.
 
     def start(self) -> Operation:
+        left = [c for c in self.world.conversations.values() if c.type == "direct" and len(c.present) < 2]
+        if left and self.chance(0.3):
+            # Again, after somebody left with the tenant.
+            c = self.random.choice(left)
+            user, other = self.random.sample(list(c.members), 2)
+            arguments = {"participant_ids": [other], "type": "direct"} | ({"context": c.context} if c.context else {})
+            return Operation(user, "start_conversation", arguments)
         type = self.random.choice(["direct", "direct", "direct", "group", "group", "announcement"])
         arguments = {"participant_ids": self.others(1 if type == "direct" else 4), "type": type}
         if type == "direct" and self.chance(0.3):
@@ -244,4 +252,7 @@ WEIGHTS = {
     Draw.tenant: 1, Draw.plan: 1.5, Draw.hold: 0.5, Draw.wait: 1.5, Draw.work: 1.2,
 }
 # The clock does not move while something happens, and jobs wait for nobody.
-ALONE = ("host_wait", "host_expire_messages", "host_expire_requests", "host_retain", "host_setting", "host_hold", "host_release")
+ALONE = (
+    "host_wait", "host_expire_messages", "host_expire_requests", "host_retain", "host_index", "host_setting", "host_hold",
+    "host_release",
+)

@@ -11,7 +11,8 @@ from dataclasses import replace
 from random import Random
 
 import asyncpg
-from compare import Comparison, Disagreement, compare
+from compare import Comparison
+from differences import Disagreement, compare
 from model import Refused, World
 from operations import TENANTS, USERS, Draw, Operation
 from parley import Cluster, Worker
@@ -21,7 +22,7 @@ from subject import Gateway, Subject
 # shorter history compares where the longer one did.
 WHOLE = 100
 COMPARE = Operation(None, "compare_everything")
-JOBS = ("host_wait", "host_expire_messages", "host_expire_requests", "host_retain")
+JOBS = ("host_wait", "host_expire_messages", "host_expire_requests", "host_retain", "host_index")
 # Seconds spent on shortening a history that disagrees.
 PATIENCE = 60
 

@@ -62,10 +62,10 @@ class Conversations:
                 self.ask(c, user, other)
 
     def reopen(self, user: str, c: Conversation) -> None:
-        """A direct conversation that somebody has left with the tenant: as if the two met anew."""
+        """A direct conversation that somebody has left with the tenant: as if the two met anew. It stays of that tenant."""
         gone = sorted(other for other, member in c.members.items() if member.left)
         if gone:
-            c.tenant, folders = self.begin(user, [c.other(user)], c.context)
+            _, folders = self.begin(user, [c.other(user)], c.context)
             c.requests = {name: request for name, request in c.requests.items() if name not in gone}
             self.join(c, user, gone, {name: folder for name, folder in folders.items() if name in gone})
 

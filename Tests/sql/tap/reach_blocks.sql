@@ -265,6 +265,25 @@ select t.host();
 select parley_api.send_system_message(t.id('quarrel'), 'for both') is not null as done \gset
 select is(t.first_of('hal'), 'quarrel', 'so does what the application says to both');
 
+-- whoever is blocked finds their own words as before, at once and when the index has seen them
+select t.host();
+create function t.hits(name text) returns integer language sql as $$
+    select t.act($1);
+    select jsonb_array_length(parley_api.search_messages('unheard') -> 'results')
+$$;
+select t.commit_events();
+do $$ begin while parley.index_messages() loop end loop; end $$;
+select t.act('ida');
+select t.send('quarrel', 'unheard') is not null as done \gset
+select t.host();
+select t.commit_events();
+select is(t.hits('ida'), 1, 'the sender finds what nobody else sees');
+select is(t.hits('hal'), 0, 'nobody else does');
+select t.host();
+do $$ begin while parley.index_messages() loop end loop; end $$;
+select is(t.hits('ida'), 1, 'also by the index');
+select is(t.hits('hal'), 0, 'and nobody else');
+
 -- a block of one's own does not tell who is in a tenant
 select t.host();
 insert into parley.account (id, display_name, tier_name) values (md5('shopper')::uuid, 'Shopper', 'privileged');

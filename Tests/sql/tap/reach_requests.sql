@@ -221,6 +221,14 @@ select t.keep('own', t.start('boss'));
 select parley_api.accept_request(t.id('own')) is not null as done \gset
 select is(t.look($$select unanswered from parley.conversation where id = t.id('own')$$), 'true', 'whoever asks does not accept for the other');
 
+-- who manages the tenant reaches the inbox, also of a member who left and is back
+select t.host();
+delete from parley.tenant_member m where m.user_id = t.id('worker');
+insert into parley.tenant_member (tenant_id, user_id) values (md5('shop')::uuid, t.id('worker'));
+select t.act('boss');
+select is(t.start('worker'), t.id('order')::text, 'what somebody left with the tenant is taken up again');
+select is(t.folder('worker', 'order'), 'inbox', 'and its manager is no stranger then either');
+
 -- a request that has expired: to the sender it is the same whether they are blocked
 select t.host();
 update parley.tier_limit set amount = 2 where name = 'request_messages';

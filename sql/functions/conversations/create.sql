@@ -72,6 +72,7 @@ declare
     v_profile parley.conversation_profile;
     v_gone uuid[];
     v_folders jsonb;
+    v_tenant_id uuid;
 begin
     if (
         select count(*) from parley.participant as p
@@ -84,13 +85,18 @@ begin
     if actor_id is not null then
         perform parley.require_contact(actor_id, 'start', array_remove(user_ids, actor_id));
     end if;
-    perform parley.shared_tenant(user_ids, actor_id);
+    v_tenant_id := parley.shared_tenant(user_ids, actor_id);
     if actor_id is null then
         perform parley.require_accounts(user_ids);
     else
-        v_folders := parley.require_reach(actor_id, array_remove(user_ids, actor_id), exists (
-            select from parley.conversation_profile as cp
-            where cp.conversation_id = reopen_direct.conversation_id and cp.context_type is not null
+        v_folders := parley.require_reach(actor_id, array_remove(user_ids, actor_id), parley.is_expected(
+            actor_id,
+            (
+                select cp.context_type
+                from parley.conversation_profile as cp
+                where cp.conversation_id = reopen_direct.conversation_id
+            ),
+            v_tenant_id
         ));
     end if;
     perform parley.lock_conversation(reopen_direct.conversation_id);

@@ -51,34 +51,52 @@ begin
     select array_agg(b.conversation_id), array_agg(b.block)
     into conversation_ids, blocks
     from (
-        select u.id as conversation_id, e.block
+        select x.conversation_id, x.block
         from (
-            select
-                c.id,
-                parley.first_unseen(c.id, c.last_event_seq, v_consumer.snapshot, v_consumer.max_id, v_floor) as event_seq
-            from parley.participant as p
-            inner join parley.conversation as c on p.conversation_id = c.id
-            where p.user_id = search_tail.user_id
-                and p.left_at is null
-                -- as in search_blocks
-                and p.conversation_id >= coalesce(search_tail.conversation_id, '00000000-0000-0000-0000-000000000000')
-                and p.conversation_id <= coalesce(search_tail.conversation_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-            offset 0
-        ) as u
-        cross join lateral (
-            select n.block, max(n.id) as id
+            select u.id as conversation_id, e.block, e.id
             from (
-                select (e.message_seq - 1) / 32 as block, e.id
+                select
+                    c.id,
+                    parley.first_unseen(c.id, c.last_event_seq, v_consumer.snapshot, v_consumer.max_id, v_floor) as event_seq
+                from parley.participant as p
+                inner join parley.conversation as c on p.conversation_id = c.id
+                where p.user_id = search_tail.user_id
+                    and p.left_at is null
+                    -- as in search_blocks
+                    and p.conversation_id >= coalesce(search_tail.conversation_id, '00000000-0000-0000-0000-000000000000')
+                    and p.conversation_id <= coalesce(search_tail.conversation_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+                offset 0
+            ) as u
+            cross join lateral (
+                select n.block, max(n.id) as id
+                from (
+                    select (e.message_seq - 1) / 32 as block, e.id
+                    from parley.event as e
+                    where e.conversation_id = u.id
+                        and e.event_seq >= u.event_seq
+                        and e.kind in ('message:new', 'message:updated')
+                    order by e.event_seq desc
+                    limit 32 * max_blocks
+                ) as n
+                group by n.block
+            ) as e
+            union all
+            -- what the user said and nobody else is to learn of
+            select n.conversation_id, n.block, n.id
+            from (
+                select (e.data ->> 'conversation_id')::uuid as conversation_id, (e.message_seq - 1) / 32 as block, e.id
                 from parley.event as e
-                where e.conversation_id = u.id
-                    and e.event_seq >= u.event_seq
+                where e.conversation_id is null
+                    and e.user_id = search_tail.user_id
+                    and e.id > v_consumer.max_id
                     and e.kind in ('message:new', 'message:updated')
-                order by e.event_seq desc
+                order by e.id desc
                 limit 32 * max_blocks
             ) as n
-            group by n.block
-        ) as e
-        order by e.id desc
+            where n.conversation_id = coalesce(search_tail.conversation_id, n.conversation_id)
+        ) as x
+        group by x.conversation_id, x.block
+        order by max(x.id) desc
         limit max_blocks
     ) as b;
 end;

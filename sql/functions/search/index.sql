@@ -88,21 +88,26 @@ begin
     v_ids := parley.consume_ids('search', batch);
     for v_touched in
         select
-            e.conversation_id,
+            w.conversation_id,
             (e.message_seq - 1) / 32 as block,
             bool_and(e.kind = 'message:new' and s.language = v_version) as is_appended,
             array_agg(e.message_id) as message_ids
         from unnest(v_ids) as i (id)
         cross join lateral (select a.* from parley.event as a where a.id = i.id offset 0) as e
+        -- an event for the sender alone names it in its data
+        cross join lateral (
+            select coalesce(e.conversation_id, (e.data ->> 'conversation_id')::uuid) as conversation_id offset 0
+        ) as w
         -- each by its whole key: while the table is small, the planner would read all of it for every event
         left join lateral (
             select b.language
             from parley.search_block as b
-            where b.conversation_id = e.conversation_id and b.block = (e.message_seq - 1) / 32
+            where b.conversation_id = w.conversation_id and b.block = (e.message_seq - 1) / 32
             offset 0
         ) as s on true
-        where e.conversation_id is not null
-            and e.kind in ('message:new', 'message:updated', 'message:deleted')
+        where e.kind in ('message:new', 'message:updated', 'message:deleted')
+            -- what somebody has hidden is still there
+            and e.data ->> 'for_everyone' is distinct from 'false'
         group by 1, 2
         order by 1, 2
     loop
