@@ -1,5 +1,23 @@
 -- A message in a direct conversation that its recipient is not to see: it is stored, stays sent, and reaches nobody.
 
+create or replace function parley.end_quiet(conversation_id uuid)
+returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    update parley.participant as p
+    set quiet_since = null
+    where p.conversation_id = end_quiet.conversation_id and p.quiet_since is not null;
+    if found then
+        perform parley.mark_conversation(end_quiet.conversation_id);
+    end if;
+end;
+$$;
+comment on function parley.end_quiet is
+'Of a marked conversation, under its lock: something comes that all who are in it see, also who was not to learn of what came before.';
+
 create or replace function parley.silenced_for(conversation_id uuid, sender_id uuid)
 returns uuid
 language plpgsql volatile security definer
@@ -42,6 +60,7 @@ begin
             v_reach := parley.reach_of(silenced_for.sender_id, v_other);
             if v_reach = 'inbox' then
                 perform parley.accept_in_place(silenced_for.conversation_id, v_other);
+                perform parley.end_quiet(silenced_for.conversation_id);
                 return null;
             elsif v_reach = 'requests' then
                 perform parley.open_requests(
@@ -73,29 +92,15 @@ begin
         where r.conversation_id = silenced_for.conversation_id and r.recipient_id = v_other;
         v_silent := v_silent or v_request.status <> 'pending';
     end if;
-    return case when v_silent then v_other end;
+    if v_silent then
+        return v_other;
+    end if;
+    perform parley.end_quiet(silenced_for.conversation_id);
+    return null;
 end;
 $$;
 comment on function parley.silenced_for is
 'Of a marked conversation, under its lock: who must not learn of a message of the sender, because they have blocked or declined the sender. Null: nobody. Counts what a stranger sends before the answer, and asks anew after a decline that is over.';
-
-create or replace function parley.end_quiet(conversation_id uuid)
-returns void
-language plpgsql volatile security definer
-set search_path = pg_catalog, pg_temp
-as $$
-#variable_conflict use_column
-begin
-    update parley.participant as p
-    set quiet_since = null
-    where p.conversation_id = end_quiet.conversation_id and p.quiet_since is not null;
-    if found then
-        perform parley.mark_conversation(end_quiet.conversation_id);
-    end if;
-end;
-$$;
-comment on function parley.end_quiet is
-'Of a marked conversation, under its lock: something comes that all who are in it see, also who was not to learn of what came before.';
 
 create or replace function parley.suppress_message(
     conversation parley.conversation, sender_id uuid, hidden_from uuid, message_id uuid
