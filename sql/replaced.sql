@@ -480,6 +480,7 @@ declare
     'parley.refuse_spam(uuid, uuid, double precision, text[], text[], bigint)',
     'parley.register_device(text, text, text, text, text, jsonb, text, text, text)',
     'parley.release_attachments(uuid, uuid[])',
+    'parley.release_direct(uuid, uuid[])',
     'parley.release_hold(uuid, text)',
     'parley.remember_leaving(uuid, boolean, text)',
     'parley.remove_attachments(uuid, uuid)',

@@ -129,6 +129,9 @@ begin
         v_pair.context_type := case when v_by_context then coalesce(start_conversation.context_type, '') else '' end;
         v_pair.context_id := case when v_by_context then coalesce(start_conversation.context_id, '') else '' end;
         v_id := parley.find_direct(v_pair);
+        if v_id is not null and parley.release_direct(v_id, v_all) then
+            v_id := null;
+        end if;
     elsif start_conversation.client_message_id is not null then
         v_id := parley.claim_start(
             v_user_id, start_conversation.client_message_id, v_new_id,
