@@ -9,6 +9,10 @@ export class Outbox {
     #entries = new Map();
     #promises = new Map();
     #sender;
+    /** The order of the newest: an entry has its place before it is stored. */
+    #order = 0;
+    /** How many are being stored, and not shown yet. */
+    #keeping = 0;
     /** Ids that are over, so that no other tab's copy brings them back. */
     #over = new Set();
     cell = new Cell(() => this.list());
@@ -31,7 +35,7 @@ export class Outbox {
     }
 
     get idle() {
-        return this.#sender.idle && this.list().every((entry) => entry.state === "failed");
+        return this.#keeping === 0 && this.#sender.idle && this.list().every((entry) => entry.state === "failed");
     }
 
     get(id) {
@@ -64,17 +68,19 @@ export class Outbox {
 
     /** kind, conversation_id, args; of a change also message_id, or ref: the client_message_id of one not yet stored. */
     add({ id = uuid(), ...entry }) {
-        const last = Math.max(0, ...this.list().map((other) => other.order));
         const now = this.#options.clock.now();
+        this.#order = Math.max(now, this.#order + 0.001);
         const whole = {
             message_id: null, ref: null, state: "waiting", attempts: 0, tried: false, error: null, ...entry,
-            id, created_at: now, order: Math.max(now, last + 0.001),
+            id, created_at: now, order: this.#order,
         };
         const stored = new Promise((resolve, reject) => this.#promises.set(id, { resolve, reject }));
         // who does not listen is told by the entry itself
         stored.catch(() => {});
         this.#options.vault.askToStay();
+        this.#keeping += 1;
         this.keep(whole).then(() => {
+            this.#keeping -= 1;
             if (this.#sender.stopped || this.#over.has(id)) return;
             this.#set(whole);
             this.#options.tell({ o: "add", entry: whole });
@@ -160,6 +166,7 @@ export class Outbox {
     }
 
     #set(entry) {
+        this.#order = Math.max(this.#order, entry.order);
         this.#entries.set(entry.id, Object.freeze(entry));
         this.#changed(entry);
     }

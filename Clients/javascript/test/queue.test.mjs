@@ -94,6 +94,38 @@ test("several that wait go out in the order they were written, one after the oth
     await parley.stop();
 });
 
+test("messages sent at one moment keep their order through a reload", async () => {
+    const storage = new FakeStorage();
+    const first = await open({ storage, functions: { send_message: () => new Promise(() => {}) } });
+    const texts = [...Array(12).keys()].map(String);
+    for (const text of texts) first.parley.send(ROOM, text);
+    await turns();
+    // a storage gives back in an order of its own
+    storage.items = new Map([...storage.items].reverse());
+    const next = await open({ storage, clock: first.clock });
+    await next.clock.tick(100);
+    assert.deepEqual(next.server.of("send_message").map((args) => args.content), texts);
+    await next.parley.stop();
+});
+
+test("a client is not settled while a message is still being stored", async () => {
+    const { parley, storage, clock, server } = await open();
+    const { setItem } = storage;
+    let write;
+    storage.setItem = (key, value) => (key.includes("/o/") ? new Promise((resolve) => (write = resolve)).then(() => setItem(key, value)) : setItem(key, value));
+    parley.send(ROOM, "hello");
+    await import("../src/settled.js");
+    let sent;
+    parley.settled().then(() => (sent = server.of("send_message").length));
+    await clock.tick(1_000);
+    assert.equal(sent, undefined);
+    storage.setItem = setItem;
+    write();
+    await clock.tick(1_000);
+    assert.equal(sent, 1);
+    await parley.stop();
+});
+
 test("a refused message steps aside with its reason, the next goes, and retry sends it again", async () => {
     let refusing = true;
     const { parley, shown, server, state, clock } = await open({
