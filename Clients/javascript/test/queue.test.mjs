@@ -351,7 +351,7 @@ test("a storage that fails is given up, said once, and sending goes on", async (
     await parley.stop();
 });
 
-test("a storage that never answers is given up after 3 s", async () => {
+test("a storage that never answers holds nothing up for more than 3 s", async () => {
     const storage = new FakeStorage();
     const { parley, clock, shown } = await open({ storage });
     storage.setItem = () => new Promise(() => {});
@@ -361,6 +361,50 @@ test("a storage that never answers is given up after 3 s", async () => {
     await clock.tick(200);
     assert.deepEqual(contents(shown()), ["hello"]);
     await parley.stop();
+});
+
+test("a storage that was slow is not given up: what was written meanwhile outlives the page", async () => {
+    const storage = new FakeStorage();
+    const { parley, clock, shown } = await open({ storage, functions: { send_message: away } });
+    const warnings = [];
+    parley.on("warning", ({ code }) => warnings.push(code));
+    const { setItem } = storage;
+    let answer;
+    storage.setItem = (key, value) => new Promise((resolve) => (answer = resolve)).then(() => setItem(key, value));
+    parley.send(ROOM, "one");
+    await clock.tick(3_100);
+    parley.send(ROOM, "two");
+    await turns();
+    assert.deepEqual(contents(shown()), ["one", "two"], "nothing waits for it twice");
+    assert.equal(parley.connection.getSnapshot().persistent, false);
+    storage.setItem = setItem;
+    answer();
+    await turns();
+    assert.equal(parley.connection.getSnapshot().persistent, true);
+    assert.deepEqual(warnings, ["storage-failed"]);
+    // the page is gone, without a word
+    const next = await open({ storage, clock, functions: { send_message: away } });
+    assert.deepEqual(contents(next.shown()), ["one", "two"]);
+    await next.parley.stop();
+    await parley.stop();
+});
+
+test("a queue that the storage gives back late is taken up all the same", async () => {
+    const storage = new FakeStorage();
+    const first = await open({ storage, functions: { send_message: away } });
+    first.parley.send(ROOM, "hello");
+    await turns();
+    await first.parley.stop();
+    const { getItem } = storage;
+    let answer;
+    const late = new Promise((resolve) => (answer = resolve));
+    storage.getItem = (key) => late.then(() => getItem(key));
+    const next = world({ storage, clock: first.clock });
+    await next.clock.tick(3_100);
+    answer();
+    await next.clock.tick(1_000);
+    assert.deepEqual(next.server.of("send_message").map((args) => args.content), ["hello"]);
+    await next.parley.stop();
 });
 
 test("entries of the storage that cannot be read are left out, the others are taken up", async () => {
@@ -447,6 +491,35 @@ test("signing out wipes what is stored and held of the user, and closes the sock
     await clock.tick(60_000);
     assert.deepEqual(clock.pending, []);
     assert.equal(sockets.all.length, 1);
+});
+
+test("signing out before the storage is open wipes it, and of an unknown user everybody's", async () => {
+    const storage = new FakeStorage();
+    const first = await open({ storage });
+    first.parley.setDraft(ROOM, "words");
+    await turns();
+    await first.parley.stop();
+    storage.items.set(`parley/server/${OTHER}/o/1`, "{}");
+    storage.items.set(`parley/elsewhere/${ME}/o/1`, "{}");
+    const of = (user) => [...storage.items.keys()].filter((key) => key.startsWith(`parley/server/${user}/`)).length;
+    assert.ok(of(ME) > 0);
+    const named = world({ storage, clock: first.clock, userId: ME, autoStart: false });
+    await named.parley.signOut();
+    assert.deepEqual([of(ME), of(OTHER)], [0, 1]);
+    const unknown = world({ storage, clock: first.clock, autoStart: false });
+    await unknown.parley.signOut();
+    assert.deepEqual([...storage.items.keys()], [`parley/elsewhere/${ME}/o/1`]);
+});
+
+test("a storage that failed meanwhile is wiped by signing out", async () => {
+    const storage = new FakeStorage();
+    const { parley } = await open({ storage });
+    storage.broken = true;
+    parley.setDraft(ROOM, "words");
+    await turns();
+    storage.broken = false;
+    await parley.signOut();
+    assert.deepEqual([...storage.items.keys()], []);
 });
 
 test("a refusal after a try without an answer says that it may have arrived", async () => {
