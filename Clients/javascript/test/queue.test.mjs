@@ -333,6 +333,31 @@ test("a message that may have arrived is edited and deleted after it, by its own
     await parley.stop();
 });
 
+test("an edit that is still being stored when its message is answered goes all the same", async () => {
+    let answer;
+    const { parley, storage, server } = await open({
+        functions: {
+            send_message: (args) => new Promise((resolve) => (answer = () => resolve(message(7, { ...args, id: "stored", sender_id: ME })))),
+            edit_message: ({ content }) => message(7, { id: "stored", content, sender_id: ME }),
+        },
+    });
+    const { client_message_id: id } = parley.send(ROOM, "hello");
+    await turns();
+    const { setItem } = storage;
+    let write;
+    storage.setItem = (key, value) => new Promise((resolve) => (write = resolve)).then(() => setItem(key, value));
+    parley.edit(id, "hello!");
+    await turns();
+    answer();
+    await turns();
+    storage.setItem = setItem;
+    write();
+    await turns();
+    assert.deepEqual(server.of("edit_message"), [{ message_id: "stored", content: "hello!" }]);
+    assert.deepEqual(parley.outbox.getSnapshot(), []);
+    await parley.stop();
+});
+
 test("a storage that fails is given up, said once, and sending goes on", async () => {
     const storage = new FakeStorage();
     const { parley, shown } = await open({ storage });
