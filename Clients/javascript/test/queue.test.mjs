@@ -69,6 +69,17 @@ test("without an answer the same is sent again under the same id, after 1, 2, 4 
     await parley.stop();
 });
 
+test("an answer that is not the message is none", async () => {
+    let tries = 0;
+    const { parley, clock } = await open({ functions: { send_message: (args) => ((tries += 1) === 1 ? null : message(1, { ...args, sender_id: ME })) } });
+    const { stored, client_message_id: id } = parley.send(ROOM, "hello");
+    await turns();
+    assert.deepEqual(parley.outbox.getSnapshot().map(({ id: one, state }) => [one, state]), [[id, "waiting"]]);
+    await clock.tick(2_000);
+    assert.equal((await stored).seq, 1);
+    await parley.stop();
+});
+
 test("several that wait go out in the order they were written, one after the other", async () => {
     let online = false;
     let flying = 0;
