@@ -116,7 +116,7 @@
 \ir apply.sql
 \set version 24
 \set name '0024_push'
-\set sha256 '5d0d24df939b5d9c3af5670ede834370933195ebdf7354f944242feb0f1d2433'
+\set sha256 '54f15fd954e23f8cddae40a79938f34cecbe211c9920d615a044b5be21197dd5'
 \set breaking false
 \ir apply.sql
 \set version 24

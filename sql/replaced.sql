@@ -424,7 +424,7 @@ declare
     'parley.push_call_content(parley.push_job, parley.call, parley.push_preference, parley.push_device, text, boolean)',
     'parley.push_device_json(parley.push_device)',
     'parley.push_devices_of(uuid)',
-    'parley.push_groups(text, text, boolean, text[], integer)',
+    'parley.push_groups(text, text, boolean, text[], integer, uuid)',
     'parley.push_jobs_of(parley.message, uuid)',
     'parley.push_keys(text, jsonb)',
     'parley.push_lifetime()',

@@ -198,7 +198,7 @@ create table parley.push_job (
     autovacuum_vacuum_threshold = 5000,
     autovacuum_vacuum_cost_delay = 0
 );
-create index push_job_due_idx on parley.push_job (provider, lane, is_sealed, tenant_id, route, due_at)
+create index push_job_due_idx on parley.push_job (provider, lane, tenant_id, route, is_sealed, due_at)
 where settled_at is null;
 create unique index push_job_group_key on parley.push_job (device_id, user_id, collapse_key) where state = 'queued';
 create index push_job_user_idx on parley.push_job (user_id, conversation_id, last_seq);
@@ -238,6 +238,17 @@ comment on column parley.push_job.worker is 'Who claimed it last.';
 comment on column parley.push_job.reason is 'Why it ended so, or waits.';
 comment on column parley.push_job.answer is 'What the provider answered last, in a word.';
 
+create table parley.push_turn (
+    provider text not null,
+    lane text not null,
+    tenant_id uuid not null default '00000000-0000-0000-0000-000000000000',
+    constraint push_turn_pkey primary key (provider, lane)
+) with (fillfactor = 10);
+comment on table parley.push_turn is 'One row for each provider and lane: whose turn it is.';
+comment on column parley.push_turn.provider is 'The provider.';
+comment on column parley.push_turn.lane is 'The lane.';
+comment on column parley.push_turn.tenant_id is 'With which tenant the last claim ended: the next begins behind it.';
+
 create type parley.push_decision as (verdict text, reason text, until timestamptz);
 comment on type parley.push_decision is 'Whether something is worth a notification.';
 comment on column parley.push_decision.verdict is 'send, silent, delay or suppress.';
@@ -257,8 +268,14 @@ alter table parley.push_focus enable row level security;
 alter table parley.push_provider enable row level security;
 alter table parley.push_state enable row level security;
 alter table parley.push_job enable row level security;
+alter table parley.push_turn enable row level security;
 
 insert into parley.push_state default values;
+
+insert into parley.push_turn (provider, lane)
+select p.provider, l.lane
+from unnest(array['apns', 'fcm', 'webpush', 'webhook']) as p (provider)
+cross join unnest(array['call', 'message', 'quiet']) as l (lane);
 
 insert into parley.setting (name, value, description) values
 ('push_privacy', 'full', 'What notifications may say at most: full, sender (nothing of the text), or id (ids alone).'),
