@@ -116,7 +116,7 @@
 \ir apply.sql
 \set version 24
 \set name '0024_push'
-\set sha256 '54f15fd954e23f8cddae40a79938f34cecbe211c9920d615a044b5be21197dd5'
+\set sha256 '7e24d4f2413104df6d7b14a9f0baaa2c8e5247d44922d34cbf5096e45853e1b4'
 \set breaking false
 \ir apply.sql
 \set version 24
