@@ -170,6 +170,7 @@ select t.push() is null as done \gset
 insert into parley.push_job (id, tenant_id, user_id, conversation_id, message_id, first_seq, last_seq, expires_at, settled_at, lane, kind, state, collapse_key, reason)
 select parley.uuid_v7(), j.tenant_id, j.user_id, j.conversation_id, j.message_id, j.last_seq, j.last_seq, j.expires_at, now(), 'message', 'message', 'suppressed', j.collapse_key, 'muted'
 from (select j.* from parley.push_job j where j.kind = 'message' and j.state = 'sent' order by j.last_seq desc limit 1) j, generate_series(1, 150);
+update parley.push_job set first_seq = first_seq - 1, last_seq = last_seq - 1 where state = 'sent' and kind = 'message' and last_seq = t.last_seq('us');
 select t.act('bob');
 select parley_api.mark_as_read(t.id('us')) is null as done \gset
 select t.host();
