@@ -116,7 +116,7 @@
 \ir apply.sql
 \set version 24
 \set name '0024_push'
-\set sha256 '7e24d4f2413104df6d7b14a9f0baaa2c8e5247d44922d34cbf5096e45853e1b4'
+\set sha256 '890fca49a837a1c379c46f3aa1c9794a6bb113cada72e5bcedfb08fb95a58011'
 \set breaking false
 \ir apply.sql
 \set version 24

@@ -64,7 +64,7 @@ comment on column parley.push_device.locale is 'The language of the device, for 
 comment on column parley.push_device.name is 'What its user calls it.';
 comment on column parley.push_device.privacy is 'full, sender or id: at most so much is told to it. Null: as the user says.';
 comment on column parley.push_device.dropped_reason is 'Why it is not sent to any more, in a word.';
-comment on column parley.push_device.token_hash is 'SHA-256 of provider, app, environment, kind and token.';
+comment on column parley.push_device.token_hash is 'SHA-256 of provider, app, environment, kind and token, and of webpush the auth of its keys.';
 comment on column parley.push_device.token is 'The token, or of webpush the endpoint. Null: dropped, or sealed.';
 comment on column parley.push_device.token_sealed
 is 'Token and keys, encrypted with the setting push_public_key: who has the private key can open it, this database cannot.';
