@@ -116,7 +116,7 @@
 \ir apply.sql
 \set version 24
 \set name '0024_push'
-\set sha256 '890fca49a837a1c379c46f3aa1c9794a6bb113cada72e5bcedfb08fb95a58011'
+\set sha256 '49086f753a00363e2d70233b4d73ec219cf9ebc0f16c06ad22db685cd7f35be6'
 \set breaking false
 \ir apply.sql
 \set version 24

@@ -41,11 +41,11 @@ create table parley.push_device (
     ),
     constraint push_device_everybody_check check (user_id is not null or provider = 'webhook')
 ) with (fillfactor = 80);
-create index push_device_user_idx on parley.push_device (user_id) where user_id is not null;
+create index push_device_user_idx on parley.push_device (user_id, dropped_at) where user_id is not null;
 create index push_device_everybody_idx on parley.push_device (provider) where user_id is null;
 create index push_device_dropped_idx on parley.push_device (dropped_at) where dropped_at is not null;
 comment on table parley.push_device is
-'Where users are reached who are not connected. A device that was dropped keeps its row, without its token, for 30 days, so that its app can be told.';
+'Where users are reached who are not connected. A device that was dropped keeps its row, without its token, for 30 days, so that its app can be told; of a user the last 20.';
 comment on column parley.push_device.id is 'The device; another one when it is handed over to another user.';
 comment on column parley.push_device.user_id is 'Whose it is. Null: a webhook of the host that is told of every user.';
 comment on column parley.push_device.registered_at

@@ -123,6 +123,23 @@ select is(
     (select string_agg(d ->> 'dropped', ' ') from jsonb_array_elements(parley_api.list_devices()) d where d ->> 'dropped' is not null), 'too_many', 'which is told'
 );
 
+select count(t.device('more' || n)) from generate_series(1, 30) n \g /dev/null
+select is(
+    (select string_agg(format('%s', n), ' ') from (select count(*) as n from jsonb_array_elements(parley_api.list_devices()) d group by d ->> 'dropped' is null order by 1) x),
+    '2 20', 'and of as many as were dropped the last 20'
+);
+-- one that is there already counts against no limit
+select t.host();
+update parley.tier_limit set amount = 0, burst = null where name = 'devices_per_hour';
+select is(t.failure($$select t.device('more30')$$), null, 'an app that starts again is not refused') from t.act('cid');
+select is(t.failure($$select t.device('yet another')$$) ->> 'code', 'PT429', 'one device more is');
+select t.host();
+update parley.tier_limit set amount = null, burst = null where name = 'devices_per_hour';
+delete from parley.push_device where user_id = t.id('cid') and name like 'more%';
+delete from parley.event where kind = 'device:dropped';
+select t.act('cid');
+select t.device('second', session => 's1') is null as done \gset
+
 -- sessions and accounts that end
 select t.host();
 select is(parley.drop_session_devices(t.id('cid'), 's1', 'session_ended'), 1::bigint, 'the devices of a session go with it');

@@ -114,6 +114,12 @@ begin
     );
     v_user_id := parley.provision_caller();
     perform parley.take_tier_token(v_user_id, 'settings_per_minute');
+    if not exists (
+        select from parley.push_device as d
+        where d.token_hash = v_hash and d.user_id = v_user_id and d.dropped_at is null
+    ) then
+        perform parley.take_tier_token(v_user_id, 'devices_per_hour');
+    end if;
     v_sealed := parley.seal_push_token(v_token, v_keys);
 
     -- one registration of a user at a time: they count and replace each other
@@ -182,6 +188,15 @@ begin
         order by x.registered_at desc, x.id desc
         offset v_most
     ) as d;
+    -- of those that were dropped so many are told
+    delete from parley.push_device as d
+    where d.id = any (array(
+        select x.id
+        from parley.push_device as x
+        where x.user_id = v_user_id and x.dropped_at is not null
+        order by x.dropped_at desc, x.id desc
+        offset 20
+    ));
     return parley.push_device_json(v_device);
 end;
 $$;
