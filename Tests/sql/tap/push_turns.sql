@@ -44,5 +44,23 @@ select is((select count(*) from t.claimed('apns', 5)), 0::bigint, 'a claim looks
 select is((select count(*) from t.claimed('apns', 5)), 1::bigint, 'and the next goes on from there');
 delete from parley.push_job;
 
+-- workers with other credentials
+select parley.configure_push('[{"provider": "apns", "app_id": "one"}]', 'a') is null as done \gset
+select parley.configure_push('[{"provider": "apns", "app_id": "two"}, {"provider": "webpush", "app_id": ""}]', 'b') is null as done \gset
+create function t.of_set(provider text, name text) returns text language sql as $$
+    select string_agg(q.route, ' ' order by q.route)
+    from parley.claim_push_jobs('w', '{message}', 10, provider, '{}', provider_set => name) j
+    inner join parley.push_job q on q.id = (j ->> 'id')::uuid
+$$;
+select t.wait(md5('one')::uuid, 1, r) is null as done from unnest('{one,two,three}'::text[]) r \g /dev/null
+select t.wait(md5('one')::uuid, 1, 'https://push.example', 'webpush') is null as done \gset
+update parley.push_provider set seen_at = now() - interval '1 hour';
+select is(t.of_set('apns', 'a'), 'one', 'a worker gets what it has credentials for');
+select is((select string_agg(worker, ' ') from parley.push_provider where seen_at > now() - interval '1 minute'), 'a', 'and counts as there');
+select is(t.of_set('apns', 'b'), 'two', 'another the rest');
+select is(t.of_set('webpush', 'b'), 'https://push.example', 'who has the key of the deployment every push service');
+select is(t.of_set('apns', 'c'), null, 'who told of nothing gets nothing');
+select is((select string_agg(route, ' ') from parley.push_job where state = 'queued'), 'three', 'what nobody has waits');
+
 select * from finish();
 rollback;

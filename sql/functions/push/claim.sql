@@ -6,7 +6,7 @@
 
 create or replace function parley.push_groups(
     provider text, lane text, with_sealed boolean, paused text[], most integer,
-    after uuid default '00000000-0000-0000-0000-000000000000'
+    after uuid default '00000000-0000-0000-0000-000000000000', apps text[] default null
 )
 returns table (tenant_id uuid, route text, is_sealed boolean)
 language plpgsql stable security definer
@@ -65,6 +65,7 @@ begin
             if v_due <= clock_timestamp()
                 and (push_groups.with_sealed or not v_sealed)
                 and v_route <> all (coalesce(paused, '{}'))
+                and (apps is null or v_route = any (apps))
             then
                 if v_tenant is distinct from v_counted then
                     v_counted := v_tenant;
@@ -93,7 +94,7 @@ begin
 end;
 $$;
 comment on function parley.push_groups is
-'Tenants and routes with something due, of at most so many tenants, beginning behind a tenant: one index probe each. Without a route: until there it was looked, and there may be more.';
+'Tenants and routes with something due, of at most so many tenants, beginning behind a tenant: one index probe each. apps: of no other routes. Without a route: until there it was looked, and there may be more.';
 
 create or replace function parley.end_push_job(job parley.push_job, state text, reason text)
 returns void

@@ -53,7 +53,8 @@ comment on function parley.decide_push_jobs is
 'Decides jobs that are due; returns those that are to be leased. one_by_one: one that fails waits a minute, and harms no other.';
 
 create or replace function parley.claim_push_jobs(
-    worker text, lanes text[], max integer, provider text, paused text[], secret text default null
+    worker text, lanes text[], max integer, provider text, paused text[],
+    secret text default null, provider_set text default null
 )
 returns setof jsonb
 language plpgsql volatile security definer
@@ -68,6 +69,14 @@ as $$
 #variable_conflict use_column
 declare
     v_secret constant text := nullif(claim_push_jobs.secret, '');
+    -- what this worker has credentials for; every push service takes those of the deployment
+    v_apps constant text[] := case
+        when provider_set is not null and provider <> 'webpush' then array(
+            select p.app_id
+            from parley.push_provider as p
+            where p.worker = claim_push_jobs.provider_set and p.provider = claim_push_jobs.provider
+        )
+    end;
     v_left integer := least(claim_push_jobs.max, 1000);
     v_until constant timestamptz := clock_timestamp() + interval '2 seconds';
     v_now timestamptz;
@@ -83,7 +92,7 @@ begin
     update parley.push_provider as p
     set seen_at = clock_timestamp()
     where p.provider = claim_push_jobs.provider
-        and p.worker in (claim_push_jobs.worker, '')
+        and p.worker = coalesce(claim_push_jobs.provider_set, claim_push_jobs.worker)
         and p.seen_at < clock_timestamp() - interval '10 minutes';
     foreach v_lane in array lanes loop
         select t.tenant_id into v_last
@@ -100,7 +109,8 @@ begin
                 with g as materialized (
                     select s.tenant_id, s.route, s.is_sealed, s.n
                     from parley.push_groups(
-                        claim_push_jobs.provider, v_lane, v_secret is not null, claim_push_jobs.paused, v_left, v_turn
+                        claim_push_jobs.provider, v_lane, v_secret is not null, claim_push_jobs.paused, v_left, v_turn,
+                        v_apps
                     ) with ordinality as s (tenant_id, route, is_sealed, n)
                 )
 
@@ -175,5 +185,5 @@ begin
 end;
 $$;
 comment on function parley.claim_push_jobs is
-'Jobs of a provider that are due, decided anew and leased to the worker for a minute, as PushJob of the workers: lane by lane, tenants taking turns, none of a route in paused. secret: the private key of push_public_key; without it devices with a sealed token wait.';
+'Jobs of a provider that are due, decided anew and leased to the worker for a minute, as PushJob of the workers: lane by lane, tenants taking turns, none of a route in paused. secret: the private key of push_public_key; without it devices with a sealed token wait. provider_set: the name under which the worker told of its credentials; what others have is left to them.';
 grant execute on function parley.claim_push_jobs to parley_worker;
