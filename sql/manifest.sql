@@ -116,7 +116,7 @@
 \ir apply.sql
 \set version 24
 \set name '0024_push'
-\set sha256 '5d0d24df939b5d9c3af5670ede834370933195ebdf7354f944242feb0f1d2433'
+\set sha256 '49086f753a00363e2d70233b4d73ec219cf9ebc0f16c06ad22db685cd7f35be6'
 \set breaking false
 \ir apply.sql
 \set version 24

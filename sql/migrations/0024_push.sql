@@ -41,11 +41,11 @@ create table parley.push_device (
     ),
     constraint push_device_everybody_check check (user_id is not null or provider = 'webhook')
 ) with (fillfactor = 80);
-create index push_device_user_idx on parley.push_device (user_id) where user_id is not null;
+create index push_device_user_idx on parley.push_device (user_id, dropped_at) where user_id is not null;
 create index push_device_everybody_idx on parley.push_device (provider) where user_id is null;
 create index push_device_dropped_idx on parley.push_device (dropped_at) where dropped_at is not null;
 comment on table parley.push_device is
-'Where users are reached who are not connected. A device that was dropped keeps its row, without its token, for 30 days, so that its app can be told.';
+'Where users are reached who are not connected. A device that was dropped keeps its row, without its token, for 30 days, so that its app can be told; of a user the last 20.';
 comment on column parley.push_device.id is 'The device; another one when it is handed over to another user.';
 comment on column parley.push_device.user_id is 'Whose it is. Null: a webhook of the host that is told of every user.';
 comment on column parley.push_device.registered_at
@@ -64,7 +64,7 @@ comment on column parley.push_device.locale is 'The language of the device, for 
 comment on column parley.push_device.name is 'What its user calls it.';
 comment on column parley.push_device.privacy is 'full, sender or id: at most so much is told to it. Null: as the user says.';
 comment on column parley.push_device.dropped_reason is 'Why it is not sent to any more, in a word.';
-comment on column parley.push_device.token_hash is 'SHA-256 of provider, app, environment, kind and token.';
+comment on column parley.push_device.token_hash is 'SHA-256 of provider, app, environment, kind and token, and of webpush the auth of its keys.';
 comment on column parley.push_device.token is 'The token, or of webpush the endpoint. Null: dropped, or sealed.';
 comment on column parley.push_device.token_sealed
 is 'Token and keys, encrypted with the setting push_public_key: who has the private key can open it, this database cannot.';
@@ -198,14 +198,18 @@ create table parley.push_job (
     autovacuum_vacuum_threshold = 5000,
     autovacuum_vacuum_cost_delay = 0
 );
-create index push_job_due_idx on parley.push_job (provider, lane, is_sealed, tenant_id, route, due_at)
+create index push_job_due_idx on parley.push_job (provider, lane, tenant_id, route, is_sealed, due_at)
 where settled_at is null;
 create unique index push_job_group_key on parley.push_job (device_id, user_id, collapse_key) where state = 'queued';
 create index push_job_user_idx on parley.push_job (user_id, conversation_id, last_seq);
+create index push_job_shown_idx on parley.push_job (user_id, conversation_id, last_seq)
+where kind = 'message' and device_id is not null;
 comment on index parley.push_job_due_idx
 is 'Claims go from group to group of it: what waits behind the first due row of a group costs them nothing.';
 comment on index parley.push_job_group_key
 is 'One job waits for each device and group: a newer message moves it forward.';
+comment on index parley.push_job_shown_idx
+is 'What devices may show of a conversation, however many decisions there are for no device.';
 comment on table parley.push_job is
 'Notifications: those that wait, and for push_keep_days what became of each, and why. One row a device; of a decision for all devices of a user one row without a device.';
 comment on column parley.push_job.id is 'A UUIDv7, the same for every attempt: by it a provider or device folds repeats.';
@@ -238,6 +242,17 @@ comment on column parley.push_job.worker is 'Who claimed it last.';
 comment on column parley.push_job.reason is 'Why it ended so, or waits.';
 comment on column parley.push_job.answer is 'What the provider answered last, in a word.';
 
+create table parley.push_turn (
+    provider text not null,
+    lane text not null,
+    tenant_id uuid not null default '00000000-0000-0000-0000-000000000000',
+    constraint push_turn_pkey primary key (provider, lane)
+) with (fillfactor = 10);
+comment on table parley.push_turn is 'One row for each provider and lane: whose turn it is.';
+comment on column parley.push_turn.provider is 'The provider.';
+comment on column parley.push_turn.lane is 'The lane.';
+comment on column parley.push_turn.tenant_id is 'With which tenant the last claim ended: the next begins behind it.';
+
 create type parley.push_decision as (verdict text, reason text, until timestamptz);
 comment on type parley.push_decision is 'Whether something is worth a notification.';
 comment on column parley.push_decision.verdict is 'send, silent, delay or suppress.';
@@ -257,8 +272,14 @@ alter table parley.push_focus enable row level security;
 alter table parley.push_provider enable row level security;
 alter table parley.push_state enable row level security;
 alter table parley.push_job enable row level security;
+alter table parley.push_turn enable row level security;
 
 insert into parley.push_state default values;
+
+insert into parley.push_turn (provider, lane)
+select p.provider, l.lane
+from unnest(array['apns', 'fcm', 'webpush', 'webhook']) as p (provider)
+cross join unnest(array['call', 'message', 'quiet']) as l (lane);
 
 insert into parley.setting (name, value, description) values
 ('push_privacy', 'full', 'What notifications may say at most: full, sender (nothing of the text), or id (ids alone).'),

@@ -20,8 +20,8 @@ struct PushClaim: Sendable, Equatable {
 
 /// The queue in the database.
 ///
-/// - `parley.claim_push_jobs(worker text, lanes text[], max integer, provider text, paused text[], secret text)`
-///   returns the jobs as JSON (`PushJob.init(json:)`), calls first, tenants taking turns, none of a route in `paused`.
+/// - `parley.claim_push_jobs(worker text, lanes text[], max integer, provider text, paused text[], secret text,
+///   provider_set text)` returns the jobs as JSON (`PushJob.init(json:)`), calls first, tenants taking turns, none of a route in `paused`.
 /// - `parley.settle_push_job(worker text, settlements jsonb)` takes an array of `PushSettlement.json`. Of a job whose
 ///   claim is another by now nothing counts.
 struct DatabasePushQueue: PushQueue {
@@ -30,6 +30,8 @@ struct DatabasePushQueue: PushQueue {
     let worker: @Sendable () -> String?
     /// Opens sealed tokens; without it, jobs of devices whose tokens are sealed are not handed out.
     var secret: String?
+    /// The name under which `configure_push` was told what this worker can send: jobs of other apps are not for it.
+    let providerSet: String
 
     func claim(_ wish: PushClaim) async throws -> [PushJob] {
         // What is claimed under one name must be settled under it.
@@ -38,10 +40,10 @@ struct DatabasePushQueue: PushQueue {
         let results = try await self.pool.run(
             Transaction([
                 Statement(
-                    "select job from parley.claim_push_jobs($1, $2::text[], $3, $4, $5::text[], $6) as job",
+                    "select job from parley.claim_push_jobs($1, $2::text[], $3, $4, $5::text[], $6, $7) as job",
                     [
                         worker, lanes, String(wish.most), wish.provider.rawValue, Self.array(wish.paused),
-                        self.secret,
+                        self.secret, self.providerSet,
                     ])
             ]))
         var jobs: [PushJob] = []

@@ -20,7 +20,8 @@ final class PushService: Sendable {
             log: log.labelled("push-pool"))
         let worker = self.worker
         let queue = DatabasePushQueue(
-            pool: self.pool, worker: { worker.withLock { $0 } }, secret: settings.secretKey)
+            pool: self.pool, worker: { worker.withLock { $0 } }, secret: settings.secretKey,
+            providerSet: settings.name)
         self.sender = PushSender(settings, queue: queue, metrics: self.metrics, log: log)
         self.feeder = PushFeeder(settings, pool: self.pool, sender: self.sender, metrics: self.metrics, log: log)
     }

@@ -144,6 +144,41 @@ select t.due();
 select is(t.push(), null, 'not what came after it: the number is right as it is');
 select is((select string_agg(distinct concat_ws(' ', kind, state, reason), ', ') from parley.push_job where state = 'suppressed'), 'badge suppressed badge_unchanged, clear suppressed newer_unread', 'for these reasons');
 
+-- one that is being sent when it is read
+select t.act('ann');
+select t.send('us', 'under way') is null as done \gset
+select t.host();
+select t.pump() > 0 as done \gset
+create temp table sending as select j.job from t.claimed() as j (job);
+select t.act('bob');
+select parley_api.mark_as_read(t.id('us')) is null as done \gset
+select t.host();
+select t.pump() > 0 as done \gset
+update parley.push_job set due_at = clock_timestamp() where state = 'queued';
+select is(t.push(), 'phone badge badge 0 silent, tablet badge badge 0 silent', 'what is being sent is taken back after it was sent');
+select is((select string_agg(distinct concat_ws(' ', state, reason), ', ') from parley.push_job where kind = 'clear' and settled_at is null), 'queued being_sent', 'the taking back waits');
+select parley.settle_push_job('w', (select jsonb_agg(job || '{"outcome": "delivered"}') from sending)) is null as done \gset
+update parley.push_job set due_at = clock_timestamp() where state = 'queued';
+select is(t.push(), 'phone clear silent, tablet clear silent', 'and then comes');
+
+-- shown, and followed by much of which no device was told
+select t.act('ann');
+select t.send('us', 'shown') is null as done \gset
+select t.host();
+select t.pump() > 0 as done \gset
+select t.push() is null as done \gset
+insert into parley.push_job (id, tenant_id, user_id, conversation_id, message_id, first_seq, last_seq, expires_at, settled_at, lane, kind, state, collapse_key, reason)
+select parley.uuid_v7(), j.tenant_id, j.user_id, j.conversation_id, j.message_id, j.last_seq, j.last_seq, j.expires_at, now(), 'message', 'message', 'suppressed', j.collapse_key, 'muted'
+from (select j.* from parley.push_job j where j.kind = 'message' and j.state = 'sent' order by j.last_seq desc limit 1) j, generate_series(1, 150);
+update parley.push_job set first_seq = first_seq - 1, last_seq = last_seq - 1 where state = 'sent' and kind = 'message' and last_seq = t.last_seq('us');
+select t.act('bob');
+select parley_api.mark_as_read(t.id('us')) is null as done \gset
+select t.host();
+select t.pump() > 0 as done \gset
+select t.due();
+select matches(t.push(), 'phone clear silent.*tablet clear silent', 'is taken back all the same');
+delete from parley.push_job where state = 'suppressed';
+
 -- deleted for everyone
 select t.act('ann');
 select t.keep('five', t.send('us', 'five')::text);

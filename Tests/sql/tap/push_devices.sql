@@ -63,6 +63,26 @@ select is(t.look($$select reason from parley.push_job where device_id = t.id('ph
 select t.act('bob');
 select is(parley_api.list_devices() @> jsonb_build_array(jsonb_build_object('id', t.id('phone'))), false, 'who had it has it no more');
 
+select is(
+    t.look($$select data::text from parley.event where kind = 'device:dropped' and user_id = t.id('bob')$$)::jsonb,
+    jsonb_build_object('device_id', t.id('phone'), 'reason', 'handed_over'), 'and is told so'
+);
+select t.host();
+delete from parley.event where kind = 'device:dropped';
+select t.act('dan');
+select t.device('shared', 'webpush') is null as done \gset
+select t.act('eve');
+select isnt(
+    parley_api.register_device('webpush', 'web', t.token('webpush', 'shared'), keys => t.keys() || jsonb_build_object('auth', repeat('c', 22))) ->> 'id', t.id('shared')::text,
+    'who knows the endpoint of a browser alone'
+);
+select is(t.look($$select user_id from parley.push_device where id = t.id('shared')$$), t.id('dan')::text, 'takes it from nobody');
+select isnt(t.device('shared', 'webpush') ->> 'id', null, 'who signs in on it does');
+select is(t.look($$select count(*) from parley.push_device where user_id = t.id('dan')$$), '0', 'it has changed hands');
+select is(t.look($$select count(*) from parley.event where kind = 'device:dropped' and user_id = t.id('dan')$$), '1', 'which who had it is told');
+select t.host();
+delete from parley.event where kind = 'device:dropped';
+
 -- a session has one token of each kind
 select t.act('cid');
 select t.device('first', session => 's1') is null as done \gset
@@ -102,6 +122,23 @@ select is(
 select is(
     (select string_agg(d ->> 'dropped', ' ') from jsonb_array_elements(parley_api.list_devices()) d where d ->> 'dropped' is not null), 'too_many', 'which is told'
 );
+
+select count(t.device('more' || n)) from generate_series(1, 30) n \g /dev/null
+select is(
+    (select string_agg(format('%s', n), ' ') from (select count(*) as n from jsonb_array_elements(parley_api.list_devices()) d group by d ->> 'dropped' is null order by 1) x),
+    '2 20', 'and of as many as were dropped the last 20'
+);
+-- one that is there already counts against no limit
+select t.host();
+update parley.tier_limit set amount = 0, burst = null where name = 'devices_per_hour';
+select is(t.failure($$select t.device('more30')$$), null, 'an app that starts again is not refused') from t.act('cid');
+select is(t.failure($$select t.device('yet another')$$) ->> 'code', 'PT429', 'one device more is');
+select t.host();
+update parley.tier_limit set amount = null, burst = null where name = 'devices_per_hour';
+delete from parley.push_device where user_id = t.id('cid') and name like 'more%';
+delete from parley.event where kind = 'device:dropped';
+select t.act('cid');
+select t.device('second', session => 's1') is null as done \gset
 
 -- sessions and accounts that end
 select t.host();

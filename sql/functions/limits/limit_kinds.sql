@@ -31,6 +31,10 @@ with release (name, kind, unit, amount, period_seconds, burst, doors, meaning) a
         'Changes of a conversation, of a user''s own settings, and of roles in it.'
     ),
     (
+        'devices_per_hour', 'rate', 'devices', 20, 3600, 40, '{register_device}',
+        'Devices that a user registers for notifications; one that was registered already does not count.'
+    ),
+    (
         'requests_per_minute', 'rate', 'requests', 100, 60, 200, '{http,socket}',
         'Requests over HTTP and commands of sockets, but receipts and typing, at one worker.'
     ),
@@ -185,7 +189,7 @@ written as (
         case
             when r.name in (
                 'messages_to_strangers_per_hour', 'edits_per_minute', 'reactions_per_minute', 'settings_per_minute',
-                'requests_per_minute', 'receipts_per_minute', 'max_connections'
+                'devices_per_hour', 'requests_per_minute', 'receipts_per_minute', 'max_connections'
             ) then '0.3.0'
             else '0.2.0'
         end

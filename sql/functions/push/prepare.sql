@@ -1,5 +1,28 @@
 -- A job that is about to be claimed is decided anew: what comes of it, and what it says.
 
+create or replace function parley.push_urgency(verdict text)
+returns integer
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select case verdict when 'send' then 3 when 'silent' then 2 when 'delay' then 1 else 0 end
+$$;
+comment on function parley.push_urgency is 'Of several messages in one notification the highest counts.';
+
+create or replace function parley.is_final_push(decision parley.push_decision)
+returns boolean
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    -- what is said of the user or the conversation holds for older messages, too
+    select decision.verdict = 'send'
+        or coalesce(decision.reason in (
+            'left', 'account_deleted', 'account_suspended', 'before_history', 'beyond_tier', 'request', 'read', 'push_off',
+            'level_none', 'in_view'
+        ), false)
+$$;
+comment on function parley.is_final_push is 'True if older messages of the conversation can change nothing.';
+
 create or replace function parley.prepare_message_push(job parley.push_job, device parley.push_device)
 returns parley.push_draft
 language plpgsql stable security definer
@@ -17,10 +40,11 @@ declare
     v_account parley.account;
     v_preference parley.push_preference;
     v_message parley.message;
-    v_id uuid := job.message_id;
-    v_seq bigint := job.last_seq;
+    v_mentioned boolean;
     v_look parley.push_decision;
     v_decision parley.push_decision;
+    v_told parley.message;
+    v_refused uuid[] := '{}';
 begin
     -- all there is to know in one look: each by its key
     select p as participant, a as account, s as preference, m as message into v_row
@@ -36,32 +60,42 @@ begin
     v_account := v_row.account;
     v_preference := v_row.preference;
     v_message := v_row.message;
-    -- the newest of those it stands for that is worth it: the last one may be deleted by now
-    for v_n in 1..20 loop
-        if v_n > 1 then
-            v_message := null;
-            select m.* into v_message
+    v_decision := case
+        when job.message_id is not null and v_message.id is null then ('suppress', 'gone', null)::parley.push_decision
+        else parley.decide_push(v_message, v_participant, v_account, v_preference, job.delays)
+    end;
+    v_told := v_message;
+    if job.first_seq < job.last_seq and not parley.is_final_push(v_decision) then
+        -- the most urgent of those it stands for counts, and the newest is told that may be
+        for v_message in
+            select m.*
             from parley.message as m
-            where m.id = v_id and m.conversation_id is not distinct from job.conversation_id;
-        end if;
-        v_look := case
-            when v_id is not null and v_message.id is null then ('suppress', 'gone', null)::parley.push_decision
-            else parley.decide_push(v_message, v_participant, v_account, v_preference, job.delays)
-        end;
-        -- the reason is that of the newest
-        if v_n = 1 or v_look.verdict <> 'suppress' then
-            v_decision := v_look;
-        end if;
-        exit when v_look.verdict <> 'suppress'
-            or v_look.reason not in (
-                'gone', 'deleted', 'expired', 'retired', 'deleted_for_me', 'level_mentions', 'own', 'muted'
-            )
-            or v_seq is null
-            or v_seq <= job.first_seq;
-        v_seq := v_seq - 1;
-        v_id := parley.message_id_at(job.conversation_id, v_seq);
-        exit when v_id is null;
-    end loop;
+            where m.conversation_id = job.conversation_id
+                and m.seq >= greatest(job.first_seq, job.last_seq - 200)
+                and m.seq < job.last_seq
+            order by m.conversation_id, m.seq desc
+        loop
+            v_mentioned := coalesce(v_message.mentions_all or job.user_id = any (v_message.mentions), false);
+            -- of a sender who is not heard, once is enough; and where mentions alone are more urgent, others need no look
+            continue when v_message.sender_id = any (v_refused)
+                or (not v_mentioned and v_decision.reason in ('level_mentions', 'muted', 'quiet_hours', 'do_not_disturb'));
+            v_look := parley.decide_push(v_message, v_participant, v_account, v_preference, job.delays);
+            if v_look.reason in ('own', 'sender_blocked', 'sender_restricted') and v_message.sender_id is not null then
+                v_refused := v_refused || v_message.sender_id;
+            end if;
+            if v_decision.verdict = 'suppress' and v_look.verdict <> 'suppress' then
+                v_told := v_message;
+            end if;
+            -- of several that are not told the reason of the newest
+            if parley.push_urgency(v_look.verdict) > parley.push_urgency(v_decision.verdict)
+                or (v_look.verdict = 'delay' and v_look.until < v_decision.until)
+            then
+                v_decision := v_look;
+            end if;
+            exit when parley.is_final_push(v_look);
+        end loop;
+    end if;
+    v_message := v_told;
     return (
         v_decision.verdict, v_decision.reason, v_decision.until,
         case
@@ -151,6 +185,22 @@ begin
             and j.state in ('queued', 'leased', 'retrying', 'sent')
     ) then
         return ('suppress', 'newer_unread', null, null)::parley.push_draft;
+    elsif exists (
+        -- what is being sent just now must not come after it
+        select from (
+            select o.device_id, o.state, o.due_at
+            from parley.push_job as o
+            where o.user_id = job.user_id
+                and o.conversation_id = job.conversation_id
+                and o.last_seq <= job.last_seq
+                and o.kind = 'message'
+                and o.device_id is not null
+            order by o.user_id, o.conversation_id, o.last_seq desc
+            limit 100
+        ) as j
+        where j.device_id = job.device_id and j.state = 'leased' and j.due_at > clock_timestamp()
+    ) then
+        return ('delay', 'being_sent', clock_timestamp() + interval '2 seconds', null)::parley.push_draft;
     end if;
     return (
         'silent', null, null,

@@ -32,15 +32,16 @@ begin
         array_agg(distinct r.device_id) filter (where r.state in ('leased', 'retrying', 'sent'))
     into v_recent, v_shown
     from (
-        select j.id, j.state, j.device_id, j.kind
+        select j.id, j.state, j.device_id
         from parley.push_job as j
         where j.user_id = queue_read_pushes.user_id
             and j.conversation_id = queue_read_pushes.conversation_id
             and j.last_seq <= queue_read_pushes.last_read_seq
+            and j.kind = 'message'
+            and j.device_id is not null
         order by j.user_id, j.conversation_id, j.last_seq desc
         limit 100
-    ) as r
-    where r.kind = 'message';
+    ) as r;
     update parley.push_job as j
     set state = 'cancelled', reason = 'read', settled_at = v_now
     where j.id = any (v_recent) and j.state = 'queued' and j.last_seq <= queue_read_pushes.last_read_seq;

@@ -53,7 +53,8 @@ comment on function parley.decide_push_jobs is
 'Decides jobs that are due; returns those that are to be leased. one_by_one: one that fails waits a minute, and harms no other.';
 
 create or replace function parley.claim_push_jobs(
-    worker text, lanes text[], max integer, provider text, paused text[], secret text default null
+    worker text, lanes text[], max integer, provider text, paused text[],
+    secret text default null, provider_set text default null
 )
 returns setof jsonb
 language plpgsql volatile security definer
@@ -68,10 +69,22 @@ as $$
 #variable_conflict use_column
 declare
     v_secret constant text := nullif(claim_push_jobs.secret, '');
+    -- what this worker has credentials for; every push service takes those of the deployment
+    v_apps constant text[] := case
+        when provider_set is not null and provider <> 'webpush' then array(
+            select p.app_id
+            from parley.push_provider as p
+            where p.worker = claim_push_jobs.provider_set and p.provider = claim_push_jobs.provider
+        )
+    end;
     v_left integer := least(claim_push_jobs.max, 1000);
     v_until constant timestamptz := clock_timestamp() + interval '2 seconds';
     v_now timestamptz;
     v_lane text;
+    v_last uuid;
+    v_turn uuid;
+    v_tenant uuid;
+    v_room integer;
     v_group record;
     v_jobs parley.push_job[];
     v_claimed jsonb[];
@@ -79,45 +92,58 @@ begin
     update parley.push_provider as p
     set seen_at = clock_timestamp()
     where p.provider = claim_push_jobs.provider
-        and p.worker in (claim_push_jobs.worker, '')
+        and p.worker = coalesce(claim_push_jobs.provider_set, claim_push_jobs.worker)
         and p.seen_at < clock_timestamp() - interval '10 minutes';
     foreach v_lane in array lanes loop
+        select t.tenant_id into v_last
+        from parley.push_turn as t
+        where t.provider = claim_push_jobs.provider and t.lane = v_lane;
+        v_turn := v_last;
         -- until there is enough, or nothing is due, or this has taken long enough: what is ended costs time, too
         loop
             exit when v_left <= 0 or clock_timestamp() > v_until;
             v_now := clock_timestamp();
             v_jobs := '{}';
+            v_tenant := null;
             for v_group in
                 with g as materialized (
-                    select s.is_sealed, s.tenant_id, s.route
+                    select s.tenant_id, s.route, s.is_sealed, s.n
                     from parley.push_groups(
-                        claim_push_jobs.provider, v_lane, v_secret is not null, claim_push_jobs.paused, v_left
-                    ) as s
+                        claim_push_jobs.provider, v_lane, v_secret is not null, claim_push_jobs.paused, v_left, v_turn,
+                        v_apps
+                    ) with ordinality as s (tenant_id, route, is_sealed, n)
                 )
 
                 select
-                    g.is_sealed,
                     g.tenant_id,
                     g.route,
-                    ceil(
-                        v_left::numeric / (select count(distinct o.tenant_id) from g as o)
-                        / (select count(*) from g as o where o.tenant_id = g.tenant_id)
-                    )::integer as share
+                    g.is_sealed,
+                    ceil(v_left::numeric / (select count(distinct o.tenant_id) from g as o))::integer as share,
+                    count(g.route) over w as routes
                 from g
+                window w as (partition by g.tenant_id)
+                -- of the routes of a tenant any
+                order by min(g.n) over w, random()
             loop
                 exit when cardinality(v_jobs) >= v_left;
+                v_turn := v_group.tenant_id;
+                if v_tenant is distinct from v_group.tenant_id then
+                    v_tenant := v_group.tenant_id;
+                    v_room := least(v_group.share, v_left - cardinality(v_jobs)) + cardinality(v_jobs);
+                end if;
+                continue when v_group.route is null;
                 v_jobs := v_jobs || array(
                     select j
                     from parley.push_job as j
                     where j.settled_at is null
                         and j.provider = claim_push_jobs.provider
                         and j.lane = v_lane
-                        and j.is_sealed = v_group.is_sealed
                         and j.tenant_id = v_group.tenant_id
                         and j.route = v_group.route
+                        and j.is_sealed = v_group.is_sealed
                         and j.due_at <= v_now
                     order by j.due_at
-                    limit least(v_group.share, v_left - cardinality(v_jobs))
+                    limit least(ceil(v_group.share::numeric / v_group.routes)::integer, v_room - cardinality(v_jobs))
                     for update skip locked
                 );
             end loop;
@@ -144,9 +170,20 @@ begin
             v_left := v_left - cardinality(v_claimed);
             return query select c.job from unnest(v_claimed) as c (job);
         end loop;
+        if v_turn is distinct from v_last then
+            -- where another claim moves it just now, that is a turn as well
+            update parley.push_turn as t
+            set tenant_id = v_turn
+            where (t.provider, t.lane) in (
+                select o.provider, o.lane
+                from parley.push_turn as o
+                where o.provider = claim_push_jobs.provider and o.lane = v_lane
+                for update skip locked
+            );
+        end if;
     end loop;
 end;
 $$;
 comment on function parley.claim_push_jobs is
-'Jobs of a provider that are due, decided anew and leased to the worker for a minute, as PushJob of the workers: lane by lane, tenants taking turns, none of a route in paused. secret: the private key of push_public_key; without it devices with a sealed token wait.';
+'Jobs of a provider that are due, decided anew and leased to the worker for a minute, as PushJob of the workers: lane by lane, tenants taking turns, none of a route in paused. secret: the private key of push_public_key; without it devices with a sealed token wait. provider_set: the name under which the worker told of its credentials; what others have is left to them.';
 grant execute on function parley.claim_push_jobs to parley_worker;

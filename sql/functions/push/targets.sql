@@ -14,12 +14,11 @@ begin
     return query
     select d.*
     from (
-        select o.* from parley.push_device as o where o.user_id = push_devices_of.user_id
+        select o.* from parley.push_device as o where o.user_id = push_devices_of.user_id and o.dropped_at is null
         union all
-        select w.* from parley.push_device as w where w.user_id is null
+        select w.* from parley.push_device as w where w.user_id is null and w.dropped_at is null
     ) as d
-    where d.dropped_at is null
-        and d.enabled
+    where d.enabled
         and parley.has_push_provider(d.provider, d.app_id);
 end;
 $$;

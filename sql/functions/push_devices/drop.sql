@@ -14,6 +14,23 @@ as $$
 $$;
 comment on function parley.cancel_push_jobs is 'Ends what waits for a device.';
 
+create or replace function parley.tell_device_dropped(user_id uuid, device_id uuid, reason text)
+returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- a webhook for everybody has nobody to tell
+    if user_id is not null then
+        perform parley.append_event(
+            null, 'device:dropped', null, null, null, tell_device_dropped.user_id,
+            jsonb_build_object('device_id', device_id, 'reason', left(reason, 64))
+        );
+    end if;
+end;
+$$;
+comment on function parley.tell_device_dropped is 'Tells a user''s apps that a device is not sent to any more.';
+
 create or replace function parley.drop_push_device(device_id uuid, reason text)
 returns boolean
 language plpgsql volatile security definer
@@ -39,12 +56,7 @@ begin
         return false;
     end if;
     perform parley.cancel_push_jobs(drop_push_device.device_id, 'device_dropped');
-    if v_user_id is not null then
-        perform parley.append_event(
-            null, 'device:dropped', null, null, null, v_user_id,
-            jsonb_build_object('device_id', drop_push_device.device_id, 'reason', left(drop_push_device.reason, 64))
-        );
-    end if;
+    perform parley.tell_device_dropped(v_user_id, drop_push_device.device_id, drop_push_device.reason);
     return true;
 end;
 $$;

@@ -110,21 +110,28 @@ begin
     v_token := parley.push_token(register_device.provider, register_device.token);
     v_keys := parley.push_keys(register_device.provider, register_device.keys);
     v_hash := parley.push_token_hash(
-        register_device.provider, register_device.app_id, register_device.environment, v_kind, v_token
+        register_device.provider, register_device.app_id, register_device.environment, v_kind, v_token, v_keys
     );
     v_user_id := parley.provision_caller();
     perform parley.take_tier_token(v_user_id, 'settings_per_minute');
+    if not exists (
+        select from parley.push_device as d
+        where d.token_hash = v_hash and d.user_id = v_user_id and d.dropped_at is null
+    ) then
+        perform parley.take_tier_token(v_user_id, 'devices_per_hour');
+    end if;
     v_sealed := parley.seal_push_token(v_token, v_keys);
 
     -- one registration of a user at a time: they count and replace each other
     perform from parley.account as a where a.id = v_user_id for no key update;
     -- the app has another user now: what waits for the former one is not for this one's eyes
     for v_old in
-        select d.id from parley.push_device as d
+        select d.id, d.user_id from parley.push_device as d
         where d.token_hash = v_hash and d.user_id is distinct from v_user_id
         for update
     loop
         perform parley.delete_push_device(v_old.id, 'handed_over');
+        perform parley.tell_device_dropped(v_old.user_id, v_old.id, 'handed_over');
     end loop;
     insert into parley.push_device as d (
         id, user_id, provider, kind, environment, app_id, route, platform, session_id, locale, name,
@@ -181,6 +188,15 @@ begin
         order by x.registered_at desc, x.id desc
         offset v_most
     ) as d;
+    -- of those that were dropped so many are told
+    delete from parley.push_device as d
+    where d.id = any (array(
+        select x.id
+        from parley.push_device as x
+        where x.user_id = v_user_id and x.dropped_at is not null
+        order by x.dropped_at desc, x.id desc
+        offset 20
+    ));
     return parley.push_device_json(v_device);
 end;
 $$;

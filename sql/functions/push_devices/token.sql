@@ -66,13 +66,19 @@ as $$
 $$;
 comment on function parley.push_route is 'What of a provider can fail as a whole: the app, or the origin of a push service.';
 
-create or replace function parley.push_token_hash(provider text, app_id text, environment text, kind text, token text)
+create or replace function parley.push_token_hash(
+    provider text, app_id text, environment text, kind text, token text, keys jsonb default null
+)
 returns bytea
 language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
+    -- an endpoint is no secret of its browser, the auth of its keys is: who knows the endpoint alone is another device
     select sha256(convert_to(
-        jsonb_build_array(provider, app_id, environment, case when provider <> 'fcm' then kind end, token)::text, 'UTF8'
+        jsonb_build_array(
+            provider, app_id, environment, case when provider <> 'fcm' then kind end, token, keys ->> 'auth'
+        )::text,
+        'UTF8'
     ))
 $$;
-comment on function parley.push_token_hash is 'What makes a device the only one with its token.';
+comment on function parley.push_token_hash is 'What makes a device the only one with its token, and of webpush with its secret.';

@@ -1,0 +1,76 @@
+-- One notification that stands for several messages: each of them counts.
+begin;
+select no_plan();
+\ir ../people.psql
+\ir push.psql
+select t.act('bob');
+select t.device('phone') is null as done \gset
+select t.act('ann');
+select t.keep('us', parley_api.start_conversation(array[t.id('bob'), t.id('cid')], 'group', 'Trip') ->> 'id');
+select t.host();
+select t.pump() > 0 as done \gset
+select t.push() is null as done \gset
+
+-- What comes of messages to Bob of which all wait: each is [who, text], and a text that begins with @ mentions him.
+create function t.several(messages text[], change text default 'select') returns text language plpgsql as $$
+declare
+    v_pushed text;
+begin
+    for i in 1 .. array_length(messages, 1) loop
+        perform t.act(messages[i][1]);
+        perform parley_api.send_message(
+            t.id('us'), messages[i][2], mentions => case when messages[i][2] like '@%' then array[t.id('bob')] end
+        );
+        perform t.host();
+        perform t.pump();
+    end loop;
+    execute change;
+    perform t.due();
+    v_pushed := t.push();
+    return coalesce(substring(v_pushed from 'phone message (.*) badge') || coalesce(substring(v_pushed from 'badge \d+( silent)'), ''), '');
+end
+$$;
+-- How it stands.
+create function t.told() returns text language sql security definer as $$
+    select concat_ws(' ', j.state, j.reason) from parley.push_job j where j.user_id = t.id('bob') and j.kind = 'message' and j.device_id is not null
+    order by j.last_seq desc, j.id desc limit 1
+$$;
+create function t.quiet(mode text) returns void language sql security definer as $$
+    delete from parley.push_job where state = 'queued';
+    insert into parley.push_preference (user_id, quiet_mode, quiet_hours, mentions_pierce_quiet)
+    values (t.id('bob'), mode, '[{"weekdays": [1, 2, 3, 4, 5, 6, 7], "from": "00:00", "to": "00:00"}]', true)
+    on conflict (user_id) do update set quiet_mode = excluded.quiet_mode
+$$;
+
+select t.quiet('hold');
+select is(t.several('{{ann,one},{ann,two}}'), '', 'in quiet hours messages are held');
+select is(t.told(), 'queued quiet_hours', 'until they end');
+select t.quiet('hold');
+select is(t.several('{{ann,@bob},{cid,three}}'), 'Cid: three', 'a mention that pierces them takes along what follows');
+select is(t.told(), 'sent', 'at once');
+select t.quiet('silent');
+select is(t.several('{{ann,one}}'), 'Ann: one silent', 'or come silent');
+select t.quiet('silent');
+select is(t.several('{{ann,@bob},{cid,three}}'), 'Cid: three', 'but with a mention aloud');
+select t.quiet('drop');
+select is(t.several('{{ann,@bob}}'), 'Ann: @bob', 'a mention comes where others are dropped');
+delete from parley.push_preference;
+
+select is(
+    t.several('{{cid,kept},{ann,not wanted}}', $$insert into parley.block (blocker_id, blocked_id) values (t.id('bob'), t.id('ann'))$$),
+    'Cid: kept', 'a sender who is blocked takes nothing from others'
+);
+delete from parley.block;
+select is(
+    t.several('{{cid,kept},{ann,not wanted}}', $$insert into parley.restriction (restricter_id, restricted_id) values (t.id('bob'), t.id('ann'))$$),
+    'Cid: kept', 'nor one who is restricted'
+);
+delete from parley.restriction;
+select is(
+    t.several('{{cid,one},{ann,two}}', $$update parley.participant set notification_level = 'none' where user_id = t.id('bob')$$),
+    '', 'a conversation that is switched off is, whoever writes'
+);
+select is(t.told(), 'suppressed level_none', 'for that reason');
+
+select * from finish();
+rollback;
