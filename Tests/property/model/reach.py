@@ -186,11 +186,19 @@ class Reach:
         request = c.requests.get(c.other(user))
         return request if request and request.sender == user and request.status != "accepted" else None
 
+    def asked(self, c: Conversation, user: str) -> list[Request]:
+        """What the user has asked of a group, as long as all others there have it among their requests."""
+        let_in = any(c.members[name].folder == "inbox" for name in c.present if name != user)
+        if c.type == "direct" or let_in:
+            return []
+        return [request for request in c.requests.values() if request.sender == user and request.status == "pending"]
+
     def asks_anew(self, request: Request) -> bool:
         return request.status == "expired" or request.status == "declined" and self.now - request.answered >= DECLINED
 
     def may_say_more(self, c: Conversation, user: str) -> None:
-        """In a direct conversation: not to whom one has blocked, and to a stranger only so much before the answer."""
+        """Not to whom one has blocked, in a direct conversation, and to strangers only so much before the answer."""
+        refuse(any(request.sent >= REQUEST_MESSAGES for request in self.asked(c, user)), "PT403")
         if c.type == "direct":
             refuse((user, c.other(user)) in self.blocks, "PT403")
             request = self.unanswered(c, user)
@@ -199,6 +207,8 @@ class Reach:
     def silenced(self, c: Conversation, user: str) -> str | None:
         """Who is not to learn of what the user says now in a direct conversation; what was declined long ago asks anew."""
         if c.type != "direct":
+            for request in self.asked(c, user):
+                request.sent += 1
             return None
         other = c.other(user)
         request = self.unanswered(c, user)

@@ -14,10 +14,7 @@ begin
     insert into parley.conversation (id, unanswered)
     values (
         profile.conversation_id,
-        -- between a user and one who never wrote to them
-        profile.type = 'direct'
-        and profile.created_by is not null
-        and not parley.knows_sender((array_remove(user_ids, profile.created_by))[1], profile.created_by)
+        parley.awaits_answer(profile.created_by, user_ids, null, profile.tenant_id)
     );
     insert into parley.conversation_profile select profile.*;
     if profile.context_type is not null then
@@ -119,12 +116,7 @@ begin
         perform parley.require_accounts(user_ids);
     else
         v_folders := parley.require_reach(actor_id, array_remove(user_ids, actor_id), parley.is_expected(
-            actor_id,
-            v_tenant_id,
-            (
-                select cp from parley.conversation_profile as cp
-                where cp.conversation_id = reopen_direct.conversation_id
-            )
+            actor_id, reopen_direct.conversation_id, v_tenant_id
         ));
     end if;
     perform parley.lock_conversation(reopen_direct.conversation_id);
