@@ -277,7 +277,7 @@ declare
     'parley.is_acquainted(uuid, uuid)',
     'parley.is_blocked(uuid, uuid)',
     'parley.is_entitled(uuid, text, uuid)',
-    'parley.is_expected(uuid, text, uuid)',
+    'parley.is_expected(uuid, uuid, parley.conversation_profile)',
     'parley.is_held(uuid)',
     'parley.is_host()',
     'parley.is_kept_from(uuid, uuid)',

@@ -140,16 +140,19 @@ begin
 end;
 $$;
 comment on function parley.reach_of is
-'Where what the actor sends to the target for the first time lands: inbox or requests; refused where the target is absent or closed, has blocked or declined the actor, or lets others reach them (message_privacy). is_expected: it has a context, or comes from a role of their tenant, and is no stranger''s.';
+'Where what the actor sends to the target for the first time lands: inbox or requests; refused where the target is absent or closed, has blocked or declined the actor, or lets others reach them (message_privacy). is_expected: the application gave it a context, or it comes from a role of their tenant, and is no stranger''s.';
 
-create or replace function parley.is_expected(actor_id uuid, context_type text, tenant_id uuid)
+create or replace function parley.is_expected(
+    actor_id uuid, tenant_id uuid, profile parley.conversation_profile default null
+)
 returns boolean
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 begin
-    return is_expected.context_type is not null or exists (
+    -- what a client says that it is about lets nobody in
+    return profile.context_type is not null and profile.created_by is null or exists (
         select from parley.tenant_member as t
         where t.tenant_id = is_expected.tenant_id
             and t.user_id = is_expected.actor_id
@@ -158,7 +161,7 @@ begin
 end;
 $$;
 comment on function parley.is_expected is
-'True if a conversation with this context and tenant is no stranger''s, whoever starts it: it is about something, or comes from the tenant.';
+'True if a conversation is no stranger''s, whoever brings others into it: the application made it about something, or the actor has a role in the tenant.';
 
 create or replace function parley.refuse_reach(own_block boolean)
 returns void

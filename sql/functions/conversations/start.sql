@@ -169,7 +169,7 @@ begin
             perform parley.require_accounts(v_others);
         else
             v_folders := parley.require_reach(
-                v_user_id, v_others, parley.is_expected(v_user_id, v_profile.context_type, v_profile.tenant_id)
+                v_user_id, v_others, parley.is_expected(v_user_id, v_profile.tenant_id)
             );
         end if;
         -- of two racing calls one claims the pair or the context; the other waits here and takes what that one made

@@ -34,7 +34,7 @@ begin
         perform parley.require_may(caller_id, 'add', profile.conversation_id);
         perform parley.require_contact(caller_id, 'add', user_ids, profile.tenant_id, profile.type);
         v_folders := parley.require_reach(
-            caller_id, user_ids, parley.is_expected(caller_id, profile.context_type, profile.tenant_id)
+            caller_id, user_ids, parley.is_expected(caller_id, profile.tenant_id, profile)
         );
         -- who declined to be here is left alone, whoever asks next; and whom they declined stays declined
         if exists (
