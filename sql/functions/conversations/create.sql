@@ -91,12 +91,12 @@ begin
     else
         v_folders := parley.require_reach(actor_id, array_remove(user_ids, actor_id), parley.is_expected(
             actor_id,
+            v_tenant_id,
             (
-                select cp.context_type
+                select cp
                 from parley.conversation_profile as cp
                 where cp.conversation_id = reopen_direct.conversation_id
-            ),
-            v_tenant_id
+            )
         ));
     end if;
     perform parley.lock_conversation(reopen_direct.conversation_id);
