@@ -37,7 +37,7 @@ select m.conversation_id, t.id('bob'), m.seq, m.id, false from parley.message m 
 -- What a deployment has a few rows of, however many users it has, a job's short queue among them. All other tables grow.
 create table t.small (name text primary key);
 insert into t.small
-select unnest(string_to_array('account_closing attachment_kind consumer event_kind expected_object feature_flag feature_flag_tenant hold job limit_kind log_state media_type message_type migration retention_policy retention_run search_state secret setting spam_rule tier tier_entitlement tier_limit user_reference worker', ' '));
+select unnest(string_to_array('account_closing attachment_kind consumer event_kind expected_object feature_flag feature_flag_tenant hold job limit_kind log_state media_type message_type migration push_provider push_state retention_policy retention_run search_state secret setting spam_rule tier tier_entitlement tier_limit user_reference worker', ' '));
 create view t.growing as
 select c.oid, c.relname as name, c.relkind
 from pg_class c

@@ -15,7 +15,7 @@ create function t.read_entries() returns bigint language sql as $$
     from pg_class c
     where c.relnamespace = 'parley'::regnamespace and c.relkind in ('r', 'i')
         -- a deployment has a few rows of these, however many users it has
-        and c.relname !~ '^(tier|tier_limit|tier_entitlement|limit_kind|setting|secret|job|log_state)(_|$)'
+        and c.relname !~ '^(tier|tier_limit|tier_entitlement|limit_kind|setting|secret|job|log_state|push_provider|push_state)(_|$)'
 $$;
 
 create table t.probe (name text primary key, query text not null, actor text, empty bigint, small bigint, large bigint, lies bigint);
