@@ -1,7 +1,8 @@
 # Parley. The two commands are `make demo` and `make test`.
 .PHONY: all build release setup setup-test demo test fuzz property lint clean test-versions \
     bench bench-send bench-strangers bench-spam bench-fanout bench-idle bench-messages bench-latency bench-history \
-    bench-push bench-push-queue bench-web bench-hostile bench-fresh bench-load bench-compare bench-retention
+    bench-push bench-push-queue bench-web bench-hostile bench-fresh bench-load bench-compare bench-retention \
+    bench-export
 
 all: build
 
@@ -66,6 +67,12 @@ bench-compare: setup-test
 # A year of messages is purged while people send; SCALE=0.01 makes it short.
 bench-retention: setup-test
 	@cd Benchmarks && PARLEY_WATCH=off PYTHONPATH=../Tests/support ../.venv/bin/python retention.py $(or $(SCALE),1)
+
+# An export is cut off in its middle, goes on and is imported; MESSAGES=20000 makes it short.
+bench-export: setup-test
+	@swift build -c release --product parley
+	@PARLEY_EXPORT_MESSAGES=$(or $(MESSAGES),1000000) .venv/bin/python -m pytest -q -s Tests/chaos/test_retention.py \
+	    -k test_an_export_goes_on_after_a_cut_and_imports
 
 # without a worker
 bench-history bench-strangers bench-spam bench-push-queue: setup-test
