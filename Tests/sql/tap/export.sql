@@ -49,6 +49,7 @@ select parley_api.edit_message(t.id('m1'), 'one!'), parley_api.star_message(t.id
     parley_api.mark_as_read(t.id('us')) \g /dev/null
 select t.keep('gone', parley_api.send_message(t.id('us'), 'disappears', expires_in => '1 hour') ->> 'id');
 select parley_api.save_draft(t.id('us'), 'begun') is null as saved \gset
+select parley_api.declare_attachment(t.id('us'), 'file', 'a.txt', 'text/plain', 10) is null as declared \gset
 select t.act('bob');
 select t.send('us', '=cmd|calc'), t.send('us', e'two "quoted"\nlines') \g /dev/null
 select t.act('cid');
@@ -67,8 +68,9 @@ select t.host();
 select is(t.write(2, 3), true, 'a writer that is cut off');
 select is(t.write(2), true, 'goes on where it was');
 select is(t.write(2), false, 'and then there is nothing to write');
-select is(t.kinds('mine'), 'account 1, conversation_profile 1, draft 1, export 1, message 1, message_star 1, participant 1, reaction 1, tenant_member 1', 'all about the caller is in it, once');
+select is(t.kinds('mine'), 'account 1, attachment 1, conversation_profile 1, draft 1, export 1, message 1, message_star 1, participant 1, reaction 1, tenant_member 1', 'all about the caller is in it, once');
 select is((select l ->> 'content' from t.lines('mine') l where l ->> 'kind' = 'message'), 'one!', 'what they said');
+select is((select l ->> 'attachment_kind' from t.lines('mine') l where l ->> 'kind' = 'attachment'), 'file', 'of what kind a file is');
 select is((select l #>> '{revisions,0,content}' from t.lines('mine') l where l ->> 'kind' = 'message'), 'one', 'and had said');
 select is((select l ->> 'display_name' from t.lines('mine') l where l ->> 'kind' = 'account'), 'Ann', 'their name');
 select unalike((select f.content from t.file f where f.id = t.id('mine')), '%three%', 'nothing that others said');

@@ -17,6 +17,16 @@ as $$
 $$;
 comment on function parley.exported_part is 'The table and column that come after this one. Null: none.';
 
+create or replace function parley.unexported_columns()
+returns text[]
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    -- how the work goes on, and of a device how it is reached
+    select '{request_hash,position,writer,claimed_until,quiet_since,token,token_hash,token_sealed,keys}'::text[]
+$$;
+comment on function parley.unexported_columns is 'Columns of exported tables that no line shows.';
+
 create or replace function parley.table_lines(
     part text, user_id uuid, conversation_id uuid, after_key text, batch integer
 )
@@ -45,10 +55,10 @@ begin
                 from (
                     select
                         (
-                            jsonb_build_object('kind', %1$L)
-                            || jsonb_strip_nulls(to_jsonb(r))
-                            -- of a device what it is, and not how it is reached
-                            - '{request_hash,position,writer,claimed_until,quiet_since,token,token_hash,token_sealed,keys}'::text[]
+                            jsonb_strip_nulls(to_jsonb(r)) - parley.unexported_columns()
+                            -- a column of that name is told under another
+                            || case when to_jsonb(r) ? 'kind' then jsonb_build_object(%1$L || '_kind', to_jsonb(r) -> 'kind') else '{}' end
+                            || jsonb_build_object('kind', %1$L)
                         )::text as line,
                         (
                             select string_agg(to_jsonb(r) ->> k.name, '|' order by k.n)
