@@ -7,6 +7,8 @@ public final class LogFolder: Sendable {
     private struct File {
         var day: String
         var descriptor: Int32
+        /// A line was cut off at its end, by a full disk.
+        var isTorn: Bool
     }
 
     private let path: String
@@ -25,9 +27,10 @@ public final class LogFolder: Sendable {
         self.path = path
         self.days = days
         self.now = now
-        guard self.open(.application) != nil else {
-            throw LogFolderError(path: path, reason: String(cString: strerror(errno)))
+        let reason = self.files.withLock { files in
+            self.open(.application, &files) == nil ? String(cString: strerror(errno)) : nil
         }
+        if let reason { throw LogFolderError(path: path, reason: reason) }
         self.forget()
     }
 
@@ -35,13 +38,17 @@ public final class LogFolder: Sendable {
 
     /// Appends the line; what cannot be written there goes to standard error.
     public func write(_ line: Log.Line) {
-        let bytes = Array((line.text + "\n").utf8)
-        let descriptor = self.open(line.record)
-        let written = descriptor.map { descriptor in
-            // Appended in one call, so lines of several threads and workers do not mix.
-            bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+        let text = line.text + "\n"
+        // Under the lock, for another thread may close the file of yesterday, and its number then be somebody's socket.
+        let isWritten = self.files.withLock { files in
+            guard let file = self.open(line.record, &files) else { return false }
+            let bytes = Array((file.isTorn ? "\n" + text : text).utf8)
+            // Appended in one call, so lines of several workers do not mix.
+            let written = bytes.withUnsafeBytes { Glibc.write(file.descriptor, $0.baseAddress, $0.count) }
+            if written > 0 { files[line.record]?.isTorn = written != bytes.count }
+            return written == bytes.count
         }
-        if written != bytes.count { Log.toStandardError(line) }
+        if !isWritten { Log.toStandardError(line) }
     }
 
     /// Deletes the files that are older than their record is kept. To be called now and then.
@@ -57,21 +64,26 @@ public final class LogFolder: Sendable {
         }
     }
 
-    /// The file of today.
-    private func open(_ record: Log.Record) -> Int32? {
+    /// The file of today, to be written to before the lock is given back.
+    private func open(_ record: Log.Record, _ files: inout [Log.Record: File]) -> File? {
         let day = Self.day(self.now())
-        return self.files.withLock { files in
-            if let file = files[record] {
-                if file.day == day { return file.descriptor }
-                close(file.descriptor)
-                files[record] = nil
-            }
-            let path = "\(self.path)/\(record.rawValue)-\(day).log"
-            let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o640)
-            guard descriptor >= 0 else { return nil }
-            files[record] = File(day: day, descriptor: descriptor)
-            return descriptor
+        if let file = files[record] {
+            if file.day == day { return file }
+            close(file.descriptor)
+            files[record] = nil
         }
+        let path = "\(self.path)/\(record.rawValue)-\(day).log"
+        let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o640)
+        guard descriptor >= 0 else { return nil }
+        let file = File(day: day, descriptor: descriptor, isTorn: Self.isTorn(descriptor))
+        files[record] = file
+        return file
+    }
+
+    private static func isTorn(_ descriptor: Int32) -> Bool {
+        var last: UInt8 = 0
+        let size = lseek(descriptor, 0, SEEK_END)
+        return size > 0 && pread(descriptor, &last, 1, size - 1) == 1 && last != UInt8(ascii: "\n")
     }
 
     private static func day(_ seconds: Int64) -> String {

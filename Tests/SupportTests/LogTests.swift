@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import Testing
 
 @testable import Support
@@ -69,6 +70,45 @@ import Testing
         #expect(try names() == ["access-notes.log", "error-2026-01-01.log"])
         let text = try String(contentsOf: URL(filePath: path + "/error-2026-01-01.log"), encoding: .utf8)
         #expect(text.hasSuffix("}\n") && text.contains("three") && !text.contains("one"))
+    }
+
+    @Test func aLineThatAFullDiskCutOffIsNotGoneOnWith() throws {
+        let path = FileManager.default.temporaryDirectory.path() + "/parley-log-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        // The disk is a limit of the size of files, so high that it is one for this file alone: it begins with a hole.
+        let file = open(path + "/application-2026-01-01.log", O_RDWR | O_CREAT, 0o600)
+        defer { close(file) }
+        let hole = off_t(1) << 36
+        #expect(pwrite(file, "\n", 1, hole - 1) == 1)
+        signal(SIGXFSZ, SIG_IGN)
+        var before = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &before)
+        func limit(_ bytes: rlim_t) {
+            var now = rlimit(rlim_cur: bytes, rlim_max: before.rlim_max)
+            #expect(setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &now) == 0)
+        }
+        defer { limit(before.rlim_cur) }
+        func folder() throws -> LogFolder { try LogFolder(path, days: [:], now: { 1_767_225_600 }) }
+        let full = try folder()
+        limit(rlim_t(hole) + 10)
+        full.write(Log.Line(.application, "first, of which a part fits"))
+        full.write(Log.Line(.application, "second"))
+        limit(rlim_t(hole) + 20)
+        full.write(Log.Line(.application, "third, of which a part fits"))
+        limit(before.rlim_cur)
+        full.write(Log.Line(.application, "fourth"))
+        full.write(Log.Line(.application, "fifth"))
+        limit(rlim_t(hole) + 40)
+        full.write(Log.Line(.application, "sixth, of which a part fits"))
+        limit(before.rlim_cur)
+        // and a worker that comes after it
+        try folder().write(Log.Line(.application, "seventh"))
+        var bytes = [UInt8](repeating: 0, count: 200)
+        let count = pread(file, &bytes, bytes.count, hole)
+        #expect(
+            String(decoding: bytes.prefix(count), as: UTF8.self)
+                == "first, of \nthird, of\nfourth\nfifth\nsixth,\nseventh\n")
     }
 
     @Test func aFolderThatIsNotThereIsNamed() {
