@@ -106,7 +106,7 @@
 \ir apply.sql
 \set version 22
 \set name '0022_erasure'
-\set sha256 '9e96a90c09697f08acb515d64e53092457ac7624e34f2d3ef574b0b18ceafbae'
+\set sha256 '7da5c946185dc1e598b8c2d4cdc0a917f8999c2f8ee80a3d03fb7ba129ed5e6f'
 \set breaking false
 \ir apply.sql
 \set version 23

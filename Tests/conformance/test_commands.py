@@ -201,6 +201,16 @@ def test_doctor_sees_jobs_that_do_not_run(cluster, subject, level, spoil):
         cluster.psql("update parley.job set next_run_at = now(), enabled = true, failures = 0, last_error_code = null")
 
 
+def test_doctor_sees_an_erasure_that_is_in_no_ledger(cluster):
+    user = cluster.account("Ann")
+    cluster.psql(f"select parley.erase_user('{user}', 'asked to')")
+    assert "erasures" not in findings(cluster.owner_url)[1]
+    cluster.psql("update parley.erasure set requested_at = now() - interval '25 hours'")
+    assert findings(cluster.owner_url)[1]["erasures"] == "warn"
+    assert user in cluster.psql("select parley.erasure_ledger()")
+    assert "erasures" not in findings(cluster.owner_url)[1]
+
+
 def test_doctor_sees_open_doors_through_the_url_of_the_worker(cluster):
     cluster.psql("revoke execute on function parley.worker_start(text, text) from parley_worker;"
                  "grant execute on function parley.log_position() to public; grant usage on schema parley to anon;"

@@ -23,6 +23,7 @@ create table parley.erasure (
     requested_at timestamptz not null default clock_timestamp(),
     tried_at timestamptz not null default clock_timestamp(),
     finished_at timestamptz,
+    exported_at timestamptz,
     after_conversation_id uuid not null default '00000000-0000-0000-0000-000000000000',
     after_seq bigint not null default 0,
     messages bigint not null default 0,
@@ -42,6 +43,8 @@ comment on column parley.erasure.user_id is 'The user, of whom nothing but the i
 comment on column parley.erasure.requested_at is 'When it was asked for.';
 comment on column parley.erasure.tried_at is 'When the last step ended.';
 comment on column parley.erasure.finished_at is 'When all was gone. Null: it goes on, or waits for a hold to end.';
+comment on column parley.erasure.exported_at
+is 'When parley.erasure_ledger first told of it. Null: a backup that is restored would bring the user back, and parley doctor warns.';
 comment on column parley.erasure.after_conversation_id is 'It is through with the conversations up to this one.';
 comment on column parley.erasure.after_seq is 'And in the next one with the messages up to this seq.';
 comment on column parley.erasure.messages is 'Messages that were emptied or removed.';

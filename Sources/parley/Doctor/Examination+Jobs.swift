@@ -52,4 +52,17 @@ extension Examination {
         }
         return findings
     }
+
+    /// A backup that is restored brings back whom no ledger outside of the database has.
+    func erasures() throws(PostgresError) -> [Finding] {
+        guard try self.isTrue("select has_table_privilege('parley.erasure', 'select')") else { return [] }
+        let forgotten = try self.value(
+            "select count(*) from parley.erasure where exported_at is null and requested_at < now() - interval '1 day'")
+        guard forgotten != "0" else { return [] }
+        return [
+            .warning(
+                "erasures", "\(forgotten) in no ledger outside of the database",
+                "Keep the answer where the backups are not: select parley.erasure_ledger();")
+        ]
+    }
 }

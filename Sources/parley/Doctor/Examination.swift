@@ -25,6 +25,7 @@ struct Examination {
         let checks: [(String, () throws -> [Finding])] = [
             ("roles", self.roles), ("login", self.login), ("catalog", self.catalog), ("rows", self.seeds),
             ("partitions", self.partitions), ("jobs", self.jobs), ("notifications", self.notifications),
+            ("erasures", self.erasures),
         ]
         return findings + checks.flatMap(self.checked)
     }

@@ -135,7 +135,11 @@ select is(t.look(format('select e.content from parley.erasure e where e.user_id 
 
 -- the ledger
 select t.host();
+select is(t.look('select count(*) from parley.erasure where exported_at is null'), '2', 'no ledger has told of them');
+select is(parley.erasure_ledger('infinity'), '[]', 'nor does one of later ones');
+select is(t.look('select count(*) from parley.erasure where exported_at is null'), '2', 'as is seen');
 select parley.erasure_ledger() as ledger \gset
+select is(t.look('select count(*) from parley.erasure where exported_at is null'), '0', 'then it is seen that one has');
 select is(jsonb_array_length(:'ledger'::jsonb), 2, 'the ledger has both');
 select is(parley.reapply_erasures(:'ledger'), 0::bigint, 'what is erased is not erased again');
 delete from parley.erasure;

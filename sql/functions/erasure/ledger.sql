@@ -86,15 +86,16 @@ comment on function parley.erase_users is 'A job: a step of the erasure that has
 
 create or replace function parley.erasure_ledger(since timestamptz default '-infinity')
 returns jsonb
-language sql stable security definer
+language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
+    update parley.erasure as e set exported_at = clock_timestamp() where e.requested_at >= since and e.exported_at is null;
     select coalesce(jsonb_agg(parley.erasure_json(e) order by e.requested_at, e.user_id), '[]')
     from parley.erasure as e
     where e.requested_at >= since
 $$;
 comment on function parley.erasure_ledger is
-'The ledger of erasures, to be kept outside the database: [{user_id, reason, content, requested_at}].';
+'The ledger of erasures, to be kept outside the database: [{user_id, reason, content, requested_at}]. parley doctor warns of an erasure of more than a day ago that it never told of.';
 
 create or replace function parley.reapply_erasures(ledger jsonb)
 returns bigint
