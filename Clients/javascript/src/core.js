@@ -161,8 +161,7 @@ export class Core {
         if (this.state === "closed") return;
         this.here.flush();
         this.state = "closed";
-        const { visibility, calls, kept, transport, engine, outbox, here, typing, focus, tokens } = this;
-        for (const part of [visibility, calls, kept, transport, engine, outbox, here, typing, focus, tokens]) part?.stop();
+        for (const part of ["visibility", "calls", "kept", "transport", "engine", "outbox", "here", "typing", "focus", "tokens"]) this[part]?.stop();
         this.#timers.clearAll();
         this.connection.invalidate();
     }
@@ -182,11 +181,7 @@ export class Core {
     // Whoever uses the page now, sees nothing of the user who was here.
     async #forget() {
         await this.stop();
-        this.kept.forget();
-        this.outbox.forget();
-        this.typing.forget();
-        this.engine.forget();
-        this.presence.forget();
+        for (const part of ["kept", "outbox", "typing", "engine", "presence"]) this[part].forget();
     }
 
     #signedOut(reason) {

@@ -75,16 +75,14 @@ export class Inbox {
         };
         for (const { row } of this.#rows()) {
             if (!row.me || !(row.unread_count > 0 || row.me.marked_unread)) continue;
-            const requested = row.me.folder === "requests";
-            const muted = row.me.is_muted || row.me.notification_level === "none";
-            if (requested) {
+            if (row.me.folder === "requests") {
                 counts.requests_total += row.unread_count;
                 counts.unread_requests += 1;
                 continue;
             }
             counts.mentions_total += row.mention_count;
             if (row.me.archived_at) counts.archived_total += row.unread_count;
-            else if (muted) counts.muted_total += row.unread_count;
+            else if (row.me.is_muted || row.me.notification_level === "none") counts.muted_total += row.unread_count;
             else {
                 counts.total += row.unread_count;
                 counts.unread_conversations += 1;

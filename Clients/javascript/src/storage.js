@@ -162,7 +162,7 @@ export class Vault {
     }
     #isLate(late) {
         this.#late = late;
-        if (late) this.#failed(new Error("it does not answer."));
+        if (late) this.#failed("The storage does not answer.");
         else this.#warn();
     }
     #giveUp(error) {
@@ -171,6 +171,6 @@ export class Vault {
         this.#failed(error);
     }
     #failed(error) {
-        this.#warn("storage-failed", `Unsent messages are lost with this page, because its storage fails: ${error?.message ?? error}`);
+        this.#warn("storage-failed", `Unsent messages are lost with this page: ${error?.message ?? error}`);
     }
 }

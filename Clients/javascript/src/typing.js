@@ -68,9 +68,8 @@ export class Typing {
     }
 
     store(id) {
-        let cell = this.#cells.get(id);
-        if (!cell) this.#cells.set(id, (cell = new Cell(() => [...(this.#others.get(id) ?? [])].sort())));
-        return cell;
+        if (!this.#cells.has(id)) this.#cells.set(id, new Cell(() => [...(this.#others.get(id) ?? [])].sort()));
+        return this.#cells.get(id);
     }
 
     stop() {
