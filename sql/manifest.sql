@@ -91,12 +91,12 @@
 \ir apply.sql
 \set version 19
 \set name '0019_reach'
-\set sha256 'db9df1441770c3213b8d44dd60ffe5bfd5480436f91e9ba183108b8784c0e22c'
+\set sha256 '98464a798f92da8d06d9d6581b6924163674c603e36c8731f0785c815db20968'
 \set breaking false
 \ir apply.sql
 \set version 20
 \set name '0020_spam'
-\set sha256 'e1df76f890d96f82c534c27de80d612a89a69127f3f21650e4f2c749dedd8676'
+\set sha256 '47a2dc2e2eab774e5f82531587b04e8c6e28a9f4fb742b7c163a03a1190b729a'
 \set breaking false
 \ir apply.sql
 \set version 21

@@ -93,6 +93,7 @@ for (const [n, user] of users.entries()) {
     devices.push(new Device(`u${n}`, user, {
         url: `http://127.0.0.1:${port}`,
         random: chance.next,
+        onWarning: (tab, { code, message }) => note(`!!! ${tab.name} ${code}: ${message}`),
         token: async () => {
             if (world.token.broken) throw new Error("The one who gives tokens is away.");
             return mint(user, world.token.ttl());
@@ -123,7 +124,7 @@ try {
     process.stdout.write(`${JSON.stringify({ done: true, steps, rests, sends: world.sends.length })}\n`);
     process.exit(0);
 } catch (error) {
-    process.stderr.write(`${log.slice(-120).join("\n")}\n\nseed ${seed}, step ${steps}, rest ${rests}\n${error.stack}\n`);
+    process.stderr.write(`${log.slice(-200).join("\n")}\n\nseed ${seed}, step ${steps}, rest ${rests}\n${error.stack}\n`);
     process.exit(1);
 }
 

@@ -98,6 +98,7 @@ class Play(Comparison):
                 there = row["conversation_id"] or json.loads(row["data"])["conversation_id"]
                 names.bind((names.name(there), row["message_seq"]), row["message_id"])
         self.compare_log(rows, before, own_before)
+        self.hear(rows)
         if len(done) == 1 and answers[0] and "seq" in answers[0]:
             answer = done[0][1]
             compare("answer", answers[0], names.message(answer["messages"][0] if "messages" in answer else answer))
@@ -108,6 +109,13 @@ class Play(Comparison):
             await self.compare_seen(list({*watchers, *(o.user or watchers[0] for o, _ in done)}), touched)
         # Which of two conversations was active last shows in the inbox only.
         await self.compare_inboxes(watchers[:2] if len(done) == 1 else list(USERS))
+
+    def hear(self, rows: list) -> None:
+        """Which of several conversations a step speaks in first is open: whoever holds one is passed by."""
+        places = [self.subject.names.name(row["message_id"]) for row in rows if row["kind"] == "message:new"]
+        heard = [self.world.conversations[name].messages[seq - 1] for name, seq in places]
+        for message, order in zip(heard, sorted(message.heard for message in heard)):
+            message.heard = order
 
     def touched(self, operation: Operation) -> str | None:
         arguments = operation.arguments

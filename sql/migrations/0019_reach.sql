@@ -54,9 +54,8 @@ create table parley.message_request (
     created_at timestamptz not null default clock_timestamp(),
     answered_at timestamptz,
     status text not null default 'pending',
+    purged boolean not null default false,
     constraint message_request_pkey primary key (conversation_id, recipient_id),
-    constraint message_request_conversation_fkey foreign key (conversation_id)
-    references parley.conversation (id) on delete cascade,
     constraint message_request_recipient_fkey foreign key (recipient_id) references parley.account (id),
     constraint message_request_sender_fkey foreign key (sender_id) references parley.account (id),
     constraint message_request_status_check check (status in ('pending', 'accepted', 'declined', 'expired')),
@@ -66,14 +65,17 @@ create table parley.message_request (
 create index message_request_recipient_idx on parley.message_request (recipient_id, status, created_at);
 create index message_request_pair_idx on parley.message_request (sender_id, recipient_id);
 create index message_request_pending_idx on parley.message_request (created_at) where status = 'pending';
+create index message_request_purged_idx on parley.message_request (answered_at) where purged;
 comment on table parley.message_request
-is 'What a stranger asks for by writing: one row for each recipient of a conversation. Goes with the conversation.';
+is 'What a stranger asks for by writing: one row for each recipient of a conversation. Goes with the conversation, unless it was declined.';
 comment on column parley.message_request.conversation_id is 'The conversation.';
 comment on column parley.message_request.recipient_id is 'Who finds it among the requests.';
 comment on column parley.message_request.sender_id is 'The stranger.';
 comment on column parley.message_request.sent_count is 'Messages of the stranger since it was made: request_messages bounds them.';
 comment on column parley.message_request.created_at is 'When it was made, or made anew.';
 comment on column parley.message_request.answered_at is 'When it was accepted, declined or expired. Null: it is pending.';
+comment on column parley.message_request.purged
+is 'True: the conversation is gone, and the decline is kept for request_decline_days.';
 comment on column parley.message_request.status
 is 'pending, accepted, declined or expired. For request_decline_days after a decline the sender is as blocked.';
 

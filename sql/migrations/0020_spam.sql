@@ -4,7 +4,7 @@
 -- What a send reads anyway says whether it is to be judged.
 alter table parley.conversation add column unanswered boolean not null default false;
 comment on column parley.conversation.unanswered
-is 'A direct conversation in which the one who was written to has not written yet: what the other sends is judged.';
+is 'A conversation whose creator brought in somebody who does not know them, and nobody has answered: what the creator sends is judged.';
 
 alter table parley.tier add column new_account_hours bigint;
 comment on column parley.tier.new_account_hours

@@ -88,7 +88,7 @@ export class Core {
 
     async #begin() {
         this.userId = this.#o.userId ?? (await this.#whoIsIt());
-        const place = `parley/${this.#o.url.replace(/^\w+:\/\//, "")}/${this.userId}`;
+        const place = this.#placeOf(this.userId);
         const stored = await this.vault.open(await openStorage(this.#o.storage), `${place}/`);
         if (this.state === "closed") return;
         this.deviceId = this.#o.deviceId ?? stored.get("device") ?? this.#o.newId();
@@ -102,6 +102,10 @@ export class Core {
         this.visibility.start();
         this.connection.invalidate();
         this.engine.sync().catch(() => {});
+    }
+
+    #placeOf(user) {
+        return `parley/${this.#o.url.replace(/^\w+:\/\//, "")}/${user}`;
     }
 
     // The user of the token. Nothing that was kept shows before it is known whose it is.
@@ -166,7 +170,13 @@ export class Core {
     async signOut() {
         this.transport?.tell({ signOut: true });
         await this.#forget();
-        await this.vault.wipe();
+        await this.#wipe();
+    }
+
+    // Also before the storage has been opened; who it is may not even be known then, so that everybody's goes.
+    async #wipe() {
+        const user = this.userId ?? this.#o.userId;
+        await this.vault.wipe(await openStorage(this.#o.storage), this.#placeOf(user ? `${user}/` : ""));
     }
 
     // Whoever uses the page now, sees nothing of the user who was here.
@@ -244,9 +254,9 @@ export class Core {
     }
 
     #warn(code, message) {
-        if (this.#warned.has(code)) return;
-        this.#warned.add(code);
         this.connection.invalidate();
+        if (!code || this.#warned.has(code)) return;
+        this.#warned.add(code);
         this.emit("warning", { code, message });
     }
 
@@ -286,7 +296,7 @@ export class Core {
         if (!message.signOut) return;
         // what this tab was about to store would come after the other has removed all
         this.#forget().then(() => this.emit("signed-out", { reason: "Signed out in another tab." }));
-        this.vault.wipe();
+        this.#wipe();
     }
 
     whenOpen(action) {

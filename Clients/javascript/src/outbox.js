@@ -9,8 +9,14 @@ export class Outbox {
     #entries = new Map();
     #promises = new Map();
     #sender;
-    /** Ids that are over, so that no other tab's copy brings them back. */
-    #over = new Set();
+    /** The order of the newest: an entry has its place before it is stored. */
+    #order = 0;
+    /** How many are being stored, and not shown yet. */
+    #keeping = 0;
+    /** Ids that are over, so that no other tab's copy brings them back, and as which message they are stored. */
+    #over = new Map();
+    /** What a tab that does not send has changed in an entry, until the one that sends has taken it. */
+    #amended = new Map();
     cell = new Cell(() => this.list());
 
     /**
@@ -31,7 +37,7 @@ export class Outbox {
     }
 
     get idle() {
-        return this.#sender.idle && this.list().every((entry) => entry.state === "failed");
+        return this.#keeping === 0 && this.#sender.idle && this.list().every((entry) => entry.state === "failed");
     }
 
     get(id) {
@@ -42,7 +48,7 @@ export class Outbox {
     restore(stored) {
         for (const entry of stored) {
             if (this.#over.has(entry.id) || this.#entries.has(entry.id)) continue;
-            this.#set(entry.state === "failed" ? entry : { ...entry, state: "waiting" });
+            this.#enter(entry.state === "failed" ? entry : { ...entry, state: "waiting" });
         }
         this.#sender.run();
     }
@@ -50,6 +56,7 @@ export class Outbox {
     /** From now on this tab sends. */
     async takeOver() {
         this.#sender.may = true;
+        this.#amended.clear();
         // what the one before was about to send
         for (const entry of this.list()) if (entry.state === "sending") this.#set({ ...entry, state: "waiting" });
         this.#sender.run();
@@ -64,20 +71,21 @@ export class Outbox {
 
     /** kind, conversation_id, args; of a change also message_id, or ref: the client_message_id of one not yet stored. */
     add({ id = uuid(), ...entry }) {
-        const last = Math.max(0, ...this.list().map((other) => other.order));
         const now = this.#options.clock.now();
+        this.#order = Math.max(now, this.#order + 0.001);
         const whole = {
             message_id: null, ref: null, state: "waiting", attempts: 0, tried: false, error: null, ...entry,
-            id, created_at: now, order: Math.max(now, last + 0.001),
+            id, created_at: now, order: this.#order,
         };
         const stored = new Promise((resolve, reject) => this.#promises.set(id, { resolve, reject }));
         // who does not listen is told by the entry itself
         stored.catch(() => {});
         this.#options.vault.askToStay();
+        this.#keeping += 1;
         this.keep(whole).then(() => {
+            this.#keeping -= 1;
             if (this.#sender.stopped || this.#over.has(id)) return;
-            this.#set(whole);
-            this.#options.tell({ o: "add", entry: whole });
+            this.#options.tell({ o: "add", entry: this.#enter(whole) });
             this.#sender.run();
         });
         return { id, stored };
@@ -86,9 +94,16 @@ export class Outbox {
     /** Changes the arguments of an entry that has never been on its way, or was refused. */
     amend(id, args) {
         const entry = this.get(id);
-        const open = entry && (!entry.tried || (entry.state === "failed" && !entry.error.uncertain));
-        if (open) this.keep(this.change(entry, { args: { ...entry.args, ...args } }));
-        return Boolean(open);
+        if (!isOpen(entry)) return false;
+        if (!this.#sender.may) this.#amended.set(id, { ...this.#amended.get(id), ...args });
+        this.keep(this.change(entry, { args: { ...entry.args, ...args } }));
+        return true;
+    }
+
+    // The change came too late for the tab that sends: it goes after what it was to change.
+    #follow({ id, kind, conversation_id, message_id, ref }) {
+        const args = this.#amended.get(id);
+        if (this.#amended.delete(id)) this.add({ conversation_id, args, ...(kind === "send" ? { kind: "edit", ref: id } : { kind, message_id, ref }) });
     }
 
     retry(id) {
@@ -131,12 +146,17 @@ export class Outbox {
         const { may } = this.#sender;
         const held = this.get(id);
         if (o === "add") this.restore([entry]);
-        else if (o === "state" && held && !(may && held.state === "sending")) {
+        else if (o === "amended") this.#amended.delete(id);
+        else if (o === "state" && held && !(may && (held.state === "sending" || (entry.args && !isOpen(held))))) {
             this.#set({ ...held, ...entry });
+            if (may && entry.args) this.#options.tell({ o: "amended", id });
+            if (entry.tried) this.#follow(held);
             this.#sender.run();
         } else if (o === "end") {
             this.end(id, error && new ParleyError(error), message, true);
-            if (held && message) this.#options.onDone(held, message);
+            if (!held || !message) return;
+            this.#follow(held);
+            this.#options.onDone(held, message);
         } else if (o === "mine" && may) {
             for (const other of entries) {
                 const { state, tried, error: reason } = this.get(other.id) ?? {};
@@ -159,7 +179,16 @@ export class Outbox {
         this.cell.invalidate();
     }
 
+    /** @returns the entry, which knows its message if that is stored by now */
+    #enter(entry) {
+        const stored = this.#over.get(entry.ref);
+        if (stored && !entry.message_id) this.keep((entry = { ...entry, message_id: stored }));
+        this.#set(entry);
+        return entry;
+    }
+
     #set(entry) {
+        this.#order = Math.max(this.#order, entry.order);
         this.#entries.set(entry.id, Object.freeze(entry));
         this.#changed(entry);
     }
@@ -183,8 +212,14 @@ export class Outbox {
 
     end(id, error, message, elsewhere = false) {
         const entry = this.get(id);
-        this.#over.add(id);
+        this.#over.set(id, message?.id);
         this.#entries.delete(id);
+        for (const other of this.list()) {
+            if (!message || other.ref !== id) continue;
+            const known = { ...other, message_id: message.id };
+            this.#set(known);
+            if (!elsewhere) this.keep(known);
+        }
         if (!elsewhere) {
             this.#options.vault.put(`o/${id}`, null);
             this.#options.tell({ o: "end", id, message, error: error && { code: error.code, message: error.message } });
@@ -198,9 +233,6 @@ export class Outbox {
 
     done(entry, result) {
         if (!this.get(entry.id)) return;
-        for (const other of this.list()) {
-            if (entry.kind === "send" && other.ref === entry.id) this.keep(this.change(other, { message_id: result.id }));
-        }
         this.end(entry.id, null, result);
         this.#options.onDone(entry, result);
     }
@@ -215,4 +247,9 @@ export class Outbox {
         } else this.end(entry.id, error);
         this.#options.onRefused(entry, error);
     }
+}
+
+/** It has never been on its way, or was surely refused. */
+function isOpen(entry) {
+    return Boolean(entry) && (!entry.tried || (entry.state === "failed" && !entry.error.uncertain));
 }

@@ -122,7 +122,7 @@ export interface Connection {
     retryAt: number | null;
     /** True for the tab that has the socket, plays sounds and shows notifications. */
     leader: boolean;
-    /** False: the storage cannot be used, so unsent messages are lost with the page. */
+    /** False: the storage fails, or is late, so unsent messages are lost with the page. */
     persistent: boolean;
     /** True once the inbox has been loaded, from the storage or the server. */
     ready: boolean;
@@ -137,7 +137,7 @@ export interface ParleyEvents {
     event: { event: string; payload: Record<string, unknown> };
     /** What the queue could not do: refused by the server. Deletions, reactions, votes and settings were undone. */
     refused: { entry: OutboxEntry; error: ParleyError };
-    /** Said once each: the storage fails, a storage was found damaged. */
+    /** Said once each: the storage fails or is late, a storage was found damaged. */
     warning: { code: "storage-failed" | "storage-damaged"; message: string };
     /** The token is missing or refused; sign in again. */
     "signed-out": { reason: string };

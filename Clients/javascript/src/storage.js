@@ -70,22 +70,27 @@ export class Vault {
     #waiting = new Map();
     #writing;
     #asked = false;
+    /** The storage has let something wait too long: nothing waits for it until it has caught up. */
+    #late = false;
     #begin;
     /** Nothing is written before it is known whose it is, and what was kept has been taken up. */
     opened = new Promise((resolve) => (this.#begin = resolve));
     /** Until it is known, nothing is wrong. */
-    persistent = true;
+    #kept = true;
     constructor(clock, warn) {
         this.#clock = clock;
         this.#warn = warn;
         this.#writing = this.opened;
     }
-    /** @returns what is kept */
-    open(keeper, prefix) {
+    get persistent() {
+        return this.#kept && !this.#late;
+    }
+    /** @returns what is kept; nothing where the storage does not answer in time */
+    async open(keeper, prefix) {
         this.#keeper = keeper;
         this.#prefix = prefix;
-        this.persistent = keeper !== null;
-        return this.load();
+        this.#kept = keeper !== null;
+        return (await this.#patiently(this.load())) ?? new Map();
     }
     begin() {
         this.#begin();
@@ -96,7 +101,7 @@ export class Vault {
         if (!this.#keeper) return found;
         try {
             let damaged = 0;
-            for (const [key, value] of await this.#patiently(this.#keeper.load(this.#prefix + part))) {
+            for (const [key, value] of await this.#keeper.load(this.#prefix + part)) {
                 if (value === undefined) damaged += 1;
                 else found.set(key.slice(this.#prefix.length), value);
             }
@@ -106,11 +111,11 @@ export class Vault {
         }
         return found;
     }
-    /** Resolves when it is kept, or when it is clear that it cannot be. Never rejects. */
+    /** Resolves when it is kept, or when it is clear that it is not for now. Never rejects. */
     write(entries) {
         for (const [key, value] of entries) this.#waiting.set(key, value);
-        this.#writing = this.#writing.then(() => this.#flush());
-        return this.#writing;
+        const writing = (this.#writing = this.#writing.then(() => this.#flush()));
+        return this.opened.then(() => this.#patiently(writing));
     }
     put(key, value) {
         return this.write([[key, value]]);
@@ -120,23 +125,23 @@ export class Vault {
         this.#waiting.clear();
         if (!this.#keeper || entries.length === 0) return;
         try {
-            await this.#patiently(this.#keeper.write(entries));
+            await this.#keeper.write(entries);
+            if (this.#late) this.#isLate(false);
         } catch (error) {
             this.#giveUp(error);
         }
     }
-    /** Removes all, and keeps nothing from now on: what was still under way must not come back. */
-    async wipe() {
+    /** Removes all that begins with `prefix`, and keeps nothing from now on: what was under way must not come back. */
+    wipe(keeper, prefix) {
         this.write = async () => {};
+        this.#late = false;
         this.#begin();
-        if (!this.#keeper) return;
-        await this.#writing;
-        try {
-            const entries = await this.#keeper.load(this.#prefix);
-            await this.#keeper.write(entries.map(([key]) => [key, null]));
-        } catch (error) {
-            this.#giveUp(error);
-        }
+        const work = async () => {
+            await this.#writing;
+            const entries = await keeper?.load(prefix) ?? [];
+            if (entries.length > 0) await keeper.write(entries.map(([key]) => [key, null]));
+        };
+        return this.#patiently(work().catch((error) => this.#failed(error)));
     }
     /** Asks the browser to keep what is stored even when it runs out of space. */
     askToStay() {
@@ -144,16 +149,28 @@ export class Vault {
         this.#asked = true;
         globalThis.navigator?.storage?.persist?.().catch(() => {});
     }
+    // A storage that is slow, or a page that was frozen, is no broken storage: what is written gets there later.
     #patiently(work) {
-        return new Promise((resolve, reject) => {
-            const timer = this.#clock.setTimeout(() => reject(new Error("The storage does not answer.")), PATIENCE_MS);
-            work.then(resolve, reject).finally(() => this.#clock.clearTimeout(timer));
+        if (this.#late) return;
+        return new Promise((resolve) => {
+            const timer = this.#clock.setTimeout(() => {
+                this.#isLate(true);
+                resolve();
+            }, PATIENCE_MS);
+            work.then(resolve).finally(() => this.#clock.clearTimeout(timer));
         });
     }
+    #isLate(late) {
+        this.#late = late;
+        if (late) this.#failed(new Error("it does not answer."));
+        else this.#warn();
+    }
     #giveUp(error) {
-        if (!this.#keeper) return;
         this.#keeper = null;
-        this.persistent = false;
+        this.#kept = false;
+        this.#failed(error);
+    }
+    #failed(error) {
         this.#warn("storage-failed", `Unsent messages are lost with this page, because its storage fails: ${error?.message ?? error}`);
     }
 }

@@ -1,4 +1,5 @@
 // What the queue's entries do at the server, and what their answers change here.
+import { noAnswer } from "./errors.js";
 import { preview, tombstone } from "./events.js";
 
 export class Work {
@@ -32,14 +33,14 @@ export class Work {
         const { transport, rpc } = this.#core;
         let uncertain = false;
         try {
-            if (transport?.reaches(conversation)) return (await transport.request(conversation, "message:send", args)).message;
+            if (transport?.reaches(conversation)) return stored(args, (await transport.request(conversation, "message:send", args)).message);
         } catch (error) {
             // without an answer the same goes by HTTP, under the same id
             if (!error.retriable || error.retryAfter) throw error;
             uncertain = true;
         }
         try {
-            return await rpc("send_message", { conversation_id: conversation, ...args });
+            return stored(args, await rpc("send_message", { conversation_id: conversation, ...args }));
         } catch (error) {
             throw Object.assign(error, { uncertain });
         }
@@ -61,6 +62,12 @@ export class Work {
         if (kind === "settings" && row) conversation.change({ me: result });
         if (kind === "unread" && row) conversation.change({ me: { ...row.me, marked_unread: result.marked_unread } });
     }
+}
+
+/** What is not the message that was sent, as the empty page of a proxy, is no answer. */
+function stored({ client_message_id: id }, message) {
+    if (message?.client_message_id !== id) throw noAnswer();
+    return message;
 }
 
 /** A mute ends by a moment that has passed. */

@@ -69,6 +69,17 @@ test("without an answer the same is sent again under the same id, after 1, 2, 4 
     await parley.stop();
 });
 
+test("an answer that is not the message is none", async () => {
+    let tries = 0;
+    const { parley, clock } = await open({ functions: { send_message: (args) => ((tries += 1) === 1 ? null : message(1, { ...args, sender_id: ME })) } });
+    const { stored, client_message_id: id } = parley.send(ROOM, "hello");
+    await turns();
+    assert.deepEqual(parley.outbox.getSnapshot().map(({ id: one, state }) => [one, state]), [[id, "waiting"]]);
+    await clock.tick(2_000);
+    assert.equal((await stored).seq, 1);
+    await parley.stop();
+});
+
 test("several that wait go out in the order they were written, one after the other", async () => {
     let online = false;
     let flying = 0;
@@ -91,6 +102,38 @@ test("several that wait go out in the order they were written, one after the oth
     online = true;
     await clock.tick(3_000);
     assert.deepEqual(server.of("send_message").slice(1).map((args) => args.content), ["one", "two", "three", "four"]);
+    await parley.stop();
+});
+
+test("messages sent at one moment keep their order through a reload", async () => {
+    const storage = new FakeStorage();
+    const first = await open({ storage, functions: { send_message: () => new Promise(() => {}) } });
+    const texts = [...Array(12).keys()].map(String);
+    for (const text of texts) first.parley.send(ROOM, text);
+    await turns();
+    // a storage gives back in an order of its own
+    storage.items = new Map([...storage.items].reverse());
+    const next = await open({ storage, clock: first.clock });
+    await next.clock.tick(100);
+    assert.deepEqual(next.server.of("send_message").map((args) => args.content), texts);
+    await next.parley.stop();
+});
+
+test("a client is not settled while a message is still being stored", async () => {
+    const { parley, storage, clock, server } = await open();
+    const { setItem } = storage;
+    let write;
+    storage.setItem = (key, value) => (key.includes("/o/") ? new Promise((resolve) => (write = resolve)).then(() => setItem(key, value)) : setItem(key, value));
+    parley.send(ROOM, "hello");
+    await import("../src/settled.js");
+    let sent;
+    parley.settled().then(() => (sent = server.of("send_message").length));
+    await clock.tick(1_000);
+    assert.equal(sent, undefined);
+    storage.setItem = setItem;
+    write();
+    await clock.tick(1_000);
+    assert.equal(sent, 1);
     await parley.stop();
 });
 
@@ -301,6 +344,31 @@ test("a message that may have arrived is edited and deleted after it, by its own
     await parley.stop();
 });
 
+test("an edit that is still being stored when its message is answered goes all the same", async () => {
+    let answer;
+    const { parley, storage, server } = await open({
+        functions: {
+            send_message: (args) => new Promise((resolve) => (answer = () => resolve(message(7, { ...args, id: "stored", sender_id: ME })))),
+            edit_message: ({ content }) => message(7, { id: "stored", content, sender_id: ME }),
+        },
+    });
+    const { client_message_id: id } = parley.send(ROOM, "hello");
+    await turns();
+    const { setItem } = storage;
+    let write;
+    storage.setItem = (key, value) => new Promise((resolve) => (write = resolve)).then(() => setItem(key, value));
+    parley.edit(id, "hello!");
+    await turns();
+    answer();
+    await turns();
+    storage.setItem = setItem;
+    write();
+    await turns();
+    assert.deepEqual(server.of("edit_message"), [{ message_id: "stored", content: "hello!" }]);
+    assert.deepEqual(parley.outbox.getSnapshot(), []);
+    await parley.stop();
+});
+
 test("a storage that fails is given up, said once, and sending goes on", async () => {
     const storage = new FakeStorage();
     const { parley, shown } = await open({ storage });
@@ -319,7 +387,7 @@ test("a storage that fails is given up, said once, and sending goes on", async (
     await parley.stop();
 });
 
-test("a storage that never answers is given up after 3 s", async () => {
+test("a storage that never answers holds nothing up for more than 3 s", async () => {
     const storage = new FakeStorage();
     const { parley, clock, shown } = await open({ storage });
     storage.setItem = () => new Promise(() => {});
@@ -329,6 +397,50 @@ test("a storage that never answers is given up after 3 s", async () => {
     await clock.tick(200);
     assert.deepEqual(contents(shown()), ["hello"]);
     await parley.stop();
+});
+
+test("a storage that was slow is not given up: what was written meanwhile outlives the page", async () => {
+    const storage = new FakeStorage();
+    const { parley, clock, shown } = await open({ storage, functions: { send_message: away } });
+    const warnings = [];
+    parley.on("warning", ({ code }) => warnings.push(code));
+    const { setItem } = storage;
+    let answer;
+    storage.setItem = (key, value) => new Promise((resolve) => (answer = resolve)).then(() => setItem(key, value));
+    parley.send(ROOM, "one");
+    await clock.tick(3_100);
+    parley.send(ROOM, "two");
+    await turns();
+    assert.deepEqual(contents(shown()), ["one", "two"], "nothing waits for it twice");
+    assert.equal(parley.connection.getSnapshot().persistent, false);
+    storage.setItem = setItem;
+    answer();
+    await turns();
+    assert.equal(parley.connection.getSnapshot().persistent, true);
+    assert.deepEqual(warnings, ["storage-failed"]);
+    // the page is gone, without a word
+    const next = await open({ storage, clock, functions: { send_message: away } });
+    assert.deepEqual(contents(next.shown()), ["one", "two"]);
+    await next.parley.stop();
+    await parley.stop();
+});
+
+test("a queue that the storage gives back late is taken up all the same", async () => {
+    const storage = new FakeStorage();
+    const first = await open({ storage, functions: { send_message: away } });
+    first.parley.send(ROOM, "hello");
+    await turns();
+    await first.parley.stop();
+    const { getItem } = storage;
+    let answer;
+    const late = new Promise((resolve) => (answer = resolve));
+    storage.getItem = (key) => late.then(() => getItem(key));
+    const next = world({ storage, clock: first.clock });
+    await next.clock.tick(3_100);
+    answer();
+    await next.clock.tick(1_000);
+    assert.deepEqual(next.server.of("send_message").map((args) => args.content), ["hello"]);
+    await next.parley.stop();
 });
 
 test("entries of the storage that cannot be read are left out, the others are taken up", async () => {
@@ -415,6 +527,35 @@ test("signing out wipes what is stored and held of the user, and closes the sock
     await clock.tick(60_000);
     assert.deepEqual(clock.pending, []);
     assert.equal(sockets.all.length, 1);
+});
+
+test("signing out before the storage is open wipes it, and of an unknown user everybody's", async () => {
+    const storage = new FakeStorage();
+    const first = await open({ storage });
+    first.parley.setDraft(ROOM, "words");
+    await turns();
+    await first.parley.stop();
+    storage.items.set(`parley/server/${OTHER}/o/1`, "{}");
+    storage.items.set(`parley/elsewhere/${ME}/o/1`, "{}");
+    const of = (user) => [...storage.items.keys()].filter((key) => key.startsWith(`parley/server/${user}/`)).length;
+    assert.ok(of(ME) > 0);
+    const named = world({ storage, clock: first.clock, userId: ME, autoStart: false });
+    await named.parley.signOut();
+    assert.deepEqual([of(ME), of(OTHER)], [0, 1]);
+    const unknown = world({ storage, clock: first.clock, autoStart: false });
+    await unknown.parley.signOut();
+    assert.deepEqual([...storage.items.keys()], [`parley/elsewhere/${ME}/o/1`]);
+});
+
+test("a storage that failed meanwhile is wiped by signing out", async () => {
+    const storage = new FakeStorage();
+    const { parley } = await open({ storage });
+    storage.broken = true;
+    parley.setDraft(ROOM, "words");
+    await turns();
+    storage.broken = false;
+    await parley.signOut();
+    assert.deepEqual([...storage.items.keys()], []);
 });
 
 test("a refusal after a try without an answer says that it may have arrived", async () => {

@@ -111,6 +111,47 @@ test("what a follower sends goes by the leader, once, and shows in both as sent"
     await b.parley.stop();
 });
 
+test("what a follower changes in a message that the leader begins to send goes after it, as an edit", async () => {
+    let answer;
+    const { a, b } = await twoTabs({
+        functions: {
+            send_message: (args) => new Promise((resolve) => (answer = () => resolve(message(1, { ...args, id: "stored", sender_id: ME })))),
+            edit_message: ({ content }) => message(1, { id: "stored", content, sender_id: ME }),
+        },
+    });
+    const { client_message_id: id } = b.parley.send(ROOM, "old");
+    while (a.parley.outbox.getSnapshot()[0]?.state !== "sending") await turns(1);
+    assert.equal(b.parley.outbox.getSnapshot()[0].tried, false, "the follower has not heard of it yet");
+    b.parley.edit(id, "new");
+    await turns();
+    answer();
+    await turns(60);
+    assert.deepEqual(a.server.of("send_message").map(({ content }) => content), ["old"]);
+    assert.deepEqual([...a.server.of("edit_message"), ...b.server.of("edit_message")], [{ message_id: "stored", content: "new" }]);
+    for (const { parley } of [a, b]) {
+        assert.deepEqual(parley.outbox.getSnapshot(), []);
+        await parley.stop();
+    }
+});
+
+test("what a follower changes in a message that still waits goes out as it was changed", async () => {
+    let online = false;
+    const { a, b, clock } = await twoTabs({ functions: { send_message: (args) => (online ? message(args.content === "first" ? 1 : 2, { ...args, sender_id: ME }) : Promise.reject(new Error("fetch failed"))) } });
+    b.parley.send(ROOM, "first");
+    const { client_message_id: id } = b.parley.send(ROOM, "old");
+    await turns();
+    b.parley.edit(id, "new");
+    await turns();
+    online = true;
+    await clock.tick(5_000);
+    assert.deepEqual(a.server.of("send_message").map(({ content }) => content).slice(-2), ["first", "new"]);
+    assert.equal(a.server.of("edit_message").length, 0);
+    for (const { parley } of [a, b]) {
+        assert.deepEqual(parley.outbox.getSnapshot(), []);
+        await parley.stop();
+    }
+});
+
 test("when the leader dies another tab leads at once, syncs, and sends what was left", async () => {
     let dead = false;
     const { one, a, b, clock } = await twoTabs({ functions: { send_message: (args) => (dead ? message(1, { ...args, sender_id: ME }) : new Promise(() => {})) } });

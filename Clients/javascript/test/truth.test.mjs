@@ -201,6 +201,22 @@ test("edits, deletions, reactions, pins and receipts change what is shown, in pl
     await parley.stop();
 });
 
+test("when everybody else has left, nobody has read one's messages", async () => {
+    const group = (participants) => row({ type: "group", counterpart: null, last_seq: 1, participant_count: participants.length, participants, last_event_seq: 10 - participants.length });
+    const mine = message(1, { sender_id: ME, status: "read" });
+    let users = [participant(ME), participant(OTHER, { last_read_seq: 1 })];
+    const { parley, shown, live, clock } = await open({
+        messages: [mine],
+        functions: { sync: () => ({ ...page([group(users)]), participants: users.map((user) => ({ ...user, conversation_id: ROOM })) }) },
+    });
+    assert.equal(shown()[0].status, "read");
+    users = [participant(ME)];
+    await live("participant:left", { event_seq: 9, user_id: OTHER });
+    await clock.tick(2_000);
+    assert.equal(shown()[0].status, "sent");
+    await parley.stop();
+});
+
 test("a message that was deleted shows so where it is quoted", async () => {
     const quote = { id: "message-1", seq: 1, sender_id: OTHER, type: "text", content: "text 1", attachment: null, deleted: false };
     const { live, shown, parley } = await open({ messages: [message(1), message(2, { reply_to_id: "message-1", reply_to: quote })], rows: [row({ last_seq: 2 })] });

@@ -62,7 +62,7 @@ class Messages:
 
     def append(self, c: Conversation, message: Message, actor: str | None) -> Message:
         event = Event("message:new", actor, seq=message.seq)
-        message.at, message.sent, message.order = self.now, self.time, event.order
+        message.at, message.sent, message.order, message.heard = self.now, self.time, event.order, event.order
         c.messages.append(message)
         self.places[self.label] = (c.name, message.seq)
         if message.silenced_for:

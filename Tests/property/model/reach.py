@@ -98,7 +98,7 @@ class Reach:
         return (other, user) not in self.follows and not accepted and not known
 
     def lands(self, user: str, other: str, expected: bool = False) -> str | None:
-        """inbox or requests; None if the other cannot be reached. Expected: with a context, or by who manages the tenant."""
+        """inbox or requests; None if the other cannot be reached. Expected: by who manages the tenant."""
         follows, followed = (user, other) in self.follows, (other, user) in self.follows
         lets = {"everyone": True, "friends": follows and followed, "following": followed, "no_one": False}
         declined = any(
@@ -113,10 +113,10 @@ class Reach:
         sorted_out = self.stranger_messages == "requests" and not expected and not follows and self.stranger(user, other)
         return "requests" if sorted_out else "inbox"
 
-    def meet(self, user: str, others: list[str], tenant: str | None, context: tuple | None) -> dict[str, str]:
+    def meet(self, user: str, others: list[str], tenant: str | None) -> dict[str, str]:
         """Where each of them finds what the user brings them into; the one refusal if one cannot be reached."""
         refuse(any((user, other) in self.blocks for other in others), "PT403")
-        folders = {other: self.lands(user, other, context is not None or self.manages(user, tenant)) for other in others}
+        folders = {other: self.lands(user, other, self.manages(user, tenant)) for other in others}
         refuse(None in folders.values(), "PT403")
         return folders
 
@@ -186,11 +186,19 @@ class Reach:
         request = c.requests.get(c.other(user))
         return request if request and request.sender == user and request.status != "accepted" else None
 
+    def asked(self, c: Conversation, user: str) -> list[Request]:
+        """What the user has asked of a group, as long as all others there have it among their requests."""
+        let_in = any(c.members[name].folder == "inbox" for name in c.present if name != user)
+        if c.type == "direct" or let_in:
+            return []
+        return [request for request in c.requests.values() if request.sender == user and request.status == "pending"]
+
     def asks_anew(self, request: Request) -> bool:
         return request.status == "expired" or request.status == "declined" and self.now - request.answered >= DECLINED
 
     def may_say_more(self, c: Conversation, user: str) -> None:
-        """In a direct conversation: not to whom one has blocked, and to a stranger only so much before the answer."""
+        """Not to whom one has blocked, in a direct conversation, and to strangers only so much before the answer."""
+        refuse(any(request.sent >= REQUEST_MESSAGES for request in self.asked(c, user)), "PT403")
         if c.type == "direct":
             refuse((user, c.other(user)) in self.blocks, "PT403")
             request = self.unanswered(c, user)
@@ -199,6 +207,8 @@ class Reach:
     def silenced(self, c: Conversation, user: str) -> str | None:
         """Who is not to learn of what the user says now in a direct conversation; what was declined long ago asks anew."""
         if c.type != "direct":
+            for request in self.asked(c, user):
+                request.sent += 1
             return None
         other = c.other(user)
         request = self.unanswered(c, user)

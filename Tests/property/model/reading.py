@@ -32,8 +32,8 @@ class Reading:
                 me.markers.append((first, to))
                 if private:
                     me.private_markers.append((first, to))
-            # Between two, who shows no receipts is told of none.
-            told = c.type != "direct" or all(self.receipts[other] for other in c.members)
+            # Between two, who shows no receipts is told of none, nor is who does not hear of the other.
+            told = c.type != "direct" or all(self.receipts[other] for other in c.members) and not self.kept_from(c, user)
             if not private and told:
                 self.tell(c, Event("message:read", user, user, data={"last_read_seq": to}))
             else:
@@ -60,7 +60,7 @@ class Reading:
         refuse(seq is not None and seq < 0, "PT400")
         me = c.members[user]
         to = c.last if seq is None else min(seq, c.last)
-        if to > me.delivered and me.folder != "requests" and not self.reads_behind_a_block(c, user):
+        if to > me.delivered and me.folder != "requests" and not (self.reads_behind_a_block(c, user) or self.kept_from(c, user)):
             me.delivered = to
             self.tell(c, Event("message:delivered", user, user, data={"last_delivered_seq": to}))
 

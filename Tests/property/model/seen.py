@@ -104,7 +104,7 @@ class Seen:
 
     def activity(self, user: str, c: Conversation) -> int:
         """When the user last saw something come, as a place in the log."""
-        return max((m.order for m in c.messages if m.silenced_for != user), default=c.events[0].order)
+        return max((m.heard for m in c.messages if m.silenced_for != user), default=c.events[0].order)
 
     def inbox(self, user: str, filter: str = "all") -> list[dict]:
         mine = [c for c in self.conversations.values() if user in c.present and not self.emptied(user, c)]

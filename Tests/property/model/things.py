@@ -51,10 +51,12 @@ class Message:
     forwarded: bool = False
     pinned: bool = False
     deleted: bool = False
-    # When, in minutes by the world's clock; and in steps, to say who was there before.
+    # When, in minutes by the world's clock; in steps, to say who was there before; and the place of its event in the log.
     at: int = 0
     sent: int = 0
     order: int = 0
+    # The same, but where one step says something in several conversations the order of Parley.
+    heard: int = 0
     expires_at: int | None = None
     retired_at: int | None = None
     purged: bool = False

@@ -108,5 +108,31 @@ select is(t.moderations_ended('dan'), 'west south', 'and so does one who is remo
 delete from parley.tenant_member m where m.tenant_id = t.id('north') and m.user_id = t.id('dan');
 select is(t.moderations_ended('dan'), 'west south north', 'whoever writes the row');
 
+-- what was said in a tenant stays there
+select parley.set_tenant_member(t.id('west'), t.id(n)) is null as joined from unnest(array['eve', 'dan']) n;
+select t.act('eve');
+select t.keep('of west', parley_api.start_conversation(array[t.id('dan')], message => 'in west') ->> 'id');
+select t.host();
+select parley.remove_tenant_member(t.id('west'), t.id('dan')) is null as left \gset
+select parley.set_tenant_member(t.id('west'), t.id('dan')) is null as back \gset
+select t.act('eve');
+select is(
+    (parley_api.start_conversation(array[t.id('dan')]) ->> 'id')::uuid, t.id('of west'),
+    'two who are back in a tenant find their conversation'
+);
+select t.host();
+select parley.remove_tenant_member(t.id('west'), t.id(n)) is null as left from unnest(array['eve', 'dan']) n;
+select parley.set_tenant_member(t.id('south'), t.id(n)) is null as joined from unnest(array['eve', 'dan']) n;
+select t.act('eve');
+select t.keep('of south', parley_api.start_conversation(array[t.id('dan')], message => 'in south') ->> 'id');
+select isnt(t.id('of south'), t.id('of west'), 'two who have met again in another tenant begin another conversation');
+select is(
+    (parley_api.start_conversation(array[t.id('dan')]) ->> 'id')::uuid, t.id('of south'), 'which is theirs from then on'
+);
+select is(
+    t.look($$select string_agg((cp.tenant_id = t.id('south'))::text, ' ' order by cp.tenant_id = t.id('south'))
+        from parley.conversation_profile as cp where cp.conversation_id in (t.id('of south'), t.id('of west'))$$), 'false true', 'each is of its tenant'
+);
+
 select * from finish();
 rollback;

@@ -89,6 +89,11 @@ select t.host();
 update parley.scheduled_message set send_at = clock_timestamp(), attempt_at = clock_timestamp();
 select isnt(t.look('select parley.send_due_messages()'), null, 'is sent when it is time');
 select is(t.look('select status from parley.scheduled_message'), 'sent', 'as ever');
+select t.last_event() as before \gset
+select t.act('bob');
+select parley_api.mark_as_delivered(t.id('us')) is not null and parley_api.mark_as_read(t.id('us')) is not null as done \gset
+select is(t.own_events('bob', :before), 'message:read', 'how far the blocked one reads is told to their own devices');
+select is(t.last_event_seq('us'), :seq::bigint, 'and to no other');
 select t.act('ann');
 select is(t.sees('us'), 'a1 b2', 'the blocker sees nothing of it');
 select is(t.unread('ann', 'us'), 0::bigint, 'nothing is unread');

@@ -13,7 +13,7 @@ select t.set('stranger_messages', 'requests');
 -- who is no stranger
 select t.act('dan');
 select t.keep('again', parley_api.start_conversation(array[t.id('ann')], context_type => 'listing', context_id => '1') ->> 'id');
-select is(t.folder('ann', 'again'), 'inbox', 'with a context');
+select is(t.folder('ann', 'again'), 'inbox', 'whom one has written to');
 select t.keep('back', parley_api.start_conversation(array[t.id('ann')], context_type => 'listing', context_id => '2') ->> 'id');
 select t.act('eve');
 select parley_api.follow_user(t.id('cid')) is not null as done \gset
@@ -200,6 +200,26 @@ select is(t.folder('gus', 'group3'), 'requests', 'whoever is added by a stranger
 select t.act('gus');
 select t.send('group3', 'hi') is not null as done \gset
 select is(t.folder('gus', 'group3'), 'inbox', 'and accepts by writing');
+
+-- a context
+select t.host();
+insert into parley.account (id, display_name, tier_name) select md5(n)::uuid, n, 'privileged' from unnest('{buyer,seller,third}'::text[]) n;
+insert into t.named select n, md5(n)::uuid from unnest('{buyer,seller,third}'::text[]) n;
+update parley.tier_limit set amount = null where period_seconds is not null;
+select t.act('buyer');
+select t.keep('claimed', parley_api.start_conversation(array[t.id('seller')], context_type => 'sale', context_id => '1') ->> 'id');
+select is(t.folder('seller', 'claimed'), 'requests', 'a stranger gets no further by naming a context');
+select t.keep('claimed_group', parley_api.start_conversation(array[t.id('third')], 'group', context_type => 'sale', context_id => '1') ->> 'id');
+select is(t.folder('third', 'claimed_group'), 'requests', 'nor with a group');
+select parley_api.add_participants(t.id('claimed_group'), array[t.id('seller')]) is not null as done \gset
+select is(t.folder('seller', 'claimed_group'), 'requests', 'nor by adding to it');
+select t.host();
+select t.keep('sale', parley_api.start_conversation(array[t.id('buyer'), t.id('third')], context_type => 'sale', context_id => '2') ->> 'id');
+select is(t.folder('third', 'sale'), 'inbox', 'what the application starts is in the inbox');
+select t.keep('team', parley_api.start_conversation(array[t.id('buyer'), t.id('third')], 'group', context_type => 'sale', context_id => '3') ->> 'id');
+select t.act('buyer');
+select parley_api.add_participants(t.id('team'), array[t.id('seller')]) is not null as done \gset
+select is(t.folder('seller', 'team'), 'inbox', 'also for whom others add to it');
 
 -- roles of a tenant
 select t.host();

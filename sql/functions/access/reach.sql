@@ -41,6 +41,26 @@ $$;
 comment on function parley.is_kept_from is
 'True if, of the two in a direct conversation, the other has blocked the user or has not accepted the user''s request: then the user changes nothing of the conversation itself.';
 
+create or replace function parley.is_asking(conversation_id uuid, user_id uuid)
+returns boolean
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    return coalesce(
+        (
+            select bool_and(p.folder = 'requests')
+            from parley.participant as p
+            where p.conversation_id = is_asking.conversation_id and p.user_id <> is_asking.user_id and p.left_at is null
+        ),
+        false
+    );
+end;
+$$;
+comment on function parley.is_asking is
+'True if all others in the conversation have it among their requests: nobody has let the user in yet.';
+
 create or replace function parley.setting_days(name text, fallback bigint)
 returns interval
 language plpgsql stable security definer
@@ -140,16 +160,19 @@ begin
 end;
 $$;
 comment on function parley.reach_of is
-'Where what the actor sends to the target for the first time lands: inbox or requests; refused where the target is absent or closed, has blocked or declined the actor, or lets others reach them (message_privacy). is_expected: it has a context, or comes from a role of their tenant, and is no stranger''s.';
+'Where what the actor sends to the target for the first time lands: inbox or requests; refused where the target is absent or closed, has blocked or declined the actor, or lets others reach them (message_privacy). is_expected: it is no stranger''s, see parley.is_expected.';
 
-create or replace function parley.is_expected(actor_id uuid, context_type text, tenant_id uuid)
+create or replace function parley.is_expected(actor_id uuid, conversation_id uuid, tenant_id uuid)
 returns boolean
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 begin
-    return is_expected.context_type is not null or exists (
+    return exists (
+        select from parley.conversation_context as x
+        where x.conversation_id = is_expected.conversation_id and x.added_by is null
+    ) or exists (
         select from parley.tenant_member as t
         where t.tenant_id = is_expected.tenant_id
             and t.user_id = is_expected.actor_id
@@ -158,7 +181,7 @@ begin
 end;
 $$;
 comment on function parley.is_expected is
-'True if a conversation with this context and tenant is no stranger''s, whoever starts it: it is about something, or comes from the tenant.';
+'True if a conversation is no stranger''s: the application has said what it is about, or the actor has a role in its tenant. A context that a user names says nothing, since anybody can name one. conversation_id is null for a new one.';
 
 create or replace function parley.refuse_reach(own_block boolean)
 returns void

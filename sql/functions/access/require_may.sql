@@ -58,17 +58,11 @@ begin
     select cp.* into strict v_profile
     from parley.conversation_profile as cp
     where cp.conversation_id = require_may_send.conversation_id;
-    if v_profile.type = 'direct' and exists (
-        select from parley.participant as p
-        where p.conversation_id = require_may_send.conversation_id
-            and p.user_id <> require_may_send.user_id
-            and p.left_at is null
-            and p.folder = 'requests'
-    ) then
+    if parley.is_asking(require_may_send.conversation_id, require_may_send.user_id) then
         perform parley.take_tier_token(require_may_send.user_id, 'messages_to_strangers_per_hour');
     end if;
     return make_interval(secs => v_profile.message_ttl_seconds);
 end;
 $$;
 comment on function parley.require_may_send is
-'May this participant send here: called under the lock for a conversation that is restricted. A message to somebody who has not accepted the conversation takes a token. Returns how long its messages stay; null: for good.';
+'May this participant send here: called under the lock for a conversation that is restricted. A message that nobody has asked for takes a token. Returns how long its messages stay; null: for good.';

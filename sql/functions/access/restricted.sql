@@ -13,14 +13,16 @@ begin
     or profile.who_can_send <> 'everyone'
     or profile.message_ttl_seconds is not null
     or profile.severed_at is not null
+    or exists (
+        select from parley.message_request as r
+        where r.conversation_id = profile.conversation_id
+            -- whoever declines a group, or lets the request expire, is out of it
+            and (r.status = 'pending' or profile.type = 'direct' and r.status <> 'accepted')
+    )
     or (
         profile.type = 'direct'
         and (
             exists (
-                select from parley.message_request as r
-                where r.conversation_id = profile.conversation_id and r.status <> 'accepted'
-            )
-            or exists (
                 select from parley.direct_conversation as d
                 inner join parley.block as b
                     on (d.user_low = b.blocker_id and d.user_high = b.blocked_id)
@@ -36,7 +38,7 @@ begin
 end;
 $$;
 comment on function parley.says_something is
-'True if a send must be asked for more than membership: by the profile, or because one of a pair has blocked the other, or has not accepted their request.';
+'True if a send must be asked for more than membership: by the profile, because one of a pair has blocked the other, or because somebody has not accepted a request.';
 
 create or replace function parley.set_restricted()
 returns trigger

@@ -14,10 +14,7 @@ begin
     insert into parley.conversation (id, unanswered)
     values (
         profile.conversation_id,
-        -- between a user and one who never wrote to them
-        profile.type = 'direct'
-        and profile.created_by is not null
-        and not parley.knows_sender((array_remove(user_ids, profile.created_by))[1], profile.created_by)
+        parley.awaits_answer(profile.created_by, user_ids, null, profile.tenant_id)
     );
     insert into parley.conversation_profile select profile.*;
     if profile.context_type is not null then
@@ -62,6 +59,35 @@ $$;
 comment on function parley.create_conversation is
 'Makes the rows of a new conversation and its events: every member joins, then the conversation is announced, and the requests that it is for some ({user_id: requests}).';
 
+create or replace function parley.release_direct(conversation_id uuid, user_ids uuid[])
+returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    if not exists (
+        select from parley.participant as p
+        where p.conversation_id = release_direct.conversation_id and p.left_at is not null
+    ) then
+        return false;
+    end if;
+    perform parley.hold_memberships(user_ids);
+    delete from parley.direct_conversation as d
+    using parley.conversation_profile as cp
+    where d.conversation_id = release_direct.conversation_id
+        and cp.conversation_id = d.conversation_id
+        and cp.tenant_id is not null
+        and (
+            select count(*) from parley.tenant_member as t
+            where t.tenant_id = cp.tenant_id and t.user_id = any (user_ids)
+        ) < 2;
+    return found;
+end;
+$$;
+comment on function parley.release_direct is
+'A direct conversation that somebody left with its tenant stays that tenant''s. True: the pair no longer share the tenant, so this is not their conversation any more, and the next start makes another.';
+
 create or replace function parley.reopen_direct(conversation_id uuid, user_ids uuid[], actor_id uuid)
 returns void
 language plpgsql volatile security definer
@@ -90,13 +116,7 @@ begin
         perform parley.require_accounts(user_ids);
     else
         v_folders := parley.require_reach(actor_id, array_remove(user_ids, actor_id), parley.is_expected(
-            actor_id,
-            (
-                select cp.context_type
-                from parley.conversation_profile as cp
-                where cp.conversation_id = reopen_direct.conversation_id
-            ),
-            v_tenant_id
+            actor_id, reopen_direct.conversation_id, v_tenant_id
         ));
     end if;
     perform parley.lock_conversation(reopen_direct.conversation_id);

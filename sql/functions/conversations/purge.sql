@@ -59,14 +59,23 @@ begin
             and not a.attisdropped
         order by c.oid
     loop
-        execute format('delete from %s where conversation_id = $1', v_table)
+        if v_table = 'parley.message_request'::regclass then
+            -- who has declined is not asked again because the conversation is gone
+            update parley.message_request as r
+            set purged = true
+            where r.conversation_id = purge_conversation.conversation_id and r.status = 'declined';
+        end if;
+        execute format(
+            'delete from %s where conversation_id = $1%s',
+            v_table, case when v_table = 'parley.message_request'::regclass then ' and not purged' end
+        )
         using purge_conversation.conversation_id;
     end loop;
     delete from parley.conversation as c where c.id = purge_conversation.conversation_id;
 end;
 $$;
 comment on function parley.purge_conversation is
-'Deletes a conversation for everybody, with all its rows in every table, unless it is held; its members are told. The caller holds the lock.';
+'Deletes a conversation for everybody, with all its rows in every table but what its recipients have declined, unless it is held; its members are told. The caller holds the lock.';
 
 create or replace function parley.delete_conversations_of_context(context_type text, context_id text)
 returns bigint

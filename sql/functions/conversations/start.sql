@@ -129,6 +129,9 @@ begin
         v_pair.context_type := case when v_by_context then coalesce(start_conversation.context_type, '') else '' end;
         v_pair.context_id := case when v_by_context then coalesce(start_conversation.context_id, '') else '' end;
         v_id := parley.find_direct(v_pair);
+        if v_id is not null and parley.release_direct(v_id, v_all) then
+            v_id := null;
+        end if;
     elsif start_conversation.client_message_id is not null then
         v_id := parley.claim_start(
             v_user_id, start_conversation.client_message_id, v_new_id,
@@ -169,7 +172,7 @@ begin
             perform parley.require_accounts(v_others);
         else
             v_folders := parley.require_reach(
-                v_user_id, v_others, parley.is_expected(v_user_id, v_profile.context_type, v_profile.tenant_id)
+                v_user_id, v_others, parley.is_expected(v_user_id, null, v_profile.tenant_id)
             );
         end if;
         -- of two racing calls one claims the pair or the context; the other waits here and takes what that one made

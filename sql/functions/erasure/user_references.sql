@@ -46,7 +46,7 @@ with release (table_name, column_name, action, exported) as (
     ('call_signal', 'payload', 'none', false),
     ('call_signal', 'to_user_id', 'delete', false),
     ('conversation', 'id', 'none', false),
-    ('conversation_context', 'added_by', 'clear', false),
+    ('conversation_context', 'added_by', 'keep', false),
     ('conversation_key', 'creator_id', 'keep', false),
     ('conversation_profile', 'created_by', 'keep', true),
     ('conversation_profile', 'settings', 'none', false),

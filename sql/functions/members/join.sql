@@ -34,7 +34,7 @@ begin
         perform parley.require_may(caller_id, 'add', profile.conversation_id);
         perform parley.require_contact(caller_id, 'add', user_ids, profile.tenant_id, profile.type);
         v_folders := parley.require_reach(
-            caller_id, user_ids, parley.is_expected(caller_id, profile.context_type, profile.tenant_id)
+            caller_id, user_ids, parley.is_expected(caller_id, profile.conversation_id, profile.tenant_id)
         );
         -- who declined to be here is left alone, whoever asks next; and whom they declined stays declined
         if exists (
@@ -199,6 +199,13 @@ begin
         perform parley.join_conversation(
             v_profile, v_new, add_participants.app_roles, add_participants.roles, v_user_id, v_folders
         );
+        -- others than its creator ask, and are not judged
+        update parley.conversation as c
+        set unanswered = true
+        where c.id = v_conversation.id
+            and not c.unanswered
+            and v_profile.created_by = v_user_id
+            and parley.awaits_answer(v_user_id, v_new, c.id, v_profile.tenant_id);
         perform parley.post_system_message(
             v_conversation.id,
             format(

@@ -200,17 +200,13 @@ begin
     if write_message.from_server then
         if not found then
             raise exception using errcode = 'PT404', message = 'The conversation does not exist.';
-        end if;
-        if v_conversation.restricted then
+        elsif v_conversation.restricted then
             perform parley.end_quiet(write_message.conversation_id);
         end if;
     -- what the conversation says of sending is read under it, and only where it says something
     elsif v_conversation.restricted then
         v_ttl := parley.require_may_send(write_message.conversation_id, v_user_id);
         v_hidden_from := parley.silenced_for(write_message.conversation_id, v_user_id);
-        if v_hidden_from is null then
-            perform parley.end_quiet(write_message.conversation_id);
-        end if;
     end if;
     -- The sender under it: a removal that committed before leaves nothing to update. Nobody need read what they said, or
     -- what the server says of them.

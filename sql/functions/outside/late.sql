@@ -33,7 +33,7 @@ begin
     if v_counts and rule.late_action = 'retract' then
         perform parley.take_back_message(v_message, null);
     elsif v_counts and v_conversation.unanswered then
-        perform parley.move_to_requests(p.conversation_id, p.user_id)
+        perform parley.move_to_requests(p.conversation_id, p.user_id, v_message.sender_id)
         from parley.participant as p
         where p.conversation_id = v_message.conversation_id and p.user_id <> v_message.sender_id;
     end if;

@@ -62,23 +62,33 @@ $$;
 comment on function parley.append_contact_event is
 'Tells the devices of a user what the user has said of another user, and returns it.';
 
-create or replace function parley.direct_conversations_of(user_id uuid, other_id uuid)
+create or replace function parley.lock_conversations_of(user_id uuid, other_id uuid, with_id uuid default null)
 returns setof uuid
-language plpgsql stable security definer
+language plpgsql volatile security definer
 rows 2
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
+declare
+    v_direct_ids constant uuid[] := array(
+        select d.conversation_id
+        from parley.direct_conversation as d
+        where d.user_low = least(lock_conversations_of.user_id, lock_conversations_of.other_id)
+            and d.user_high = greatest(lock_conversations_of.user_id, lock_conversations_of.other_id)
+        order by d.conversation_id
+    );
+    v_id uuid;
 begin
-    return query
-    select d.conversation_id
-    from parley.direct_conversation as d
-    where d.user_low = least(direct_conversations_of.user_id, direct_conversations_of.other_id)
-        and d.user_high = greatest(direct_conversations_of.user_id, direct_conversations_of.other_id)
-    order by d.conversation_id;
+    for v_id in
+        select u.id from unnest(v_direct_ids || with_id) as u (id) where u.id is not null order by u.id
+    loop
+        perform parley.lock_conversation(v_id);
+    end loop;
+    return query select u.id from unnest(v_direct_ids) as u (id);
 end;
 $$;
-comment on function parley.direct_conversations_of is 'The direct conversations of two users, in the order of locking.';
+comment on function parley.lock_conversations_of is
+'Locks the direct conversations of two users, and another that the caller is going to change, in the order of their ids, as whoever writes to several does. Returns the direct ones: what is being sent there comes before what the caller does, or after it.';
 
 create or replace function parley.write_block(blocker_id uuid, blocked_id uuid)
 returns void
@@ -97,9 +107,7 @@ begin
         (select count(*) from parley.block as b where b.blocker_id = write_block.blocker_id)
     );
     insert into parley.block (blocker_id, blocked_id) values (write_block.blocker_id, write_block.blocked_id);
-    for v_id in select c.id from parley.direct_conversations_of(write_block.blocker_id, write_block.blocked_id) as c (id) loop
-        -- what is being sent there comes before the block, or after it
-        perform parley.lock_conversation(v_id);
+    for v_id in select c.id from parley.lock_conversations_of(write_block.blocker_id, write_block.blocked_id) as c (id) loop
         perform parley.end_call_part(v_id, write_block.blocker_id, write_block.blocker_id);
         update parley.participant as p
         set shown_read_seq = coalesce(p.shown_read_seq, p.last_read_seq)
@@ -145,8 +153,7 @@ begin
     perform parley.lock_rules_of(v_user_id);
     delete from parley.block as b where b.blocker_id = v_user_id and b.blocked_id = unblock_user.user_id;
     if found then
-        for v_id in select c.id from parley.direct_conversations_of(v_user_id, unblock_user.user_id) as c (id) loop
-            perform parley.lock_conversation(v_id);
+        for v_id in select c.id from parley.lock_conversations_of(v_user_id, unblock_user.user_id) as c (id) loop
             perform parley.mark_conversation(v_id);
             perform parley.append_quiet_event(v_id, v_user_id);
         end loop;

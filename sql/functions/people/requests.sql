@@ -37,8 +37,6 @@ begin
     end if;
     if v_other is not null then
         perform parley.clear_conversation(v_participant.conversation_id, v_participant.user_id);
-        perform parley.mark_conversation(v_participant.conversation_id);
-        perform parley.append_quiet_event(v_participant.conversation_id, v_participant.user_id);
     else
         perform parley.end_participation(
             v_participant, v_participant.user_id,
@@ -46,6 +44,8 @@ begin
         );
         perform parley.promote_successor(v_participant, v_participant.user_id);
     end if;
+    perform parley.mark_conversation(v_participant.conversation_id);
+    perform parley.append_quiet_event(v_participant.conversation_id, v_participant.user_id);
     return true;
 end;
 $$;
@@ -115,8 +115,8 @@ begin
             from parley.direct_conversation as d
             where d.conversation_id = decline_request.conversation_id;
         end if;
-        -- first, because it takes the conversations of the two in their order
         if v_sender_id is not null then
+            perform parley.lock_conversations_of(v_user_id, v_sender_id, decline_request.conversation_id);
             perform parley.write_block(v_user_id, v_sender_id);
         end if;
     end if;
@@ -159,6 +159,8 @@ begin
     limit 1
     for no key update of c skip locked;
     if not found then
+        delete from parley.message_request as r
+        where r.purged and r.answered_at <= now() - parley.setting_days('request_decline_days', 30);
         return false;
     end if;
     if not exists (
@@ -181,4 +183,4 @@ begin
 end;
 $$;
 comment on function parley.expire_requests is
-'A job: puts away a request that nobody has answered for request_expiry_days. True: there may be more.';
+'A job: puts away a request that nobody has answered for request_expiry_days, and at last forgets declines whose conversation is gone. True: there may be more.';

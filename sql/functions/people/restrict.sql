@@ -22,8 +22,7 @@ begin
             (select count(*) from parley.restriction as r where r.restricter_id = v_user_id)
         );
         insert into parley.restriction (restricter_id, restricted_id) values (v_user_id, restrict_user.user_id);
-        for v_id in select c.id from parley.direct_conversations_of(v_user_id, restrict_user.user_id) as c (id) loop
-            perform parley.lock_conversation(v_id);
+        for v_id in select c.id from parley.lock_conversations_of(v_user_id, restrict_user.user_id) as c (id) loop
             perform parley.end_call_part(v_id, v_user_id, v_user_id);
             update parley.participant as p
             set folder = 'requests'
@@ -59,9 +58,8 @@ begin
     end if;
     for v_id in
         select c.id
-        from parley.direct_conversations_of(lift_restriction.restricter_id, lift_restriction.restricted_id) as c (id)
+        from parley.lock_conversations_of(lift_restriction.restricter_id, lift_restriction.restricted_id) as c (id)
     loop
-        perform parley.lock_conversation(v_id);
         -- a request that is not answered stays one
         if not exists (
             select from parley.message_request as r

@@ -96,8 +96,9 @@ begin
     select
         -- while one of two has blocked the other, that one sees nobody read
         v_participant.shown_read_seq is not null and parley.is_blocked(v_participant.user_id, o.id),
-        -- and whoever keeps receipts to themselves gets none
+        -- and whoever keeps receipts to themselves gets none, nor does who has blocked the reader or not accepted them
         not parley.shares_receipts(o.id)
+        or parley.is_kept_from(advance_horizon.conversation_id, v_participant.user_id)
     into v_is_private, v_is_hidden
     from parley.direct_conversation as d
     cross join
@@ -147,7 +148,9 @@ begin
             values (advance_horizon.conversation_id, advance_horizon.user_id, v_seq, v_read_before, v_now, v_is_private);
         end if;
         perform parley.append_read_event(v_participant, v_is_private or coalesce(v_is_hidden, false));
-    elsif not is_read and v_seq > v_participant.last_delivered_seq and not v_is_private then
+    elsif not is_read and v_seq > v_participant.last_delivered_seq and not v_is_private
+        and not parley.is_kept_from(advance_horizon.conversation_id, advance_horizon.user_id)
+    then
         update parley.participant as p
         set last_delivered_seq = v_seq
         where p.conversation_id = advance_horizon.conversation_id and p.user_id = advance_horizon.user_id

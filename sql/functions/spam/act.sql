@@ -9,13 +9,20 @@ as $$
 begin
     update parley.conversation as c
     set unanswered = false
-    where c.id = end_unanswered.conversation_id and c.unanswered;
+    where c.id = end_unanswered.conversation_id
+        and c.unanswered
+        -- in a group as long as it is asked of anybody
+        and not exists (
+            select from parley.participant as p
+            inner join parley.message_request as r on p.conversation_id = r.conversation_id and p.user_id = r.recipient_id
+            where p.conversation_id = c.id and p.left_at is null and p.folder = 'requests' and r.status = 'pending'
+        );
 end;
 $$;
 comment on function parley.end_unanswered is
-'The recipient of a direct conversation has answered or accepted it: what is sent there is judged no longer.';
+'Somebody whom a stranger wrote to has answered or accepted it: what is sent there is judged no longer, unless it is a request to others still.';
 
-create or replace function parley.move_to_requests(conversation_id uuid, user_id uuid)
+create or replace function parley.move_to_requests(conversation_id uuid, user_id uuid, sender_id uuid)
 returns boolean
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -31,27 +38,27 @@ begin
         and p.left_at is null
         and p.folder = 'inbox'
         -- whoever has blocked the sender learns nothing of what the sender does
-        and not parley.is_kept_from(p.conversation_id, (
-            select case when d.user_low = p.user_id then d.user_high else d.user_low end
-            from parley.direct_conversation as d
-            where d.conversation_id = p.conversation_id
-        ))
+        and not parley.is_kept_from(p.conversation_id, move_to_requests.sender_id)
+        -- in a group there may be some who know the sender, or have answered
+        and not parley.knows_sender(p.user_id, move_to_requests.sender_id)
+        and not exists (
+            select from parley.message as m where m.conversation_id = p.conversation_id and m.sender_id = p.user_id
+        )
     returning p.* into v_participant;
     if not found then
         return false;
     end if;
     perform parley.append_settings_event(v_participant);
     perform parley.open_requests(
-        p.conversation_id, p.user_id, jsonb_build_object(move_to_requests.user_id, 'requests')
-    )
-    from parley.participant as p
-    where p.conversation_id = move_to_requests.conversation_id and p.user_id <> move_to_requests.user_id;
+        move_to_requests.conversation_id, move_to_requests.sender_id,
+        jsonb_build_object(move_to_requests.user_id, 'requests')
+    );
     perform parley.append_quiet_event(move_to_requests.conversation_id, move_to_requests.user_id);
     return true;
 end;
 $$;
 comment on function parley.move_to_requests is
-'Makes a direct conversation a request to one of its two participants, who is told. False: it is one already, or they have blocked the other. The caller holds the conversation''s lock.';
+'Makes a conversation the sender''s request to a participant, who is told. False: it is one already, or they know the sender, have answered, or have blocked the sender. The caller holds the conversation''s lock.';
 
 create or replace function parley.act_on_spam(
     findings parley.spam_finding[],
@@ -81,7 +88,7 @@ begin
             act_on_spam.sender_id, act_on_spam.conversation_id, v_confidence, v_rules, v_shadow_rules, act_on_spam.simhash
         );
     elsif v_action = 'filter' and is_stranger then
-        perform parley.move_to_requests(p.conversation_id, p.user_id)
+        perform parley.move_to_requests(p.conversation_id, p.user_id, act_on_spam.sender_id)
         from parley.participant as p
         where p.conversation_id = act_on_spam.conversation_id and p.user_id <> act_on_spam.sender_id;
     end if;

@@ -24,11 +24,11 @@ begin
         order by n.id desc
         limit 32
     ) as f
-    where bit_count((f.simhash # near_texts.simhash)::bit(64)) <= 12;
+    where bit_count((f.simhash # near_texts.simhash)::bit(64)) <= 10;
 end;
 $$;
 comment on function parley.near_texts is
-'How many of the sender''s last 32 texts to strangers said nearly the same (12 of 64 bits apart at most), and to how many other conversations.';
+'How many of the sender''s last 32 texts to strangers said nearly the same (10 of 56 bits apart at most), and to how many other conversations.';
 
 create or replace function parley.terms_measure(terms jsonb, words text[])
 returns double precision

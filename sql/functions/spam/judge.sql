@@ -26,7 +26,8 @@ declare
     v_is_stranger boolean := conversation.unanswered;
     v_text text := content;
     v_words text[];
-    v_mask constant bigint := 72340172838076673;
+    v_is_plain boolean;
+    v_add bigint;
     v_simhash bigint;
     v_near_texts bigint;
     v_near_recipients bigint;
@@ -48,24 +49,28 @@ begin
     end if;
 
     -- 2. what it says, and whether the sender said so before; a greeting is nobody's mass mailing
-    v_words := case
-        when octet_length(v_text) = char_length(v_text) and char_length(v_text) < 4000 and v_text !~ '[1-9]'
-            then string_to_array(btrim(regexp_replace(lower(v_text collate "C"), '[^a-z0-9]+', ' ', 'g')), ' ')
-        else parley.spam_words(v_text)
-    end;
+    -- letters, and signs as a sentence has them: no link, and no word that fold_name would write otherwise
+    v_is_plain := v_text ~ E'^([A-Za-z]+[.,]? |[A-Za-z]+\')*[A-Za-z]+[.!?]*$' and char_length(v_text) < 4000;
+    if v_is_plain then
+        v_words := string_to_array(
+            rtrim(replace(replace(replace(lower(v_text collate "C"), ', ', ' '), '. ', ' '), '''', ' '), '.!?'), ' '
+        );
+    else
+        v_words := parley.spam_words(v_text);
+    end if;
     if cardinality(v_words) between 4 and 63 and not is_edit then
+        v_add := 63 - cardinality(v_words) / 2;
         insert into parley.spam_fingerprint as f (sender_id, conversation_id, simhash)
         select
             v_sender_id,
             conversation.id,
-            (((sum(w.h & v_mask)::bigint + v_mask * (63 - cardinality(v_words) / 2)) >> 6) & v_mask)
-            | ((((sum((w.h >> 1) & v_mask)::bigint + v_mask * (63 - cardinality(v_words) / 2)) >> 6) & v_mask) << 1)
-            | ((((sum((w.h >> 2) & v_mask)::bigint + v_mask * (63 - cardinality(v_words) / 2)) >> 6) & v_mask) << 2)
-            | ((((sum((w.h >> 3) & v_mask)::bigint + v_mask * (63 - cardinality(v_words) / 2)) >> 6) & v_mask) << 3)
-            | ((((sum((w.h >> 4) & v_mask)::bigint + v_mask * (63 - cardinality(v_words) / 2)) >> 6) & v_mask) << 4)
-            | ((((sum((w.h >> 5) & v_mask)::bigint + v_mask * (63 - cardinality(v_words) / 2)) >> 6) & v_mask) << 5)
-            | ((((sum((w.h >> 6) & v_mask)::bigint + v_mask * (63 - cardinality(v_words) / 2)) >> 6) & v_mask) << 6)
-            | ((((sum((w.h >> 7) & v_mask)::bigint + v_mask * (63 - cardinality(v_words) / 2)) >> 6) & v_mask) << 7)
+            ((sum(w.h & 567382630219905)::bigint + v_add * 567382630219905) & 36312488334073920)
+            | ((sum(w.h & 1134765260439810)::bigint + v_add * 1134765260439810) & 72624976668147840)
+            | ((sum(w.h & 2269530520879620)::bigint + v_add * 2269530520879620) & 145249953336295680)
+            | ((sum(w.h & 4539061041759240)::bigint + v_add * 4539061041759240) & 290499906672591360)
+            | ((sum(w.h & 9078122083518480)::bigint + v_add * 9078122083518480) & 580999813345182720)
+            | ((sum(w.h & 18156244167036960)::bigint + v_add * 18156244167036960) & 1161999626690365440)
+            | ((sum(w.h & 36312488334073920)::bigint + v_add * 36312488334073920) & 2323999253380730880)
         from (select hashtextextended(unnest(v_words), 0) as h) as w
         returning
             f.simhash,
@@ -79,23 +84,16 @@ begin
                     order by b.id desc
                     limit 32
                 ) as n
-                where bit_count((n.simhash # f.simhash)::bit(64)) <= 12
+                where bit_count((n.simhash # f.simhash)::bit(64)) <= 10
             ),
-            -- measures that are not 0, but for those of links and new accounts
+            -- what may measure more than 0, but for links and new accounts
             -- what parley.complaints_about counts, without the call
             exists (select from parley.block as b where b.blocked_id = v_sender_id)
             or exists (
                 select from parley.message_request as q where q.sender_id = v_sender_id and q.status = 'declined'
             )
             or exists (select from parley.sender_record as r where r.user_id = v_sender_id)
-            or exists (
-                select from parley.spam_rule as r
-                where r.mode <> 'off'
-                    and case r.kind
-                        when 'terms' then parley.terms_measure(r.parameters -> 'terms', v_words) >= r.threshold
-                        when 'pattern' then regexp_count(v_text, r.parameters ->> 'pattern', 1, 'i') >= r.threshold
-                    end
-            )
+            or exists (select from parley.spam_rule as r where r.mode <> 'off' and r.kind in ('terms', 'pattern'))
         into v_simhash, v_is_near, v_may_fire;
     elsif cardinality(v_words) >= 4 then
         v_simhash := parley.simhash(v_words);
@@ -115,7 +113,7 @@ begin
     end if;
 
     -- 3. which rules fire, and what follows
-    if v_may_fire or v_is_near or is_new or v_text ~ E'\\.[[:alnum:]]|://|[\uff0e\u3002]' then
+    if v_may_fire or v_is_near or is_new or not v_is_plain and v_text ~ E'\\.[[:alnum:]]|://|[\uff0e\u3002]' then
         v_findings := parley.spam_findings(v_text, v_words, v_near_texts, v_near_recipients, v_sender_id, is_new);
         if v_findings <> '{}' then
             perform parley.act_on_spam(v_findings, conversation.id, v_sender_id, message_id, v_is_stranger, v_simhash);

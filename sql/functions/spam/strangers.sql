@@ -25,3 +25,22 @@ begin
 end;
 $$;
 comment on function parley.knows_sender is 'True if the user knows the sender: they have talked before, or the user follows the sender or has accepted a request.';
+
+create or replace function parley.awaits_answer(
+    actor_id uuid, user_ids uuid[], conversation_id uuid, tenant_id uuid
+)
+returns boolean
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return awaits_answer.actor_id is not null
+    and exists (
+        select from unnest(user_ids) as u (id)
+        where u.id <> awaits_answer.actor_id and not parley.knows_sender(u.id, awaits_answer.actor_id)
+    )
+    and not parley.is_expected(awaits_answer.actor_id, awaits_answer.conversation_id, awaits_answer.tenant_id);
+end;
+$$;
+comment on function parley.awaits_answer is
+'True if the actor brings somebody into a conversation who does not know them: what the actor sends there is judged until somebody answers. conversation_id is null for a new one.';

@@ -1,6 +1,6 @@
--- Texts that say nearly the same: the words of a text, and their SimHash (Charikar 2002), 64 bits of which few differ
--- where few words do. Each word votes on every bit by its own hash. Eight sums count all 64 votes: each sum holds eight
--- counters of eight bits. So at most 63 words vote, of a longer text those with the lowest hashes: nearly the same text
+-- Texts that say nearly the same: the words of a text, and their SimHash (Charikar 2002), 56 bits of which few differ
+-- where few words do. Each word votes on every bit by its own hash. Seven sums count all 56 votes: each sum holds eight
+-- counters of seven bits. So at most 63 words vote, of a longer text those with the lowest hashes: nearly the same text
 -- has nearly the same ones, whatever was put in front of it.
 
 create or replace function parley.spam_words(content text)
@@ -32,27 +32,26 @@ language plpgsql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_mask constant bigint := 72340172838076673;  -- 0x0101010101010101
     v_words text[] := words;
+    v_add constant bigint := 63 - least(cardinality(words), 63) / 2;
     v_simhash bigint;
 begin
     if cardinality(words) > 63 then
         v_words := array(select u.word from unnest(words) as u (word) order by hashtextextended(u.word, 0) limit 63);
     end if;
-    -- with that added, a counter of more than half of the words has its bit 6 set
+    -- with v_add in it, a counter of more than half of the words has its bit 6 set
     select
-        (((sum(w.h & v_mask)::bigint + v_mask * (63 - count(*) / 2)) >> 6) & v_mask)
-        | ((((sum((w.h >> 1) & v_mask)::bigint + v_mask * (63 - count(*) / 2)) >> 6) & v_mask) << 1)
-        | ((((sum((w.h >> 2) & v_mask)::bigint + v_mask * (63 - count(*) / 2)) >> 6) & v_mask) << 2)
-        | ((((sum((w.h >> 3) & v_mask)::bigint + v_mask * (63 - count(*) / 2)) >> 6) & v_mask) << 3)
-        | ((((sum((w.h >> 4) & v_mask)::bigint + v_mask * (63 - count(*) / 2)) >> 6) & v_mask) << 4)
-        | ((((sum((w.h >> 5) & v_mask)::bigint + v_mask * (63 - count(*) / 2)) >> 6) & v_mask) << 5)
-        | ((((sum((w.h >> 6) & v_mask)::bigint + v_mask * (63 - count(*) / 2)) >> 6) & v_mask) << 6)
-        | ((((sum((w.h >> 7) & v_mask)::bigint + v_mask * (63 - count(*) / 2)) >> 6) & v_mask) << 7)
+        ((sum(w.h & 567382630219905)::bigint + v_add * 567382630219905) & 36312488334073920)
+        | ((sum(w.h & 1134765260439810)::bigint + v_add * 1134765260439810) & 72624976668147840)
+        | ((sum(w.h & 2269530520879620)::bigint + v_add * 2269530520879620) & 145249953336295680)
+        | ((sum(w.h & 4539061041759240)::bigint + v_add * 4539061041759240) & 290499906672591360)
+        | ((sum(w.h & 9078122083518480)::bigint + v_add * 9078122083518480) & 580999813345182720)
+        | ((sum(w.h & 18156244167036960)::bigint + v_add * 18156244167036960) & 1161999626690365440)
+        | ((sum(w.h & 36312488334073920)::bigint + v_add * 36312488334073920) & 2323999253380730880)
     into v_simhash
     from (select hashtextextended(unnest(v_words), 0) as h) as w;
     return v_simhash;
 end;
 $$;
 comment on function parley.simhash is
-'The SimHash of the words. Null: there are none. Two differ in bit_count((a # b)::bit(64)) of their 64 bits.';
+'The SimHash of the words. Null: there are none. Two differ in bit_count((a # b)::bit(64)) of their 56 bits.';

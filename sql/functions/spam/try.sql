@@ -82,7 +82,7 @@ begin
             order by b.id desc
             limit 32
         ) as q
-        where bit_count((q.simhash # p.simhash)::bit(64)) <= 12
+        where bit_count((q.simhash # p.simhash)::bit(64)) <= 10
     ) as n
     cross join lateral unnest(
         parley.spam_findings(
