@@ -116,7 +116,7 @@
 \ir apply.sql
 \set version 24
 \set name '0024_push'
-\set sha256 '49086f753a00363e2d70233b4d73ec219cf9ebc0f16c06ad22db685cd7f35be6'
+\set sha256 'ad3140afd31a685ed95eca10eac719d54c337540f9260e86b708ba0fdf63cddd'
 \set breaking false
 \ir apply.sql
 \set version 24

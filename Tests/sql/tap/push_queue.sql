@@ -173,6 +173,11 @@ select is((select string_agg(distinct reason, ' ') from parley.push_job where st
 update parley.push_job set id = parley.uuid_v7(now() - interval '16 days' + n * interval '1 ms') from (select id as old, row_number() over () as n from parley.push_job) x where id = old;
 select parley.push_upkeep() is null as done \gset
 select isnt((select count(*) from parley.push_job), 0::bigint, 'what became of each is kept for two weeks');
+insert into parley.push_job (id, tenant_id, user_id, device_id, conversation_id, last_seq, expires_at, settled_at, provider, route, lane, kind, state, collapse_key)
+select parley.uuid_v7(), md5('x')::uuid, t.id('bob'), t.id('phone'), t.id('us'), 1, now(), now() - x.age::interval, 'apns', 'app', x.lane, x.kind, 'sent', 'x'
+from (values ('61 min', 'quiet', 'clear'), ('61 min', 'quiet', 'badge'), ('59 min', 'quiet', 'clear'), ('61 min', 'message', 'message')) x (age, lane, kind);
+select parley.push_upkeep() is null as done \gset
+select is((select string_agg(format('%s %s', kind, now() - settled_at), ', ' order by kind) from parley.push_job where collapse_key = 'x'), 'clear 00:59:00, message 01:01:00', 'but of what set a number or took back an hour');
 update parley.push_job set id = parley.uuid_v7(now() - interval '18 days' + n * interval '1 ms') from (select id as old, row_number() over () as n from parley.push_job) x where id = old;
 select parley.push_upkeep() is null as done \gset
 select is((select count(*) from parley.push_job), 0::bigint, 'and then forgotten');
