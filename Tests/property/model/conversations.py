@@ -28,7 +28,7 @@ class Conversations:
             if message is not None:
                 self.send_message(user, existing, content=message, client_message_id=client_message_id)
             return {"conversation": existing, "created": False}
-        tenant, folders = self.begin(user, others, context)
+        tenant, folders = self.begin(user, others, None)
         refuse(message is not None and not sendable(message), "PT400")
         c = self.conversations[name] = Conversation(name, type, user, tenant, title, context)
         if type == "announcement":
@@ -65,7 +65,7 @@ class Conversations:
         """A direct conversation that somebody has left with the tenant: as if the two met anew. It stays of that tenant."""
         gone = sorted(other for other, member in c.members.items() if member.left)
         if gone:
-            _, folders = self.begin(user, [c.other(user)], c.context)
+            _, folders = self.begin(user, [c.other(user)], None if c.creator else c.context)
             c.requests = {name: request for name, request in c.requests.items() if name not in gone}
             self.join(c, user, gone, {name: folder for name, folder in folders.items() if name in gone})
 
@@ -87,7 +87,7 @@ class Conversations:
             met = {frozenset(pair[:2]) for pair in self.direct}
             strange = any(frozenset((user, other)) not in met for other in new)
             refuse(strange and not self.may_initiate(user, c.tenant), "PT403")
-            folders = self.meet(user, new, c.tenant, c.context)
+            folders = self.meet(user, new, c.tenant, None if c.creator else c.context)
             # Who declined to be here is left alone, but for the application.
             refuse(any(self.declined_here(c, other) for other in new), "PT403")
         self.join(c, user, new, folders)

@@ -98,7 +98,7 @@ class Reach:
         return (other, user) not in self.follows and not accepted and not known
 
     def lands(self, user: str, other: str, expected: bool = False) -> str | None:
-        """inbox or requests; None if the other cannot be reached. Expected: with a context, or by who manages the tenant."""
+        """inbox or requests; None if the other cannot be reached. Expected: with a context of the host's, or by who manages the tenant."""
         follows, followed = (user, other) in self.follows, (other, user) in self.follows
         lets = {"everyone": True, "friends": follows and followed, "following": followed, "no_one": False}
         declined = any(
