@@ -147,12 +147,8 @@ async def test_leaving_one_of_two_stores(deployment: Deployment, story):
             await vera.refused("PT403", function, conversation_id=order, **arguments)
         assert "Unauthorized" in await vera.cannot_join(order)
         assert [row["id"] for row in await vera.inbox()] == [reading]
-        deployment.sql(f"update parley.scheduled_message set send_at = now() where id = '{later['id']}' and status = 'scheduled'")
-
-        async def state() -> str:
-            return deployment.sql(f"select status <> 'sent' and status <> 'scheduled' from parley.scheduled_message where id = '{later['id']}'")
-
-        await eventually(state, "t")
+        deployment.sql(f"update parley.scheduled_message set send_at = now(), attempt_at = now() where id = '{later['id']}'")
+        await vera.expect("scheduled:updated", where=INBOX, scheduled_message_id=later["id"], status="failed", error_code="PT403")
         assert "Still at the counter" not in await hans.texts(order)
 
     with step("in the other store nothing has happened: the same socket writes and hears"):
