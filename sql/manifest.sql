@@ -116,7 +116,7 @@
 \ir apply.sql
 \set version 24
 \set name '0024_push'
-\set sha256 '5d0d24df939b5d9c3af5670ede834370933195ebdf7354f944242feb0f1d2433'
+\set sha256 '99a9b9cbeb2244d2a9f3effcbee4c8541abe7b72b0bd0d3eae770a8d9a9c6f3f'
 \set breaking false
 \ir apply.sql
 \set version 24

@@ -76,11 +76,6 @@ declare
     v_jobs parley.push_job[];
     v_claimed jsonb[];
 begin
-    update parley.push_provider as p
-    set seen_at = clock_timestamp()
-    where p.provider = claim_push_jobs.provider
-        and p.worker in (claim_push_jobs.worker, '')
-        and p.seen_at < clock_timestamp() - interval '10 minutes';
     foreach v_lane in array lanes loop
         -- until there is enough, or nothing is due, or this has taken long enough: what is ended costs time, too
         loop
