@@ -25,9 +25,10 @@ public final class LogFolder: Sendable {
         self.path = path
         self.days = days
         self.now = now
-        guard self.open(.application) != nil else {
-            throw LogFolderError(path: path, reason: String(cString: strerror(errno)))
+        let reason = self.files.withLock { files in
+            self.open(.application, &files) == nil ? String(cString: strerror(errno)) : nil
         }
+        if let reason { throw LogFolderError(path: path, reason: reason) }
         self.forget()
     }
 
@@ -36,10 +37,12 @@ public final class LogFolder: Sendable {
     /// Appends the line; what cannot be written there goes to standard error.
     public func write(_ line: Log.Line) {
         let bytes = Array((line.text + "\n").utf8)
-        let descriptor = self.open(line.record)
-        let written = descriptor.map { descriptor in
-            // Appended in one call, so lines of several threads and workers do not mix.
-            bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+        // Under the lock, for another thread may close the file of yesterday, and its number then be somebody's socket.
+        let written = self.files.withLock { files in
+            self.open(line.record, &files).map { descriptor in
+                // Appended in one call, so lines of several workers do not mix.
+                bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            }
         }
         if written != bytes.count { Log.toStandardError(line) }
     }
@@ -57,21 +60,19 @@ public final class LogFolder: Sendable {
         }
     }
 
-    /// The file of today.
-    private func open(_ record: Log.Record) -> Int32? {
+    /// The file of today, to be written to before the lock is given back.
+    private func open(_ record: Log.Record, _ files: inout [Log.Record: File]) -> Int32? {
         let day = Self.day(self.now())
-        return self.files.withLock { files in
-            if let file = files[record] {
-                if file.day == day { return file.descriptor }
-                close(file.descriptor)
-                files[record] = nil
-            }
-            let path = "\(self.path)/\(record.rawValue)-\(day).log"
-            let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o640)
-            guard descriptor >= 0 else { return nil }
-            files[record] = File(day: day, descriptor: descriptor)
-            return descriptor
+        if let file = files[record] {
+            if file.day == day { return file.descriptor }
+            close(file.descriptor)
+            files[record] = nil
         }
+        let path = "\(self.path)/\(record.rawValue)-\(day).log"
+        let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o640)
+        guard descriptor >= 0 else { return nil }
+        files[record] = File(day: day, descriptor: descriptor)
+        return descriptor
     }
 
     private static func day(_ seconds: Int64) -> String {

@@ -129,7 +129,7 @@ is 'Which credentials the workers have. Without a row nothing is queued, and the
 comment on column parley.push_provider.worker is 'The name under which a worker said so.';
 comment on column parley.push_provider.provider is 'The provider.';
 comment on column parley.push_provider.app_id is 'The app.';
-comment on column parley.push_provider.seen_at is 'When that worker last said so, or claimed jobs of the provider.';
+comment on column parley.push_provider.seen_at is 'When that worker last said so: workers do every hour.';
 comment on column parley.push_provider.public_key is 'Of webpush the VAPID key that browsers subscribe with, in base64url.';
 
 create table parley.push_state (

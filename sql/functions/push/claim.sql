@@ -254,6 +254,7 @@ begin
         'attempts', job.attempts,
         'created_at', (extract(epoch from job.created_at) * 1000)::bigint,
         'expires_at', (extract(epoch from job.expires_at) * 1000)::bigint,
+        'user_id', job.user_id,
         'target', v_target,
         'content', case
             -- apns takes no number with what clears
