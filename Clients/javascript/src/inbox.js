@@ -42,15 +42,10 @@ export class Inbox {
     }
 
     list(filter, words = []) {
-        const rows = [];
-        for (const { row, order } of this.#rows()) {
-            if (!row.me || !FILTERS[filter](row)) continue;
-            // deleted for oneself, and nothing since
-            if (row.me.deleted_seq !== null && row.me.deleted_seq === row.last_seq) continue;
-            if (words.length && !matches(row, words, this.#engine.userId)) continue;
-            rows.push({ row, order });
-        }
-        return rows.sort((a, b) => compare(b.order, a.order)).map(({ row }) => row);
+        // without those that were deleted for oneself, and have had nothing since
+        const fits = ({ row }) => row.me && FILTERS[filter](row) && row.me.deleted_seq !== row.last_seq
+            && (words.length === 0 || matches(row, words, this.#engine.userId));
+        return [...this.#rows()].filter(fits).sort((a, b) => compare(b.order, a.order)).map(({ row }) => row);
     }
 
     // Each row with its key of sorting, made once per row.

@@ -158,7 +158,7 @@ export class Outbox {
 
     stop() {
         this.#sender.stop();
-        for (const { reject } of this.#promises.values()) reject(aborted("The client was stopped; the message stays queued."));
+        for (const { reject } of this.#promises.values()) reject(aborted("Stopped: the message stays queued."));
         this.#promises.clear();
     }
 
