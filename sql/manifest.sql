@@ -116,7 +116,7 @@
 \ir apply.sql
 \set version 24
 \set name '0024_push'
-\set sha256 'ad3140afd31a685ed95eca10eac719d54c337540f9260e86b708ba0fdf63cddd'
+\set sha256 'd725509d2484f04eba009a8e2f8fa44ce2e59df609464711b01ac86277806c00'
 \set breaking false
 \ir apply.sql
 \set version 24
