@@ -84,22 +84,19 @@ public struct Log: Sendable {
         self.emit(.error, message, metadata)
     }
 
-    /// A line of the access record. - Parameter failed: it is left out only while there are very many like it.
-    public func access(_ message: StaticString, failed: Bool, _ metadata: [(String, String)]) {
-        self.write(.access, .info, message, metadata, mayFlood: failed)
+    /// A line of the access record, of which none is left out: they are alike but in their metadata, and are counted.
+    public func access(_ message: StaticString, _ metadata: [(String, String)]) {
+        self.write(.access, .info, message, metadata)
     }
 
     private func emit(_ level: Level, _ message: StaticString, _ metadata: [(String, String)]) {
         guard level >= self.threshold else { return }
-        let isError = level >= .warning
-        self.write(isError ? .error : .application, level, message, metadata, mayFlood: isError)
+        self.write(level >= .warning ? .error : .application, level, message, metadata)
     }
 
-    private func write(
-        _ record: Record, _ level: Level, _ message: StaticString, _ metadata: [(String, String)], mayFlood: Bool
-    ) {
+    private func write(_ record: Record, _ level: Level, _ message: StaticString, _ metadata: [(String, String)]) {
         var leftOut = 0
-        if mayFlood {
+        if record == .error {
             let minute = Int64(time(nil) / 60)
             let kind = "\(self.label) \(message)"
             guard let count = self.flood.withLock({ $0.admit(kind, minute: minute) }) else { return }

@@ -16,7 +16,7 @@ import Testing
         let log = Log(label: "test", threshold: .warning, sink: lines.append)
         log.info("dropped")
         log.warning("a warning")
-        log.access("request", failed: false, [("status", "200")])
+        log.access("request", [("status", "200")])
         #expect(lines.all.map(\.record) == [.error, .access])
         #expect(lines.all[0].text.contains(#""record":"error","level":"warning","label":"test","msg":"a warning""#))
         #expect(lines.all[1].text.contains(#""record":"access""#) && lines.all[1].text.contains(#""status":"200""#))
@@ -33,20 +33,17 @@ import Testing
         #expect(flood.admit("a", minute: 2) == 0)
     }
 
-    @Test func onlyWarningsErrorsAndFailedRequestsAreLeftOut() {
+    @Test func onlyWarningsAndErrorsAreLeftOut() {
         let lines = Lines()
         let log = Log(label: "test", sink: lines.append)
         for _ in 0..<50 {
             log.info("often")
-            log.access("request", failed: false, [])
+            log.access("request", [])
         }
         #expect(lines.all.count == 100)
-        for _ in 0..<50 {
-            log.labelled("other").error("often")
-            log.access("request", failed: true, [])
-        }
+        for _ in 0..<50 { log.labelled("other").error("often") }
         // a flood that begins shortly before a minute ends is counted twice
-        #expect((120...140).contains(lines.all.count))
+        #expect((110...120).contains(lines.all.count))
     }
 
     @Test func aFolderHasAFileForEachRecordAndDayAndForgetsOldOnes() throws {
@@ -58,7 +55,7 @@ import Testing
         let folder = try LogFolder(path, days: [.application: 30, .access: 90], now: { now.withLock { $0 } })
         let log = Log(label: "test", sink: folder.write)
         log.info("one")
-        log.access("request", failed: false, [])
+        log.access("request", [])
         log.error("three")
         _ = FileManager.default.createFile(atPath: path + "/access-notes.log", contents: nil)
         now.withLock { $0 += 31 * 86400 }

@@ -36,7 +36,7 @@ final class AccessLog: Sendable {
         let isSlow = Duration.microseconds(microseconds) > self.slow
         guard failed || isSlow || self.percent == 100 || self.percent > 0 && self.dice() < self.percent else { return }
         self.log.access(
-            isSlow ? "slow request" : "request", failed: failed || isSlow,
+            isSlow ? "slow request" : "request",
             [
                 ("door", door.rawValue), ("target", target ?? "-"), ("status", "\(status)"),
                 ("user", user.map(self.ids.text) ?? "-"), ("us", "\(microseconds)"),

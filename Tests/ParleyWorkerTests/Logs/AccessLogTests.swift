@@ -30,8 +30,10 @@ import Testing
         let now = Clock.steadyNanoseconds()
         for _ in 0..<100 { access.note(.http, "send_message", user: nil, status: 200, since: now) }
         #expect(lines.all.count == 25)
-        for _ in 0..<5 { access.note(.socket, "send_message", user: nil, status: 503, since: now) }
-        #expect(lines.all.count == 30)
+        for _ in 0..<40 { access.note(.socket, "send_message", user: nil, status: 503, since: now) }
+        #expect(lines.all.count == 65)
+        for _ in 0..<40 { access.note(.socket, "send_message", user: nil, status: 200, since: now - 2_000_000_000) }
+        #expect(lines.all.count == 105)
     }
 
     @Test(arguments: [(0, 0), (100, 7)]) func noneOrAll(percent: Int, expected: Int) {

@@ -54,6 +54,8 @@ delete from parley.tenant_member;
 select is(t.look('select bool_or(send_flagged) from parley.tier'), 'false', 'while messaging is on no send asks');
 select t.act('ann');
 select parley_api.add_reaction(t.id('m'), '👍') is null as done \gset
+select t.keep('poll', parley_api.create_poll(t.id('talk'), 'which?', array['a', 'b']) ->> 'id');
+select parley_api.vote(t.id('poll'), '{1}') is null as done \gset
 select t.host();
 select t.set('messaging', $$state = 'off'$$);
 select is(t.look('select bool_and(send_flagged) from parley.tier'), 'true', 'else every one does');
@@ -69,12 +71,19 @@ select t.refused('PT503', $$select parley_api.start_conversation(array[t.id('cid
 select t.refused('PT503', $$select parley_api.start_call(t.id('talk'), 'voice', 'd1')$$, 'a call');
 select t.refused('PT503', $$select parley_api.add_reaction(t.id('m'), '🎉')$$, 'a reaction');
 select t.refused('PT503', $$select parley_api.declare_attachment(t.id('talk'), 'file', 'a.txt', 'text/plain', 10)$$, 'and a file');
-select is(jsonb_array_length(parley_api.get_conversation_messages(t.id('talk')) -> 'messages'), 3, 'reading goes on');
+select t.refused('PT503', $$select parley_api.vote(t.id('poll'), '{1}')$$, 'a vote');
+select is(jsonb_array_length(parley_api.get_conversation_messages(t.id('talk')) -> 'messages'), 4, 'reading goes on');
 select is(parley_api.mark_as_read(t.id('talk')) ->> 'unread_count', '0', 'also marking as read');
 select is(parley_api.get_entitlements() #>> '{flags,messaging}', 'false', 'clients learn of it');
 select is(parley_api.get_entitlements() #>> '{flags,stickers}', 'false', 'as of every flag');
 select t.act('ann');
 select t.refused('PT503', $$select parley_api.edit_message(t.id('m'), 'other words')$$, 'what was said is not said otherwise');
+select t.refused('PT503', $$select parley_api.update_conversation(t.id('talk'), 'words')$$, 'nor by a title');
+select t.refused('PT503', $$select parley_api.update_conversation(t.id('talk'), description => 'words')$$, 'or a description');
+select t.refused('PT503', $$select parley_api.add_participants(t.id('talk'), array[t.id('dan')])$$, 'nobody else hears of it');
+select is(parley_api.add_participants(t.id('talk'), array[t.id('bob')]) ->> 'id', t.id('talk')::text, 'who is there is');
+select is(parley_api.update_conversation(t.id('talk'), max_members => 20) ->> 'id', t.id('talk')::text, 'a group is still kept in order');
+select is(parley_api.vote(t.id('poll'), '{}') -> 'my_vote', '[]', 'a vote can be taken back');
 select is(parley_api.remove_reaction(t.id('m'), '👍') -> 'reactions', '[]', 'a reaction can be taken back');
 select is(parley_api.send_message(t.id('talk'), 'kept', client_message_id => t.id('noa')) ->> 'content', 'kept', 'a retry of what was sent is answered');
 select t.host();
@@ -143,6 +152,7 @@ select t.act('ann');
 select is(
     parley_api.may('write', t.id('asked')) - 'remedy', '{"allowed": false, "reason": "Messaging is switched off."}', 'but not while it is off'
 );
+select is(parley_api.may('add', t.id('asked')) -> 'allowed', 'false', 'nor add anybody');
 select is(parley_api.may('join', t.id('asked')) -> 'allowed', 'true', 'reading goes on');
 select * from finish();
 rollback;

@@ -252,7 +252,7 @@ begin
         v_decision := parley.decide(v_user_id, action, conversation_id => target_id);
     end if;
     -- messaging may be switched off; what is scheduled waits
-    if v_decision.allowed and not v_is_there and action in ('start', 'write', 'forward', 'call', 'upload') then
+    if v_decision.allowed and not v_is_there and action in ('start', 'add', 'write', 'forward', 'call', 'upload') then
         begin
             perform parley.require_messaging(v_user_id);
         exception

@@ -167,12 +167,15 @@ begin
         then
             perform parley.require_writable(v_conversation.id);
         end if;
+        -- a title says something, too; before who is not heard goes on, whom the answer must not tell
+        if (v_after.title, v_after.description) is distinct from (v_before.title, v_before.description) then
+            perform parley.require_messaging(v_user_id);
+        end if;
         perform parley.take_tier_token(v_user_id, 'settings_per_minute');
         -- whoever is not heard is told nothing of it
         if parley.is_kept_from(v_conversation.id, v_user_id) then
             return parley.conversation_json(v_conversation.id, v_user_id);
         end if;
-        -- a title says something, too
         if (v_after.title, v_after.description) is distinct from (v_before.title, v_before.description) then
             perform parley.judge_message(
                 v_conversation, v_user_id, v_me.added_by, parley.is_new_account(v_user_id), null,

@@ -31,6 +31,7 @@ declare
 begin
     perform parley.hold_memberships(user_ids);
     if caller_id is not null then
+        perform parley.require_messaging(caller_id);
         perform parley.require_may(caller_id, 'add', profile.conversation_id);
         perform parley.require_contact(caller_id, 'add', user_ids, profile.tenant_id, profile.type);
         v_folders := parley.require_reach(

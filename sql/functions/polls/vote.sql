@@ -113,6 +113,10 @@ begin
     if cardinality(v_new) > 1 and not v_poll.multiple then
         raise exception using errcode = 'PT400', message = 'This poll takes one vote of each.';
     end if;
+    -- a vote can be taken back while messaging is off
+    if v_new <> '{}' then
+        perform parley.require_messaging(v_user_id);
+    end if;
     v_old := array(
         select v.option_id
         from parley.poll_vote as v
