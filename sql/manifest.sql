@@ -116,7 +116,7 @@
 \ir apply.sql
 \set version 24
 \set name '0024_push'
-\set sha256 'ad3140afd31a685ed95eca10eac719d54c337540f9260e86b708ba0fdf63cddd'
+\set sha256 'a7eac930f0a6363a623015b36bfece1ceace80107659b409fc4c0dec130dda73'
 \set breaking false
 \ir apply.sql
 \set version 24
