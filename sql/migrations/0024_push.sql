@@ -278,7 +278,9 @@ alter table parley.push_turn enable row level security;
 insert into parley.push_state default values;
 
 insert into parley.push_turn (provider, lane)
-select p.provider, l.lane
+select
+    p.provider,
+    l.lane
 from unnest(array['apns', 'fcm', 'webpush', 'webhook']) as p (provider)
 cross join unnest(array['call', 'message', 'quiet']) as l (lane);
 
