@@ -116,7 +116,7 @@
 \ir apply.sql
 \set version 24
 \set name '0024_push'
-\set sha256 'd725509d2484f04eba009a8e2f8fa44ce2e59df609464711b01ac86277806c00'
+\set sha256 '150e35396e7d1a635062ed3a29f1830b50ad24041a553ad66d842e2b7a89ea9f'
 \set breaking false
 \ir apply.sql
 \set version 24
