@@ -21,7 +21,8 @@ struct PushClaim: Sendable, Equatable {
 /// The queue in the database.
 ///
 /// - `parley.claim_push_jobs(worker text, lanes text[], max integer, provider text, paused text[], secret text,
-///   provider_set text)` returns the jobs as JSON (`PushJob.init(json:)`), calls first, tenants taking turns, none of a route in `paused`.
+///   provider_set text)` returns the jobs as JSON (`PushJob.init(json:)`), calls first, tenants taking turns, none of a
+///   route in `paused`.
 /// - `parley.settle_push_job(worker text, settlements jsonb)` takes an array of `PushSettlement.json`. Of a job whose
 ///   claim is another by now nothing counts.
 struct DatabasePushQueue: PushQueue {

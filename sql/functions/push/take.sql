@@ -92,11 +92,6 @@ declare
     v_found parley.push_job[];
     v_claimed jsonb[];
 begin
-    update parley.push_provider as p
-    set seen_at = clock_timestamp()
-    where p.provider = claim_push_jobs.provider
-        and p.worker = coalesce(claim_push_jobs.provider_set, claim_push_jobs.worker)
-        and p.seen_at < clock_timestamp() - interval '10 minutes';
     foreach v_lane in array lanes loop
         select t.tenant_id into v_last
         from parley.push_turn as t
