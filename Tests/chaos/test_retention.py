@@ -19,6 +19,7 @@ NAMES = {
     "name": "Zyzzyva", "text": "quomodocunquize", "old text": "ultracrepidarian", "metadata": "gardyloo", "e-mail": "zy@example.org",
     "file": "absquatulate.png", "sent file": "bumfuzzle.png", "draft": "widdershins", "scheduled": "borborygmus", "poll": "taradiddle",
     "signal": "snollygoster", "device": "lollygag-phone", "passed on": "cattywampus", "in a thread": "flibbertigibbet",
+    "reached at": "hornswoggle-phone", "token": "sesquipedalian" * 8,
 }
 
 
@@ -146,6 +147,12 @@ def told_with_canaries(cluster: Cluster, worker: Worker) -> tuple[str, str, str]
     call("signal_call", token, call_id=ringing, to_user_id=friend, kind="offer", payload={"sdp": NAMES["signal"]})
     call("send_system_message", service, conversation_id=group, content=f"Welcome, {NAMES['name']}!")
     call("add_participants", token, conversation_id=group, participant_ids=[cluster.account("Third")])
+    # and something waits to be told to their phone
+    cluster.psql("""select parley.configure_push('[{"provider": "fcm", "app_id": "app"}]', 'w')""", cluster.superuser_url)
+    call("register_device", token, provider="fcm", app_id="app", token=NAMES["token"], name=NAMES["reached at"])
+    call("send_message", worker.token(friend), conversation_id=group, content="said to a phone")
+    while cluster.psql("select parley.enqueue_push(100)", cluster.superuser_url) != "0":
+        pass
     call("export_my_data", token)
     return user, friend, group
 
@@ -173,6 +180,9 @@ def test_an_erased_user_is_in_no_dump_no_log_and_no_backup(tmp_path: Path):
         user, friend, group = told_with_canaries(cluster, worker)
         until(lambda: NAMES["text"] in cluster.psql("select terms::text from parley.search_block"))
         until(lambda: cluster.psql("select state from parley.export") == "ready")
+        of_push = f"""select (select count(*) from parley.push_device where user_id = '{user}'),
+            (select count(*) from parley.push_job where user_id = '{user}' and settled_at is null)"""
+        assert cluster.psql(of_push, cluster.superuser_url) == "1|1"
         backup = dump(cluster.superuser_url, tmp_path / "yesterday.sql")
         assert [canary for canary in NAMES.values() if canary not in backup] == []
         assert NAMES["text"] in "".join(file.read_text() for file in exports.iterdir())
@@ -181,6 +191,7 @@ def test_an_erased_user_is_in_no_dump_no_log_and_no_backup(tmp_path: Path):
         until(lambda: cluster.psql("select count(*) from parley.erasure where finished_at is not null") == "1")
         after = dump(cluster.superuser_url, tmp_path / "today.sql")
         assert [canary for canary in NAMES.values() if canary in after] == []
+        assert cluster.psql(of_push.replace(" and settled_at is null", ""), cluster.superuser_url) == "0|0"
         until(lambda: not list(exports.iterdir()))
         logs = worker.output() + (Path(cluster.data).parent / "log").read_text(errors="replace")
         logs += "".join(file.read_text() for file in records.iterdir())
