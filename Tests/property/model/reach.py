@@ -14,13 +14,13 @@ class Reach:
         new = message_privacy or self.privacy[user], self.receipts[user] if read_receipts is None else read_receipts
         if new != (self.privacy[user], self.receipts[user]):
             self.privacy[user], self.receipts[user] = new
-            self.tell_own(user, None, "privacy:updated")
+            self.tell_own(user, None, "privacy:updated", actor=user)
 
     def host_setting(self, user, value):
         self.stranger_messages = value
 
     def contact(self, user: str, other: str) -> None:
-        self.tell_own(user, None, "contact:updated", data={
+        self.tell_own(user, None, "contact:updated", actor=user, data={
             "blocked": (user, other) in self.blocks, "restricted": (user, other) in self.restrictions,
             "followed": (user, other) in self.follows,
         })
