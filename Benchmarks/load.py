@@ -170,6 +170,8 @@ def groups(cluster: Cluster, worker: Worker, count: int, size: int, tier: str) -
             f"select gen_random_uuid(), 'user ' || n, '{tier}' from generate_series(1, {size}) n returning id"
         ).splitlines()
         made[worker.rpc("start_conversation", worker.token(users[0]), participant_ids=users[1:], type="group")["id"]] = users
+    # They have talked: whoever writes much before the first answer is judged as a stranger.
+    cluster.psql("update parley.conversation set unanswered = false")
     return made
 
 

@@ -6,8 +6,8 @@
 (2 of each user under way). Workers with and without push alternate in one run, on the same database. Times count from the
 intended send, at the socket and at the gateway alike: HTTP/2 over TLS by Python, which notes the time of each request. A
 message that a newer one stands for came when that came. Nobody says what is on the screen, so nothing is put off.
-Promise: half of the notifications at most 20 ms after the socket, 99 of 100 within a second, and at least nine tenths of
-the messages that go without push, at 500/s.
+Promise: half of the notifications at most 20 ms after the socket, 99 of 100 within a second, and of as many messages as go
+without push at least nine tenths.
 """
 
 from __future__ import annotations
@@ -135,8 +135,7 @@ def main() -> None:
     socket = median([run["p50_us"] for run in paced[WITH]]) / 1000
     verdict.promise("half of the notifications after the socket, ms", median(p50s) - socket, 20, at_least=False)
     verdict.promise("99 of 100 notifications within, ms", median(p99s), 1000, at_least=False)
-    received = {side: sum(run["received"] for run in paced[side]) for side in paced}
-    verdict.promise(f"messages that went at {RATE}/s, of those without push", received[WITH] / received[WITHOUT], 0.9)
+    verdict.promise("messages that go, of those without push", median(most[WITH]) / median(most[WITHOUT]), 0.9)
     verdict.promise("messages nobody was notified of", lost, 0, at_least=False)
     verdict.close()
 

@@ -116,7 +116,7 @@
 \ir apply.sql
 \set version 24
 \set name '0024_push'
-\set sha256 '49086f753a00363e2d70233b4d73ec219cf9ebc0f16c06ad22db685cd7f35be6'
+\set sha256 '150e35396e7d1a635062ed3a29f1830b50ad24041a553ad66d842e2b7a89ea9f'
 \set breaking false
 \ir apply.sql
 \set version 24

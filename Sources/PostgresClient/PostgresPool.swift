@@ -81,17 +81,33 @@ public final class PostgresPool: Sendable {
     ///
     /// Cancelling the task does not cut it short: a transaction that was sent has an outcome, and that is returned.
     public func run(_ transaction: Transaction) async throws(PostgresError) -> [ResultSet] {
+        try await self.outcome(of: transaction, nil).get()
+    }
+
+    /// The same, but taken back when the task is cancelled (``PoolCancellation``).
+    public func runUnlessCancelled(_ transaction: Transaction) async throws(PostgresError) -> [ResultSet] {
+        let cancellation = PoolCancellation()
+        return try await withTaskCancellationHandler {
+            await self.outcome(of: transaction, cancellation)
+        } onCancel: {
+            cancellation.cancel()
+        }.get()
+    }
+
+    private func outcome(
+        of transaction: Transaction, _ cancellation: PoolCancellation?
+    ) async -> Result<[ResultSet], PostgresError> {
         // The result goes through a lock, not through the continuation: when it is there before the task has suspended,
         // the runtime hands it over in a way that ThreadSanitizer cannot see, and reports a race that is none.
         let answer = Locked(Result<[ResultSet], PostgresError>?.none)
         await withCheckedContinuation { continuation in
-            self.submit(transaction) { result in
+            self.submit(transaction, cancellation: cancellation) { result in
                 answer.withLock { $0 = result }
                 continuation.resume()
             }
         }
         guard let result = answer.withLock({ $0 }) else { preconditionFailure("resumed without an answer") }
-        return try result.get()
+        return result
     }
 
     /// Takes no more transactions, finishes what it has (at most 5 s), closes the connections.

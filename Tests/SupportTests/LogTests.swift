@@ -111,6 +111,39 @@ import Testing
                 == "first, of \nthird, of\nfourth\nfifth\nsixth,\nseventh\n")
     }
 
+    @Test func atMidnightEveryLineOfEveryThreadGoesToTheFolder() async throws {
+        let path = FileManager.default.temporaryDirectory.path() + "/parley-log-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        // It is midnight all the time.
+        let now = Locked<Int64>(0)
+        let folder = try LogFolder(
+            path, days: [:],
+            now: {
+                now.withLock { time in
+                    time = 86400 - time
+                    return time
+                }
+            })
+        let foreign = path + "/foreign"
+        let (threads, lines) = (8, 5000)
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<threads {
+                group.addTask {
+                    for _ in 0..<lines { folder.write(Log.Line(.application, "line")) }
+                }
+            }
+            group.addTask {
+                for _ in 0..<lines { close(open(foreign, O_WRONLY | O_CREAT | O_APPEND, 0o600)) }
+            }
+        }
+        #expect(try String(contentsOf: URL(filePath: foreign), encoding: .utf8) == "")
+        let written = try ["1970-01-01", "1970-01-02"].map { day in
+            try String(contentsOf: URL(filePath: "\(path)/application-\(day).log"), encoding: .utf8).utf8.count
+        }
+        #expect(written.reduce(0, +) == threads * lines * 5)
+    }
+
     @Test func aFolderThatIsNotThereIsNamed() {
         #expect(throws: LogFolderError.self) { try LogFolder("/nowhere/at/all", days: [:]) }
     }

@@ -6,16 +6,12 @@ import itertools
 import json
 
 from differences import Disagreement, compare
-from model import Event
 from operations import USERS
+from shelves import Shelves
 from subject import Call
-from syncing import Syncing
+from syncing import Syncing, told
 
 FOLDERS = ("all", "requests", "archived")
-
-
-def told(event: Event) -> tuple:
-    return (event.kind, event.actor, event.user, event.seq, event.data)
 
 
 def in_any_order(events: list[tuple]) -> list[tuple]:
@@ -34,7 +30,7 @@ def by_conversation(events: list[tuple]) -> list[tuple]:
     return sorted(events, key=lambda event: (event[0] or "", "" if event[0] else event[1]))
 
 
-class Comparison(Syncing):
+class Comparison(Syncing, Shelves):
     """Of `Play`, which has the world, the subject, a random and the cursors of `sync`."""
 
     async def look(self, users: list[str], queries: list[Call | str], strangers: set[str] = frozenset()) -> dict[str, list]:
@@ -60,7 +56,7 @@ class Comparison(Syncing):
             if row["conversation_id"]:
                 log.setdefault(names.name(row["conversation_id"]), []).append((row["event_seq"], event))
             else:
-                own.setdefault(event[2], []).append((names.name(data.get("conversation_id")), event[0], *event[3:]))
+                own.setdefault(event[2], []).append((names.name(data.get("conversation_id")), *event[:2], *event[3:]))
         expected_log, expected_own = {}, {}
         for name, c in self.world.conversations.items():
             if new := c.events[before.get(name, 0):]:
@@ -68,7 +64,7 @@ class Comparison(Syncing):
                 expected_log[name] = (list(range(first, first + len(new))), in_any_order([told(event) for event in new]))
         for user, events in self.world.own.items():
             if new := events[own_before[user]:]:
-                expected_own[user] = [(name, e.kind, e.seq, e.data) for name, e in new]
+                expected_own[user] = [(name, e.kind, e.actor, e.seq, e.data) for name, e in new]
         compare("log", expected_log, {
             name: ([number for number, _ in events], in_any_order([event for _, event in events])) for name, events in log.items()
         })
@@ -76,7 +72,7 @@ class Comparison(Syncing):
         compare("own events", {user: by_conversation(events) for user, events in expected_own.items()},
                 {user: by_conversation(events) for user, events in own.items()})
         for user, events in own.items():
-            new = {same(name, e.kind, e.seq, e.data): (name, e) for name, e in self.world.own[user][-len(events):]}
+            new = {same(name, e.kind, e.actor, e.seq, e.data): (name, e) for name, e in self.world.own[user][-len(events):]}
             self.world.own[user][-len(events):] = [new[same(*event)] for event in events]
         for name, events in log.items():
             # Who joined together has an order from now on: the log's.
@@ -120,28 +116,28 @@ class Comparison(Syncing):
 
     def compare_replay(self, user: str, conversation: str, after: int, answer: dict) -> None:
         """A page of the log as a client gets it: what the user may be told, and a gap for what was before the user."""
-        world, names = self.world, self.subject.names
+        world = self.world
         c = world.conversations[conversation]
         expected = [(number, event) for number, event in world.replay(user, conversation) if number > after]
         compare(f"{user}'s event_seqs", [number for number, _ in expected], [e["payload"]["event_seq"] for e in answer["events"]])
-        actual = []
-        for e in answer["events"]:
-            event = names.told(e)
-            kind, _, _, seq, data = event
-            if kind == "message:deleted":
-                data = {"for_everyone": e["payload"]["for_everyone"]}
-            elif kind in ("participant:left", "conversation:new"):
-                data = {}
-            if "message" in e["payload"]:
-                told_message = names.message(e["payload"]["message"])
-                m = c.messages[seq - 1]
-                # Rendered for everybody alike, so without what only the sender sees.
-                compare(f"{user}'s event {e['payload']['event_seq']}", world.carried(c, m), told_message)
-            actual.append((*event[:4], data))
-        compare(f"{user}'s events", [told(event) for _, event in expected], actual)
+        compare(f"{user}'s events", [told(event) for _, event in expected], [self.heard(user, c, e) for e in answer["events"]])
         first = world.events_from(user, c)
         compare(f"{user}'s gap", (after + 1, first - 1) if first > after + 1 else None,
                 answer["gap"] and (answer["gap"]["from"], answer["gap"]["to"]))
+
+    def heard(self, user: str, c, e: dict) -> tuple:
+        """An event as a client gets it, in the terms of `told`; the message in it is compared."""
+        event = self.subject.names.told(e)
+        kind, _, _, seq, data = event
+        if kind == "message:deleted":
+            data = {"for_everyone": e["payload"]["for_everyone"]}
+        elif kind in ("participant:left", "conversation:new"):
+            data = {}
+        if "message" in e["payload"]:
+            # Rendered for everybody alike, so without what only the sender sees.
+            compare(f"{user}'s event {e['payload'].get('event_seq')}", self.world.carried(c, c.messages[seq - 1]),
+                    self.subject.names.message(e["payload"]["message"]))
+        return (*event[:4], data)
 
     async def compare_all(self) -> None:
         """Everything that everybody sees, in pages, and through sync."""
@@ -153,7 +149,11 @@ class Comparison(Syncing):
             mine = [c for c in world.conversations.values() if user in c.present]
             for c in mine:
                 await self.compare_pages(user, c)
+                await self.compare_pinned(user, c)
+                await self.compare_export(user, c)
+            for c in world.conversations.values():
                 await self.compare_receipts(user, c)
+            await self.compare_starred(user)
             views = [
                 "select jsonb_agg(to_jsonb(m) order by m.conversation_id, m.seq) from parley_api.messages m",
                 "select jsonb_object_agg(c.id, jsonb_build_array(c.last_seq, c.last_event_seq)) from parley_api.conversations c",
@@ -201,15 +201,6 @@ class Comparison(Syncing):
             first = answer if after == 0 else first
         self.compare_replay(user, c.name, 0, first | {"events": events})
 
-    async def compare_receipts(self, user: str, c) -> None:
-        """Of every message that the user sees: who has it, and who has read it."""
-        names = self.subject.names
-        labels = {place: label for label, place in self.world.places.items()}
-        seen = [labels[c.name, m["seq"]] for m in self.world.history(user, c.name) if (c.name, m["seq"]) in labels]
-        queries = [Call("get_message_receipts", message_id=names.id(label)) for label in seen]
-        for label, answer in zip(seen, (await self.look([user], queries))[user], strict=True):
-            compare(f"{user}'s receipts of {label}", self.world.receipts_of(user, label), names.receipts(answer))
-
     async def compare_inbox_pages(self, user: str, page: dict) -> None:
         shown = [row["id"] for row in page["conversations"]]
         while page["next_cursor"]:
@@ -224,7 +215,8 @@ class Comparison(Syncing):
         while page["next_cursor"]:
             page = await self.ask(user, "search_messages", query=word, cursor=page["next_cursor"])
             found += page["results"]
-        compare(f"{user}'s search", self.world.found(user, word), {self.subject.names.name(r["message"]["id"]) for r in found})
+        compare(f"{user}'s search", sorted(self.world.found(user, word)),
+                sorted(self.subject.names.name(r["message"]["id"]) for r in found))
 
     async def compare_markers(self) -> None:
         """Who read up to where, advance by advance."""

@@ -229,7 +229,11 @@ class Draw(Circumstances):
 
     def keep(self) -> Operation:
         user, arguments = self.message()
-        function = self.random.choice(["star_message", "star_message", "unstar_message", "pin_message", "pin_message", "unpin_message"])
+        [function] = self.random.choices(["star_message", "unstar_message", "pin_message", "unpin_message"], [4, 1, 6, 1])
+        c = self.world.conversations.get(self.world.places.get(arguments["message_id"], ("none",))[0])
+        may = [member for member in c.present if c.allows(member, "change_settings")] if c else []
+        if may and function == "pin_message" and self.chance(0.8):
+            user = self.random.choice(may)
         return Operation(user, function, arguments)
 
     def forward(self) -> Operation:
@@ -247,7 +251,7 @@ class Draw(Circumstances):
 WEIGHTS = {
     Draw.start: 3, Draw.send: 30, Draw.edit: 8, Draw.delete: 9, Draw.react: 9, Draw.mark: 14, Draw.mark_message: 3,
     Draw.settings: 5, Draw.add: 5, Draw.remove: 2, Draw.leave: 2, Draw.system: 1.5, Draw.role: 3, Draw.update: 4,
-    Draw.clear: 1.5, Draw.draft: 2, Draw.keep: 6, Draw.forward: 3,
+    Draw.clear: 1.5, Draw.draft: 2, Draw.keep: 14, Draw.forward: 3,
     Draw.privacy: 1.5, Draw.follow: 1.5, Draw.block: 2.5, Draw.restrict: 1, Draw.answer: 3.5, Draw.setting: 0.2,
     Draw.tenant: 1, Draw.plan: 1.5, Draw.hold: 0.5, Draw.wait: 1.5, Draw.work: 1.2,
 }

@@ -217,11 +217,10 @@ async def explore_gateway(worker: Worker, seed: int, steps: int) -> None:
         run = Play([subject], Random(seed))
         for number in range(1, steps + 1):
             operation = run.draw.operation(run.world)
-            # The clock of the worker stands where it is, and jobs are its own.
-            if operation.function in JOBS:
-                continue
             try:
-                await run.step(operation)
+                # The clock of the worker stands where it is, and jobs are its own.
+                if operation.function not in JOBS:
+                    await run.step(operation)
                 if number == steps:
                     await run.step(COMPARE)
             except Disagreement as disagreement:

@@ -135,9 +135,9 @@ class Subject:
                 answer = await self.connection.fetchval(f"select parley_api.{operation.function}({call})")
                 # A draft that was emptied is none.
                 return answer and json.loads(answer)
-        except asyncpg.UniqueViolationError:
-            return {"refused": "PT404"}
         except asyncpg.PostgresError as error:
+            if operation.function == "host_move_tenant" and isinstance(error, asyncpg.UniqueViolationError):
+                return {"refused": "PT404"}
             return {"refused": error.sqlstate if error.sqlstate.startswith("PT") else f"{error.sqlstate} {error}"}
 
     async def do_as_host(self, operation: Operation, arguments: dict) -> object:

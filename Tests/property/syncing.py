@@ -6,6 +6,10 @@ from differences import compare
 from model import Event
 
 
+def told(event: Event) -> tuple:
+    return (event.kind, event.actor, event.user, event.seq, event.data)
+
+
 class Syncing:
     """Of `Comparison`."""
 
@@ -29,17 +33,23 @@ class Syncing:
             compare(f"{user}'s first sync", {name: world.unread(user, name) for name in present}, conversations)
             compare(f"{user}'s first sync", [], events)
         else:
-            told_of: dict[str, list[int]] = {}
+            own: list[tuple] = []
+            told_of: dict[str, list[tuple]] = {}
             for e in events:
-                if e["payload"].get("event_seq"):
-                    told_of.setdefault(names.name(e["payload"]["conversation_id"]), []).append(e["payload"]["event_seq"])
+                name, number = names.name(e["payload"].get("conversation_id")), e["payload"].get("event_seq")
+                event = self.heard(user, world.conversations.get(name), e)
+                if number:
+                    told_of.setdefault(name, []).append((number, *event))
+                else:
+                    own.append((name, *event))
             expected = {
-                name: numbers for name in present
-                if (numbers := [number for number, _ in world.replay(user, name) if number > seen.get(name, 0)])
+                name: new for name in present
+                if (new := [(number, *told(event)) for number, event in world.replay(user, name) if number > seen.get(name, 0)])
             }
-            compare(f"{user}'s sync", expected, {name: numbers for name, numbers in told_of.items() if name in present})
-            compare(f"{user}'s own events by sync", [e.kind for _, e in world.own[user][seen[None]:]],
-                    [e["event"] for e in events if not e["payload"].get("event_seq")])
+            # Of a conversation that the user is not in, nothing comes.
+            compare(f"{user}'s sync", expected, told_of)
+            compare(f"{user}'s own events by sync",
+                    [(name, e.kind, e.actor, user, e.seq, e.data) for name, e in world.own[user][seen[None]:]], own)
             compare(f"{user}'s conversations by sync", {}, {
                 name: count for name, count in (conversations | unread).items()
                 if name not in present or count != world.unread(user, name)

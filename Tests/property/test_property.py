@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+from random import Random
 
 import pytest
+from circumstances import THEMES
+from operations import Draw
 from play import explore, explore_gateway
-from seeds import SEEDS
+from seeds import FIXED, SEEDS
 
 STEPS = int(os.environ.get("PARLEY_PROPERTY_STEPS", "1000"))
 
@@ -20,6 +23,10 @@ STEPS = int(os.environ.get("PARLEY_PROPERTY_STEPS", "1000"))
 def seed(request):
     print(f"PARLEY_PROPERTY_SEEDS={SEEDS[request.param]}")
     return SEEDS[request.param]
+
+
+def test_the_fixed_seeds_have_every_theme():
+    assert {Draw(Random(seed)).theme for seed in FIXED} == {"", *THEMES}
 
 
 def test_random_operations_do_what_the_model_does(cluster, seed):

@@ -175,6 +175,24 @@ def test_one_lane_in_trouble_stops_no_other(house: House):
     assert google.got and not google.accepted
 
 
+def test_subscriptions_for_another_key_stop_nobody(house: House):
+    house.worker()
+    alice, bob, eve = house.user("Alice"), house.user("Bob"), house.user("Eve")
+    good, foreign = house.device(bob, "webpush"), [house.device(eve, "webpush") for _ in range(15)]
+    to_bob, to_eve = house.conversation(alice, bob), house.conversation(alice, eve)
+    house.calm()
+    for number, browser in enumerate(foreign):
+        browser.answers({"status": 401 + 2 * (number % 2), "body": {"errno": 109}})
+    house.send(alice, to_eve, "refused")
+    house.wait(lambda: all(browser.got for browser in foreign), "the push service has refused them")
+    house.send(alice, to_bob, "accepted")
+    house.wait(lambda: "accepted" in good.texts(), "the others")
+    # With the next news a subscription is known to be for another key: nobody tries again.
+    house.send(alice, to_eve, "refused again")
+    died = "select count(*) from parley.push_job where state = 'dead' and answer = '401 (109)'"
+    house.wait(lambda: int(house.sql(died)) > 0, "given up")
+
+
 def test_refused_credentials_cost_no_attempt_and_leave_the_queue_alone(house: House):
     house.worker()
     bob = house.user("Bob")

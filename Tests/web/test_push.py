@@ -13,12 +13,13 @@ from test_talk import enter
 # A subscription as a push service makes it, which is not to be reached from here.
 SUBSCRIBE = """
 window.subscribed = null; window.endpoint = "https://push.example/one";
-const subscription = () => ({ toJSON: () => ({ endpoint, keys: { p256dh: "key", auth: "secret" }, expirationTime: null }), unsubscribe: async () => { subscribed = null; return true; } });
-PushManager.prototype.subscribe = async (options) => (window.asked = options, subscribed = subscription());
+const bytes = (key) => Uint8Array.from(atob(key), (one) => one.charCodeAt(0)).buffer;
+const subscription = (key) => ({ options: { applicationServerKey: bytes(key) }, toJSON: () => ({ endpoint, keys: { p256dh: "key", auth: "secret" }, expirationTime: null }), unsubscribe: async () => { subscribed = null; return true; } });
+PushManager.prototype.subscribe = async (options) => (window.asked = options, subscribed = subscription(options.applicationServerKey));
 PushManager.prototype.getSubscription = async () => subscribed;
 """
 API = """{
-    get_web_push_key: async () => ({ public_key: "BKey" }),
+    get_web_push_key: async () => ({ public_key: window.key ?? "BKey" }),
     register_device: async (args) => ((window.devices ??= []).push(args), { id: "d" + devices.length }),
     remove_device: async (args) => { (window.removed ??= []).push(args.device_id); },
 }"""
@@ -100,7 +101,7 @@ def allowed(browser, worker):
     browser.driver.execute_cdp_cmd("Browser.grantPermissions", {"permissions": ["notifications"], "origin": worker.url})
     yield browser
     browser.driver.execute_cdp_cmd("Browser.resetPermissions", {})
-    browser.js("(localStorage.removeItem('parley-push-device'), true)")
+    browser.js("(localStorage.removeItem('parley-push-device'), localStorage.removeItem('parley-push-user'), true)")
 
 
 NOTES = "(await (await navigator.serviceWorker.ready).getNotifications()).map(({ title, body, tag, silent, data }) => ({ title, body, tag, silent, data }))"
@@ -159,7 +160,9 @@ def settings(fixture):
 TICK = "[...$('parley-inbox', 'dialog').querySelectorAll('label.line')].find((one) => one.textContent.includes('Notify me'))?.querySelector('input')"
 
 
-def test_the_settings_register_this_browser_and_take_it_away(allowed, fixture, worker):
+@pytest.fixture
+def subscribed(allowed, fixture):
+    """The settings of a user who has switched pushes on."""
     # the page has no service worker of its own: one is lent to it
     fixture.js(f"(() => {{ {SUBSCRIBE} return true; }})()")
     fixture.js("import('../components/index.js').then(({ usePushWorker }) => usePushWorker({ pushManager: Object.create(PushManager.prototype) })).then(() => true)")
@@ -167,14 +170,25 @@ def test_the_settings_register_this_browser_and_take_it_away(allowed, fixture, w
     settings(fixture)
     fixture.until(f"{TICK} && !{TICK}.checked")
     fixture.js(f"({TICK}.click(), true)")
-    [device] = fixture.until("window.devices")
+    fixture.until(f"window.devices && {TICK}.checked && !{TICK}.disabled")
+    return fixture
+
+
+def renew(fixture, parley="fake"):
+    fixture.js(f"import('../components/index.js').then(({{ renewPush }}) => renewPush({parley})).then(() => true)")
+
+
+def test_the_settings_register_this_browser_and_take_it_away(subscribed, worker):
+    fixture = subscribed
+    [device] = fixture.js("devices")
     assert fixture.until(f"localStorage.getItem('parley-push-device') === 'd1' && {TICK}.checked")
     assert {key: device[key] for key in ("provider", "app_id", "token", "keys", "platform")} == {
         "provider": "webpush", "app_id": worker.url, "token": "https://push.example/one", "keys": {"p256dh": "key", "auth": "secret"}, "platform": "web",
     }  # fmt: skip
     assert fixture.js("asked") == {"userVisibleOnly": True, "applicationServerKey": "BKey"}
     # At the next start the browser may be reached elsewhere.
-    fixture.js("(window.endpoint = 'https://push.example/two', import('../components/index.js').then(({ renewPush }) => renewPush(fake)).then(() => true))")
+    fixture.js("(window.endpoint = 'https://push.example/two', true)")
+    renew(fixture)
     assert fixture.js("devices.at(-1).token") == "https://push.example/two"
     # Signing out takes it away, without an answer as well.
     fixture.js("[...$('parley-inbox', 'dialog').querySelectorAll('button')].find((one) => one.textContent === 'Sign out').click()")
@@ -182,6 +196,30 @@ def test_the_settings_register_this_browser_and_take_it_away(allowed, fixture, w
     fixture.js("$('parley-inbox', '[data-confirm]').click()")
     fixture.until("fake.state.asked.some(([name]) => name === 'signOut')")
     assert fixture.js("[removed, subscribed, localStorage.getItem('parley-push-device')]") == [["d2"], None, None]
+
+
+def test_pushes_are_switched_off_in_the_settings(subscribed):
+    subscribed.js(f"({TICK}.click(), true)")
+    subscribed.until(f"window.removed && !{TICK}.checked && !{TICK}.disabled")
+    assert subscribed.js("[removed, window.subscribed, localStorage.getItem('parley-push-device')]") == [["d1"], None, None]
+    renew(subscribed)
+    assert subscribed.js("devices.length") == 1
+
+
+def test_the_next_user_of_a_browser_is_not_pushed_to_unasked(subscribed):
+    renew(subscribed, "Object.assign(Object.create(fake), { userId: 'somebody else' })")
+    assert subscribed.js("[devices.length, window.subscribed, localStorage.getItem('parley-push-device')]") == [1, None, None]
+
+
+def test_with_a_new_key_of_the_server_the_browser_subscribes_anew(subscribed):
+    subscribed.js("(window.key = 'BNew', window.endpoint = 'https://push.example/new', true)")
+    # a client asks for the key once: this is the next start
+    renew(subscribed, "Object.assign(Object.create(fake), {})")
+    assert subscribed.js("[asked.applicationServerKey, devices.length, devices.at(-1).token]") == ["BNew", 2, "https://push.example/new"]
+    # with the same key it stays
+    subscribed.js("(window.asked = null, true)")
+    renew(subscribed, "Object.assign(Object.create(fake), {})")
+    assert subscribed.js("[asked, devices.length]") == [None, 3]
 
 
 @pytest.mark.parametrize("answer", ["{ public_key: null }", "null", "Promise.reject(Object.assign(new Error('no'), { status: 404, code: 'PT404' }))"])

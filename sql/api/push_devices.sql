@@ -45,6 +45,17 @@ comment on function parley_api.update_device is
 'Changes what the caller wants on one device; what is left out stays. enabled: whether it is sent to. privacy: full, sender or id at most, or default for what the user''s settings say.';
 grant execute on function parley_api.update_device to authenticated;
 
+create or replace function parley_api.end_session_devices(user_id uuid, session_id text)
+returns jsonb
+language sql volatile security invoker
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select parley.end_session_devices($1, parley.bounded_text($2, 'session_id', 16384));
+end;
+comment on function parley_api.end_session_devices is
+'The host ended one session of a user: nothing more is sent to the devices that were registered with tokens whose session_id is that. Returns how many: {user_id, session_id, devices}.';
+grant execute on function parley_api.end_session_devices to service_role;
+
 create or replace function parley_api.get_push_settings()
 returns jsonb
 language sql stable security invoker

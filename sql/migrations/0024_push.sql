@@ -108,7 +108,6 @@ create unlogged table parley.push_focus (
     expires_at timestamptz not null,
     constraint push_focus_pkey primary key (user_id, lease)
 ) with (fillfactor = 50);
-create index push_focus_expires_idx on parley.push_focus (expires_at);
 comment on table parley.push_focus
 is 'Who has which conversation before their eyes now. Workers renew the rows; after a crash of the server nobody has any.';
 comment on column parley.push_focus.user_id is 'The user.';
@@ -130,7 +129,7 @@ is 'Which credentials the workers have. Without a row nothing is queued, and the
 comment on column parley.push_provider.worker is 'The name under which a worker said so.';
 comment on column parley.push_provider.provider is 'The provider.';
 comment on column parley.push_provider.app_id is 'The app.';
-comment on column parley.push_provider.seen_at is 'When that worker last said so, or claimed jobs of the provider.';
+comment on column parley.push_provider.seen_at is 'When that worker last said so: workers do every hour.';
 comment on column parley.push_provider.public_key is 'Of webpush the VAPID key that browsers subscribe with, in base64url.';
 
 create table parley.push_state (
@@ -202,16 +201,18 @@ create index push_job_due_idx on parley.push_job (provider, lane, tenant_id, rou
 where settled_at is null;
 create unique index push_job_group_key on parley.push_job (device_id, user_id, collapse_key) where state = 'queued';
 create index push_job_user_idx on parley.push_job (user_id, conversation_id, last_seq);
+create index push_job_quiet_idx on parley.push_job (settled_at) where lane = 'quiet' and settled_at is not null;
 create index push_job_shown_idx on parley.push_job (user_id, conversation_id, last_seq)
 where kind = 'message' and device_id is not null;
 comment on index parley.push_job_due_idx
 is 'Claims go from group to group of it: what waits behind the first due row of a group costs them nothing.';
 comment on index parley.push_job_group_key
 is 'One job waits for each device and group: a newer message moves it forward.';
+comment on index parley.push_job_quiet_idx is 'What has no meaning once it is over, and goes after an hour.';
 comment on index parley.push_job_shown_idx
 is 'What devices may show of a conversation, however many decisions there are for no device.';
 comment on table parley.push_job is
-'Notifications: those that wait, and for push_keep_days what became of each, and why. One row a device; of a decision for all devices of a user one row without a device.';
+'Notifications: those that wait, and for push_keep_days what became of each, and why (of badge and clear an hour). One row a device; of a decision for all devices of a user one row without a device.';
 comment on column parley.push_job.id is 'A UUIDv7, the same for every attempt: by it a provider or device folds repeats.';
 comment on column parley.push_job.tenant_id is 'The tenant of the conversation, all zeros without one: tenants take turns.';
 comment on column parley.push_job.user_id is 'Whom it is for.';
@@ -277,7 +278,9 @@ alter table parley.push_turn enable row level security;
 insert into parley.push_state default values;
 
 insert into parley.push_turn (provider, lane)
-select p.provider, l.lane
+select
+    p.provider,
+    l.lane
 from unnest(array['apns', 'fcm', 'webpush', 'webhook']) as p (provider)
 cross join unnest(array['call', 'message', 'quiet']) as l (lane);
 

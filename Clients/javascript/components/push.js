@@ -27,10 +27,16 @@ export async function pushState(parley) {
     const push = await manager();
     if (!push || !await serverKey(parley)) return "unavailable";
     if (Notification.permission === "denied") return "denied";
-    return localStorage.getItem(DEVICE) && await push.getSubscription() ? "on" : "off";
+    return deviceOf(parley) && await push.getSubscription() ? "on" : "off";
 }
 
+/** The device that this browser is registered as, and who has agreed to it: nobody else is told here. */
 const DEVICE = "parley-push-device";
+const USER = "parley-push-user";
+
+function deviceOf(parley) {
+    return localStorage.getItem(USER) === parley.userId ? localStorage.getItem(DEVICE) : null;
+}
 
 async function register(parley, subscription) {
     const { endpoint, keys: { p256dh, auth } } = subscription.toJSON();
@@ -39,6 +45,24 @@ async function register(parley, subscription) {
         locale: navigator.language, name: navigator.userAgent.slice(0, 100),
     });
     localStorage.setItem(DEVICE, device.id);
+    localStorage.setItem(USER, parley.userId);
+}
+
+/** The subscription that there is, if the server's key of now can push to it; one of an older key is ended. */
+async function subscriptionOf(push, key) {
+    const subscription = await push.getSubscription();
+    const used = subscription?.options?.applicationServerKey;
+    if (!used || base64url(used) === key.replace(/=+$/, "")) return subscription;
+    await subscription.unsubscribe();
+    return null;
+}
+
+function base64url(bytes) {
+    return btoa(String.fromCharCode(...new Uint8Array(bytes))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+}
+
+function subscribe(push, key) {
+    return push.subscribe({ userVisibleOnly: true, applicationServerKey: key });
 }
 
 /** Registers this browser with the server. @returns {Promise<"on" | "denied" | "unavailable">} */
@@ -46,22 +70,33 @@ export async function startPush(parley) {
     const [push, key] = [await manager(), await serverKey(parley)];
     if (!push || !key) return "unavailable";
     if (await Notification.requestPermission() !== "granted") return "denied";
-    await register(parley, await push.getSubscription() ?? await push.subscribe({ userVisibleOnly: true, applicationServerKey: key }));
+    await register(parley, await subscriptionOf(push, key) ?? await subscribe(push, key));
     return "on";
 }
 
-/** Says again where this browser is reached, as an app does at its start: a browser may have moved. */
+/**
+ * Says again where this browser is reached, as an app does at its start: a browser may have moved, or the server have
+ * another key. What another user has agreed to ends: neither is told of the other's messages.
+ */
 export async function renewPush(parley) {
-    const subscription = await (await manager())?.getSubscription();
-    if (subscription && localStorage.getItem(DEVICE)) await register(parley, subscription);
+    const push = await manager();
+    const subscription = await push?.getSubscription();
+    if (!subscription) return;
+    if (!deviceOf(parley)) return void await leave(subscription);
+    const key = await serverKey(parley);
+    if (key) await register(parley, await subscriptionOf(push, key) ?? await subscribe(push, key));
+}
+
+async function leave(subscription) {
+    localStorage.removeItem(DEVICE);
+    localStorage.removeItem(USER);
+    await subscription?.unsubscribe();
 }
 
 /** Takes this browser away. Also without an answer of the server: who signs out is told of no message any more. */
 export async function endPush(parley) {
-    const device = localStorage.getItem(DEVICE);
-    localStorage.removeItem(DEVICE);
-    const subscription = await (await manager())?.getSubscription();
-    await subscription?.unsubscribe();
+    const device = deviceOf(parley);
+    await leave(await (await manager())?.getSubscription());
     if (device) await parley.api.remove_device({ device_id: device }).catch(() => {});
 }
 
@@ -73,7 +108,7 @@ export async function endPush(parley) {
 export function notifyWhileHidden(parley, open) {
     return parley.on("message", ({ message, conversation, notify }) => {
         // a browser that is pushed to has been told
-        if (!notify || !document.hidden || localStorage.getItem(DEVICE) || typeof Notification === "undefined" || Notification.permission !== "granted") return;
+        if (!notify || !document.hidden || deviceOf(parley) || typeof Notification === "undefined" || Notification.permission !== "granted") return;
         const title = titleOf(conversation, parley.userId);
         const sender = conversation?.type === "direct" ? "" : `${nameOf(conversation, parley.userId, message.sender_id)}: `;
         const note = new Notification(title, { body: sender + preview(message), tag: message.conversation_id });

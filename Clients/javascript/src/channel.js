@@ -1,6 +1,5 @@
 // A topic of a socket: joined again after each loss, until the server says that it is over for good.
 import { Timers, pause } from "./base.js";
-import { noAnswer } from "./errors.js";
 
 const TOKEN_REASON = /^(InvalidJWTToken|MalformedJWT|JwtSignatureError|JwtSignerError|Token has expired|The token)/;
 const FOREVER_REASON = /^(Unauthorized|PrivateOnly|TopicNameRequired)/;
@@ -88,7 +87,6 @@ export class Channel {
 
     /** The reply's response to a broadcast. */
     request(event, payload) {
-        if (this.state !== "joined") return Promise.reject(noAnswer());
         const frame = { joinRef: this.joinRef, ref: this.#socket.nextRef(), topic: this.topic };
         return this.#socket.request({ ...frame, event: "broadcast", payload: { type: "broadcast", event, payload } });
     }

@@ -23,6 +23,8 @@ export class Conversation {
     #newest = 0;
     /** What an event changed while a page was on its way: that page may be older. */
     #touched = new Set();
+    /** Up to where somebody has read meanwhile. */
+    #read = 0;
     refetch = new Set();
 
     constructor(id, host) {
@@ -127,6 +129,7 @@ export class Conversation {
     }
 
     readAt(reader, upTo, at) {
+        if (this.#loads > 0) this.#read = Math.max(this.#read, upTo);
         for (const [seq, message] of this.messages) {
             if (seq > upTo || message.read_at !== null) continue;
             // of one's own messages: when the other read them; of the other's: when oneself did
@@ -166,14 +169,19 @@ export class Conversation {
             // the past may have been deleted while its page was on the way
             const since = this.row?.me?.history_from_seq ?? 0;
             for (const message of fresh) {
-                if (message.seq >= since) this.messages.set(message.seq, this.#withOwn(message));
+                if (message.seq < since) continue;
+                this.messages.set(message.seq, this.#withOwn(message));
+                if (message.read_at === null && message.seq <= this.#read) this.wantRefetch(message.seq);
             }
             this.#seqs = null;
             this.changed();
             return page;
         } finally {
             this.#loads -= 1;
-            if (this.#loads === 0) this.#touched.clear();
+            if (this.#loads === 0) {
+                this.#touched.clear();
+                this.#read = 0;
+            }
         }
     }
 

@@ -24,12 +24,14 @@ export class Core {
     #listeners = new Map();
     #warned = new Set();
     #starting = null;
+    #place;
     state = "connecting";
     userId = null;
     transport = null;
 
     constructor(options) {
         this.#o = options;
+        this.#place = `parley/${options.url.replace(/^\w+:\/\//, "")}/`;
         const { clock, random } = options;
         this.clock = clock;
         this.random = random;
@@ -88,7 +90,7 @@ export class Core {
 
     async #begin() {
         this.userId = this.#o.userId ?? (await this.#whoIsIt());
-        const place = this.#placeOf(this.userId);
+        const place = this.#place + this.userId;
         const stored = await this.vault.open(await openStorage(this.#o.storage), `${place}/`);
         if (this.state === "closed") return;
         this.deviceId = this.#o.deviceId ?? stored.get("device") ?? this.#o.newId();
@@ -102,10 +104,6 @@ export class Core {
         this.visibility.start();
         this.connection.invalidate();
         this.engine.sync().catch(() => {});
-    }
-
-    #placeOf(user) {
-        return `parley/${this.#o.url.replace(/^\w+:\/\//, "")}/${user}`;
     }
 
     // The user of the token. Nothing that was kept shows before it is known whose it is.
@@ -161,8 +159,7 @@ export class Core {
         if (this.state === "closed") return;
         this.here.flush();
         this.state = "closed";
-        const { visibility, calls, kept, transport, engine, outbox, here, typing, focus, tokens } = this;
-        for (const part of [visibility, calls, kept, transport, engine, outbox, here, typing, focus, tokens]) part?.stop();
+        for (const part of ["visibility", "calls", "kept", "transport", "engine", "outbox", "here", "typing", "focus", "tokens"]) this[part]?.stop();
         this.#timers.clearAll();
         this.connection.invalidate();
     }
@@ -176,17 +173,13 @@ export class Core {
     // Also before the storage has been opened; who it is may not even be known then, so that everybody's goes.
     async #wipe() {
         const user = this.userId ?? this.#o.userId;
-        await this.vault.wipe(await openStorage(this.#o.storage), this.#placeOf(user ? `${user}/` : ""));
+        await this.vault.wipe(await openStorage(this.#o.storage), this.#place + (user ? `${user}/` : ""));
     }
 
     // Whoever uses the page now, sees nothing of the user who was here.
     async #forget() {
         await this.stop();
-        this.kept.forget();
-        this.outbox.forget();
-        this.typing.forget();
-        this.engine.forget();
-        this.presence.forget();
+        for (const part of ["kept", "outbox", "typing", "engine", "presence"]) this[part].forget();
     }
 
     #signedOut(reason) {

@@ -5,7 +5,7 @@ import { BARE, react, tombstone } from "./events.js";
 const memo = new WeakMap();
 const RANK = { sent: 0, delivered: 1, read: 2 };
 
-/** How far one's messages have got: up to which seq everybody else has read them, and has them; alone: there is nobody else. */
+/** How far one's messages have got: up to which seq everybody else has read them, and has them; -1: there is nobody else. */
 export function horizons(row, me) {
     if (!row || row.participants.length < row.participant_count) return { read: 0, delivered: 0 };
     let read = Infinity;
@@ -15,16 +15,16 @@ export function horizons(row, me) {
         read = Math.min(read, p.last_read_seq ?? 0);
         delivered = Math.min(delivered, Math.max(p.last_delivered_seq ?? 0, p.last_read_seq ?? 0));
     }
-    return Number.isFinite(delivered) ? { read, delivered } : { read: 0, delivered: 0, alone: true };
+    return Number.isFinite(delivered) ? { read, delivered } : { read: -1, delivered: -1 };
 }
 
 /** A stored message as it is shown; null: it is being deleted for oneself. `entries`: the queue's entries about it. */
-export function shownMessage(message, entries, { read, delivered, alone }, me) {
+export function shownMessage(message, entries, { read, delivered }, me) {
     let status = "sent";
     if (message.sender_id === me) {
         status = message.seq <= read ? "read" : message.seq <= delivered ? "delivered" : "sent";
         // the server counts out who can receive nothing, which is not to be seen from here
-        if (!alone && RANK[message.status] > RANK[status]) status = message.status;
+        if (read >= 0 && RANK[message.status] > RANK[status]) status = message.status;
     }
     const known = memo.get(message);
     if (known && known.status === status && known.entries.length === entries.length && known.entries.every((e, i) => e === entries[i])) {

@@ -18,14 +18,7 @@ export function encode({ joinRef, ref, topic, event, payload }) {
 
 function binary(names, payload) {
     const head = [PUSH, ...names.map((name) => name.length), JSON_PAYLOAD];
-    const parts = [Uint8Array.from(head), ...names, payload];
-    const frame = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-    let at = 0;
-    for (const part of parts) {
-        frame.set(part, at);
-        at += part.length;
-    }
-    return frame;
+    return Uint8Array.from([head, ...names, payload].flatMap((part) => [...part]));
 }
 
 /** A frame that came: {joinRef, ref, topic, event, payload}; null if it cannot be read. */
@@ -44,13 +37,7 @@ export function decode(data) {
         const meta = take(bytes[3]);
         const rest = bytes.subarray(at);
         const payload = bytes[4] === JSON_PAYLOAD ? JSON.parse(decoder.decode(rest)) : rest;
-        return {
-            joinRef: null,
-            ref: null,
-            topic,
-            event: "broadcast",
-            payload: { type: "broadcast", event, payload, ...(meta ? { meta: JSON.parse(meta) } : {}) },
-        };
+        return { joinRef: null, ref: null, topic, event: "broadcast", payload: { type: "broadcast", event, payload, ...(meta && { meta: JSON.parse(meta) }) } };
     } catch {
         return null;
     }

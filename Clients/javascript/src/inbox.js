@@ -42,15 +42,10 @@ export class Inbox {
     }
 
     list(filter, words = []) {
-        const rows = [];
-        for (const { row, order } of this.#rows()) {
-            if (!row.me || !FILTERS[filter](row)) continue;
-            // deleted for oneself, and nothing since
-            if (row.me.deleted_seq !== null && row.me.deleted_seq === row.last_seq) continue;
-            if (words.length && !matches(row, words, this.#engine.userId)) continue;
-            rows.push({ row, order });
-        }
-        return rows.sort((a, b) => compare(b.order, a.order)).map(({ row }) => row);
+        // without those that were deleted for oneself, and have had nothing since
+        const fits = ({ row }) => row.me && FILTERS[filter](row) && row.me.deleted_seq !== row.last_seq
+            && (words.length === 0 || matches(row, words, this.#engine.userId));
+        return [...this.#rows()].filter(fits).sort((a, b) => compare(b.order, a.order)).map(({ row }) => row);
     }
 
     // Each row with its key of sorting, made once per row.
@@ -75,16 +70,14 @@ export class Inbox {
         };
         for (const { row } of this.#rows()) {
             if (!row.me || !(row.unread_count > 0 || row.me.marked_unread)) continue;
-            const requested = row.me.folder === "requests";
-            const muted = row.me.is_muted || row.me.notification_level === "none";
-            if (requested) {
+            if (row.me.folder === "requests") {
                 counts.requests_total += row.unread_count;
                 counts.unread_requests += 1;
                 continue;
             }
             counts.mentions_total += row.mention_count;
             if (row.me.archived_at) counts.archived_total += row.unread_count;
-            else if (muted) counts.muted_total += row.unread_count;
+            else if (row.me.is_muted || row.me.notification_level === "none") counts.muted_total += row.unread_count;
             else {
                 counts.total += row.unread_count;
                 counts.unread_conversations += 1;

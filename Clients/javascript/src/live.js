@@ -1,7 +1,6 @@
 // Live events are applied in the order of their event_seq; a number that is left out is asked for.
 import { applyEvent } from "./events.js";
 
-const PAGE = 1_000;
 /** After live events: a dirty row is fetched soon; otherwise the cursor follows at leisure. */
 export const SOON_MS = 700;
 const LEISURE_MS = 30_000;
@@ -78,39 +77,16 @@ export class Live {
         if (this.repairing.has(id) || engine.stopped) return;
         this.repairing.add(id);
         try {
-            await this.#fetchMissing(conversation);
+            const { fetchMissing } = await import("./repair.js");
+            await fetchMissing(conversation, engine, this.#options.rpc, (...event) => this.#next(conversation, ...event));
+            if (conversation.row) this.#drain(conversation);
         } catch (error) {
             if (engine.stopped) return;
-            // the user is no longer in it
+            // the user is no longer in it; otherwise a sync brings what is missing
             if (error.status === 403 || error.status === 404) engine.drop(id);
             else engine.syncWithin(1_000);
         } finally {
             this.repairing.delete(id);
         }
-    }
-
-    async #fetchMissing(conversation) {
-        const engine = this.#engine;
-        for (let more = true; more; ) {
-            const page = await this.#options.rpc("get_events", { conversation_id: conversation.id, page_size: PAGE, after_seq: conversation.applied });
-            if (engine.stopped || !conversation.row) return;
-            if (page.gap) {
-                // lost to this reader, or never there: what is held begins anew
-                engine.reload(conversation);
-                engine.syncWithin(0);
-                if (page.gap.reason === "reset") {
-                    conversation.buffer.clear();
-                    conversation.applied = page.last_event_seq;
-                    return;
-                }
-            }
-            for (const { event, payload } of page.events) {
-                this.#next(conversation, event, payload);
-                if (!conversation.row) return;
-            }
-            conversation.applied = Math.max(conversation.applied, page.to);
-            more = page.has_more;
-        }
-        this.#drain(conversation);
     }
 }

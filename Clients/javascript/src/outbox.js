@@ -15,8 +15,6 @@ export class Outbox {
     #keeping = 0;
     /** Ids that are over, so that no other tab's copy brings them back, and as which message they are stored. */
     #over = new Map();
-    /** What a tab that does not send has changed in an entry, until the one that sends has taken it. */
-    #amended = new Map();
     cell = new Cell(() => this.list());
 
     /**
@@ -56,7 +54,6 @@ export class Outbox {
     /** From now on this tab sends. */
     async takeOver() {
         this.#sender.may = true;
-        this.#amended.clear();
         // what the one before was about to send
         for (const entry of this.list()) if (entry.state === "sending") this.#set({ ...entry, state: "waiting" });
         this.#sender.run();
@@ -95,15 +92,11 @@ export class Outbox {
     amend(id, args) {
         const entry = this.get(id);
         if (!isOpen(entry)) return false;
-        if (!this.#sender.may) this.#amended.set(id, { ...this.#amended.get(id), ...args });
-        this.keep(this.change(entry, { args: { ...entry.args, ...args } }));
+        const { kind, conversation_id, message_id, ref } = entry;
+        // where it comes too late for the tab that sends, it goes after what it was to change
+        const late = { kind, conversation_id, message_id, ref, args, ...(kind === "send" && { kind: "edit", ref: id }) };
+        this.keep(this.change(entry, { args: { ...entry.args, ...args } }, late));
         return true;
-    }
-
-    // The change came too late for the tab that sends: it goes after what it was to change.
-    #follow({ id, kind, conversation_id, message_id, ref }) {
-        const args = this.#amended.get(id);
-        if (this.#amended.delete(id)) this.add({ conversation_id, args, ...(kind === "send" ? { kind: "edit", ref: id } : { kind, message_id, ref }) });
     }
 
     retry(id) {
@@ -142,21 +135,17 @@ export class Outbox {
     }
 
     /** A message of another tab's outbox. */
-    hear({ o, id, entry, entries, error, message }) {
+    hear({ o, id, entry, late, entries, error, message }) {
         const { may } = this.#sender;
         const held = this.get(id);
         if (o === "add") this.restore([entry]);
-        else if (o === "amended") this.#amended.delete(id);
-        else if (o === "state" && held && !(may && (held.state === "sending" || (entry.args && !isOpen(held))))) {
+        else if (may && late && !isOpen(held)) this.add(late);
+        else if (o === "state" && held && !(may && held.state === "sending")) {
             this.#set({ ...held, ...entry });
-            if (may && entry.args) this.#options.tell({ o: "amended", id });
-            if (entry.tried) this.#follow(held);
             this.#sender.run();
         } else if (o === "end") {
             this.end(id, error && new ParleyError(error), message, true);
-            if (!held || !message) return;
-            this.#follow(held);
-            this.#options.onDone(held, message);
+            if (held && message) this.#options.onDone(held, message);
         } else if (o === "mine" && may) {
             for (const other of entries) {
                 const { state, tried, error: reason } = this.get(other.id) ?? {};
@@ -169,7 +158,7 @@ export class Outbox {
 
     stop() {
         this.#sender.stop();
-        for (const { reject } of this.#promises.values()) reject(aborted("The client was stopped; the message stays queued."));
+        for (const { reject } of this.#promises.values()) reject(aborted("Stopped: the message stays queued."));
         this.#promises.clear();
     }
 
@@ -199,10 +188,10 @@ export class Outbox {
     }
 
     /** Shows a change of an entry, in every tab. @returns the entry of now */
-    change(entry, change) {
+    change(entry, change, late) {
         const next = { ...entry, ...change };
         this.#set(next);
-        this.#options.tell({ o: "state", id: entry.id, entry: change });
+        this.#options.tell({ o: "state", id: entry.id, entry: change, late });
         return next;
     }
 
@@ -240,8 +229,8 @@ export class Outbox {
     /** It steps aside: what is the user's text waits for retry() or cancel(), anything else is undone. */
     refuse(entry, error, uncertain) {
         if (entry.kind === "send" || entry.kind === "edit") {
-            const reason = { code: error.code, message: error.message, ...(uncertain ? { uncertain: true } : {}) };
-            this.keep(this.change(entry, { state: "failed", error: reason }));
+            const { code, message } = error;
+            this.keep(this.change(entry, { state: "failed", error: { code, message, ...(uncertain && { uncertain: true }) } }));
             this.#promises.get(entry.id)?.reject(error);
             this.#promises.delete(entry.id);
         } else this.end(entry.id, error);

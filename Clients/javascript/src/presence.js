@@ -2,28 +2,20 @@
 import { Cell } from "./base.js";
 
 export class Presence {
-    #entries = new Map();
-
-    #entry(id) {
-        if (!this.#entries.has(id)) {
-            const entry = { ids: [] };
-            entry.cell = new Cell(() => entry.ids);
-            this.#entries.set(id, entry);
-        }
-        return this.#entries.get(id);
-    }
+    #ids = new Map();
+    #cells = new Map();
 
     store(id) {
-        return this.#entry(id).cell;
+        if (!this.#cells.has(id)) this.#cells.set(id, new Cell(() => this.#ids.get(id) ?? []));
+        return this.#cells.get(id);
     }
 
     set(id, ids) {
-        const entry = this.#entry(id);
-        entry.ids = ids;
-        entry.cell.invalidate();
+        this.#ids.set(id, ids);
+        this.#cells.get(id)?.invalidate();
     }
 
     forget() {
-        for (const id of this.#entries.keys()) this.set(id, []);
+        for (const id of this.#ids.keys()) this.set(id, []);
     }
 }

@@ -153,7 +153,7 @@ export class Socket {
         ws.onmessage = ({ data }) => {
             if (ws === this.#ws) this.#receive(data);
         };
-        // an error is followed by a close
+        // an error is followed by a close, and one that is closed while it opens may complain of it
         ws.onerror = () => {};
         ws.onclose = (event) => {
             if (ws === this.#ws) this.#lost();
@@ -208,15 +208,10 @@ export class Socket {
         this.#timers.clearAll();
         const ws = this.#ws;
         this.#ws = null;
-        if (ws) {
-            ws.onopen = ws.onmessage = ws.onclose = null;
-            // a socket that is still opening may complain of it
-            ws.onerror = () => {};
-            try {
-                ws.close();
-            } catch {
-                // it never was open
-            }
+        try {
+            ws?.close();
+        } catch {
+            // it never was open
         }
         for (const { reject, timer } of this.#waiting.values()) {
             this.#options.clock.clearTimeout(timer);

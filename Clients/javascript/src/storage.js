@@ -126,7 +126,9 @@ export class Vault {
         if (!this.#keeper || entries.length === 0) return;
         try {
             await this.#keeper.write(entries);
-            if (this.#late) this.#isLate(false);
+            if (!this.#late) return;
+            this.#late = false;
+            this.#warn();
         } catch (error) {
             this.#giveUp(error);
         }
@@ -154,16 +156,12 @@ export class Vault {
         if (this.#late) return;
         return new Promise((resolve) => {
             const timer = this.#clock.setTimeout(() => {
-                this.#isLate(true);
+                this.#late = true;
+                this.#failed("The storage does not answer.");
                 resolve();
             }, PATIENCE_MS);
             work.then(resolve).finally(() => this.#clock.clearTimeout(timer));
         });
-    }
-    #isLate(late) {
-        this.#late = late;
-        if (late) this.#failed(new Error("it does not answer."));
-        else this.#warn();
     }
     #giveUp(error) {
         this.#keeper = null;
@@ -171,6 +169,6 @@ export class Vault {
         this.#failed(error);
     }
     #failed(error) {
-        this.#warn("storage-failed", `Unsent messages are lost with this page, because its storage fails: ${error?.message ?? error}`);
+        this.#warn("storage-failed", `Unsent messages are lost with this page: ${error?.message ?? error}`);
     }
 }

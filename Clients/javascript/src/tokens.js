@@ -25,8 +25,7 @@ export class Tokens {
         if (supabase) {
             const { data } = supabase.auth.onAuthStateChange((_, session) => {
                 // getSession must not be called from inside of this callback
-                if (session) this.#take(session.access_token);
-                else this.#take(null);
+                this.#take(session?.access_token ?? null);
             });
             this.#unfollow = () => data.subscription.unsubscribe();
         }
@@ -47,10 +46,7 @@ export class Tokens {
     }
 
     renew() {
-        this.#asking ??= this.#ask().finally(() => {
-            this.#asking = null;
-        });
-        return this.#asking;
+        return (this.#asking ??= this.#ask().finally(() => (this.#asking = null)));
     }
 
     async #ask() {

@@ -2,12 +2,11 @@
 // BroadcastChannel. Without these two every tab has a socket of its own. The lock goes with its tab, so a tab that dies
 // is followed at once by another. What the dying one had not passed on, the others fetch: onLive says when.
 import { Timers, uuid } from "./base.js";
-import { noAnswer } from "./errors.js";
 import { Socket } from "./socket.js";
+import { Watched } from "./watched.js";
 
 const ASK_MS = 20_000;
 const SILENCE_MS = 50_000;
-const WATCH_MS = 150_000;
 /** A leader that is hidden for so long, and is slowed down soon, gives way to a tab that is seen. */
 const TIRED_MS = 15_000;
 const CONVERSATION = "realtime:conversation:";
@@ -20,8 +19,7 @@ export class Transport {
     #socket = null;
     #release = null;
     #stopped = false;
-    #watched = new Map();
-    #others = new Map();
+    #watched;
     #heard = 0;
     #leaderId = null;
     #tired = false;
@@ -38,6 +36,7 @@ export class Transport {
     constructor(options) {
         this.#options = options;
         this.#timers = new Timers(options.clock);
+        this.#watched = new Watched(options.clock);
     }
 
     start() {
@@ -108,13 +107,11 @@ export class Transport {
     }
 
     #follow() {
-        this.leader = this.#tired = false;
+        this.leader = this.live = this.#tired = false;
         this.#timers.clear("tired");
         this.#options.onFollower();
         this.#socket?.close();
-        this.#socket = null;
-        this.#release = null;
-        this.live = false;
+        this.#socket = this.#release = null;
         this.#heard = this.#options.clock.now();
         this.#ask();
         this.#options.onChange();
@@ -131,9 +128,7 @@ export class Transport {
 
     #setStatus(status, retryAt) {
         const becameLive = status === "online" && !this.live;
-        this.live = status === "online";
-        this.status = status;
-        this.retryAt = retryAt;
+        Object.assign(this, { live: status === "online", status, retryAt });
         this.#options.onChange();
         if (becameLive) this.#options.onLive();
     }
@@ -142,11 +137,11 @@ export class Transport {
         this.#tell({ t: "status", status: this.status, retryAt: this.retryAt, tired: this.#tired });
     }
 
-    /** A message to the other tabs, of this transport or of what uses it. */
     #tell(message) {
         this.#channel?.postMessage({ ...message, from: this.#id });
     }
 
+    /** A message to the other tabs, of what uses this transport. */
     tell(message) {
         this.#tell({ ...message, t: "tabs" });
     }
@@ -156,22 +151,20 @@ export class Transport {
         const { clock, onBroadcast, onPresence, onTabs, onSignedOut } = this.#options;
         if (message.t === "tabs") return onTabs(message);
         if (this.leader) {
-            if (message.t === "who" || message.t === "watch") {
-                this.#others.set(message.from, { ids: message.ids ?? [], until: clock.now() + WATCH_MS });
+            if (["who", "watch", "bye"].includes(message.t)) {
+                if (message.t === "bye") this.#watched.end(message.from);
+                else this.#watched.lease(message.from, message.ids);
                 this.#watchTopics();
                 if (message.t === "who") this.#tellStatus();
-            } else if (message.t === "push") this.#pushNow(message.id, message.event, message.payload);
-            else if (message.t === "bye") {
-                this.#others.delete(message.from);
-                this.#watchTopics();
-            } else if (message.t === "probe") this.#socket?.probe();
+            } else if (message.t === "push") this.push(message.id, message.event, message.payload);
+            else if (message.t === "probe") this.#socket?.probe();
             else if (message.t === "reconnect") this.#socket?.connect();
             return;
         }
         this.#heard = clock.now();
         if (message.from !== this.#leaderId && message.t === "status") {
             this.#leaderId = message.from;
-            this.#watchChanged();
+            this.#tellWho();
             this.#options.onMeet();
         }
         if (message.t === "b") onBroadcast(message.topic, message.event, message.payload);
@@ -179,8 +172,7 @@ export class Transport {
             this.#setStatus(message.status, message.retryAt);
             // of several that are seen one is first, and is no longer tired
             if (message.tired) this.#timers.set("take", 500 * this.#options.random(), () => message.from === this.#leaderId && this.#take());
-        }
-        else if (message.t === "presence") onPresence(message.id, message.ids);
+        } else if (message.t === "presence") onPresence(message.id, message.ids);
         else if (message.t === "signed-out") onSignedOut(message.reason);
     }
 
@@ -196,7 +188,7 @@ export class Transport {
     }
 
     #tellWho() {
-        this.#tell({ t: "who", ids: [...this.#watched.keys()] });
+        this.#tell({ t: "who", ids: this.#watched.own });
     }
 
     #take() {
@@ -225,29 +217,22 @@ export class Transport {
 
     /** Joins the channel of a conversation, for typing and presence, until it is unwatched as often. */
     watch(conversationId) {
-        this.#watched.set(conversationId, (this.#watched.get(conversationId) ?? 0) + 1);
-        this.#watchChanged();
+        this.#watchMore(conversationId, 1);
     }
 
     unwatch(conversationId) {
-        const count = (this.#watched.get(conversationId) ?? 1) - 1;
-        if (count > 0) this.#watched.set(conversationId, count);
-        else this.#watched.delete(conversationId);
-        this.#watchChanged();
+        this.#watchMore(conversationId, -1);
     }
 
-    #watchChanged() {
+    #watchMore(conversationId, by) {
+        this.#watched.add(conversationId, by);
         if (this.leader) this.#watchTopics();
-        else this.#tell({ t: "watch", ids: [...this.#watched.keys()] });
+        else this.#tell({ t: "watch", ids: this.#watched.own });
     }
 
     #watchTopics() {
         if (!this.#socket) return;
-        const wanted = new Set(this.#watched.keys());
-        for (const [id, other] of this.#others) {
-            if (other.until < this.#options.clock.now()) this.#others.delete(id);
-            else for (const conversationId of other.ids) wanted.add(conversationId);
-        }
+        const wanted = this.#watched.all();
         for (const topic of [...this.#socket.channels.keys()]) {
             if (topic.startsWith(CONVERSATION) && !wanted.has(topic.slice(CONVERSATION.length))) this.#socket.leave(topic);
         }
@@ -277,22 +262,17 @@ export class Transport {
 
     /** Something ephemeral: nobody waits for it, and without a connection it is dropped. */
     push(conversationId, event, payload) {
-        if (this.leader) this.#pushNow(conversationId, event, payload);
+        if (this.leader) this.#channelOf(conversationId)?.push("broadcast", { type: "broadcast", event, payload });
         else this.#tell({ t: "push", id: conversationId, event, payload });
     }
 
-    #pushNow(id, event, payload) {
-        this.#channelOf(id)?.push("broadcast", { type: "broadcast", event, payload });
-    }
-
-    /** True if `request` has a channel to go through. */
+    /** True if there is a channel to go through; only then `request` may be called. */
     reaches(conversationId) {
         return this.#channelOf(conversationId)?.state === "joined";
     }
 
     request(conversationId, event, payload) {
-        const channel = this.#channelOf(conversationId);
-        return channel ? channel.request(event, payload) : Promise.reject(noAnswer());
+        return this.#channelOf(conversationId).request(event, payload);
     }
 
     signOut(reason) {

@@ -23,9 +23,9 @@ export class Typing {
     /** A key was pressed. The first is told after 300 ms, then once a second, and the end 3 s after the last. */
     key(id) {
         const now = this.#options.clock.now();
-        const own = this.#own.get(id) ?? { told: -Infinity };
+        const own = this.#own.get(id) ?? { told: 0 };
         this.#own.set(id, own);
-        const wait = own.told === -Infinity ? DEBOUNCE_MS : Math.max(0, own.told + REPEAT_MS - now);
+        const wait = own.told ? Math.max(0, own.told + REPEAT_MS - now) : DEBOUNCE_MS;
         if (!this.#timers.has(`start ${id}`)) {
             this.#timers.set(`start ${id}`, wait, () => {
                 own.told = this.#options.clock.now();
@@ -41,7 +41,7 @@ export class Typing {
         this.#own.delete(id);
         this.#timers.clear(`start ${id}`);
         this.#timers.clear(`stop ${id}`);
-        if (own.told !== -Infinity) this.#options.push(id, "typing:stop");
+        if (own.told) this.#options.push(id, "typing:stop");
     }
 
     heard(id, event, user) {
@@ -68,9 +68,8 @@ export class Typing {
     }
 
     store(id) {
-        let cell = this.#cells.get(id);
-        if (!cell) this.#cells.set(id, (cell = new Cell(() => [...(this.#others.get(id) ?? [])].sort())));
-        return cell;
+        if (!this.#cells.has(id)) this.#cells.set(id, new Cell(() => [...(this.#others.get(id) ?? [])].sort()));
+        return this.#cells.get(id);
     }
 
     stop() {

@@ -10,23 +10,11 @@ export class Work {
     }
 
     async perform(entry) {
-        const { id, kind, args, conversation_id: conversation, message_id: message } = entry;
-        const { rpc, engine } = this.#core;
-        if (kind === "send") return this.#send(conversation, { ...args, client_message_id: id });
-        if (kind === "settings") return rpc("update_participant_settings", { conversation_id: conversation, ...args, ...muteOf(args) });
-        if (kind === "unread") return rpc("mark_as_unread", { conversation_id: conversation });
-        const { on, ...change } = args;
-        const name = { vote: "vote", edit: "edit_message", delete: "delete_message", react: on ? "add_reaction" : "remove_reaction" }[kind];
-        const call = () => rpc(name, { message_id: message, ...change });
-        if (kind === "vote") return call();
-        // The answer shows the message as it was then. Where an event came meanwhile, it is fetched.
-        const held = engine.get(conversation);
-        const answer = await held.load(async () => {
-            const result = await call();
-            return { messages: result?.reactions ? [result] : [], from: 1, to: 0, result };
+        if (entry.kind === "send") return this.#send(entry.conversation_id, { ...entry.args, client_message_id: entry.id });
+        const { performChange } = await import("./change.js").catch((error) => {
+            throw noAnswer(error);
         });
-        held.trim();
-        return answer.result;
+        return performChange(entry, this.#core);
     }
 
     async #send(conversation, args) {
@@ -68,9 +56,4 @@ export class Work {
 function stored({ client_message_id: id }, message) {
     if (message?.client_message_id !== id) throw noAnswer();
     return message;
-}
-
-/** A mute ends by a moment that has passed. */
-function muteOf({ mute_until: until }) {
-    return until === null ? { mute_until: "1970-01-01T00:00:00Z" } : {};
 }

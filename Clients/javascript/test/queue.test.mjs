@@ -296,6 +296,41 @@ test("edits, deletions and reactions written offline show at once and go in orde
     await parley.stop();
 });
 
+test("a reaction goes out after an outage, also where nothing is stored", async () => {
+    let online = false;
+    const { parley, shown, server, clock, sockets } = await open({
+        storage: "memory", messages: [message(1)], rows: [row({ last_seq: 1 })],
+        functions: { add_reaction: ({ emoji }) => (online ? message(1, { reactions: [{ emoji, count: 1, user_ids: [ME] }] }) : away()) },
+    });
+    sockets.last.drop();
+    parley.react(shown()[0], "👍");
+    await clock.tick(60_000);
+    assert.deepEqual(shown()[0].reactions, [{ emoji: "👍", count: 1, user_ids: [ME] }], "shown meanwhile");
+    assert.equal(parley.outbox.getSnapshot().length, 1);
+    online = true;
+    await clock.tick(40_000);
+    assert.deepEqual(server.of("add_reaction").at(-1), { message_id: "message-1", emoji: "👍" });
+    assert.deepEqual([parley.outbox.getSnapshot(), shown()[0].pending], [[], null]);
+    await parley.stop();
+});
+
+test("a browser is asked once to keep what is stored, with the first message", async (t) => {
+    let asked = 0;
+    const before = Object.getOwnPropertyDescriptor(globalThis, "navigator");
+    Object.defineProperty(globalThis, "navigator", { configurable: true, value: { storage: { persist: async () => void (asked += 1) } } });
+    t.after(() => (before ? Object.defineProperty(globalThis, "navigator", before) : delete globalThis.navigator));
+    const { parley } = await open();
+    assert.equal(asked, 0, "not by looking");
+    await parley.send(ROOM, "one").stored;
+    await parley.send(ROOM, "two").stored;
+    assert.equal(asked, 1);
+    await parley.stop();
+    const nothing = await open({ storage: "memory" });
+    await nothing.parley.send(ROOM, "three").stored;
+    assert.equal(asked, 1, "where nothing is stored nothing is to be kept");
+    await nothing.parley.stop();
+});
+
 test("a reaction that is taken back before it left goes nowhere", async () => {
     const { parley, shown, server, clock } = await open({ messages: [message(1)], rows: [row({ last_seq: 1 })], functions: { send_message: away } });
     parley.send(ROOM, "blocks the queue").stored.catch(() => {});

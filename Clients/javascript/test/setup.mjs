@@ -1,5 +1,8 @@
 // A client with everything around it in the test's hand.
 import { createParley } from "../src/parley.js";
+// what is loaded when it is needed comes from a disk, for which no test of the clock waits
+import "../src/change.js";
+import "../src/repair.js";
 import { FakeClock, FakeStorage, ME, OTHER, ROOM, fakeServer, fakeSockets, history, message, page, row, tokenOf, turns } from "./fakes.mjs";
 
 /** functions: what the server answers beside the defaults, by name. */

@@ -1,7 +1,7 @@
 // What is held: sync first, live after it, gaps seen and repaired, nothing twice, nothing lost.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FakeStorage, ME, OTHER, ROOM, fakeSockets, message, page, participant, row, turns } from "./fakes.mjs";
+import { FakeStorage, ME, OTHER, ROOM, fakeSockets, history, message, page, participant, row, turns } from "./fakes.mjs";
 import { contents, open, world } from "./setup.mjs";
 
 const first = (parley) => parley.conversations().getSnapshot().conversations[0];
@@ -198,6 +198,21 @@ test("edits, deletions, reactions, pins and receipts change what is shown, in pl
     assert.deepEqual([shown()[1].content, shown()[1].deleted_at], [null, "2026-01-01T00:00:02+00:00"]);
     await live("message:deleted", { message_id: mine.id, seq: 1, for_everyone: false });
     assert.deepEqual(shown().map((m) => m.seq), [2]);
+    await parley.stop();
+});
+
+test("what is read while its page is on the way shows when it was read", async () => {
+    const mine = (read_at) => message(1, { sender_id: ME, read_at });
+    const at = "2026-01-01T00:00:05+00:00";
+    let answer;
+    const { shown, live, parley, clock } = await open({
+        rows: [row({ last_seq: 1 })],
+        functions: { get_conversation_messages: (args) => (answer ? history([mine(at)], args) : new Promise((resolve) => (answer = () => resolve(history([mine(null)], args))))) },
+    });
+    await live("message:read", { event_seq: 2, user_id: OTHER, last_read_seq: 1, read_at: at });
+    answer();
+    await clock.tick(1_000);
+    assert.equal(shown()[0].read_at, at);
     await parley.stop();
 });
 

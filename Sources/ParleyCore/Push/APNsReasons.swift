@@ -7,8 +7,8 @@ extension APNs {
         "MethodNotAllowed": .badJob,
         // Made for the other environment, or for none.
         "BadDeviceToken": .deadToken(since: nil), "MissingDeviceToken": .deadToken(since: nil),
-        "BadTopic": .wrongApp, "MissingTopic": .wrongApp, "TopicDisallowed": .wrongApp,
-        "DeviceTokenNotForTopic": .wrongApp,
+        "BadTopic": .mismatched, "MissingTopic": .mismatched, "TopicDisallowed": .mismatched,
+        "DeviceTokenNotForTopic": .mismatched,
         "PayloadTooLarge": .tooLarge,
         "ExpiredProviderToken": .expiredCredential,
         "InvalidProviderToken": .refusedCredential, "MissingProviderToken": .refusedCredential,

@@ -1,5 +1,4 @@
 extension DeliveryMachine {
-    private static var mostWrongApps: Int { 20 }
     private static var mostTimeouts: Int { 3 }
 
     mutating func take(
@@ -25,10 +24,10 @@ extension DeliveryMachine {
         var entry = flight.entry
         let job = entry.job
         let reason = judgement.reason
-        if judgement.verdict != .wrongApp { self.wrongApps = 0 }
         switch judgement.verdict {
         case .delivered:
             self.works(flight, now, &actions)
+            self.mismatches.delivered()
             actions.append(.settle(PushSettlement(job, .delivered, reason)))
         case .deadToken(let since):
             self.works(flight, now, &actions)
@@ -39,11 +38,19 @@ extension DeliveryMachine {
         case .badJob:
             self.works(flight, now, &actions)
             self.refused(job, reason, &actions)
-        case .wrongApp:
-            self.works(flight, now, &actions)
-            self.refused(job, reason, &actions)
-            self.wrongApps += 1
-            if self.wrongApps == Self.mostWrongApps { self.refuse(reason, now, &actions) }
+        case .mismatched:
+            switch self.mismatches.add(job.userID) {
+            case .device:
+                self.works(flight, now, &actions)
+                self.refused(job, reason, &actions)
+            case .unknown:
+                self.works(flight, now, &actions)
+                self.retry(job, floor, reason, now, &actions)
+            case .everybody:
+                self.refuse(reason, now, &actions)
+                // It counts: what nobody takes must not come back for ever and stop the others.
+                self.retry(job, max(floor, self.policy.refusedPause), reason, now, &actions)
+            }
         case .tooLarge:
             self.works(flight, now, &actions)
             if entry.isReduced {

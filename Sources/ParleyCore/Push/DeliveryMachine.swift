@@ -24,7 +24,7 @@ public struct DeliveryMachine<Provider: PushProvider>: Sendable {
     var needsFresh = false
     /// In a row.
     var timeouts = 0
-    var wrongApps = 0
+    var mismatches = MismatchTally()
     private var wakesAt: Duration?
     private var isDraining = false
 
@@ -60,6 +60,7 @@ public struct DeliveryMachine<Provider: PushProvider>: Sendable {
             self.take(answer, of: flight, now, &actions)
         case .renewed(let text, let life):
             self.credential.renewed(text, life: life, refreshAhead: Provider.refreshAhead, now: now.unix)
+            self.mismatches = MismatchTally()
         case .renewalFailed(let reason, let isRefused):
             self.credential.renewalFailed(now: now.unix)
             if isRefused { self.refuse(reason, now, &actions) }

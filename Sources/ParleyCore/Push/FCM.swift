@@ -122,9 +122,9 @@ public struct FCM: PushProvider {
             // Of a field it is our mistake; by itself it means the token.
             let isField = details.contains { $0["fieldViolations"] != nil }
             verdict = own != nil && !isField ? .deadToken(since: nil) : .badJob
-        // The token of another project, or the wrong account in our settings: then it is all of them.
-        case "SENDER_ID_MISMATCH": verdict = .wrongApp
-        case "THIRD_PARTY_AUTH_ERROR", "APNS_AUTH_ERROR", "PERMISSION_DENIED": verdict = .refusedCredential
+        // The token of another project, or one that Google hands on to Apple or a browser with a key they do not take.
+        case "SENDER_ID_MISMATCH", "THIRD_PARTY_AUTH_ERROR", "APNS_AUTH_ERROR": verdict = .mismatched
+        case "PERMISSION_DENIED": verdict = .refusedCredential
         case "UNAUTHENTICATED": verdict = .expiredCredential
         case "QUOTA_EXCEEDED", "RESOURCE_EXHAUSTED": verdict = .throttled(floor: .seconds(60))
         case "UNAVAILABLE", "INTERNAL": verdict = .unavailable(floor: Self.shortestOutage)

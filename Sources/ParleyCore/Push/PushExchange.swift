@@ -36,8 +36,9 @@ public struct PushJudgement: Sendable, Equatable {
         case deadToken(since: Int64?)
         /// It will never be accepted, and the device is not at fault.
         case badJob
-        /// It will never be accepted, and probably none is: app, topic or project do not belong together.
-        case wrongApp
+        /// App, key or project do not belong together: the device was registered for others, or the settings are wrong,
+        /// and then none is accepted.
+        case mismatched
         case tooLarge
         case expiredCredential
         /// None is accepted with these credentials.

@@ -18,23 +18,27 @@ public struct PushJob: Sendable, Equatable {
     public var expiresAt: Int64
     /// Milliseconds since 1970: when what it tells of happened, if the queue says so.
     public var madeAt: Int64?
+    /// Whom it is for; empty if the queue does not say.
+    public var userID: String
     public var target: PushTarget
     public var content: PushContent
 
     public init(
-        id: String, claim: Int64, lane: Lane, attempts: Int = 0, expiresAt: Int64, target: PushTarget,
-        content: PushContent
+        id: String, claim: Int64, lane: Lane, attempts: Int = 0, expiresAt: Int64, userID: String = "",
+        target: PushTarget, content: PushContent
     ) {
         self.id = id
         self.claim = claim
         self.lane = lane
         self.attempts = attempts
         self.expiresAt = expiresAt
+        self.userID = userID
         self.target = target
         self.content = content
     }
 
-    /// The form of the queue: `{id, claim, lane, attempts, expires_at, created_at, target, content}`; nil for any other.
+    /// The form of the queue: `{id, claim, lane, attempts, expires_at, created_at, user_id, target, content}`; nil for any
+    /// other.
     public init?(json: JSONValue) {
         guard let id = json["id"]?.string, let lane = json["lane"]?.string.flatMap(Lane.init(rawValue:)),
             let expiresAt = json["expires_at"]?.int64, let target = json["target"].flatMap(PushTarget.init(json:)),
@@ -42,7 +46,7 @@ public struct PushJob: Sendable, Equatable {
         else { return nil }
         self.init(
             id: id, claim: json["claim"]?.int64 ?? 0, lane: lane, attempts: Int(json["attempts"]?.int64 ?? 0),
-            expiresAt: expiresAt, target: target, content: content)
+            expiresAt: expiresAt, userID: json["user_id"]?.string ?? "", target: target, content: content)
         self.madeAt = json["created_at"]?.int64
     }
 }

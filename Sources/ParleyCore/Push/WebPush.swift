@@ -84,11 +84,11 @@ public struct WebPush: PushProvider {
             switch status {
             case 200..<300: .delivered
             case 404, 410: .deadToken(since: nil)
-            case 401, 403: .refusedCredential
+            // A subscription that was made with another key is refused with these words, too.
+            case 401, 403: .mismatched
             case 413: .tooLarge
             case 429: .throttled(floor: .seconds(10))
-            // A subscription made with another key, or the wrong key in our settings: then it is all of them.
-            case 400 where word == "VapidPkHashMismatch": .wrongApp
+            case 400 where word == "VapidPkHashMismatch": .mismatched
             case 300..<500: .badJob
             default: .unavailable(floor: Self.shortestOutage)
             }

@@ -8,8 +8,9 @@ internal import Support
 /// One worker at a time does it; the others find it busy and come back.
 struct PushFeeder: Service {
     let name = "push-feeder"
-    /// Events of one transaction.
-    private static let batch = 500
+    /// Events of one transaction at most, and its time; the database ends it after about a second.
+    private static let mostEvents = 500
+    private static let longest = Duration.seconds(20)
     /// Between two of them: events that come close together become one.
     private static let gather = Duration.milliseconds(5)
     /// However quiet the log is: another worker may have left its work undone.
@@ -17,7 +18,7 @@ struct PushFeeder: Service {
     /// Between looks at the queue, in seconds.
     private static let lookEvery = 10
     /// Who has not said for days what it has is taken for gone.
-    private static let sayEvery = Duration.seconds(3600)
+    private let sayEvery: Duration
 
     private let providers: String
     private let setName: String
@@ -28,13 +29,17 @@ struct PushFeeder: Service {
     private let bells: AsyncStream<Void>
     private let bell: AsyncStream<Void>.Continuation
 
-    init(_ settings: PushSettings, pool: PostgresPool, sender: PushSender, metrics: PushMetrics, log: Log) {
+    init(
+        _ settings: PushSettings, pool: PostgresPool, sender: PushSender, metrics: PushMetrics, log: Log,
+        sayEvery: Duration = .seconds(3600)
+    ) {
         self.providers = String(decoding: settings.providers.serialized(), as: UTF8.self)
         self.setName = settings.name
         self.pool = pool
         self.sender = sender
         self.metrics = metrics
         self.log = log
+        self.sayEvery = sayEvery
         (self.bells, self.bell) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
 
@@ -53,14 +58,23 @@ struct PushFeeder: Service {
         while !(await self.sayProviders()) { try await Task.sleep(for: Self.period) }
         var said = ContinuousClock.now
         var looked = said - .seconds(Self.lookEvery)
+        var most = Self.mostEvents
         for await _ in self.bells {
             try Task.checkCancellation()
-            while let count = await self.enqueue(), count >= Self.batch { try Task.checkCancellation() }
+            switch await self.enqueue(most) {
+            case .read(0): break
+            case .read:
+                most = min(most * 2, Self.mostEvents)
+                self.bell.yield()
+            // So that it gets on, however slow the database is.
+            case .tookTooLong: most = max(1, most / 2)
+            case .failed: break
+            }
             if looked + .seconds(Self.lookEvery) < .now {
                 looked = .now
                 await self.look()
             }
-            if said + Self.sayEvery < .now {
+            if said + self.sayEvery < .now {
                 said = .now
                 _ = await self.sayProviders()
             }
@@ -72,12 +86,21 @@ struct PushFeeder: Service {
         await self.ask("select parley.configure_push($1::jsonb, $2)", [self.providers, self.setName]) != nil
     }
 
-    /// - Returns: how many events were read; nil if the database did not say.
-    private func enqueue() async -> Int64? {
-        let rows = await self.ask("select parley.enqueue_push($1::integer)", [String(Self.batch)])
-        guard let count = rows?.first?.int64(0) else { return nil }
-        if count > 0 { self.sender.nudge() }
-        return count
+    private enum Reading {
+        case read(Int64)
+        case tookTooLong, failed
+    }
+
+    private func enqueue(_ most: Int) async -> Reading {
+        do throws(PostgresError) {
+            let rows = try await self.run("select parley.enqueue_push($1::integer)", [String(most)])
+            let count = rows.first?.int64(0) ?? 0
+            if count > 0 { self.sender.nudge() }
+            return .read(count)
+        } catch {
+            self.complain(error)
+            return error.sqlState == "57014" || error.code == .timeout ? .tookTooLong : .failed
+        }
     }
 
     /// What waits, for the metrics.
@@ -90,19 +113,30 @@ struct PushFeeder: Service {
                     provider: row.string(0) ?? "", lane: row.string(1) ?? "", due: row.int64(2) ?? 0,
                     age: row.int64(3) ?? 0)
             })
+        if let row = await self.ask("select events, age_ms from parley.push_log_state()", [])?.first {
+            self.metrics.saw(PushMetrics.LogState(events: row.int64(0) ?? 0, age: row.int64(1) ?? 0))
+        }
     }
 
     private func ask(_ sql: String, _ parameters: [String]) async -> [Row]? {
         do throws(PostgresError) {
-            return try await self.pool.run(
-                Transaction([Statement(sql, parameters)], timeout: .seconds(20)))[0].rows
+            return try await self.run(sql, parameters)
         } catch {
-            // While the server stops there is nothing to complain of; of a database that takes no changes the tail has told.
-            if error.code != .shutdown, error.sqlState != "25006" {
-                self.log.warning(
-                    "events do not become push jobs", [("code", "\(error.code)"), ("sqlstate", error.sqlState ?? "")])
-            }
+            self.complain(error)
             return nil
         }
+    }
+
+    /// Ends with the task.
+    private func run(_ sql: String, _ parameters: [String]) async throws(PostgresError) -> [Row] {
+        let transaction = Transaction([Statement(sql, parameters)], timeout: Self.longest)
+        return try await self.pool.runUnlessCancelled(transaction)[0].rows
+    }
+
+    private func complain(_ error: PostgresError) {
+        // While the server stops there is nothing to complain of; of a database that takes no changes the tail has told.
+        guard error.code != .shutdown, error.code != .cancelled, error.sqlState != "25006" else { return }
+        self.log.warning(
+            "events do not become push jobs", [("code", "\(error.code)"), ("sqlstate", error.sqlState ?? "")])
     }
 }

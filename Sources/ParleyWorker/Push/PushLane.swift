@@ -20,19 +20,22 @@ actor PushLane<Provider: PushProvider> {
         var timer: Task<Void, Never>?
     }
 
-    private let routes: Routes
+    let routes: Routes
     private let policy: PushPolicy
-    private let bounds: PushBounds
-    private let queue: any PushQueue
-    private let metrics: PushMetrics
-    private let log: Log
-    private let clock = ContinuousClock()
+    let bounds: PushBounds
+    let queue: any PushQueue
+    let metrics: PushMetrics
+    let log: Log
+    let clock = ContinuousClock()
     private let origin = ContinuousClock.now
     private var known: [String: Route] = [:]
-    private var held = 0
-    private var unsettled: [PushSettlement] = []
-    private var isSettling = false
-    private var isDraining = false
+    var held = 0
+    var unsettled: [PushSettlement] = []
+    private var isClaiming = false
+    var settling: Task<Void, Never>?
+    var isDraining = false
+    /// The task of `run` was cancelled: nobody waits for anything any more, and leases see to what is left.
+    private var isCancelled = false
     /// Waits for a reason to claim; and whether there was one meanwhile.
     private var sleeper: CheckedContinuation<Void, Never>?
     private var hasNews = false
@@ -58,6 +61,21 @@ actor PushLane<Provider: PushProvider> {
 
     /// Works until the task is cancelled, or `drain` has ended.
     func run() async throws {
+        try await withTaskCancellationHandler {
+            try await self.work()
+        } onCancel: {
+            Task { await self.cancel() }
+        }
+    }
+
+    private func cancel() {
+        self.isCancelled = true
+        self.settling?.cancel()
+        self.stopSleeping()
+        self.resumeIdlers()
+    }
+
+    private func work() async throws {
         var pause = self.bounds.claimPause.lowerBound
         while !self.isDraining {
             try Task.checkCancellation()
@@ -80,7 +98,7 @@ actor PushLane<Provider: PushProvider> {
                 count > 0 ? self.bounds.claimPause.lowerBound : min(pause * 2, self.bounds.claimPause.upperBound)
             if await self.sleep(for: pause) { pause = self.bounds.claimPause.lowerBound }
         }
-        while self.held > 0 || self.isSettling { await self.idle() }
+        await self.finish()
     }
 
     /// - Returns: how many came; nil if the queue did not say.
@@ -88,11 +106,17 @@ actor PushLane<Provider: PushProvider> {
         let now = self.now.steady
         let paused = self.known.filter { $0.value.machine.pausedUntil(now: now) != nil }.keys.sorted()
         let wish = PushClaim(provider: self.routes.provider, lanes: lanes, most: most, paused: paused)
+        self.isClaiming = true
+        defer {
+            self.isClaiming = false
+            self.resumeIdlers()
+        }
         do {
             let jobs = try await self.queue.claim(wish)
             self.take(jobs)
             return jobs.count
         } catch {
+            guard !self.isCancelled else { return nil }
             self.log.warning("push jobs cannot be claimed", [("provider", self.routes.provider.rawValue)])
             return nil
         }
@@ -192,50 +216,6 @@ actor PushLane<Provider: PushProvider> {
         }
     }
 
-    // MARK: - Settling
-
-    private func settle(_ settlement: PushSettlement) {
-        let wasFull = self.held >= self.bounds.mostHeld
-        self.held -= 1
-        self.metrics.settled(
-            settlement, of: self.routes.provider, madeAt: settlement.madeAt, now: Clock.unixMilliseconds())
-        self.unsettled.append(settlement)
-        if wasFull { self.nudge() }
-        guard !self.isSettling else { return }
-        self.isSettling = true
-        Task { await self.flush() }
-    }
-
-    /// What comes while a batch is on its way is the next batch.
-    private func flush() async {
-        while !self.unsettled.isEmpty {
-            let batch = Array(self.unsettled.prefix(self.bounds.mostClaimed))
-            self.unsettled.removeFirst(batch.count)
-            await self.deliver(batch)
-        }
-        self.isSettling = false
-        for idler in self.idlers { idler.resume() }
-        self.idlers = []
-    }
-
-    /// Tries as long as the leases may last; after that the jobs come again, with the same ids.
-    private func deliver(_ batch: [PushSettlement]) async {
-        let end = self.clock.now + self.bounds.settleTime
-        var pause = Duration.milliseconds(100)
-        while true {
-            do {
-                return try await self.queue.settle(batch)
-            } catch {
-                guard self.clock.now + pause < end, !Task.isCancelled else {
-                    self.log.error("push jobs cannot be settled", [("jobs", "\(batch.count)")])
-                    return
-                }
-                try? await Task.sleep(for: pause)
-                pause = min(pause * 2, .seconds(5))
-            }
-        }
-    }
-
     // MARK: - Waiting
 
     /// There may be jobs.
@@ -271,9 +251,16 @@ actor PushLane<Provider: PushProvider> {
         self.sleeper = nil
     }
 
-    private func idle() async {
-        guard self.held > 0 || self.isSettling else { return }
-        await withCheckedContinuation { self.idlers.append($0) }
+    /// Waits for what is under way.
+    private func finish() async {
+        while !self.isCancelled, self.held > 0 || self.settling != nil || self.isClaiming {
+            await withCheckedContinuation { self.idlers.append($0) }
+        }
+    }
+
+    func resumeIdlers() {
+        for idler in self.idlers { idler.resume() }
+        self.idlers = []
     }
 
     /// Claims nothing more, gives back what waits, and finishes what is under way.
@@ -281,7 +268,7 @@ actor PushLane<Provider: PushProvider> {
         self.isDraining = true
         self.nudge()
         for name in self.known.keys { self.feed(.drain, to: name) }
-        while self.held > 0 || self.isSettling { await self.idle() }
+        await self.finish()
         self.log.info(
             "push ends",
             [

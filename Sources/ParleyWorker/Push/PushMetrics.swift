@@ -19,12 +19,20 @@ final class PushMetrics: Sendable {
         var age: Int64
     }
 
+    /// The log, as far as no jobs were made of it.
+    struct LogState: Sendable, Equatable {
+        var events: Int64
+        /// Of the oldest of them, in milliseconds.
+        var age: Int64
+    }
+
     private struct State: Sendable {
         var settled: [Series: Int] = [:]
         var dropped: [PushTarget.Provider: Int] = [:]
         var stopped: [PushTarget.Provider: Set<String>] = [:]
         var delays: [PushTarget.Provider: AnswerTally] = [:]
         var queue: [QueueState] = []
+        var behind: LogState?
     }
 
     /// Reasons are words of providers: beyond so many series they count together.
@@ -64,6 +72,14 @@ final class PushMetrics: Sendable {
 
     func saw(_ queue: [QueueState]) { self.state.withLock { $0.queue = queue } }
 
+    func saw(_ behind: LogState) { self.state.withLock { $0.behind = behind } }
+
+    /// Without what would need an escape, or end the line.
+    private static func label(_ text: String) -> String {
+        String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7f ? " " : $0 }))
+            .filter { $0 != "\\" && $0 != "\"" }
+    }
+
     /// In the text format of OpenMetrics, without its end.
     func text() -> String {
         let state = self.state.withLock { $0 }
@@ -76,7 +92,7 @@ final class PushMetrics: Sendable {
         family(
             "parley_push_settled", "counter", "Attempts by what became of them.",
             state.settled.map { series, count in
-                let reason = series.reason.filter { $0 != "\\" && $0 != "\"" }
+                let reason = Self.label(series.reason)
                 return (
                     "_total{provider=\"\(series.provider)\",outcome=\"\(series.outcome)\",reason=\"\(reason)\"}",
                     "\(count)"
@@ -89,7 +105,7 @@ final class PushMetrics: Sendable {
             "parley_push_routes_stopped", "gauge", "Apps or push services that are given a rest.",
             state.stopped.map { ("{provider=\"\($0)\"}", "\($1.count)") })
         family(
-            "parley_push_delay_seconds", "summary", "From the commit to the provider's acceptance.",
+            "parley_push_delay_seconds", "summary", "From the queueing of a job to its acceptance by the provider.",
             state.delays.flatMap { provider, tally in
                 [50, 95, 99].map { share in
                     (
@@ -104,6 +120,12 @@ final class PushMetrics: Sendable {
         family(
             "parley_push_queue_age_seconds", "gauge", "How long the oldest of them has been due.",
             state.queue.map { ("{provider=\"\($0.provider)\",lane=\"\($0.lane)\"}", "\(Double($0.age) / 1000)") })
+        family(
+            "parley_push_events_behind", "gauge", "Events of the log, at most, of which no jobs were made yet.",
+            state.behind.map { [("", "\($0.events)")] } ?? [])
+        family(
+            "parley_push_events_age_seconds", "gauge", "How long ago the oldest of them was written.",
+            state.behind.map { [("", "\(Double($0.age) / 1000)")] } ?? [])
         return lines.map { $0 + "\n" }.joined()
     }
 }

@@ -1,7 +1,7 @@
 internal import ParleyCore
 internal import PostgresClient
 
-/// Where jobs come from and outcomes go.
+/// Where jobs come from and outcomes go. Both calls end early when their task is cancelled.
 protocol PushQueue: Sendable {
     /// Takes jobs that are due, each for a lease of a minute.
     func claim(_ wish: PushClaim) async throws -> [PushJob]
@@ -21,7 +21,8 @@ struct PushClaim: Sendable, Equatable {
 /// The queue in the database.
 ///
 /// - `parley.claim_push_jobs(worker text, lanes text[], max integer, provider text, paused text[], secret text,
-///   provider_set text)` returns the jobs as JSON (`PushJob.init(json:)`), calls first, tenants taking turns, none of a route in `paused`.
+///   provider_set text)` returns the jobs as JSON (`PushJob.init(json:)`), calls first, tenants taking turns, none of a
+///   route in `paused`.
 /// - `parley.settle_push_job(worker text, settlements jsonb)` takes an array of `PushSettlement.json`. Of a job whose
 ///   claim is another by now nothing counts.
 struct DatabasePushQueue: PushQueue {
@@ -37,7 +38,7 @@ struct DatabasePushQueue: PushQueue {
         // What is claimed under one name must be settled under it.
         guard let worker = self.worker() else { return [] }
         let lanes = "{" + wish.lanes.map(\.rawValue).joined(separator: ",") + "}"
-        let results = try await self.pool.run(
+        let results = try await self.pool.runUnlessCancelled(
             Transaction([
                 Statement(
                     "select job from parley.claim_push_jobs($1, $2::text[], $3, $4, $5::text[], $6, $7) as job",
@@ -66,7 +67,7 @@ struct DatabasePushQueue: PushQueue {
 
     func settle(_ settlements: [PushSettlement]) async throws {
         let list = JSONValue.array(settlements.map { .object($0.json) }).serialized()
-        _ = try await self.pool.run(
+        _ = try await self.pool.runUnlessCancelled(
             Transaction([
                 Statement(
                     "select parley.settle_push_job($1, $2::jsonb)",

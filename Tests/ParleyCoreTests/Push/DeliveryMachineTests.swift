@@ -209,15 +209,53 @@ import Testing
         #expect(rig.machine.count == 1 && rig.last == .delivered)
     }
 
-    @Test func manyRefusalsForTheAppStopTheRoute() {
+    private static let notForTopic = PushFixture.answer(400, "DeviceTokenNotForTopic")
+
+    @Test func devicesOfManyUsersWithoutOneThatWorksStopTheRoute() {
         var rig = self.rig()
-        rig.open()
-        let jobs = self.jobs(20)
-        rig.claim(jobs)
-        for job in jobs { rig.answer(job, PushFixture.answer(400, "DeviceTokenNotForTopic")) }
-        #expect(rig.settled.allSatisfy { $0.outcome == .dead })
-        #expect(rig.reports.last == .credentialRefused(reason: "DeviceTokenNotForTopic"))
+        for user in 1...10 {
+            #expect(rig.machine.pausedUntil(now: .zero) == nil)
+            let job = PushFixture.job(user, user: "user \(user)")
+            rig.claim([job])
+            rig.answer(job, Self.notForTopic)
+        }
+        #expect(rig.reports == [.credentialRefused(reason: "DeviceTokenNotForTopic")])
         #expect(rig.machine.pausedUntil(now: .zero) == .seconds(300))
+        // Nothing is lost meanwhile, but nor does a job come back for ever.
+        #expect(rig.settled.allSatisfy { if case .retry(_, counts: true) = $0.outcome { true } else { false } })
+        guard case .retry(let after, _) = rig.last else { return }
+        #expect(after >= .seconds(300))
+    }
+
+    @Test func aUserWithManyForeignDevicesStopsNobody() {
+        var rig = self.rig()
+        for number in 1...50 {
+            let job = PushFixture.job(number)
+            rig.claim([job])
+            rig.answer(job, Self.notForTopic)
+        }
+        #expect(rig.machine.pausedUntil(now: .zero) == nil)
+    }
+
+    @Test func foreignDevicesAmongThoseThatWorkStopNobody() {
+        var rig = Rig(WebPush(navigate: "https://chat.example/"))
+        rig.life = .seconds(43200)
+        let good = PushFixture.job(1000, .webpush)
+        rig.claim([good])
+        rig.answer(good, PushFixture.answer(201))
+        for number in 1...50 {
+            let job = PushFixture.job(number, .webpush, user: "user \(number)")
+            rig.claim([job])
+            rig.answer(job, PushFixture.answer(number % 2 == 0 ? 403 : 401))
+            #expect(rig.last == .dead)
+        }
+        #expect(rig.machine.pausedUntil(now: .zero) == nil)
+        // With the next provider token nobody knows.
+        rig.feed(.renewed("next", life: rig.life), at: 1)
+        let job = PushFixture.job(60, .webpush)
+        rig.claim([job], at: 1)
+        rig.answer(job, PushFixture.answer(403), at: 1)
+        #expect(rig.last != .dead && rig.machine.pausedUntil(now: .seconds(1)) == nil)
     }
 }
 

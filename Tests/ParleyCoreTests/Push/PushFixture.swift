@@ -25,11 +25,11 @@ enum PushFixture {
     static func job(
         _ number: Int, _ provider: PushTarget.Provider = .apns, _ content: PushContent = Self.content(),
         lane: PushJob.Lane = .message, attempts: Int = 0, life: Double = 3600, kind: String = "alert",
-        registeredAt: Int64 = 0
+        registeredAt: Int64 = 0, user: String = "user"
     ) -> PushJob {
         PushJob(
             id: "00000000-0000-4000-8000-" + String(repeating: "0", count: 12 - "\(number)".count) + "\(number)",
-            claim: 1, lane: lane, attempts: attempts, expiresAt: Self.start + Int64(life * 1000),
+            claim: 1, lane: lane, attempts: attempts, expiresAt: Self.start + Int64(life * 1000), userID: user,
             target: PushTarget(
                 provider, appID: "com.example.chat", token: Self.token, kind: kind, registeredAt: registeredAt),
             content: content)
@@ -53,6 +53,8 @@ struct Rig<Provider: PushProvider> {
     var settled: [PushSettlement] = []
     var reports: [DeliveryMachine<Provider>.Report] = []
     var renewals = 0
+    /// Of a provider token.
+    var life = Duration.seconds(3600)
     var wakesAt: Duration?
 
     init(_ provider: Provider, policy: PushPolicy = PushPolicy()) {
@@ -75,7 +77,7 @@ struct Rig<Provider: PushProvider> {
             case .report(let report): self.reports.append(report)
             }
         }
-        if renews, renew { self.feed(.renewed("token\(self.renewals)", life: .seconds(3600)), at: seconds) }
+        if renews, renew { self.feed(.renewed("token\(self.renewals)", life: self.life), at: seconds) }
     }
 
     mutating func claim(_ jobs: [PushJob], at seconds: Double = 0) { self.feed(.claimed(jobs), at: seconds) }

@@ -100,7 +100,7 @@ import Testing
             "PayloadEmpty", "New reason",
         ] { #expect(verdict(400, reason) == .badJob) }
         for reason in ["BadTopic", "MissingTopic", "TopicDisallowed", "DeviceTokenNotForTopic"] {
-            #expect(verdict(400, reason) == .wrongApp)
+            #expect(verdict(400, reason) == .mismatched)
         }
         for reason in ["BadDeviceToken", "MissingDeviceToken"] {
             #expect(verdict(400, reason) == .deadToken(since: nil))
@@ -176,9 +176,9 @@ import Testing
         #expect(verdict(400, "INVALID_ARGUMENT", own: "INVALID_ARGUMENT") == .deadToken(since: nil))
         #expect(verdict(400, "INVALID_ARGUMENT", own: "INVALID_ARGUMENT", field: true) == .badJob)
         #expect(verdict(400, "INVALID_ARGUMENT", field: true) == .badJob)
-        #expect(verdict(403, "PERMISSION_DENIED", own: "SENDER_ID_MISMATCH") == .wrongApp)
+        #expect(verdict(403, "PERMISSION_DENIED", own: "SENDER_ID_MISMATCH") == .mismatched)
         #expect(verdict(403, "PERMISSION_DENIED") == .refusedCredential)
-        #expect(verdict(401, "UNAUTHENTICATED", own: "THIRD_PARTY_AUTH_ERROR") == .refusedCredential)
+        #expect(verdict(401, "UNAUTHENTICATED", own: "THIRD_PARTY_AUTH_ERROR") == .mismatched)
         #expect(verdict(401, "UNAUTHENTICATED") == .expiredCredential)
         #expect(verdict(429, "RESOURCE_EXHAUSTED", own: "QUOTA_EXCEEDED") == .throttled(floor: .seconds(60)))
         #expect(verdict(429, "RESOURCE_EXHAUSTED") == .throttled(floor: .seconds(60)))
@@ -228,8 +228,8 @@ import Testing
         for status in [200, 201, 202] { #expect(verdict(status) == .delivered) }
         for status in [404, 410] { #expect(verdict(status) == .deadToken(since: nil)) }
         #expect(verdict(400) == .badJob && verdict(301) == .badJob && verdict(413) == .tooLarge)
-        #expect(verdict(400, #"{"reason":"VapidPkHashMismatch"}"#) == .wrongApp)
-        #expect(verdict(401) == .refusedCredential && verdict(403, #"{"reason":"BadJwtToken"}"#) == .refusedCredential)
+        #expect(verdict(400, #"{"reason":"VapidPkHashMismatch"}"#) == .mismatched)
+        #expect(verdict(401) == .mismatched && verdict(403, #"{"reason":"BadJwtToken"}"#) == .mismatched)
         #expect(verdict(429) == .throttled(floor: .seconds(10)) && verdict(503) == .unavailable(floor: .seconds(10)))
     }
 }

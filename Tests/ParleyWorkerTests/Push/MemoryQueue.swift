@@ -10,6 +10,7 @@ final class MemoryQueue: PushQueue {
         var settled: [PushSettlement] = []
         var claims: [PushClaim] = []
         var failures = 0
+        var settlesFail = false
     }
     struct Failure: Error {}
 
@@ -33,6 +34,7 @@ final class MemoryQueue: PushQueue {
 
     func settle(_ settlements: [PushSettlement]) async throws {
         try self.state.withLock { state in
+            if state.settlesFail { throw Failure() }
             if state.failures > 0 {
                 state.failures -= 1
                 throw Failure()

@@ -14,16 +14,19 @@ import Testing
         let metrics = PushMetrics()
         for _ in 0..<3 { metrics.settled(self.settlement(.delivered, "200"), of: .apns, madeAt: 1000, now: 1250) }
         metrics.settled(self.settlement(.deadToken(before: 1), "Unregistered"), of: .apns, madeAt: nil, now: 0)
-        metrics.settled(self.settlement(.dead, "a\"b\\"), of: .fcm, madeAt: nil, now: 0)
+        metrics.settled(self.settlement(.dead, "a\"b\\\r\nc"), of: .fcm, madeAt: nil, now: 0)
         metrics.route("app", of: .apns, isStopped: true)
         metrics.saw([PushMetrics.QueueState(provider: "apns", lane: "call", due: 2, age: 1500)])
+        #expect(!metrics.text().contains("parley_push_events_behind"))
+        metrics.saw(PushMetrics.LogState(events: 7, age: 2500))
         let text = metrics.text()
         for line in [
             #"parley_push_settled_total{provider="apns",outcome="delivered",reason="200"} 3"#,
-            #"parley_push_settled_total{provider="fcm",outcome="dead",reason="ab"} 1"#,
+            #"parley_push_settled_total{provider="fcm",outcome="dead",reason="ab  c"} 1"#,
             #"parley_push_tokens_dropped_total{provider="apns"} 1"#, #"parley_push_routes_stopped{provider="apns"} 1"#,
             #"parley_push_delay_seconds_count{provider="apns"} 3"#,
             #"parley_push_queue_age_seconds{provider="apns",lane="call"} 1.5"#,
+            "parley_push_events_behind 7", "parley_push_events_age_seconds 2.5",
         ] { #expect(text.contains(line + "\n"), "\(line) is not in\n\(text)") }
     }
 

@@ -112,7 +112,7 @@ import Testing
         let now = Clock.unixMilliseconds()
         let answers: [(Int, JSONValue, String)] = [
             (400, ["reason": "BadDeviceToken"], "dead_token"),
-            (400, ["reason": "DeviceTokenNotForTopic"], "dead"),
+            (400, ["reason": "DeviceTokenNotForTopic"], "retry"),
             (400, ["reason": "BadCollapseId"], "dead"),
             (410, ["reason": "Unregistered", "timestamp": .int(now - 60_000)], "dead"),
             (410, ["reason": "Unregistered", "timestamp": .int(now + 60_000)], "dead_token"),
@@ -205,6 +205,38 @@ import Testing
         queue.state.withLock { $0.failures = 3 }
         let settled = try await self.deliver(jobs, through: gateway, queue: queue)
         #expect(jobs.allSatisfy { settled[$0.id]?.outcome == .delivered })
+    }
+
+    @Test func aSenderThatStopsDoesNotWaitForADatabaseThatIsAway() async throws {
+        let gateway = try await PushGateway()
+        try await gateway.set(["prime": false, "script": [Self.token: [["delay": 1]]]])
+        let queue = MemoryQueue([self.job(.apns)])
+        queue.state.withLock { $0.settlesFail = true }
+        let sender = PushSender(
+            try PushSettings.load(gateway.settings), queue: queue, log: Log(label: "push", sink: { _ in }))
+        let run = Task { try await sender.run() }
+        #expect(await self.eventually(.seconds(10)) { queue.state.withLock { $0.waiting.isEmpty } })
+        let start = ContinuousClock.now
+        await sender.drain()
+        try await run.value
+        #expect(ContinuousClock.now - start < .seconds(8))
+    }
+
+    @Test func aSenderThatIsCancelledWaitsForNothing() async throws {
+        let gateway = try await PushGateway()
+        try await gateway.set(["prime": false, "script": [Self.token: [["hang": true]]]])
+        let queue = MemoryQueue([self.job(.apns)])
+        let sender = PushSender(
+            try PushSettings.load(gateway.settings), queue: queue, log: Log(label: "push", sink: { _ in }))
+        let run = Task { try await sender.run() }
+        #expect(await self.eventually(.seconds(10)) { queue.state.withLock { $0.waiting.isEmpty } })
+        let drain = Task { await sender.drain() }
+        try await Task.sleep(for: .milliseconds(200))
+        let start = ContinuousClock.now
+        run.cancel()
+        _ = await run.result
+        await drain.value
+        #expect(ContinuousClock.now - start < .seconds(5))
     }
 
     @Test func callsFindRoomWhereMessagesFillTheLane() async throws {

@@ -30,7 +30,7 @@ class Conversations:
             if message is not None:
                 self.send_message(user, existing, content=message, client_message_id=client_message_id)
             return {"conversation": existing, "created": False}
-        tenant, folders = self.begin(user, others)
+        tenant, folders = self.begin(user, others, None)
         refuse(message is not None and not sendable(message), "PT400")
         c = self.conversations[name] = Conversation(name, type, user, tenant, title, context)
         if type == "announcement":
@@ -52,11 +52,11 @@ class Conversations:
             self.send_message(user, name, content=message, client_message_id=client_message_id)
         return {"conversation": name, "created": True}
 
-    def begin(self, user: str, others: list[str]) -> tuple[str | None, dict[str, str]]:
+    def begin(self, user: str, others: list[str], context: tuple | None) -> tuple[str | None, dict[str, str]]:
         """May the user start with them: the tenant they share, and where each of them finds it."""
         tenant = self.shared_tenant(user, [user, *others])
         refuse(not self.may_initiate(user, tenant) or self.split([user, *others]), "PT403")
-        return tenant, self.meet(user, others, tenant)
+        return tenant, self.meet(user, others, tenant, context)
 
     def ask_all(self, c: Conversation, user: str, folders: dict[str, str]) -> None:
         for other, folder in sorted(folders.items()):
@@ -71,7 +71,7 @@ class Conversations:
         """A direct conversation that somebody has left with the tenant: as if the two met anew."""
         gone = sorted(other for other, member in c.members.items() if member.left)
         if gone:
-            _, folders = self.begin(user, [c.other(user)])
+            _, folders = self.begin(user, [c.other(user)], None if c.creator else c.context)
             c.requests = {name: request for name, request in c.requests.items() if name not in gone}
             self.join(c, user, gone, {name: folder for name, folder in folders.items() if name in gone})
 
@@ -93,7 +93,7 @@ class Conversations:
             met = {frozenset(pair[:2]) for pair in self.direct}
             strange = any(frozenset((user, other)) not in met for other in new)
             refuse(strange and not self.may_initiate(user, c.tenant), "PT403")
-            folders = self.meet(user, new, c.tenant)
+            folders = self.meet(user, new, c.tenant, None if c.creator else c.context)
             # Who declined to be here is left alone, but for the application.
             refuse(any(self.declined_here(c, other) for other in new), "PT403")
         self.join(c, user, new, folders)

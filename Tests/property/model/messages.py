@@ -96,7 +96,7 @@ class Messages:
         if not for_everyone:
             if user not in m.hidden_by:
                 m.hidden_by.add(user)
-                m.starred_by.discard(user)
+                m.starred_by.pop(user, None)
                 self.tell_own(user, c.name, "message:deleted", actor=user, seq=m.seq, data={"for_everyone": False})
             return
         self.find(user, message_id, also_hidden=True)
@@ -109,7 +109,7 @@ class Messages:
         self.tell_about(c, m, Event("message:deleted", user, seq=m.seq, data={"for_everyone": True}))
 
     def clear(self, m: Message) -> None:
-        m.deleted, m.content, m.metadata, m.mentions, m.pinned, m.starred_by = True, None, {}, [], False, set()
+        m.deleted, m.content, m.metadata, m.mentions, m.pinned, m.starred_by = True, None, {}, [], None, {}
 
     def add_reaction(self, user, message_id, emoji):
         refuse(emoji.isascii(), "PT400")
@@ -133,13 +133,13 @@ class Messages:
         c, m = self.find(user, message_id)
         refuse(m.deleted, "PT409")
         if user not in m.starred_by:
-            m.starred_by.add(user)
+            m.starred_by[user] = self.time
             self.tell_own(user, c.name, "message:starred", actor=user, seq=m.seq)
 
     def unstar_message(self, user, message_id):
         c, m = self.find(user, message_id)
         if user in m.starred_by:
-            m.starred_by.remove(user)
+            del m.starred_by[user]
             self.tell_own(user, c.name, "message:unstarred", actor=user, seq=m.seq)
 
     def pin_message(self, user, message_id, pinned=True):
@@ -148,9 +148,9 @@ class Messages:
         self.writable(c)
         refuse(not c.allows(user, "change_settings"), "PT403")
         refuse(pinned and m.deleted, "PT409")
-        if m.pinned != pinned:
-            refuse(pinned and sum(other.pinned for other in c.messages) >= 50, "PT409")
-            m.pinned = pinned
+        if (m.pinned is not None) != pinned:
+            refuse(pinned and sum(other.pinned is not None for other in c.messages) >= 50, "PT409")
+            m.pinned = self.time if pinned else None
             self.tell_about(c, m, Event("message:pinned" if pinned else "message:unpinned", user, seq=m.seq))
         return self.show(None, c, m)
 

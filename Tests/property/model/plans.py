@@ -133,7 +133,7 @@ class Plans:
                 continue
             for m in c.messages:
                 if m.retired_at is not None and not m.purged and m.retired_at + GRACE <= self.now:
-                    m.purged, m.pinned = True, False
+                    m.purged, m.pinned = True, None
             purged = max((m.seq for m in c.messages if m.purged), default=0)
             if purged > c.swept:
                 self.sweep(c, purged, window)

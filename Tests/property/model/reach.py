@@ -14,13 +14,13 @@ class Reach:
         new = message_privacy or self.privacy[user], self.receipts[user] if read_receipts is None else read_receipts
         if new != (self.privacy[user], self.receipts[user]):
             self.privacy[user], self.receipts[user] = new
-            self.tell_own(user, None, "privacy:updated")
+            self.tell_own(user, None, "privacy:updated", actor=user)
 
     def host_setting(self, user, value):
         self.stranger_messages = value
 
     def contact(self, user: str, other: str) -> None:
-        self.tell_own(user, None, "contact:updated", data={
+        self.tell_own(user, None, "contact:updated", actor=user, data={
             "blocked": (user, other) in self.blocks, "restricted": (user, other) in self.restrictions,
             "followed": (user, other) in self.follows,
         })
@@ -98,7 +98,7 @@ class Reach:
         return (other, user) not in self.follows and not accepted and not known
 
     def lands(self, user: str, other: str, expected: bool = False) -> str | None:
-        """inbox or requests; None if the other cannot be reached. Expected: by who manages the tenant."""
+        """inbox or requests; None if the other cannot be reached. Expected: about what the host named, or by who manages the tenant."""
         follows, followed = (user, other) in self.follows, (other, user) in self.follows
         lets = {"everyone": True, "friends": follows and followed, "following": followed, "no_one": False}
         declined = any(
@@ -113,10 +113,10 @@ class Reach:
         sorted_out = self.stranger_messages == "requests" and not expected and not follows and self.stranger(user, other)
         return "requests" if sorted_out else "inbox"
 
-    def meet(self, user: str, others: list[str], tenant: str | None) -> dict[str, str]:
+    def meet(self, user: str, others: list[str], tenant: str | None, context: tuple | None) -> dict[str, str]:
         """Where each of them finds what the user brings them into; the one refusal if one cannot be reached."""
         refuse(any((user, other) in self.blocks for other in others), "PT403")
-        folders = {other: self.lands(user, other, self.manages(user, tenant)) for other in others}
+        folders = {other: self.lands(user, other, context is not None or self.manages(user, tenant)) for other in others}
         refuse(None in folders.values(), "PT403")
         return folders
 

@@ -20,7 +20,7 @@ class Seen:
             "mentions": [] if gone else m.mentions, "reply_to": m.reply_to,
             "reactions": [] if gone else grouped(m.reactions), "status": self.status(user, c, m),
             "edited": m.edited, "deleted": m.deleted, "expires": m.expires_at is not None, "forwarded": m.forwarded,
-            "pinned": m.pinned, "starred": user in m.starred_by,
+            "pinned": m.pinned is not None, "starred": user in m.starred_by,
             "quote": None if gone or m.reply_to is None else self.quote(user, c, c.messages[m.reply_to - 1]),
         }
 
@@ -134,6 +134,30 @@ class Seen:
             if unread or me.marked_unread:
                 conversations[c.name] = (unread, me.marked_unread)
         return totals | {"conversations": conversations}
+
+    def shelved(self, user: str, c: Conversation, m: Message) -> dict:
+        """Only the history says what is starred."""
+        return self.show(user, c, m) | {"starred": False}
+
+    def pinned(self, user: str, c: Conversation) -> list[dict]:
+        """The last pinned first."""
+        pins = [m for m in c.messages if m.pinned is not None and self.visible(user, c, m)]
+        return [self.shelved(user, c, m) for m in sorted(pins, key=lambda m: -m.pinned)]
+
+    def starred(self, user: str) -> list[tuple[str, dict]]:
+        """Of all conversations, the last starred first."""
+        stars = [
+            (c, m) for c in self.conversations.values() if user in c.present
+            for m in c.messages if user in m.starred_by and self.visible(user, c, m)
+        ]
+        return [(c.name, self.shelved(user, c, m)) for c, m in sorted(stars, key=lambda star: -star[1].starred_by[user])]
+
+    def exported(self, user: str, c: Conversation) -> list[tuple]:
+        """What the user sees, without what others say: nobody has consented."""
+        return [
+            (m.seq, m.sender, m.sender not in (user, None), m.content if m.sender in (user, None) else None)
+            for m in c.messages if self.visible(user, c, m) and not m.deleted
+        ]
 
     def found(self, user: str, word: str) -> set[tuple[str, int]]:
         """Where a search finds a word."""

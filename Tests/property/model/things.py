@@ -49,7 +49,8 @@ class Message:
     key: str | None = None
     edited: bool = False
     forwarded: bool = False
-    pinned: bool = False
+    # In which step.
+    pinned: int | None = None
     deleted: bool = False
     # When, in minutes by the world's clock; in steps, to say who was there before; and the place of its event in the log.
     at: int = 0
@@ -67,7 +68,8 @@ class Message:
     hidden_by: set = field(default_factory=set)
     # Who was never to learn of it.
     silenced_for: str | None = None
-    starred_by: set = field(default_factory=set)
+    # By user, in which step.
+    starred_by: dict = field(default_factory=dict)
     # How often each user has passed it on.
     forwards: dict = field(default_factory=dict)
 

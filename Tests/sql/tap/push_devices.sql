@@ -94,6 +94,25 @@ select is(
     'a new token replaces the one of the session'
 );
 
+-- what waits for a token goes to the one that takes its place
+select t.act('dan');
+select t.device('former', session => 's1') is null as done \gset
+select t.act('ann');
+select t.keep('waits', parley_api.start_conversation(array[t.id('dan')], message => 'waits') ->> 'id');
+select t.host();
+select t.pump() > 0 as done \gset
+select t.act('dan');
+select t.device('latter', session => 's1') is null as done \gset
+select t.host();
+delete from parley.push_job where user_id <> t.id('dan');
+select is(t.push(), 'latter message waits badge 1', 'what waits for a token goes to the one that takes its place');
+select is(
+    (select d ->> 'session_id' from jsonb_array_elements(parley.push_jobs_of((select m from parley.message m where m.conversation_id = t.id('waits') and m.seq = 1), t.id('dan'))) d), 's1',
+    'and it is told to which session'
+);
+select t.act('dan');
+select parley_api.remove_device(t.id('latter')) is null as done \gset
+
 -- the provider knows it no longer
 select t.host();
 select parley.drop_push_device(t.id('other'), 'Unregistered') as dropped \gset
@@ -139,11 +158,15 @@ delete from parley.push_device where user_id = t.id('cid') and name like 'more%'
 delete from parley.event where kind = 'device:dropped';
 select t.act('cid');
 select t.device('second', session => 's1') is null as done \gset
+select t.device('stays', session => 's2') is null as done \gset
 
 -- sessions and accounts that end
 select t.host();
-select is(parley.drop_session_devices(t.id('cid'), 's1', 'session_ended'), 1::bigint, 'the devices of a session go with it');
 select t.claim('service_role', '{"role": "service_role"}');
+select is(parley_api.end_session_devices(t.id('cid'), 's1') -> 'devices', '1', 'the devices of a session go with it');
+select is(parley_api.end_session_devices(t.id('cid'), 's1') -> 'devices', '0', 'once');
+select t.refused('PT400', $$select parley_api.end_session_devices(t.id('cid'), '')$$, 'a session has a name');
+select is(t.look($$select count(*) > 0 from parley.push_device where user_id = t.id('cid') and dropped_at is null$$), 'true', 'those of others stay');
 select parley_api.revoke_sessions(t.id('cid')) is null as done \gset
 select t.host();
 select is(t.look($$select string_agg(distinct dropped_reason, ' ' order by dropped_reason) from parley.push_device where user_id = t.id('cid') and dropped_reason like 's%'$$), 'session_ended', 'and all devices with all sessions');

@@ -173,6 +173,11 @@ select is((select string_agg(distinct reason, ' ') from parley.push_job where st
 update parley.push_job set id = parley.uuid_v7(now() - interval '16 days' + n * interval '1 ms') from (select id as old, row_number() over () as n from parley.push_job) x where id = old;
 select parley.push_upkeep() is null as done \gset
 select isnt((select count(*) from parley.push_job), 0::bigint, 'what became of each is kept for two weeks');
+insert into parley.push_job (id, tenant_id, user_id, device_id, conversation_id, last_seq, expires_at, settled_at, provider, route, lane, kind, state, collapse_key)
+select parley.uuid_v7(), md5('x')::uuid, t.id('bob'), t.id('phone'), t.id('us'), 1, now(), now() - x.age::interval, 'apns', 'app', x.lane, x.kind, 'sent', 'x'
+from (values ('61 min', 'quiet', 'clear'), ('61 min', 'quiet', 'badge'), ('59 min', 'quiet', 'clear'), ('61 min', 'message', 'message')) x (age, lane, kind);
+select parley.push_upkeep() is null as done \gset
+select is((select string_agg(format('%s %s', kind, now() - settled_at), ', ' order by kind) from parley.push_job where collapse_key = 'x'), 'clear 00:59:00, message 01:01:00', 'but of what set a number or took back an hour');
 update parley.push_job set id = parley.uuid_v7(now() - interval '18 days' + n * interval '1 ms') from (select id as old, row_number() over () as n from parley.push_job) x where id = old;
 select parley.push_upkeep() is null as done \gset
 select is((select count(*) from parley.push_job), 0::bigint, 'and then forgotten');
@@ -187,9 +192,30 @@ select parley.configure_push('[{"provider": "apns", "app_id": "app"}]', 'a') is 
 select parley.configure_push('[{"provider": "fcm", "app_id": "app"}]', 'b') is null as done \gset
 select is(parley.has_push_provider('apns', 'app') and parley.has_push_provider('fcm', 'app') and not parley.has_push_provider('apns', 'x'), true, 'workers add up');
 update parley.push_provider set seen_at = now() - interval '8 days';
-select * from t.claimed('fcm', worker => 'b') \g /dev/null
+select parley.configure_push('[{"provider": "fcm", "app_id": "app"}]', 'b') is null as done \gset
 select parley.push_upkeep() is null as done \gset
-select is((select string_agg(worker, ' ') from parley.push_provider), 'b', 'a worker that was not seen for a week is forgotten');
+select is((select string_agg(worker, ' ') from parley.push_provider), 'b', 'a worker that has said nothing for a week is forgotten');
+
+-- much work at once is done in several transactions
+select pg_get_functiondef('parley.queue_event_pushes'::regproc) as real_queue \gset
+create temp table queued (id bigint);
+grant all on queued to public;
+insert into parley.event (kind, user_id, xid) select 'message:read', t.id('bob'), '3' from generate_series(1, 100);
+create or replace function parley.queue_event_pushes(event_ids bigint[]) returns void language plpgsql as $$
+begin
+    insert into queued select unnest(event_ids);
+    perform pg_sleep(0.05 * cardinality(event_ids));
+end
+$$;
+select ok(events between 99 and 101 and age_ms >= 0, 'operators see how far push is behind') from parley.push_log_state();
+select ok(parley.enqueue_push() between 1 and 60, 'where events take long, some are read, and then the transaction ends');
+create or replace function parley.queue_event_pushes(event_ids bigint[]) returns void language sql as $$
+    insert into queued select unnest(event_ids)
+$$;
+select t.pump() is null as done \gset
+select ok(count(*) >= 100 and count(*) = count(distinct id), 'the rest follows, each once') from queued;
+select is((select format('%s %s', events, age_ms) from parley.push_log_state()), '0 0', 'and that it has caught up');
+:real_queue;
 
 -- what fails harms nothing else
 select parley.configure_push('[{"provider": "apns", "app_id": "app"}]', 'w') is null as done \gset

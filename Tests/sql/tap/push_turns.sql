@@ -44,6 +44,25 @@ select is((select count(*) from t.claimed('apns', 5)), 0::bigint, 'a claim looks
 select is((select count(*) from t.claimed('apns', 5)), 1::bigint, 'and the next goes on from there');
 delete from parley.push_job;
 
+-- what was done since the oldest snapshot began is passed once
+create function t.pages(query text) returns bigint language plpgsql as $$
+declare
+    v_plan json;
+begin
+    execute 'explain (analyze, buffers, timing off, format json) ' || query into v_plan;
+    return (v_plan #>> '{0,Plan,Shared Hit Blocks}')::bigint + (v_plan #>> '{0,Plan,Shared Read Blocks}')::bigint;
+end
+$$;
+select t.wait(t.id('bob'), 3000) is null as done \gset
+update parley.push_job set state = 'sent', settled_at = now();
+select t.wait(t.id('bob'), 3) is null as done \gset
+update parley.push_job set due_at = due_at + interval '1 second' where settled_at is null;
+select t.pages($$select * from parley.push_groups('apns', 'message', false, '{}', 100)$$) as looked \gset
+select ok(:looked > 3000, 'done jobs lie before what is due');
+select cmp_ok(t.pages($$select * from parley.claim_push_jobs('w', '{message}', 100, 'apns', '{}')$$), '<', :looked::bigint * 3 / 2, 'a claim passes them once');
+select is((select count(*) from parley.push_job where state = 'leased'), 3::bigint, 'and takes what is due');
+delete from parley.push_job;
+
 -- workers with other credentials
 select parley.configure_push('[{"provider": "apns", "app_id": "one"}]', 'a') is null as done \gset
 select parley.configure_push('[{"provider": "apns", "app_id": "two"}, {"provider": "webpush", "app_id": ""}]', 'b') is null as done \gset

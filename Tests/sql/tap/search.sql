@@ -3,6 +3,8 @@ begin;
 select plan(146);
 \ir ../people.psql
 update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
+-- the rules of spam have tests of their own
+update parley.spam_rule set mode = 'off';
 
 -- brings the index up to date with what is committed; what this transaction wrote it leaves for later, as the log does
 create function t.index() returns bigint language plpgsql security definer as $$

@@ -48,13 +48,16 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 begin
-    return coalesce(
-        (
-            select bool_and(p.folder = 'requests')
-            from parley.participant as p
-            where p.conversation_id = is_asking.conversation_id and p.user_id <> is_asking.user_id and p.left_at is null
-        ),
-        false
+    -- in a large group the first member at hand says no
+    return not exists (
+        select from parley.participant as p
+        where p.conversation_id = is_asking.conversation_id
+            and p.user_id <> is_asking.user_id
+            and p.left_at is null
+            and p.folder <> 'requests'
+    ) and exists (
+        select from parley.participant as p
+        where p.conversation_id = is_asking.conversation_id and p.user_id <> is_asking.user_id and p.left_at is null
     );
 end;
 $$;

@@ -73,8 +73,10 @@ begin
         return false;
     end if;
     perform parley.hold_memberships(user_ids);
-    delete from parley.direct_conversation as d
-    using parley.conversation_profile as cp
+    -- under a context that nobody can name: the two still know each other from it
+    update parley.direct_conversation as d
+    set context_type = '-', context_id = d.conversation_id::text
+    from parley.conversation_profile as cp
     where d.conversation_id = release_direct.conversation_id
         and cp.conversation_id = d.conversation_id
         and cp.tenant_id is not null
@@ -108,6 +110,20 @@ begin
     end if;
     -- one of the two has left the tenant they shared: as if they met anew
     perform parley.hold_memberships(user_ids);
+    if exists (
+        select from parley.conversation_profile as cp
+        where cp.conversation_id = reopen_direct.conversation_id
+            and cp.tenant_id is not null
+            and (
+                select count(*) from parley.tenant_member as t
+                where t.tenant_id = cp.tenant_id and t.user_id = any (user_ids)
+            ) < 2
+    ) then
+        raise exception using
+            errcode = '40001',
+            message = 'A membership ended meanwhile.',
+            hint = 'Try again.';
+    end if;
     if actor_id is not null then
         perform parley.require_contact(actor_id, 'start', array_remove(user_ids, actor_id));
     end if;

@@ -66,6 +66,7 @@ begin
                     'job_id', j.id,
                     'device_id', j.device_id,
                     'platform', (select d.platform from parley.push_device as d where d.id = j.device_id),
+                    'session_id', (select d.session_id from parley.push_device as d where d.id = j.device_id),
                     'provider', j.provider,
                     'state', j.state,
                     'reason', j.reason,

@@ -2,13 +2,14 @@
 -- a worker that dies nothing is lost. Rows stand in groups of one tenant and route (push_job_due_idx): a claim walks
 -- from group to group, beginning behind the tenant with which the last one ended (push_turn), and takes of each tenant
 -- its share of what is due first. So tenants take turns, a paused route costs nothing, and however many wait, a claim
--- costs what it takes.
+-- costs what it takes. What was done since the oldest snapshot of the database began still lies before what is due: the
+-- look for the groups passes it, once a claim, and what is taken begins behind it.
 
 create or replace function parley.push_groups(
     provider text, lane text, with_sealed boolean, paused text[], most integer,
     after uuid default '00000000-0000-0000-0000-000000000000', apps text[] default null
 )
-returns table (tenant_id uuid, route text, is_sealed boolean)
+returns table (tenant_id uuid, route text, is_sealed boolean, since timestamptz)
 language plpgsql stable security definer
 rows 10
 set search_path = pg_catalog, pg_temp
@@ -76,6 +77,7 @@ begin
                 tenant_id := v_tenant;
                 route := v_route;
                 is_sealed := v_sealed;
+                since := v_due;
                 return next;
                 if v_routes >= v_most_routes then
                     v_route := null;
@@ -86,6 +88,7 @@ begin
                 tenant_id := v_tenant;
                 route := null;
                 is_sealed := null;
+                since := null;
                 return next;
                 exit rounds;
             end if;
@@ -94,7 +97,7 @@ begin
 end;
 $$;
 comment on function parley.push_groups is
-'Tenants and routes with something due, of at most so many tenants, beginning behind a tenant: one index probe each. apps: of no other routes. Without a route: until there it was looked, and there may be more.';
+'Tenants and routes with something due, of at most so many tenants, beginning behind a tenant: one index probe each; since: when the first of them was due. apps: of no other routes. Without a route: until there it was looked, and there may be more.';
 
 create or replace function parley.end_push_job(job parley.push_job, state text, reason text)
 returns void
@@ -251,6 +254,7 @@ begin
         'attempts', job.attempts,
         'created_at', (extract(epoch from job.created_at) * 1000)::bigint,
         'expires_at', (extract(epoch from job.expires_at) * 1000)::bigint,
+        'user_id', job.user_id,
         'target', v_target,
         'content', case
             -- apns takes no number with what clears

@@ -109,35 +109,62 @@ $$;
 comment on function parley.queue_event_push is
 'Turns one event into jobs; if that fails it is passed over, and noted in push_state.';
 
+create or replace function parley.queue_event_share(event_ids bigint[])
+returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_id bigint;
+begin
+    perform parley.queue_event_pushes(event_ids);
+exception
+    when others then
+        if parley.is_passing_error(sqlstate) then
+            raise;
+        end if;
+        -- whatever it is, it must not stop the others
+        foreach v_id in array event_ids loop
+            perform parley.queue_event_push(v_id);
+        end loop;
+end;
+$$;
+comment on function parley.queue_event_share is 'Turns events into jobs; those that fail are passed over.';
+
 create or replace function parley.enqueue_push(batch integer default 500)
 returns integer
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    -- each may be a message to a large group, which is work for hundreds
+    v_share integer := 10;
+    v_until constant timestamptz := clock_timestamp() + interval '1 second';
+    v_begun timestamptz;
     v_ids bigint[];
-    v_id bigint;
+    v_read integer := 0;
 begin
     if not exists (select from parley.consumer as c where c.name = 'push') then
         return 0;
     end if;
     perform parley.catch_up_push();
-    v_ids := parley.consume_ids('push', batch);
-    begin
-        perform parley.queue_event_pushes(v_ids);
-    exception
-        when others then
-            if parley.is_passing_error(sqlstate) then
-                raise;
-            end if;
-            -- whatever it is, it must not stop the others
-            foreach v_id in array v_ids loop
-                perform parley.queue_event_push(v_id);
-            end loop;
-    end;
-    return coalesce(cardinality(v_ids), 0);
+    -- share by share until there are no more, or this has taken long enough: the cursor stands behind the last one
+    loop
+        v_begun := clock_timestamp();
+        v_share := least(v_share, batch - v_read);
+        exit when v_share <= 0 or v_begun > v_until;
+        v_ids := parley.consume_ids('push', v_share);
+        perform parley.queue_event_share(v_ids);
+        v_read := v_read + cardinality(v_ids);
+        exit when cardinality(v_ids) < v_share;
+        v_share := case
+            when clock_timestamp() < v_begun + interval '100 milliseconds' then least(25, v_share * 2)
+            else greatest(1, v_share / 2)
+        end;
+    end loop;
+    return v_read;
 end;
 $$;
 comment on function parley.enqueue_push is
-'Turns the next events of the log into jobs, in one transaction with the cursor; returns how many events it read. As many as batch: call it again at once.';
+'Turns the next events of the log into jobs, at most so many and for about a second, in one transaction with the cursor; returns how many events it read. More than none: call it again soon.';
 grant execute on function parley.enqueue_push to parley_worker;

@@ -6,7 +6,7 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- of a worker that has not been seen for long; it says so again when it starts
+    -- workers say it again every hour
     delete from parley.push_provider as p where p.seen_at < clock_timestamp() - interval '7 days';
     if exists (select from parley.push_provider) then
         perform parley.create_consumer('push');

@@ -85,15 +85,13 @@ declare
     v_turn uuid;
     v_tenant uuid;
     v_room integer;
+    v_limit integer;
+    v_more boolean;
     v_group record;
     v_jobs parley.push_job[];
+    v_found parley.push_job[];
     v_claimed jsonb[];
 begin
-    update parley.push_provider as p
-    set seen_at = clock_timestamp()
-    where p.provider = claim_push_jobs.provider
-        and p.worker = coalesce(claim_push_jobs.provider_set, claim_push_jobs.worker)
-        and p.seen_at < clock_timestamp() - interval '10 minutes';
     foreach v_lane in array lanes loop
         select t.tenant_id into v_last
         from parley.push_turn as t
@@ -105,19 +103,21 @@ begin
             v_now := clock_timestamp();
             v_jobs := '{}';
             v_tenant := null;
+            v_more := false;
             for v_group in
                 with g as materialized (
-                    select s.tenant_id, s.route, s.is_sealed, s.n
+                    select s.tenant_id, s.route, s.is_sealed, s.since, s.n
                     from parley.push_groups(
                         claim_push_jobs.provider, v_lane, v_secret is not null, claim_push_jobs.paused, v_left, v_turn,
                         v_apps
-                    ) with ordinality as s (tenant_id, route, is_sealed, n)
+                    ) with ordinality as s (tenant_id, route, is_sealed, since, n)
                 )
 
                 select
                     g.tenant_id,
                     g.route,
                     g.is_sealed,
+                    g.since,
                     ceil(v_left::numeric / (select count(distinct o.tenant_id) from g as o))::integer as share,
                     count(g.route) over w as routes
                 from g
@@ -125,14 +125,23 @@ begin
                 -- of the routes of a tenant any
                 order by min(g.n) over w, random()
             loop
-                exit when cardinality(v_jobs) >= v_left;
+                if cardinality(v_jobs) >= v_left then
+                    v_more := true;
+                    exit;
+                end if;
                 v_turn := v_group.tenant_id;
                 if v_tenant is distinct from v_group.tenant_id then
                     v_tenant := v_group.tenant_id;
                     v_room := least(v_group.share, v_left - cardinality(v_jobs)) + cardinality(v_jobs);
                 end if;
-                continue when v_group.route is null;
-                v_jobs := v_jobs || array(
+                if v_group.route is null then
+                    v_more := true;
+                    continue;
+                end if;
+                v_limit := least(
+                    ceil(v_group.share::numeric / v_group.routes)::integer, v_room - cardinality(v_jobs)
+                );
+                v_found := array(
                     select j
                     from parley.push_job as j
                     where j.settled_at is null
@@ -141,11 +150,13 @@ begin
                         and j.tenant_id = v_group.tenant_id
                         and j.route = v_group.route
                         and j.is_sealed = v_group.is_sealed
-                        and j.due_at <= v_now
+                        and j.due_at between v_group.since and v_now
                     order by j.due_at
-                    limit least(ceil(v_group.share::numeric / v_group.routes)::integer, v_room - cardinality(v_jobs))
+                    limit v_limit
                     for update skip locked
                 );
+                v_jobs := v_jobs || v_found;
+                v_more := v_more or cardinality(v_found) = v_limit;
             end loop;
             exit when v_jobs = '{}';
             begin
@@ -169,6 +180,7 @@ begin
             where j.id = (c.job ->> 'id')::uuid;
             v_left := v_left - cardinality(v_claimed);
             return query select c.job from unnest(v_claimed) as c (job);
+            exit when not v_more;
         end loop;
         if v_turn is distinct from v_last then
             -- where another claim moves it just now, that is a turn as well

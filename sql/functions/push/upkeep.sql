@@ -20,6 +20,7 @@ declare
     v_lane record;
     v_group record;
     v_ended integer;
+    v_quiet integer;
     v_done integer := 0;
 begin
     perform parley.settle_push_providers();
@@ -31,7 +32,7 @@ begin
         from unnest(array['apns', 'fcm', 'webpush', 'webhook']) as p (provider)
         cross join unnest(array['call', 'message', 'quiet']) as l (lane)
     loop
-        for v_group in select g.* from parley.push_groups(v_lane.provider, v_lane.lane, true, '{}', 1000) as g loop
+        for v_group in select g.* from parley.push_groups(v_lane.provider, v_lane.lane, true, '{}', 5000) as g loop
             with late as (
                 select j.id
                 from parley.push_job as j
@@ -61,16 +62,25 @@ begin
     where j.id = any (array(
         select o.id
         from parley.push_job as o
+        where o.lane = 'quiet' and o.settled_at < v_now - interval '1 hour'
+        order by o.settled_at
+        limit v_batch
+    ));
+    get diagnostics v_quiet = row_count;
+    delete from parley.push_job as j
+    where j.id = any (array(
+        select o.id
+        from parley.push_job as o
         where o.id < parley.uuid_v7_floor(v_now - v_kept)
         order by o.id
         limit v_batch
     ));
     get diagnostics v_ended = row_count;
-    return v_ended = v_batch or v_done >= v_batch;
+    return v_ended = v_batch or v_quiet = v_batch or v_done >= v_batch;
 end;
 $$;
 comment on function parley.push_upkeep is
-'A job: ends what nobody fetched in time, and deletes old decisions, devices that were dropped 30 days ago and leases of focus that are over.';
+'A job: ends what nobody fetched in time, and deletes old decisions, after an hour what set a badge or took back, devices that were dropped 30 days ago and leases of focus that are over.';
 
 create or replace function parley.requeue_push_jobs(
     provider text default null, reason text default null, since interval default interval '1 day'

@@ -50,6 +50,28 @@ comment on function parley.push_queue_state is
 'For each provider and lane: how many jobs are due, up to 1000 of each of 100 tenants and routes, and since when the oldest is.';
 grant execute on function parley.push_queue_state to parley_worker;
 
+create or replace function parley.push_log_state()
+returns table (events bigint, age_ms bigint)
+language sql stable security definer
+rows 1
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
+as $$
+    select
+        greatest(0, parley.log_end() - c.max_id),
+        coalesce((extract(epoch from clock_timestamp() - e.created_at) * 1000)::bigint, 0)
+    from parley.consumer as c
+    left join lateral (
+        select o.created_at from parley.event as o where o.id > c.max_id order by o.id limit 1
+    ) as e on true
+    where c.name = 'push'
+$$;
+comment on function parley.push_log_state is
+'How many events push has not read, at most, and how old the first of them is. No row: nobody reads them.';
+grant execute on function parley.push_log_state to parley_worker;
+
 create or replace function parley.push_test_outcome(job_id uuid)
 returns table (state text, settled_at timestamptz, reason text, answer text, attempts integer, worker text)
 language sql stable security definer

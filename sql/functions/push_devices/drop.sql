@@ -63,6 +63,37 @@ $$;
 comment on function parley.drop_push_device is
 'Forgets the token of a device and tells its user''s apps, which register anew; the row stays for 30 days to tell them.';
 
+create or replace function parley.replace_push_device(former parley.push_device, device parley.push_device)
+returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
+as $$
+#variable_conflict use_column
+begin
+    -- what waits is for the same app: it goes to the new token, but where as much waits for that already
+    update parley.push_job as j
+    set device_id = device.id, route = device.route, is_sealed = device.token_sealed is not null
+    where j.id = any (array(
+        select o.id
+        from parley.push_job as o
+        where o.device_id = former.id
+            and o.state = 'queued'
+            and not exists (
+                select from parley.push_job as n
+                where n.device_id = device.id
+                    and n.user_id = o.user_id
+                    and n.collapse_key = o.collapse_key
+                    and n.state = 'queued'
+            )
+        for update
+    )) and j.state = 'queued';
+    perform parley.delete_push_device(former.id, 'replaced');
+end;
+$$;
+comment on function parley.replace_push_device is 'Has a device take the place of another one of its session.';
+
 create or replace function parley.delete_push_device(device_id uuid, reason text)
 returns void
 language plpgsql volatile security definer
@@ -103,6 +134,28 @@ end;
 $$;
 comment on function parley.drop_session_devices is
 'Drops the devices that were registered in a session; without one, all of the user. Returns how many.';
+
+create or replace function parley.end_session_devices(user_id uuid, session_id text)
+returns jsonb
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if coalesce(session_id, '') = '' then
+        raise exception using
+            errcode = 'PT400', message = 'session_id is required.', hint = 'All sessions of a user end by revoke_sessions.';
+    end if;
+    perform parley.require_accounts(array[end_session_devices.user_id]);
+    return jsonb_build_object(
+        'user_id', end_session_devices.user_id,
+        'session_id', session_id,
+        'devices', parley.drop_session_devices(end_session_devices.user_id, session_id, 'session_ended')
+    );
+end;
+$$;
+comment on function parley.end_session_devices is
+'The host ended one session of a user: nothing more is sent to the devices that were registered with tokens whose session_id is that. Returns how many: {user_id, session_id, devices}.';
+grant execute on function parley.end_session_devices to service_role;
 
 create or replace function parley.end_push()
 returns trigger

@@ -169,7 +169,7 @@ begin
 
     -- a session has one token of each kind: the newest
     if v_session_id is not null then
-        perform parley.delete_push_device(d.id, 'replaced')
+        perform parley.replace_push_device(d, v_device)
         from parley.push_device as d
         where d.user_id = v_user_id
             and d.session_id = v_session_id
