@@ -182,7 +182,7 @@ select is_empty(
     $$select c.oid::regclass from pg_class c
       inner join pg_attribute a on a.attrelid = c.oid and a.attname = 'conversation_id' and not a.attisdropped
       where c.relnamespace = 'parley'::regnamespace and c.relkind = 'r'
-        and c.oid not in ('parley.event'::regclass, 'parley.audit_log'::regclass)
+        and c.oid <> all ('{parley.event, parley.audit_log, parley.push_job, parley.push_focus}'::regclass[])
         and not exists (select from pg_index i where i.indrelid = c.oid and i.indkey[0] = a.attnum and i.indpred is null)$$,
     'and an index finds them, in every table and partition'
 );

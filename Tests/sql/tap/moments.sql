@@ -1,6 +1,6 @@
 -- A moment is ISO 8601, with an offset exactly where one belongs, at every argument that is a time.
 begin;
-select plan(33);
+select plan(36);
 \ir ../people.psql
 
 select is_empty(
@@ -31,6 +31,7 @@ create function t.doors() returns table (name text, is_local boolean, query text
         ('set_feature_flag.starts_at', false, 'select t.as_service($q$select parley_api.set_feature_flag(''x'', starts_at => %L)$q$)'),
         ('set_feature_flag.ends_at', false, 'select t.as_service($q$select parley_api.set_feature_flag(''x'', ends_at => %L)$q$)'),
         ('update_participant_settings.mute_until', false, 'select parley_api.update_participant_settings(t.id(''talk''), mute_until => %L)'),
+        ('set_push_settings.dnd_until', false, 'select parley_api.set_push_settings(dnd_until => %L)'),
         (
             'schedule_message.send_at_local', true,
             'select parley_api.schedule_message(t.id(''talk''), ''x'', send_at_local => %L, time_zone => ''Asia/Tokyo'')'

@@ -45,8 +45,8 @@ begin
     if v_paths is not null then
         perform parley.unreference_objects(v_paths);
     end if;
-    -- Every table whose rows belong to a conversation, whichever there are: no list that could be forgotten. The log
-    -- and the audit log keep theirs, which hold no text, for as long as they keep any.
+    -- Every table whose rows belong to a conversation, whichever there are: no list that could be forgotten. The
+    -- logs and what became of notifications stay, without any text, for as long as they are kept.
     for v_table in
         select c.oid::regclass
         from pg_catalog.pg_class as c
@@ -54,7 +54,9 @@ begin
         where c.relnamespace = 'parley'::regnamespace
             and c.relkind in ('r', 'p')
             and not c.relispartition
-            and c.oid not in ('parley.event'::regclass, 'parley.audit_log'::regclass)
+            and c.oid <> all (
+                '{parley.event, parley.audit_log, parley.push_job, parley.push_focus}'::regclass[]
+            )
             and a.attname = 'conversation_id'
             and not a.attisdropped
         order by c.oid
