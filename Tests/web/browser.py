@@ -37,6 +37,8 @@ class Browser:
             options.add_argument(flag)
         self.driver = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
         self.driver.set_script_timeout(30)
+        # For each tab the scripts that run before those of its pages.
+        self.preloaded: dict[str, list[str]] = {}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -48,6 +50,9 @@ class Browser:
             self.driver.switch_to.window(handle)
             self.driver.close()
         self.switch(first)
+        for script in self.preloaded.pop(first, []):
+            self.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", {"identifier": script})
+        self.preloaded.clear()
         if self.driver.current_url.startswith("http"):
             self.js("(sessionStorage.clear(), true)")
         for command in ("Emulation.clearDeviceMetricsOverride", "Storage.clearCookies"):
@@ -61,7 +66,12 @@ class Browser:
 
     def prepare(self) -> None:
         """What every page of this tab has from its start."""
-        self.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": DEEP})
+        self.preload(DEEP)
+
+    def preload(self, source: str) -> None:
+        """Runs in every page of this tab before the page's own scripts, until the reset."""
+        added = self.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": source})
+        self.preloaded.setdefault(self.handle, []).append(added["identifier"])
 
     def open(self, url: str) -> None:
         self.driver.get(url)

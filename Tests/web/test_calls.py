@@ -19,7 +19,7 @@ PRESS = f"[...{BAR}.querySelectorAll('button')].find((one) => one.textContent ==
 
 
 def watched(browser, worker, person, talk):
-    browser.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCH})
+    browser.preload(WATCH)
     handle = browser.handle
     enter(browser, worker, person, talk)
     return handle

@@ -152,8 +152,7 @@ def test_history_is_loaded_only_where_one_looks(browser, worker, people):
     alice, bob = people
     talk = fill(alice, bob, 400)
     alice.rpc("mark_as_read", conversation_id=talk)
-    browser.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source":
-        "window.pages = 0; const ask = fetch; window.fetch = (...all) => (String(all[0]).includes('get_conversation_messages') && (window.pages += 1), ask(...all));"})
+    browser.preload("window.pages = 0; const ask = fetch; window.fetch = (...all) => (String(all[0]).includes('get_conversation_messages') && (window.pages += 1), ask(...all));")
     enter(browser, worker, alice, talk)
     browser.until(f"{TEXTS}.at(-1) === 'Text 400' && {BOTTOM} === 0")
     browser.js("new Promise((done) => setTimeout(done, 1500))")

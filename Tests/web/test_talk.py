@@ -100,11 +100,11 @@ def test_written_offline_kept_over_a_reload_delivered_once(browser, worker, peop
 def test_two_tabs_have_one_socket(browser, worker, people, talk):
     alice, bob = people
     source = "Object.assign(window, { sockets: 0, WebSocket: new Proxy(WebSocket, { construct: (target, args) => (window.sockets += 1, new target(...args)) }) })"
-    browser.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": source})
+    browser.preload(source)
     enter(browser, worker, alice, talk)
     first = browser.handle
     second = browser.tab("about:blank")
-    browser.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": source})
+    browser.preload(source)
     enter(browser, worker, alice, talk)
     assert browser.js("[sockets, parley.connection.getSnapshot().leader]") == [0, False]
     bob.rpc("send_message", conversation_id=talk, content="to both", client_message_id=str(uuid.uuid4()))
