@@ -103,8 +103,11 @@ returns setof parley.rendered_event
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    -- a statement before the one that renders, whose snapshot would else be older than what was read
+    v_ids constant bigint[] := parley.consume_ids(consume.name, consume.batch);
 begin
-    return query select * from parley.render_events(parley.consume_ids(consume.name, consume.batch));
+    return query select * from parley.render_events(v_ids);
 end
 $$;
 comment on function parley.consume is
