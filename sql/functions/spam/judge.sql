@@ -50,7 +50,7 @@ begin
 
     -- 2. what it says, and whether the sender said so before; a greeting is nobody's mass mailing
     -- letters, and signs as a sentence has them: no link, and no word that fold_name would write otherwise
-    v_is_plain := v_text ~ E'^([A-Za-z]+[.,]? |[A-Za-z]+\')*[A-Za-z]+[.!?]*$' and char_length(v_text) < 4000;
+    v_is_plain := v_text ~ '^([A-Za-z]+[.,]? |[A-Za-z]+'')*[A-Za-z]+[.!?]*$' and char_length(v_text) < 4000;
     if v_is_plain then
         v_words := string_to_array(
             rtrim(replace(replace(replace(lower(v_text collate "C"), ', ', ' '), '. ', ' '), '''', ' '), '.!?'), ' '
