@@ -7,19 +7,10 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from parley import Cluster, Worker
+from waiting import until
 
 AUTHORS = 6
 EACH = 250
-
-
-def until(condition, seconds: float = 30, step: float = 0.01):
-    """The first true answer of the condition."""
-    limit = time.monotonic() + seconds
-    while time.monotonic() < limit:
-        if answer := condition():
-            return answer
-        time.sleep(step)
-    raise AssertionError("it did not come to that in time")
 
 
 def sent(cluster: Cluster) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 from parley import ROOT, Cluster, Worker
+from waiting import until
 from year import ORPHANS, make_year
 
 # one word for each place where something of a user's own is kept
@@ -21,16 +22,6 @@ NAMES = {
     "signal": "snollygoster", "device": "lollygag-phone", "passed on": "cattywampus", "in a thread": "flibbertigibbet",
     "reached at": "hornswoggle-phone", "token": "sesquipedalian" * 8,
 }
-
-
-def until(condition, seconds: float = 60, step: float = 0.02):
-    """The first true answer of the condition."""
-    limit = time.monotonic() + seconds
-    while time.monotonic() < limit:
-        if answer := condition():
-            return answer
-        time.sleep(step)
-    raise AssertionError("it did not come to that in time")
 
 
 def whole_pass(cluster: Cluster, as_of: str, crash_after: int = 0, batch: int = 200) -> dict:

@@ -11,13 +11,13 @@ import json
 import re
 import socket
 import threading
-import time
 import uuid
 from pathlib import Path
 
 import pytest
 from postgrest import SyncPostgrestClient
 from postgrest.exceptions import APIError
+from waiting import until
 
 SCHEMA = "parley_api"
 
@@ -36,14 +36,6 @@ def door(cluster, worker):
     # The catalog is read at most every two seconds because of names the worker does not know.
     until(lambda: ask(worker, "POST", "/rest/v1/rpc/truth", b"{}").status == 200)
     return worker
-
-
-def until(condition) -> None:
-    for _ in range(100):
-        if condition():
-            return
-        time.sleep(0.1)
-    raise AssertionError("it did not come about")
 
 
 @pytest.fixture

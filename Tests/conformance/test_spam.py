@@ -15,17 +15,9 @@ import pytest
 
 from parley import RpcError
 from sockets import Refused, Socket
+from waiting import until
 
 PHISH = "Your account was closed, sign in at http://paypal.com:login@192.0.2.7/canary to open it"
-
-
-def eventually(question, seconds: float = 20):
-    until = time.monotonic() + seconds
-    while True:
-        answer = question()
-        if answer or time.monotonic() > until:
-            return answer
-        time.sleep(0.1)
 
 
 def sql_refusal(people, user: str, conversation: str, content: str) -> dict:
@@ -66,7 +58,7 @@ async def test_a_refusal_is_the_same_at_every_door_and_is_recorded(people):
     # the worker records what it was told; plain SQL leaves its line in the server's log
     verdicts = f"select string_agg(action || array_to_string(rules, '+'), ' ') from parley.spam_verdict where conversation_id = '{conversation}'"
     wanted = "blockcredentials_in_link+ip_link+new_account"
-    assert eventually(lambda: people.cluster.psql(verdicts) == f"{wanted} {wanted}"), people.cluster.psql(verdicts)
+    assert until(lambda: people.cluster.psql(verdicts) == f"{wanted} {wanted}"), people.cluster.psql(verdicts)
     log = (Path(people.cluster.environment["PARLEY_TEST_CLUSTER"]) / "log").read_text(errors="replace")
     assert log.count("a message was refused as spam") >= 3
     assert [line for line in log.splitlines() if "canary" in line and "refused as spam" in line] == []
@@ -133,14 +125,14 @@ def rule(cluster, kind: str, on_failure: str = "open", late_action: str = "retra
     if kind == "safe_browsing":
         cluster.psql(f"select parley.set_spam_key('{name}', '{'k' * 31}&')")
     # it reads the log from now on
-    assert eventually(lambda: cluster.psql("select count(*) from parley.consumer where name = 'spam'") == "1")
+    assert until(lambda: cluster.psql("select count(*) from parley.consumer where name = 'spam'") == "1")
     try:
         yield service
     finally:
         cluster.psql(f"delete from parley.spam_rule where name = '{name}'; delete from parley.secret where name = 'spam_{name}'")
         service.server.shutdown()
         service.server.server_close()
-        assert eventually(lambda: cluster.psql("select count(*) from parley.consumer where name = 'spam'") == "0")
+        assert until(lambda: cluster.psql("select count(*) from parley.consumer where name = 'spam'") == "0")
 
 
 @pytest.mark.asyncio
@@ -162,8 +154,8 @@ async def test_a_link_that_is_warned_of_is_retracted(people):
         assert refused.value.body["code"] == "PT422"
         people.rpc("Alice", "send_message", conversation_id=conversation, content="again http://good.example.com/")
         waiting = f"select count(*) from parley.spam_check where conversation_id = '{conversation}'"
-        assert eventually(lambda: people.cluster.psql(f"select parley.log_end() = max_id from parley.consumer where name = 'spam'") == "t")
-        assert eventually(lambda: people.cluster.psql(waiting) == "0")
+        assert until(lambda: people.cluster.psql(f"select parley.log_end() = max_id from parley.consumer where name = 'spam'") == "t")
+        assert until(lambda: people.cluster.psql(waiting) == "0")
         assert len(service.asked) == asked and sorted(set(service.urls())) == ["http://bad.example.com/x", "http://good.example.com/"]
     shown = people.rpc("Bob", "get_conversation_messages", conversation_id=conversation)["messages"]
     assert {one["id"]: one["deleted_at"] is None for one in shown if one["id"] in (good["id"], bad["id"])} == {good["id"]: True, bad["id"]: False}
@@ -174,7 +166,7 @@ def test_a_classifier_moves_a_stranger_to_the_requests(people):
         harmless = people.conversation("Carol", "Dave", message="Is the bicycle still there?")
         sold = people.conversation("Carol", "Erin", message="I sell watches")
         folder = "select folder from parley.participant where conversation_id = '{}' and user_id = '{}'"
-        assert eventually(lambda: people.cluster.psql(folder.format(sold, people.id("Erin"))) == "requests")
+        assert until(lambda: people.cluster.psql(folder.format(sold, people.id("Erin"))) == "requests")
         assert people.cluster.psql(folder.format(harmless, people.id("Dave"))) == "inbox"
         assert sorted(body["content"] for body in service.asked) == ["I sell watches", "Is the bicycle still there?"]
 
@@ -187,8 +179,8 @@ def test_a_service_that_is_down_is_given_a_rest(people, on_failure, folder):
         for n in range(1, 8):
             people.rpc("Frank", "send_message", conversation_id=conversation, content=f"hello {n}")
         waiting = f"select count(*) from parley.spam_check where conversation_id = '{conversation}'"
-        assert eventually(lambda: people.cluster.psql(waiting) == "8")
-        assert eventually(lambda: people.cluster.psql(waiting) == "0", 40)
+        assert until(lambda: people.cluster.psql(waiting) == "8")
+        assert until(lambda: people.cluster.psql(waiting) == "0", 40)
         # 8 messages, 3 tries each: five failures in a row ended the asking; what was under way then came in as well
         assert 5 <= len(service.asked) <= 12
         where = f"select folder from parley.participant where conversation_id = '{conversation}' and user_id = '{people.id('Grace')}'"
@@ -199,9 +191,9 @@ def test_a_service_that_hangs_holds_up_no_send(people):
     with rule(people.cluster, "classifier", "closed", "requests", tries=1) as service:
         service.hangs = 8
         conversation = people.conversation("Heidi", "Ivan", message="hello")
-        assert eventually(lambda: service.asked)
+        assert until(lambda: service.asked)
         begin = time.monotonic()
         people.rpc("Heidi", "send_message", conversation_id=conversation, content="and again")
         assert time.monotonic() - begin < 3
         where = f"select folder from parley.participant where conversation_id = '{conversation}' and user_id = '{people.id('Ivan')}'"
-        assert eventually(lambda: people.cluster.psql(where) == "requests", 15)
+        assert until(lambda: people.cluster.psql(where) == "requests", 15)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import urllib.error
 import urllib.request
 from datetime import datetime, timedelta, timezone
@@ -11,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from parley import Cluster, RpcError, Worker
 from sockets import Refused, Socket
+from waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -30,15 +30,6 @@ def broadcast(worker: Worker, token: str, topic: str, content: str) -> int:
             return answer.status
     except urllib.error.HTTPError as error:
         return error.code
-
-
-def until(condition, seconds: float = 30):
-    limit = time.monotonic() + seconds
-    while time.monotonic() < limit:
-        if answer := condition():
-            return answer
-        time.sleep(0.05)
-    raise AssertionError("it did not come to that in time")
 
 
 @pytest.mark.asyncio

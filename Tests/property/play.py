@@ -85,6 +85,9 @@ class Play(Comparison):
             except Refused as refused:
                 expected = {"refused": refused.args[0]}
             codes = [(outcome or {}).get("refused") for outcome in (expected, actual)]
+            if len(done) > 1:
+                # A call that looks at several things, and loses its place between two looks, is refused by either.
+                codes = ["PT403" if code == "PT404" else code for code in codes]
             compare(f"outcome of {operation.function}, {codes}", *codes)
             if operation.function == "start_conversation" and "refused" not in expected:
                 compare("created", expected["created"], actual["created"])

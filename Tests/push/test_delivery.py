@@ -119,7 +119,7 @@ def test_focus_elsewhere_waits_and_reading_cancels(house: House):
         house.wait(lambda: house.sql("select count(*) from parley.push_focus") == "1", "a lease")
         # Read at once on the desk: the phone stays silent.
         sent = house.send(alice, conversation, "seen at once")
-        time.sleep(1)
+        house.wait(lambda: house.sql("select count(*) from parley.push_job where settled_at is null and reason = 'in_view'") == "1", "the delay")
         house.rpc(bob, "mark_as_read", conversation_id=conversation, seq=sent["seq"])
         house.settled()
         assert "seen at once" not in phone.texts()

@@ -65,7 +65,7 @@ def test_a_notice_about_a_token_that_was_registered_meanwhile_drops_nothing(hous
     phone.answers({"status": 410, "body": {"reason": "Unregistered", "timestamp": gone}, "delay": 3}, {})
     house.send(alice, conversation, "one")
     house.wait(lambda: phone.got, "the attempt")
-    time.sleep(1.5)
+    house.wait(lambda: time.time() * 1000 > gone, "the time that the notice gives")
     house.rpc(bob, "register_device", provider="apns", app_id="com.example.chat", token=phone.token)
     house.settled()
     assert [device["dropped"] for device in house.rpc(bob, "list_devices")] == [None]
