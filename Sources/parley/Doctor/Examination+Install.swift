@@ -4,6 +4,8 @@ internal import PostgresClient
 /// Checks of what is installed and who may use it.
 extension Examination {
     static let apiRoles = ["anon", "authenticated", "service_role"]
+    /// The privilege that lets a login act as a role. From PostgreSQL 16 on, a membership alone does not.
+    static let becomes = "case when current_setting('server_version_num')::integer < 160000 then 'MEMBER' else 'SET' end"
 
     /// How to install again through the door that this database uses.
     func reinstall() throws(PostgresError) -> String {
@@ -30,7 +32,7 @@ extension Examination {
         guard try self.isTrue("select has_schema_privilege('parley', 'usage')") else {
             return [
                 try self.isTrue("select to_regrole('parley_worker') is not null")
-                    && self.isTrue("select pg_has_role('parley_worker', 'MEMBER')")
+                    && self.isTrue("select pg_has_role('parley_worker', 'USAGE')")
                     ? .failure(
                         "grants",
                         "none for parley_worker: a dump without privileges was restored, or they were revoked",
@@ -127,7 +129,7 @@ extension Examination {
             ]
         }
         let apart = try Self.apiRoles.filter { role in
-            try !self.isTrue("select pg_has_role('parley_worker', $1, 'MEMBER')", [role])
+            try !self.isTrue("select pg_has_role('parley_worker', $1, \(Self.becomes))", [role])
         }
         let strong = try self.list(
             """
@@ -158,7 +160,7 @@ extension Examination {
                 .warning("this login", "\(name) is a superuser", "Neither the owner nor the worker needs to be one."))
         }
         guard try self.isTrue("select to_regrole('parley_worker') is not null") else { return findings }
-        let isWorker = try self.isTrue("select pg_has_role('parley_worker', 'MEMBER')")
+        let isWorker = try self.isTrue("select pg_has_role('parley_worker', 'USAGE')")
         if try self.isTrue(
             "select rolsuper from pg_roles where oid = (select nspowner from pg_namespace where nspname = 'parley')")
         {
@@ -175,7 +177,7 @@ extension Examination {
         } else if !owner.isEmpty, try self.isTrue("select pg_has_role($1, 'MEMBER')", [owner]) {
             findings.append(.ok("this login", "\(name), owner of the installation; the worker needs another login"))
             let apart = try Self.apiRoles.filter { role in
-                try !self.isTrue("select pg_has_role(to_regrole($1), 'MEMBER')", [role])
+                try !self.isTrue("select pg_has_role(to_regrole($1), \(Self.becomes))", [role])
             }
             if !apart.isEmpty {
                 let roles = apart.joined(separator: ", ")

@@ -114,31 +114,6 @@ select is(
 select is((select count(*) from t.claimed('apns', 100)), 100::bigint, 'as many as asked for');
 delete from parley.push_job;
 
--- sealed tokens
-create extension if not exists pgcrypto schema public;
-\set public `cat Tests/sql/tap/push_key.public.asc`
-\set private `cat Tests/sql/tap/push_key.private.asc`
-update parley.setting set value = :'public' where name = 'push_public_key';
-select t.act('bob');
-select t.device('sealed', 'webpush') is null as done \gset
-select t.host();
-select is((select num_nonnulls(token, keys) from parley.push_device where name = 'sealed'), 0, 'with a public key the token is not in the table');
-select is((select position('example' in encode(token_sealed, 'escape')) from parley.push_device where name = 'sealed'), 0, 'in any form that can be read');
-select t.say('eight');
-select is((select string_agg(d.name, ' ') from t.claimed('webpush') j inner join parley.push_job q on q.id = (j ->> 'id')::uuid inner join parley.push_device d on d.id = q.device_id), 'browser', 'without the private key it waits');
-select is((select j #>> '{target,token}' from t.claimed('webpush', secret => :'private') j), 'https://push.example.net/sealed', 'a worker that has it gets the endpoint');
-select t.due();
-select is((select count(*) from t.claimed('webpush', secret => 'nonsense') j where j #>> '{target,token}' like '%sealed'), 0::bigint, 'no other key opens it');
-select is((select reason from parley.push_job q inner join parley.push_device d on d.id = q.device_id and d.name = 'sealed'), 'sealed_with_another_key', 'which is told');
-select is(parley.seal_push_devices(), 4::bigint, 'what was there before is sealed when somebody says so');
-select is((select count(*) from parley.push_device where token is not null), 0::bigint, 'all of it');
-update parley.setting set value = 'nonsense' where name = 'push_public_key';
-select t.act('bob');
-select is(t.failure($$select t.device('other')$$) ->> 'code', 'PT500', 'a setting that is no key is told');
-select t.host();
-update parley.setting set value = '' where name = 'push_public_key';
-delete from parley.push_job;
-
 -- a webhook of the host
 select t.claim('service_role', '{"role": "service_role"}');
 select is(parley_api.set_push_webhook('mail', t.id('cid')) ->> 'provider', 'webhook', 'the host names a webhook for one user');

@@ -20,7 +20,10 @@ begin
                 select from pg_catalog.pg_auth_members as g
                 inner join pg_catalog.pg_roles as worker on g.roleid = worker.oid
                 inner join pg_catalog.pg_roles as login on g.member = login.oid
-                where worker.rolname = 'parley_worker' and login.rolname = session_user
+                where worker.rolname = 'parley_worker'
+                    and login.rolname = session_user
+                    -- from PostgreSQL 16 on, whoever creates a role is a member of it, who can do nothing as that role
+                    and not to_jsonb(g) @> '{"inherit_option": false, "set_option": false}'
             )
         then
             v_subject := nullif(current_setting('parley.user_id', true), '');
