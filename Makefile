@@ -34,10 +34,10 @@ fuzz: setup-test
 	@scripts/step.sh "building the worker" swift build -c release --product parley
 	@PARLEY_FUZZ_SECONDS=$(or $(SECONDS),3600) PARLEY_FUZZ_SEED=$(SEED) .venv/bin/python -m pytest -q -s Tests/fuzz
 
-# Random operations against the model, at length: make property SEEDS=100:200 STEPS=500
+# Random operations against the model, of seeds that nobody has tried, or: make property SEEDS=100:200 STEPS=500
 property: setup-test
 	@scripts/step.sh "building the worker" swift build -c release --product parley
-	@PARLEY_PROPERTY_SEEDS=$(SEEDS) PARLEY_PROPERTY_STEPS=$(or $(STEPS),1000) .venv/bin/python -m pytest -q Tests/property
+	@PARLEY_PROPERTY_SEEDS=$(or $(SEEDS),new) PARLEY_PROPERTY_STEPS=$(or $(STEPS),1000) .venv/bin/python -m pytest -q Tests/property
 
 lint: setup-test
 	@scripts/lint.sh

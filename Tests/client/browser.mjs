@@ -57,6 +57,8 @@ export class Device {
         const lock = this.locks[0];
         if (!lock) return;
         setImmediate(async () => {
+            // it died, or was robbed, before it had it
+            if (this.locks[0] !== lock) return;
             const value = await lock.action({});
             if (this.locks[0] !== lock) return;
             this.locks.shift();

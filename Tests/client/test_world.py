@@ -14,12 +14,14 @@ from pathlib import Path
 
 from node import node_environment
 from parley import Cluster, Worker
+from waiting import until
 
 HERE = Path(__file__).resolve().parent
 FLAGS = (
     "--log-level", "error", "--client-events-per-second", "1000", "--client-joins-per-second", "1000",
     "--user-broadcast-bytes-per-second", "0", "--topic-broadcast-bytes-per-second", "0",
 )  # fmt: skip
+WRITING = "select count(*) from pg_stat_activity where backend_xid is not null and pid <> pg_backend_pid()"
 
 
 class World:
@@ -56,6 +58,10 @@ class World:
                 for row in json.loads(rows):
                     counts.setdefault(row["id"], []).append(row)
                 return {"counts": counts}
+            case "log":
+                # what a tab that is dead had asked for may still be under way
+                until(lambda: self.cluster.psql(WRITING, self.cluster.superuser_url) == "0")
+                return {"last": self.cluster.psql("select coalesce(max(id), 0) from parley.event")}
         return {}
 
     def revive(self, worker: Worker) -> None:

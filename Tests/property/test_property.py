@@ -1,6 +1,7 @@
 """Random operations by random users do to Parley what they do to the model.
 
     PARLEY_PROPERTY_SEEDS=100:120,4711 PARLEY_PROPERTY_STEPS=5000 pytest Tests/property     more, or other, runs
+    PARLEY_PROPERTY_SEEDS=new pytest Tests/property                                         runs that nobody has tried
 """
 
 from __future__ import annotations
@@ -38,5 +39,4 @@ def test_operations_at_once_do_what_one_order_does(cluster, seed):
 
 
 def test_the_gateway_does_what_the_model_does(worker):
-    # The last one is new.
     asyncio.run(explore_gateway(worker, SEEDS[-1], STEPS // 5))

@@ -57,7 +57,11 @@ export class Outbox {
         // what the one before was about to send
         for (const entry of this.list()) if (entry.state === "sending") this.#set({ ...entry, state: "waiting" });
         this.#sender.run();
-        // what a tab had stored and died before it could hand it over
+        await this.#reload();
+    }
+
+    // What a tab had stored and died before it could hand it over, or handed over before this one could hear it.
+    async #reload() {
         const stored = await this.#options.vault.load("o/");
         if (!this.#sender.stopped) this.restore(stored.values());
     }
@@ -130,7 +134,8 @@ export class Outbox {
     }
 
     /** Tells the leader what this tab holds: it may know of an end that this tab has missed, or not know of an entry. */
-    offer() {
+    async offer() {
+        await this.#reload();
         if (this.#entries.size > 0) this.#options.tell({ o: "mine", entries: this.list() });
     }
 
@@ -147,11 +152,11 @@ export class Outbox {
             this.end(id, error && new ParleyError(error), message, true);
             if (held && message) this.#options.onDone(held, message);
         } else if (o === "mine" && may) {
-            for (const other of entries) {
-                const { state, tried, error: reason } = this.get(other.id) ?? {};
-                if (this.#over.has(other.id)) this.#options.tell({ o: "end", id: other.id });
-                else if (state) this.#options.tell({ o: "state", id: other.id, entry: { state, tried, error: reason } });
-                else this.restore([other]);
+            this.restore(entries);
+            for (const { id } of entries) {
+                // not what it says, which the other may be changing
+                const { args, ...own } = this.get(id) ?? {};
+                this.#options.tell(own.id ? { o: "state", id, entry: own } : { o: "end", id });
             }
         }
     }
@@ -209,10 +214,9 @@ export class Outbox {
             this.#set(known);
             if (!elsewhere) this.keep(known);
         }
-        if (!elsewhere) {
-            this.#options.vault.put(`o/${id}`, null);
-            this.#options.tell({ o: "end", id, message, error: error && { code: error.code, message: error.message } });
-        }
+        // elsewhere, too: what this tab has kept of it may have come after the other's removal
+        this.#options.vault.put(`o/${id}`, null);
+        if (!elsewhere) this.#options.tell({ o: "end", id, message, error: error && { code: error.code, message: error.message } });
         const promise = this.#promises.get(id);
         this.#promises.delete(id);
         if (error) promise?.reject(error);

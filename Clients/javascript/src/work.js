@@ -23,9 +23,9 @@ export class Work {
         try {
             if (transport?.reaches(conversation)) return stored(args, (await transport.request(conversation, "message:send", args)).message);
         } catch (error) {
-            // without an answer the same goes by HTTP, under the same id
-            if (!error.retriable || error.retryAfter) throw error;
-            uncertain = true;
+            // without an answer the same goes by HTTP, under the same id; also where the channel has just been closed
+            if (error.retryAfter || !(error.retriable || error.status === 404)) throw error;
+            uncertain = error.retriable;
         }
         try {
             return stored(args, await rpc("send_message", { conversation_id: conversation, ...args }));

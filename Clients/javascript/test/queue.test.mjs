@@ -541,6 +541,18 @@ test("a message goes through the channel where there is one, and by HTTP under i
     await parley.stop();
 });
 
+test("a message for a channel that the server has just closed goes by HTTP", async () => {
+    const { parley, sockets, server } = await open({ window: { live: true } });
+    const one = parley.send(ROOM, "one");
+    await turns();
+    const [joinRef, ref, topic] = sockets.last.of("broadcast").at(-1);
+    // as a worker does when the token has expired
+    sockets.last.receive([joinRef, ref, topic, "phx_reply", { status: "error", response: { code: "PT404", reason: "unmatched topic", retriable: false } }]);
+    assert.equal((await one.stored).seq, 1);
+    assert.deepEqual(server.of("send_message").map((args) => args.client_message_id), [one.client_message_id]);
+    await parley.stop();
+});
+
 test("signing out wipes what is stored and held of the user, and closes the socket", async () => {
     const { parley, storage, sockets, shown, clock } = await open({ functions: { send_message: away }, messages: [message(1)], rows: [row({ last_seq: 1, unread_count: 1 })], window: { live: true } });
     const { stored } = parley.send(ROOM, "hello");

@@ -321,6 +321,43 @@ test("a tab that opens while an entry ends learns of the end from the leader", a
     for (const one of [a, b, c]) await one.parley.stop();
 });
 
+test("a tab that opens while another sends shows what is not sent, as the other does", async () => {
+    const { a, b, clock, make, shared } = await twoTabs({ functions: { send_message: () => Promise.reject({ status: 403, code: "PT403", message: "You are not in it." }) } });
+    // the third has read the storage, and hears nothing yet
+    const tab = shared.tab();
+    tab.frozen = true;
+    const c = make(tab);
+    await c.parley.start();
+    a.parley.send(ROOM, "hello");
+    await turns(60);
+    assert.deepEqual(c.parley.outbox.getSnapshot(), []);
+    tab.frozen = false;
+    await clock.tick(21_000);
+    await turns(60);
+    assert.equal(a.parley.outbox.getSnapshot()[0].state, "failed");
+    assert.deepEqual(c.parley.outbox.getSnapshot(), a.parley.outbox.getSnapshot());
+    for (const one of [a, b, c]) await one.parley.stop();
+});
+
+test("what a follower has kept of a message that was sent meanwhile is kept no longer", async () => {
+    let answer;
+    const { two, a, b, clock, storage } = await twoTabs({ functions: { send_message: (args) => new Promise((resolve) => (answer = () => resolve(message(1, { ...args, sender_id: ME })))) } });
+    const { client_message_id: id } = b.parley.send(ROOM, "old");
+    while (a.parley.outbox.getSnapshot()[0]?.state !== "sending") await turns(1);
+    two.frozen = true;
+    answer();
+    await turns(60);
+    assert.equal(b.parley.outbox.getSnapshot()[0].tried, false, "it has not heard of the end");
+    b.parley.edit(id, "new");
+    await turns(60);
+    assert.equal([...storage.items.keys()].filter((key) => key.includes("/o/")).length, 1);
+    two.frozen = false;
+    await clock.tick(21_000);
+    await turns(60);
+    assert.deepEqual([...storage.items.keys()].filter((key) => key.includes("/o/")), []);
+    for (const one of [a, b]) await one.parley.stop();
+});
+
 test("a tab that takes over stores what it has learnt as a follower", async () => {
     let rows = [row()];
     let cursor = 0;

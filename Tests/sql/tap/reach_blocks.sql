@@ -269,6 +269,20 @@ select is(t.first_of('hal'), 'peace', 'and is passed');
 select t.host();
 select parley_api.send_system_message(t.id('quarrel'), 'for both') is not null as done \gset
 select is(t.first_of('hal'), 'quarrel', 'so does what the application says to both');
+select t.act('ida');
+select t.send('quarrel', 'hidden again') is not null as done \gset
+select t.act('hal');
+select t.send('peace', 'h5') is not null as done \gset
+select parley_api.unblock_user(t.id('ida')) is not null as done \gset
+select t.act('ida');
+select parley_api.block_user(t.id('hal')) is not null as done \gset
+select t.act('hal');
+select t.send('quarrel', 'h6') is not null as done \gset
+select is(t.first_of('hal'), 'quarrel', 'and what one writes oneself to whoever does not hear it');
+select t.act('ida');
+select parley_api.unblock_user(t.id('hal')) is not null as done \gset
+select t.act('hal');
+select parley_api.block_user(t.id('ida')) is not null as done \gset
 
 -- whoever is blocked finds their own words as before, at once and when the index has seen them
 select t.host();

@@ -179,6 +179,10 @@ begin
             when p.deleted_seq = conversation.last_seq - 1 then conversation.last_seq else p.deleted_seq
         end
     where p.conversation_id = conversation.id and p.user_id = suppress_message.hidden_from;
+    -- where each is kept from the other, its sender sees it all the same
+    update parley.participant as p
+    set quiet_since = null
+    where p.conversation_id = conversation.id and p.user_id = suppress_message.sender_id and p.quiet_since is not null;
 end;
 $$;
 comment on function parley.suppress_message is
