@@ -119,7 +119,12 @@
 \set sha256 '150e35396e7d1a635062ed3a29f1830b50ad24041a553ad66d842e2b7a89ea9f'
 \set breaking false
 \ir apply.sql
-\set version 24
+\set version 25
+\set name '0025_tier_room'
+\set sha256 '597307a5cac74c0a49f22081308b998881a2c6eb853350b20d1d7b4b7ee8f31e'
+\set breaking false
+\ir apply.sql
+\set version 25
 \ir newest.sql
 \ir replaced.sql
 \ir wanted.sql

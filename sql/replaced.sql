@@ -311,7 +311,7 @@ declare
     'parley.knows_sender(uuid, uuid)',
     'parley.last_id_in_block(uuid, bigint, uuid)',
     'parley.last_seq_as_of(uuid, bigint)',
-    'parley.last_visible_message(uuid, uuid, bigint, bigint, uuid)',
+    'parley.last_visible_message(uuid, uuid, bigint, bigint, uuid, timestamptz)',
     'parley.leave_call(parley.call, uuid, uuid, boolean)',
     'parley.leave_conversation(uuid)',
     'parley.lift_restriction(uuid, uuid)',

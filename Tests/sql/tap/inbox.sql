@@ -1,6 +1,6 @@
 -- The inbox: pinned first, then recent activity, in pages that neither lose nor repeat a conversation.
 begin;
-select plan(105);
+select plan(106);
 \ir ../people.psql
 update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
 
@@ -322,6 +322,14 @@ begin
     end loop;
 end
 $$;
+-- weighing the page is no second making of it
+select t.host();
+set local track_functions = 'all';
+select t.act('bob');
+select jsonb_array_length(parley_api.get_user_conversations(page_size => 3) -> 'conversations') as rows \gset
+select t.host();
+select is(pg_stat_get_xact_function_calls('parley.inbox_row'::regproc), :rows::bigint, 'each row of a page is made once');
+reset track_functions;
 select t.act('ann');
 select pages, cardinality(ids) as found, (select count(distinct i) from unnest(ids) as i) as distinct_ids, most, last
 from t.all_pages('next_cursor', null) \gset there_

@@ -133,6 +133,24 @@ begin
             order by m.pinned, m.last_activity_at, m.conversation_id
             limit v_page_size + 1
         )
+    ),
+    -- materialized: each row is made once, although its size and its text are asked for
+    seen as materialized (
+        select
+            e.*,
+            case
+                when e.n <= v_page_size
+                    then parley.inbox_row(e.conversation_id, v_user_id, e.history_from_seq, e.last_seq, v_floor_id)
+            end as inbox_row
+        from near as e
+    ),
+    page as materialized (
+        select
+            s.*,
+            s.n <= v_page_size
+            -- one at least, whatever its size
+            and (s.n = 1 or sum(pg_column_size(s.inbox_row)) over (order by s.n) <= parley.page_bytes()) as is_fitting
+        from seen as s
     )
     select
         coalesce(
@@ -141,31 +159,22 @@ begin
             '[]'
         ) as conversations,
         count(*) > count(*) filter (where r.is_fitting) as has_more,
-        (array_agg(
-            parley.encode_inbox_cursor(r.pinned, r.last_activity_at, r.conversation_id, true)
-            order by r.pinned desc, r.last_activity_at desc, r.conversation_id desc
-        ) filter (where r.is_fitting))[1] as before_first,
-        (array_agg(
-            parley.encode_inbox_cursor(r.pinned, r.last_activity_at, r.conversation_id, false)
-            order by r.pinned, r.last_activity_at, r.conversation_id
-        ) filter (where r.is_fitting))[1] as after_last
+        (
+            select parley.encode_inbox_cursor(f.pinned, f.last_activity_at, f.conversation_id, true)
+            from page as f
+            where f.is_fitting
+            order by f.pinned desc, f.last_activity_at desc, f.conversation_id desc
+            limit 1
+        ) as before_first,
+        (
+            select parley.encode_inbox_cursor(l.pinned, l.last_activity_at, l.conversation_id, false)
+            from page as l
+            where l.is_fitting
+            order by l.pinned, l.last_activity_at, l.conversation_id
+            limit 1
+        ) as after_last
     into v_page
-    from (
-        select
-            f.*,
-            f.n <= v_page_size
-            -- one at least, whatever its size
-            and (f.n = 1 or sum(pg_column_size(f.inbox_row)) over (order by f.n) <= parley.page_bytes()) as is_fitting
-        from (
-            select
-                e.*,
-                case
-                    when e.n <= v_page_size
-                        then parley.inbox_row(e.conversation_id, v_user_id, e.history_from_seq, e.last_seq, v_floor_id)
-                end as inbox_row
-            from near as e
-        ) as f
-    ) as r;
+    from page as r;
     v_has_more := v_page.has_more;
     return jsonb_build_object(
         'conversations', v_page.conversations,

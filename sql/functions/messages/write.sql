@@ -90,21 +90,20 @@ begin
         -- in this order (offset 0): while accounts are few, the planner would read all of a tier
         cross join lateral (
             select
-                x.suspended_at, x.deleted_at, x.tokens_valid_after, x.id, x.created_at, x.tier_name, x.plan_tier_name,
-                x.plan_until
+                x.suspended_at,
+                x.deleted_at,
+                x.tokens_valid_after,
+                x.created_at,
+                -- as parley.tier_of; below, a clock would keep the index from being asked
+                case
+                    when x.plan_until <= clock_timestamp() then parley.best_tier(x.id, in_any => true)
+                    else coalesce(x.plan_tier_name, x.tier_name)
+                end as tier_name
             from parley.account as x
             where x.id = p.user_id
             offset 0
         ) as a
-        cross join lateral (
-            select x.* from parley.tier as x
-            where x.name = case
-                -- as parley.tier_of
-                when a.plan_until <= clock_timestamp() then parley.best_tier(a.id, in_any => true)
-                else coalesce(a.plan_tier_name, a.tier_name)
-            end
-            offset 0
-        ) as t
+        cross join lateral (select x.* from parley.tier as x where x.name = a.tier_name offset 0) as t
         where p.conversation_id = write_message.conversation_id and p.user_id = v_user_id and p.left_at is null;
         if not found then
             perform parley.refuse_sender(write_message.conversation_id, parley.require_caller());

@@ -29,11 +29,12 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    v_shares constant boolean := parley.shares_receipts(message_status.user_id);
+    v_shares boolean;
 begin
     if message.sender_id is distinct from message_status.user_id then
         return 'sent';
     end if;
+    v_shares := parley.shares_receipts(message_status.user_id);
     return (
         select
             case

@@ -124,8 +124,13 @@ begin
         ) || case
             when me.user_id is null then '{}'
             else jsonb_build_object(
-                'unread_count', parley.unread_count(me, c.last_seq, conversation_json.floor_id),
-                'mention_count', parley.mention_count(me, c.last_seq, conversation_json.floor_id),
+                -- most have read everything, and a call that says so costs as much as one that counts
+                'unread_count', case
+                    when u.is_behind then parley.unread_count(me, c.last_seq, conversation_json.floor_id) else 0
+                end,
+                'mention_count', case
+                    when u.is_behind then parley.mention_count(me, c.last_seq, conversation_json.floor_id) else 0
+                end,
                 'me', parley.my_settings_json(me)
             )
         end
@@ -133,6 +138,7 @@ begin
         inner join parley.conversation_profile as cp on c.id = cp.conversation_id
         left join parley.participant as me
             on c.id = me.conversation_id and conversation_json.viewer_id = me.user_id and me.left_at is null
+        cross join lateral (select c.last_seq > me.last_read_seq + me.own_unread as is_behind) as u
         where c.id = conversation_json.conversation_id
     );
 end;
