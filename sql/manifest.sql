@@ -119,7 +119,12 @@
 \set sha256 '150e35396e7d1a635062ed3a29f1830b50ad24041a553ad66d842e2b7a89ea9f'
 \set breaking false
 \ir apply.sql
-\set version 24
+\set version 25
+\set name '0025_notices'
+\set sha256 'd3dd41aeb908c6f3833d091803de8c11170d2b093b38acdcda59d60572dc9ae9'
+\set breaking false
+\ir apply.sql
+\set version 25
 \ir newest.sql
 \ir replaced.sql
 \ir wanted.sql
@@ -203,6 +208,7 @@
 \ir functions/render/call.sql
 \ir functions/render/conversation.sql
 \ir functions/render/message.sql
+\ir functions/render/notice.sql
 \ir functions/render/poll.sql
 \ir functions/render/quote.sql
 \ir functions/reach/quiet.sql
