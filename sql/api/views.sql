@@ -89,7 +89,7 @@ select
     m.sender_id,
     m.sender_role,
     m.type,
-    m.content,
+    coalesce(m.content, case when m.type = 'system' then parley.notice_text(m.metadata) end) as content,
     m.metadata,
     m.mentions,
     m.reply_to_id,
@@ -111,7 +111,7 @@ comment on column parley_wanted.messages.seq is 'Position in the conversation.';
 comment on column parley_wanted.messages.sender_id is 'The sender; null: the system.';
 comment on column parley_wanted.messages.sender_role is 'The senders role when sending.';
 comment on column parley_wanted.messages.type is 'Message type.';
-comment on column parley_wanted.messages.content is 'The text.';
+comment on column parley_wanted.messages.content is 'The text; of a notice, with the names of now.';
 comment on column parley_wanted.messages.metadata is 'Free JSON object.';
 comment on column parley_wanted.messages.mentions is 'Users named in it.';
 comment on column parley_wanted.messages.reply_to_id is 'The message it answers.';

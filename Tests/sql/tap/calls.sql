@@ -33,7 +33,7 @@ create function t.hang_up(device text default null, failed boolean default false
 $$;
 -- The last message of a conversation: its text and metadata.
 create function t.last_message(conversation text) returns jsonb language sql security definer as $$
-    select jsonb_build_object('type', m.type, 'content', m.content) || m.metadata
+    select jsonb_build_object('type', m.type, 'content', parley.notice_text(m.metadata)) || m.metadata - 'notice'
     from parley.message m where m.conversation_id = t.id($1)
     order by m.seq desc limit 1
 $$;

@@ -75,6 +75,26 @@ select parley_api.edit_message(t.id('m2'), 'zugzwang two'), parley_api.send_mess
     parley_api.schedule_message(t.id('us'), 'zugzwang six', send_at => to_char(now() at time zone 'UTC' + interval '1 day', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')),
     parley_api.declare_attachment(t.id('us'), 'image', 'endspiel.png', 'image/png', 1000),
     parley_api.forward_message(t.id('m1'), array[t.id('pair')]), parley_api.update_participant_settings(t.id('pair'), pin => true) \g /dev/null
+-- notices of before 0.3.0, with a name that Bob had, and in one that was deleted
+select t.act('ann');
+select parley_api.remove_participant(t.id('us'), t.id('dan')), parley_api.add_participants(t.id('us'), array[t.id('dan')]) \g /dev/null
+select t.host();
+update parley.message m
+set content = replace(parley.notice_text(m.metadata), 'Ann', 'Xenia'), metadata = m.metadata - 'notice'
+where m.conversation_id = t.id('us') and m.metadata ->> 'event' like 'participant%';
+update parley.message m
+set
+    content = case when m.metadata ->> 'event' = 'role_changed' then 'Ann made Xaver an owner.' else 'Xaver added Dan.' end,
+    metadata = m.metadata - 'notice' || case
+        when m.metadata ->> 'event' = 'role_changed' then '{}' else jsonb_build_object('actor_id', t.id('bob'))
+    end
+where m.conversation_id = t.id('us') and m.metadata ->> 'event' in ('role_changed', 'participants_added');
+select t.keep('old', t.look(format('select id from parley.message where conversation_id = %L and content = ''Xaver added Dan.'' order by seq desc limit 1', t.id('us'))));
+select t.act('ann');
+select parley_api.delete_message(t.id('old'), true) is null as done \gset
+-- which an application may not mean
+select t.host();
+select parley_api.send_system_message(t.id('us'), 'Booked', jsonb_build_object('event', 'role_changed', 'user_ids', jsonb_build_array(t.id('bob'), 'seat 7'))) is null as sent \gset
 select t.host();
 insert into parley.tenant_member (tenant_id, user_id) values (t.id('none'), t.id('bob'));
 select parley_api.send_system_message(t.id('us'), 'Welcome, Xanthippe!') is null as sent \gset
@@ -116,11 +136,15 @@ select is(t.rows_of('bob'), '', 'and nothing is left');
 select is(t.tables_with('%zugzwang%'), '', 'of what was said');
 select is(t.tables_with('%endspiel%'), '', 'of metadata and files');
 select is(t.tables_with('%Xanthippe%'), '', 'nor the name');
+select is(t.tables_with('%Xaver%'), '', 'nor one of before');
 select is(t.look('select string_agg(action, '' '' order by id) from parley.audit_log'), 'place_hold erase_user release_hold', 'once, and audited');
 select t.act('cid');
 select alike(t.seqs('us'), :'seqs' || '%', 'the numbers of others do not change');
 select is(parley_api.get_message_receipts(t.id('m1')) ->> 'status', :'status', 'nor what was read');
 select alike(t.texts('us'), '%Welcome, [Deleted User]!%', 'what the application said has no name in it');
+select alike(t.texts('us'), '%[Deleted User] is now an owner.%', 'a notice of before is made anew');
+select alike(t.texts('us'), '%Xenia removed Dan.%', 'where it names the user');
+select alike(t.texts('us'), '%Booked%', 'what the application said of something else stays');
 select cmp_ok(t.unread('cid', 'us'), '<=', :unread::bigint + 2, 'nothing else is unread');
 select is(parley_api.search_messages('zugzwang') -> 'results', '[]', 'nothing is found');
 select t.act('ann');

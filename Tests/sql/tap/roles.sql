@@ -10,7 +10,7 @@ create function t.roles() returns text language sql security definer as $$
     where p.conversation_id = t.id('us') and p.left_at is null
 $$;
 create function t.last_text() returns text language sql security definer as $$
-    select m.content from parley.message m where m.conversation_id = t.id('us') order by m.seq desc limit 1
+    select parley.notice_text(m.metadata) from parley.message m where m.conversation_id = t.id('us') order by m.seq desc limit 1
 $$;
 
 select t.act('ann');

@@ -5,7 +5,7 @@ select no_plan();
 update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
 
 create function t.texts() returns text language sql security definer as $$
-    select string_agg(m.content, '|' order by m.seq) from parley.message m where m.conversation_id = t.id('us')
+    select string_agg(coalesce(m.content, parley.notice_text(m.metadata)), '|' order by m.seq) from parley.message m where m.conversation_id = t.id('us')
 $$;
 create function t.forget() returns void language sql security definer as $$
     delete from parley.message where conversation_id = t.id('us')

@@ -130,14 +130,14 @@ revoke usage on schema parley from authenticated;
 -- no writing
 select t.act('ann');
 select is(t.writes('insert into parley_api.messages (id, conversation_id, seq) values (gen_random_uuid(), gen_random_uuid(), 1)'), '42501', 'nothing is inserted through a view');
-select is(t.writes('update parley_api.messages set content = ''x'''), '42501', 'updated');
+select is(t.writes('update parley_api.messages set metadata = ''{}'''), '42501', 'updated');
 select is(t.writes('delete from parley_api.messages'), '42501', 'or deleted');
 select is(t.writes('update parley_api.participants set user_id = t.id(''eve'')'), '42501', 'nobody takes another''s place');
 select is(t.writes('update parley_api.participants set role = ''owner'''), '0A000', 'makes themselves an owner');
 select is(t.writes('delete from parley_api.conversations'), '55000', 'or deletes a conversation');
 select is(t.writes('truncate parley.message'), '42501', 'nor the messages of everybody');
 select t.claim('service_role', '{"role": "service_role"}');
-select is(t.writes('update parley_api.messages set content = ''x'''), '42501', 'the service role writes through functions, too');
+select is(t.writes('update parley_api.messages set metadata = ''{}'''), '42501', 'the service role writes through functions, too');
 select is(t.writes('delete from parley_api.participants'), '42501', 'only');
 
 -- private functions
@@ -151,8 +151,8 @@ select is(
                 where w.pronamespace = 'parley_api'::regnamespace and has_function_privilege(w.oid, 'execute')
             )
     ),
-    'bounded_json bounded_list bounded_text current_user_id my_conversation_ids my_history_floors my_message_floor shares_my_receipts',
-    'besides what the exposed functions call, a user may execute the helpers of the policies'
+    'bounded_json bounded_list bounded_text current_user_id my_conversation_ids my_history_floors my_message_floor notice_text shares_my_receipts',
+    'besides what the exposed functions call, a user may execute the helpers of policies and views'
 );
 select is(t.writes('select parley.my_conversation_ids()'), '42501', 'and cannot name them');
 select is(t.writes($$select parley.append_event(null, 'x', null, null, null, null, null)$$), '42501', 'nobody writes to the log');

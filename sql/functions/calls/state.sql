@@ -194,17 +194,16 @@ begin
     perform parley.append_call_event(v_call, event_kind, finish_call.actor_id, finish_call.user_id);
     perform parley.post_system_message(
         v_call.conversation_id,
+        -- the one who called need not read it
+        v_call.initiator_id,
         parley.call_summary(v_call),
-        jsonb_strip_nulls(jsonb_build_object(
+        jsonb_build_object(
             'event', 'call_ended',
-            'actor_id', v_call.initiator_id,
             'call_id', v_call.id,
             'kind', v_call.kind,
             'outcome', v_call.outcome,
             'duration_seconds', v_call.duration_seconds
-        )),
-        -- the one who called need not read it
-        v_call.initiator_id
+        )
     );
     return v_call;
 end;

@@ -31,7 +31,7 @@ begin
             'title', old_profile.title is distinct from new_profile.title,
             case
                 when new_profile.title is null then 'removed the title'
-                else format('changed the title to "%s"', new_profile.title)
+                else 'changed the title to "{title}"'
             end
         ),
         (
@@ -97,7 +97,7 @@ begin
 end;
 $$;
 comment on function parley.profile_changes is
-'The differences between two profiles of a conversation, in words.';
+'The differences between two profiles of a conversation, in the words of a notice.';
 
 create or replace function parley.update_conversation(
     conversation_id uuid,
@@ -205,11 +205,13 @@ begin
         v_changes := v_changes || v_change.field;
         perform parley.post_system_message(
             v_conversation.id,
-            format('%s %s.', parley.actor_name(v_user_id), v_change.notice),
-            jsonb_strip_nulls(jsonb_build_object(
-                'event', 'conversation_updated', 'actor_id', v_user_id, 'field', v_change.field
-            )),
-            v_user_id
+            v_user_id,
+            format('{actor} %s.', v_change.notice),
+            jsonb_build_object(
+                'event', 'conversation_updated',
+                'field', v_change.field,
+                'title', case when v_change.field = 'title' then v_after.title end
+            )
         );
     end loop;
     perform parley.append_event(

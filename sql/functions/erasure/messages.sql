@@ -1,39 +1,39 @@
--- What becomes of the messages of an erased user, and of notices that name them.
+-- What becomes of the messages of an erased user, and of what the server wrote about them.
 
-create or replace function parley.notice_text(metadata jsonb)
-returns text
-language plpgsql stable security definer
+create or replace function parley.names_user(metadata jsonb, user_id uuid)
+returns boolean
+language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    v_actor constant text := parley.actor_name((metadata ->> 'actor_id')::uuid);
-    v_names constant text := (
-        select string_agg(parley.display_name_of(u.id::uuid), ', ' order by u.n)
-        from jsonb_array_elements_text(
-            case when jsonb_typeof(metadata -> 'user_ids') = 'array' then metadata -> 'user_ids' else '[]' end
-        ) with ordinality as u (id, n)
-    );
-begin
-    return case metadata ->> 'event'
-        when 'participant_left' then format('%s left.', coalesce(v_names, v_actor))
-        when 'participant_removed' then
-            case
-                when metadata ? 'actor_id' then format('%s removed %s.', v_actor, v_names)
-                else format('%s left.', v_names)
-            end
-        when 'participants_added' then format('%s added %s.', v_actor, v_names)
-        when 'role_changed' then
-            format(
-                '%s is now %s.',
-                v_names,
-                case metadata ->> 'role' when 'owner' then 'an owner' when 'admin' then 'an admin' else 'a member' end
-            )
-        when 'conversation_updated' then format('%s changed the %s.', v_actor, metadata ->> 'field')
-    end;
-end;
+    select coalesce(metadata ->> 'actor_id' = user_id::text or metadata -> 'user_ids' ? user_id::text, false)
 $$;
-comment on function parley.notice_text is
-'What a notice says, made anew from the ids in its metadata: an erased user has no name in it. Null: its text holds no names.';
+comment on function parley.names_user is 'True: by its metadata a notice is about this user.';
+
+create or replace function parley.bare_notice(metadata jsonb)
+returns text
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select case
+        -- an application may have used these words for something of its own
+        when metadata ? 'user_ids'
+            and (metadata -> 'user_ids')::text !~ E'^\\[("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"(, )?)+\\]$'
+            then null
+        else case metadata ->> 'event'
+            when 'participant_left' then '{users} left.'
+            when 'participant_removed' then
+                case when metadata ? 'actor_id' then '{actor} removed {users}.' else '{users} left.' end
+            when 'participants_added' then '{actor} added {users}.'
+            when 'role_changed' then
+                '{users} is now '
+                || case metadata ->> 'role' when 'owner' then 'an owner' when 'admin' then 'an admin' else 'a member' end
+                || '.'
+            when 'conversation_updated' then '{actor} changed the ' || (metadata ->> 'field') || '.'
+        end
+    end
+$$;
+comment on function parley.bare_notice is
+'The sentence of a notice that was written with names in it, before 0.3.0, or with what an erased user made the title. Null: there is none of that in its text.';
 
 create or replace function parley.erase_text(message parley.message, user_id uuid, name text, content text)
 returns boolean
@@ -44,18 +44,26 @@ as $$
 declare
     v_content text := message.content;
     v_metadata jsonb := message.metadata;
+    v_notice text;
 begin
+    if message.deleted_at is not null or message.sender_id = erase_text.user_id then
+        -- what it said before; of what the server said whatever names the user
+        delete from parley.message_revision as r
+        where r.conversation_id = message.conversation_id
+            and r.message_id = message.id
+            and (
+                message.sender_id = erase_text.user_id
+                or message.sender_id is null
+                and (
+                    parley.names_user(r.metadata, erase_text.user_id)
+                    or char_length(erase_text.name) >= 3 and strpos(r.content, erase_text.name) > 0
+                )
+            );
+    end if;
     if message.deleted_at is not null then
-        -- what it said before it was deleted
-        if message.sender_id = erase_text.user_id then
-            delete from parley.message_revision as r
-            where r.conversation_id = message.conversation_id and r.message_id = message.id;
-        end if;
         return false;
     end if;
     if message.sender_id = erase_text.user_id then
-        delete from parley.message_revision as r
-        where r.conversation_id = message.conversation_id and r.message_id = message.id;
         -- where there is no text, metadata or files are what it says; of a poll others have taken part
         if erase_text.content = 'remove' or message.content is null then
             perform parley.expire_message(message, 'erased');
@@ -63,10 +71,14 @@ begin
         end if;
         v_metadata := null;
     elsif message.sender_id is null then
-        if message.metadata ->> 'actor_id' = erase_text.user_id::text
-            or message.metadata -> 'user_ids' ? erase_text.user_id::text
+        if parley.names_user(v_metadata, erase_text.user_id)
+            and (v_content is not null or v_metadata ? 'title' and v_metadata ->> 'actor_id' = erase_text.user_id::text)
         then
-            v_content := coalesce(parley.notice_text(message.metadata), v_content);
+            v_notice := parley.bare_notice(v_metadata);
+            if v_notice is not null then
+                v_content := null;
+                v_metadata := v_metadata - 'title' || jsonb_build_object('notice', v_notice);
+            end if;
         end if;
         -- what the application wrote; a shorter name may be a word
         if char_length(erase_text.name) >= 3 then
@@ -79,7 +91,7 @@ begin
     update parley.message as m
     set content = v_content, metadata = v_metadata
     where m.id = message.id and m.conversation_id is not distinct from message.conversation_id;
-    if v_content is distinct from message.content then
+    if message.sender_id is null then
         perform parley.append_event(
             message.conversation_id, 'message:updated', null, message.id, message.seq, null, null
         );
@@ -88,7 +100,7 @@ begin
 end;
 $$;
 comment on function parley.erase_text is
-'Takes a user out of a message: what they said (by erased_content), its metadata, and their name in what the server wrote. True: it was changed. The caller holds the conversation''s lock.';
+'Takes a user out of a message: what they said (by erased_content), its metadata, and their name in what the application wrote, as in notices of before 0.3.0; others keep no names. True: it was changed. The caller holds the conversation''s lock.';
 
 create or replace function parley.erase_messages(
     conversation_id uuid, user_id uuid, name text, content text, after_seq bigint, batch integer

@@ -31,6 +31,9 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
+    v_content constant text := coalesce(
+        message.content, case when message.type = 'system' then parley.notice_text(message.metadata) end
+    );
     v_withheld constant boolean := not oversees and not parley.may_export(
         message.conversation_id, message_line.requester_id, message.sender_id
     );
@@ -47,7 +50,7 @@ begin
             parley.csv_field(coalesce(message.sender_id::text, '')),
             parley.csv_field(case when message.sender_id is null then '' else parley.display_name_of(message.sender_id) end),
             parley.csv_field(message.type),
-            parley.csv_field(case when v_withheld then '' else coalesce(message.content, '') end),
+            parley.csv_field(case when v_withheld then '' else coalesce(v_content, '') end),
             parley.csv_field((
                 select coalesce(string_agg(f ->> 'file_name', '; '), '') from jsonb_array_elements(v_files) as f
             )),
@@ -64,7 +67,7 @@ begin
         'created_at', message.created_at,
         'type', message.type,
         'withheld', case when v_withheld then true end,
-        'content', case when not v_withheld then message.content end,
+        'content', case when not v_withheld then v_content end,
         'metadata', case when not v_withheld then message.metadata end,
         'reply_to_id', message.reply_to_id,
         'edited_at', message.edited_at,

@@ -33,6 +33,9 @@ begin
     if v_message.id is null then
         return null;
     end if;
+    if v_message.type = 'system' then
+        v_message.content := coalesce(v_message.content, parley.notice_text(v_message.metadata));
+    end if;
     -- a preview: nobody reads thousands of characters in a list
     v_is_cut := char_length(v_message.content) > 200;
     v_message.content := left(v_message.content, 200);

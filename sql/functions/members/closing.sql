@@ -97,9 +97,7 @@ begin
         where p.conversation_id = v_id and p.user_id = settle_closing.user_id and p.left_at is null;
         continue when not found;
         if v_erased then
-            perform parley.end_participation(
-                v_participant, null, format('%s left.', parley.display_name_of(settle_closing.user_id))
-            );
+            perform parley.end_participation(v_participant, null, '{users} left.');
             perform parley.promote_successor(v_participant, null);
         else
             if exists (

@@ -18,9 +18,7 @@ begin
     select p.* into strict v_participant
     from parley.participant as p
     where p.conversation_id = settle_departure.conversation_id and p.user_id = settle_departure.user_id;
-    perform parley.end_participation(
-        v_participant, null, format('%s left.', parley.display_name_of(settle_departure.user_id))
-    );
+    perform parley.end_participation(v_participant, null, '{users} left.');
     perform parley.promote_successor(v_participant, null);
 end;
 $$;

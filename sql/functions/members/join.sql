@@ -209,22 +209,12 @@ begin
             and parley.awaits_answer(v_user_id, v_new, c.id, v_profile.tenant_id);
         perform parley.post_system_message(
             v_conversation.id,
+            v_user_id,
             format(
-                '%s added %s.',
-                parley.actor_name(v_user_id),
-                case
-                    when cardinality(v_new) <= 3
-                        then (
-                            select string_agg(parley.display_name_of(u.id), ', ' order by u.n)
-                            from unnest(v_new) with ordinality as u (id, n)
-                        )
-                    else cardinality(v_new) || ' members'
-                end
+                '{actor} added %s.',
+                case when cardinality(v_new) <= 3 then '{users}' else cardinality(v_new) || ' members' end
             ),
-            jsonb_strip_nulls(jsonb_build_object(
-                'event', 'participants_added', 'actor_id', v_user_id, 'user_ids', to_jsonb(v_new)
-            )),
-            v_user_id
+            jsonb_build_object('event', 'participants_added', 'user_ids', v_new)
         );
     end if;
     return parley.conversation_json(v_conversation.id, v_user_id);

@@ -11,14 +11,11 @@ declare
 begin
     perform parley.end_call_part(participant.conversation_id, participant.user_id, actor_id);
     perform parley.post_system_message(
-        participant.conversation_id,
-        notice,
-        jsonb_strip_nulls(jsonb_build_object(
+        participant.conversation_id, actor_id, notice,
+        jsonb_build_object(
             'event', case when actor_id = participant.user_id then 'participant_left' else 'participant_removed' end,
-            'actor_id', actor_id,
             'user_ids', jsonb_build_array(participant.user_id)
-        )),
-        actor_id
+        )
     );
     v_event_seq := parley.append_event(
         participant.conversation_id, 'participant:left', actor_id, null, null, participant.user_id, null
@@ -68,7 +65,7 @@ begin
             message = 'A direct conversation cannot be left.',
             hint = 'Archive or mute it instead.';
     end if;
-    perform parley.end_participation(v_me, v_user_id, format('%s left.', parley.display_name_of(v_user_id)));
+    perform parley.end_participation(v_me, v_user_id, '{users} left.');
     perform parley.promote_successor(v_me, v_user_id);
     return jsonb_build_object('conversation_id', leave_conversation.conversation_id, 'user_id', v_user_id);
 end;
@@ -111,15 +108,7 @@ begin
             raise exception using errcode = 'PT403', message = 'Only an owner can remove an owner.';
         end if;
     end if;
-    perform parley.end_participation(
-        v_other,
-        v_user_id,
-        format(
-            '%s removed %s.',
-            parley.actor_name(v_user_id),
-            parley.display_name_of(v_other.user_id)
-        )
-    );
+    perform parley.end_participation(v_other, v_user_id, '{actor} removed {users}.');
     perform parley.promote_successor(v_other, v_user_id);
     return parley.conversation_json(remove_participant.conversation_id, v_user_id);
 end;

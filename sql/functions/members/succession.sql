@@ -7,15 +7,10 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform parley.post_system_message(
-        participant.conversation_id,
-        notice,
-        jsonb_strip_nulls(jsonb_build_object(
-            'event', 'role_changed',
-            'actor_id', actor_id,
-            'user_ids', jsonb_build_array(participant.user_id),
-            'role', participant.role
-        )),
-        actor_id
+        participant.conversation_id, actor_id, notice,
+        jsonb_build_object(
+            'event', 'role_changed', 'user_ids', jsonb_build_array(participant.user_id), 'role', participant.role
+        )
     );
     perform parley.append_event(
         participant.conversation_id, 'participant:updated', actor_id, null, null, participant.user_id,
@@ -59,8 +54,7 @@ begin
     returning p.* into v_heir;
     if found then
         perform parley.announce_role(v_heir, actor_id, format(
-            '%s is now %s.',
-            parley.display_name_of(v_heir.user_id),
+            '{users} is now %s.',
             case v_heir.role when 'owner' then 'the owner' else 'an admin' end
         ));
     end if;
@@ -127,9 +121,7 @@ begin
     where p.conversation_id = v_other.conversation_id and p.user_id = v_other.user_id
     returning p.* into v_other;
     perform parley.announce_role(v_other, v_user_id, format(
-        '%s made %s %s.',
-        parley.actor_name(v_user_id),
-        parley.display_name_of(v_other.user_id),
+        '{actor} made {users} %s.',
         case v_other.role when 'owner' then 'an owner' when 'admin' then 'an admin' else 'a member' end
     ));
     return parley.participant_json(v_other);

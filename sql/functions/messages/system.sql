@@ -1,7 +1,7 @@
 -- Messages by the server: member changes, and whatever the host application wants to say inside its own transactions.
 
 create or replace function parley.post_system_message(
-    conversation_id uuid, content text, metadata jsonb, actor_id uuid
+    conversation_id uuid, actor_id uuid, notice text, metadata jsonb
 )
 returns jsonb
 language plpgsql volatile security definer
@@ -9,14 +9,19 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     return parley.write_message(
-        null, conversation_id, content, 'system',
-        metadata => metadata, from_server => true, actor_id => post_system_message.actor_id,
+        null, conversation_id, null, 'system',
+        metadata => jsonb_strip_nulls(
+            metadata
+            || jsonb_build_object('notice', post_system_message.notice, 'actor_id', post_system_message.actor_id)
+        ),
+        from_server => true,
+        actor_id => post_system_message.actor_id,
         is_notice => parley.setting_value('notices_count') is distinct from 'true'
     );
 end;
 $$;
 comment on function parley.post_system_message is
-'Writes a notice about a change, which is taken as it is, and counts as unread only by the setting notices_count. With an actor, who need not read it, metadata carries actor_id.';
+'Writes a notice about a change, which counts as unread only by the setting notices_count, and which the actor need not read. The sentence has {actor}, {users} and {title} where parley.notice_text puts the actor''s name, those of the user_ids and the title of the metadata: nothing that people have written stands in the sentence itself.';
 
 create or replace function parley.send_system_message(
     conversation_id uuid, content text, metadata jsonb default null, skip_if_gone boolean default false

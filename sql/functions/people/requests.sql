@@ -38,10 +38,7 @@ begin
     if v_other is not null then
         perform parley.clear_conversation(v_participant.conversation_id, v_participant.user_id);
     else
-        perform parley.end_participation(
-            v_participant, v_participant.user_id,
-            format('%s left.', parley.display_name_of(v_participant.user_id))
-        );
+        perform parley.end_participation(v_participant, v_participant.user_id, '{users} left.');
         perform parley.promote_successor(v_participant, v_participant.user_id);
     end if;
     perform parley.mark_conversation(v_participant.conversation_id);

@@ -85,7 +85,12 @@ declare
     v_actor_id uuid := message.sender_id;
     v_sender text;
     v_title text;
-    v_body text := nullif(left(message.content, 1000), '');
+    v_body text := nullif(
+        left(
+            coalesce(message.content, case when message.type = 'system' then parley.notice_text(message.metadata) end), 1000
+        ),
+        ''
+    );
 begin
     select cp.* into v_profile
     from parley.conversation_profile as cp

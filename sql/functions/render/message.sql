@@ -22,7 +22,10 @@ declare
         'sender_id', message.sender_id,
         'sender_role', message.sender_role,
         'type', message.type,
-        'content', message.content,
+        'content', coalesce(
+            message.content,
+            case when message.type operator(pg_catalog.=) 'system' then parley.notice_text(message.metadata) end
+        ),
         'metadata', coalesce(message.metadata, '{}'),
         'mentions', coalesce(pg_catalog.to_jsonb(message.mentions), '[]'),
         'mentions_all', message.mentions_all,

@@ -11,7 +11,9 @@ begin
         'seq', quoted.seq,
         'sender_id', quoted.sender_id,
         'type', quoted.type,
-        'content', left(quoted.content, 200),
+        'content', left(
+            coalesce(quoted.content, case when quoted.type = 'system' then parley.notice_text(quoted.metadata) end), 200
+        ),
         -- what a preview has no room for is left out
         'attachment', attachment - '{waveform,metadata}'::text[],
         'deleted', quoted.deleted_at is not null
