@@ -300,12 +300,15 @@
 \ir functions/sync/cursor.sql
 \ir functions/sync/pages.sql
 \ir functions/sync/sync.sql
+\ir functions/push/aim.sql
 \ir functions/push/calls.sql
 \ir functions/push/claim.sql
 \ir functions/push/content.sql
 \ir functions/push/decide.sql
 \ir functions/push/enqueue.sql
 \ir functions/push/focus.sql
+\ir functions/push/fold.sql
+\ir functions/push/lease.sql
 \ir functions/push/messages.sql
 \ir functions/push/prepare.sql
 \ir functions/push/providers.sql

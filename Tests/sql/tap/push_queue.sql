@@ -216,7 +216,7 @@ select t.pump() > 0 as done \gset
 select is((select count(*) from parley.push_job where conversation_id = t.id('good') and state = 'queued' and provider = 'apns'), 2::bigint, 'an event of which nothing can be made stops no other');
 select is((select count(*) from parley.push_job where conversation_id = t.id('bad')), 0::bigint, 'it is passed over');
 select is((select format('%s %s', skipped, skipped_code) from parley.push_state), '1 22012', 'and operators are told');
-create or replace function parley.push_privacy(preference text, device text, type text) returns text language plpgsql stable security definer
+create or replace function parley.push_privacy(setting text, device text, content text) returns text language plpgsql immutable security definer
 set search_path = pg_catalog, pg_temp as $$
 begin
     if device = 'id' then

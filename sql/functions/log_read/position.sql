@@ -5,18 +5,22 @@
 
 create or replace function parley.log_epoch()
 returns text
-language sql stable security definer
+language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
+begin
     -- The name of the current WAL file begins with the timeline in hexadecimal. Unlike the control file, which says it
     -- as of the last checkpoint, it is right from the first moment after a promotion.
-    select
-        (select c.system_identifier from pg_control_system() c)::text || '/'
-        || case
-            when pg_is_in_recovery() then (select k.timeline_id from pg_control_checkpoint() k)
-            else ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer
-        end
-        || '/' || (select s.epoch from parley.log_state s)
+    return (
+        select
+            (select c.system_identifier from pg_control_system() c)::text || '/'
+            || case
+                when pg_is_in_recovery() then (select k.timeline_id from pg_control_checkpoint() k)
+                else ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer
+            end
+            || '/' || (select s.epoch from parley.log_state s)
+    );
+end;
 $$;
 comment on function parley.log_epoch is
 'The epoch of the log: system identifier and timeline of this server, and the name that begin_epoch gave.';

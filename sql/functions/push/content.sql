@@ -1,24 +1,23 @@
 -- What a notification says, made from what is true when it is about to be sent. Workers bring it into the form of each
 -- provider, and cut what is too long for one.
 
-create or replace function parley.push_privacy(preference text, device text, type text)
+create or replace function parley.push_privacy(setting text, device text, content text)
 returns text
-language sql stable security definer
+language plpgsql immutable security definer
 set search_path = pg_catalog, pg_temp
 as $$
+begin
     -- the strictest of all who have a say
-    select case
-        when 'id' = any (w.words) or push_privacy.type = 'encrypted' then 'id'
-        when 'sender' = any (w.words) then 'sender'
+    return case
+        when 'id' in (push_privacy.setting, push_privacy.device, push_privacy.content) then 'id'
+        when 'sender' in (push_privacy.setting, push_privacy.device, push_privacy.content) then 'sender'
         else 'full'
-    end
-    from (
-        select array[parley.setting_value('push_privacy'), push_privacy.preference, push_privacy.device] as words
-    ) as w
+    end;
+end;
 $$;
 comment on function parley.push_privacy is 'How much a notification may tell: full, sender or id.';
 
-create or replace function parley.push_badge(user_id uuid)
+create or replace function parley.push_badge(user_id uuid, floor_id uuid default null)
 returns bigint
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -31,7 +30,7 @@ set enable_mergejoin = off
 as $$
 #variable_conflict use_column
 declare
-    v_floor_id uuid;
+    v_floor_id uuid := push_badge.floor_id;
     v_badge bigint := 0;
     v_row record;
 begin
@@ -72,7 +71,6 @@ create or replace function parley.push_message_content(
     message parley.message,
     participant parley.participant,
     preference parley.push_preference,
-    device parley.push_device,
     is_silent boolean
 )
 returns jsonb
@@ -110,7 +108,7 @@ begin
     end if;
     return jsonb_strip_nulls(jsonb_build_object(
         'kind', 'message',
-        'privacy', parley.push_privacy(preference.privacy, device.privacy, message.type),
+        'privacy', case when message.type = 'encrypted' then 'id' else coalesce(preference.privacy, 'full') end,
         'conversation_id', job.conversation_id,
         'message_id', message.id,
         'seq', message.seq,
@@ -127,22 +125,17 @@ begin
             when message.mentions_all or participant.user_id = any (message.mentions) then 'mention'
             else 'message'
         end,
-        'silent', is_silent,
-        -- apps on phones know where to go
-        'url', case
-            when device.provider in ('webpush', 'webhook') then parley.push_link(job.conversation_id, message.id)
-        end
+        'silent', is_silent
     ));
 end;
 $$;
 comment on function parley.push_message_content is
-'The notification of a message, or without one of a conversation that is new: PushContent of the workers, without the badge.';
+'The notification of a message, or without one of a conversation that is new: PushContent of the workers, without what depends on the device.';
 
 create or replace function parley.push_call_content(
     job parley.push_job,
     call parley.call,
     preference parley.push_preference,
-    device parley.push_device,
     part_state text,
     is_silent boolean
 )
@@ -156,7 +149,7 @@ declare
 begin
     return jsonb_strip_nulls(jsonb_build_object(
         'kind', job.kind,
-        'privacy', parley.push_privacy(preference.privacy, device.privacy, null),
+        'privacy', coalesce(preference.privacy, 'full'),
         'conversation_id', job.conversation_id,
         'call_id', call.id,
         'title', (
@@ -173,12 +166,9 @@ begin
         end,
         'loc_args', jsonb_build_array(v_sender),
         'category', job.kind,
-        'silent', is_silent,
-        'url', case
-            when device.provider in ('webpush', 'webhook') then parley.push_link(job.conversation_id, null)
-        end
+        'silent', is_silent
     ));
 end;
 $$;
 comment on function parley.push_call_content is
-'The notification of a call that rings, or of its end: PushContent of the workers.';
+'The notification of a call that rings, or of its end: PushContent of the workers, without what depends on the device.';

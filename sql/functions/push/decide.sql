@@ -7,7 +7,8 @@ create or replace function parley.decide_push(
     account parley.account,
     preference parley.push_preference,
     delays integer default 0,
-    at timestamptz default clock_timestamp()
+    at timestamptz default clock_timestamp(),
+    floor_id uuid default null
 )
 returns parley.push_decision
 language plpgsql stable security definer
@@ -21,7 +22,7 @@ declare
     v_decision parley.push_decision;
 begin
     if message.id is not null then
-        v_reason := parley.message_blocker(message, participant, account);
+        v_reason := parley.message_blocker(message, participant, account, decide_push.floor_id);
         if v_reason is null and message.deleted_at is not null then
             v_reason := 'deleted';
         end if;
@@ -61,7 +62,12 @@ begin
     v_decision := parley.quiet_decision(preference, v_mentioned and preference.mentions_pierce_quiet, decide_push.at);
     if v_decision.verdict in ('send', 'silent')
         and decide_push.delays < 3
-        and parley.has_push_focus(participant.user_id, participant.conversation_id)
+        and exists (
+            select from parley.push_focus as f
+            where f.user_id = participant.user_id
+                and f.conversation_id = participant.conversation_id
+                and f.expires_at > clock_timestamp()
+        )
     then
         return ('delay', 'in_view', clock_timestamp() + interval '5 seconds')::parley.push_decision;
     end if;
@@ -69,7 +75,7 @@ begin
 end;
 $$;
 comment on function parley.decide_push is
-'Whether a message is worth a notification to a participant, or without one the conversation that is new to them. delays: how often it was put off because they were looking at the conversation.';
+'Whether a message is worth a notification to a participant, or without one the conversation that is new to them. delays: how often it was put off because they were looking at the conversation. floor_id: message_floor_of the user, if it is known.';
 
 create or replace function parley.decide_call_push(
     call parley.call,

@@ -138,7 +138,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     -- each may be a message to a large group, which is work for hundreds
-    v_share integer := 10;
+    v_share integer := 25;
     v_until constant timestamptz := clock_timestamp() + interval '1 second';
     v_begun timestamptz;
     v_ids bigint[];
@@ -158,7 +158,7 @@ begin
         v_read := v_read + cardinality(v_ids);
         exit when cardinality(v_ids) < v_share;
         v_share := case
-            when clock_timestamp() < v_begun + interval '100 milliseconds' then least(25, v_share * 2)
+            when clock_timestamp() < v_begun + interval '100 milliseconds' then least(100, v_share * 2)
             else greatest(1, v_share / 2)
         end;
     end loop;

@@ -34,22 +34,3 @@ $$;
 comment on function parley.renew_push_focus is
 'Keeps for 30 seconds who has which conversation before their eyes: [{user_id, lease, conversation_id, active}], the last of each lease; active false: no more.';
 grant execute on function parley.renew_push_focus to parley_worker;
-
-create or replace function parley.has_push_focus(user_id uuid, conversation_id uuid)
-returns boolean
-language plpgsql stable security definer
-set search_path = pg_catalog, pg_temp
-set enable_seqscan = off
-set jit = off
-as $$
-#variable_conflict use_column
-begin
-    return exists (
-        select from parley.push_focus as f
-        where f.user_id = has_push_focus.user_id
-            and f.conversation_id = has_push_focus.conversation_id
-            and f.expires_at > clock_timestamp()
-    );
-end;
-$$;
-comment on function parley.has_push_focus is 'True if the user has the conversation before their eyes on some device.';

@@ -23,48 +23,34 @@ as $$
 $$;
 comment on function parley.is_final_push is 'True if older messages of the conversation can change nothing.';
 
-create or replace function parley.prepare_message_push(job parley.push_job, device parley.push_device)
+create or replace function parley.prepare_message_push(
+    job parley.push_job,
+    participant parley.participant,
+    account parley.account,
+    preference parley.push_preference,
+    message parley.message,
+    floor_id uuid
+)
 returns parley.push_draft
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan
-set jit = off
-set enable_seqscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
 as $$
 #variable_conflict use_column
 declare
-    v_row record;
-    v_participant parley.participant;
-    v_account parley.account;
-    v_preference parley.push_preference;
     v_message parley.message;
     v_mentioned boolean;
     v_look parley.push_decision;
     v_decision parley.push_decision;
-    v_told parley.message;
+    v_told parley.message := message;
     v_refused uuid[] := '{}';
 begin
-    -- all there is to know in one look: each by its key
-    select p as participant, a as account, s as preference, m as message into v_row
-    from parley.participant as p
-    inner join parley.account as a on a.id = job.user_id
-    left join parley.push_preference as s on s.user_id = job.user_id
-    left join parley.message as m on m.id = job.message_id and m.conversation_id is not distinct from job.conversation_id
-    where p.conversation_id = job.conversation_id and p.user_id = job.user_id;
-    if not found then
+    if participant.user_id is null then
         return ('suppress', 'not_member', null, null)::parley.push_draft;
     end if;
-    v_participant := v_row.participant;
-    v_account := v_row.account;
-    v_preference := v_row.preference;
-    v_message := v_row.message;
     v_decision := case
-        when job.message_id is not null and v_message.id is null then ('suppress', 'gone', null)::parley.push_decision
-        else parley.decide_push(v_message, v_participant, v_account, v_preference, job.delays)
+        when job.message_id is not null and message.id is null then ('suppress', 'gone', null)::parley.push_decision
+        else parley.decide_push(message, participant, account, preference, job.delays, floor_id => prepare_message_push.floor_id)
     end;
-    v_told := v_message;
     if job.first_seq < job.last_seq and not parley.is_final_push(v_decision) then
         -- the most urgent of those it stands for counts, and the newest is told that may be
         for v_message in
@@ -79,7 +65,9 @@ begin
             -- of a sender who is not heard, once is enough; and where mentions alone are more urgent, others need no look
             continue when v_message.sender_id = any (v_refused)
                 or (not v_mentioned and v_decision.reason in ('level_mentions', 'muted', 'quiet_hours', 'do_not_disturb'));
-            v_look := parley.decide_push(v_message, v_participant, v_account, v_preference, job.delays);
+            v_look := parley.decide_push(
+                v_message, participant, account, preference, job.delays, floor_id => prepare_message_push.floor_id
+            );
             if v_look.reason in ('own', 'sender_blocked', 'sender_restricted') and v_message.sender_id is not null then
                 v_refused := v_refused || v_message.sender_id;
             end if;
@@ -95,21 +83,19 @@ begin
             exit when parley.is_final_push(v_look);
         end loop;
     end if;
-    v_message := v_told;
     return (
         v_decision.verdict, v_decision.reason, v_decision.until,
         case
             when v_decision.verdict in ('send', 'silent')
-                then parley.push_message_content(
-                    job, v_message, v_participant, v_preference, device, v_decision.verdict = 'silent'
-                )
+                then parley.push_message_content(job, v_told, participant, preference, v_decision.verdict = 'silent')
         end
     )::parley.push_draft;
 end;
 $$;
-comment on function parley.prepare_message_push is 'What comes of a job of a message, and what it says.';
+comment on function parley.prepare_message_push is
+'What comes of a job of a message, and what it says: the same on every device. floor_id: message_floor_of the user.';
 
-create or replace function parley.prepare_call_push(job parley.push_job, device parley.push_device)
+create or replace function parley.prepare_call_push(job parley.push_job)
 returns parley.push_draft
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -145,7 +131,7 @@ begin
         case
             when v_decision.verdict in ('send', 'silent')
                 then parley.push_call_content(
-                    job, v_call, v_preference, device, v_part.state, v_decision.verdict = 'silent'
+                    job, v_call, v_preference, v_part.state, v_decision.verdict = 'silent'
                 )
         end
     )::parley.push_draft;

@@ -14,7 +14,7 @@ as $$
 declare
     v_now constant timestamptz := clock_timestamp();
     v_end record;
-    v_settled integer := 0;
+    v_settled integer;
 begin
     for v_end in
         with told as (
@@ -39,29 +39,46 @@ begin
                 and j.worker = settle_push_job.worker
                 and j.state = 'leased'
             returning j.id, j.device_id, j.badge, t.outcome, t.reason, t.before
+        ),
+
+        of_device as (
+            select
+                e.device_id,
+                (array_agg(e.badge order by e.id desc) filter (where e.outcome = 'delivered' and e.badge is not null))[1] as badge,
+                bool_or(e.outcome = 'dead_token') as is_dead,
+                max(e.reason) filter (where e.outcome = 'dead_token') as reason,
+                max(coalesce(e.before, 9223372036854775807)) filter (where e.outcome = 'dead_token') as before
+            from settled as e
+            group by e.device_id
+        ),
+
+        -- in one order for all who settle
+        locked as materialized (
+            select d.id, o.badge, o.reason, o.is_dead and d.provider <> 'webhook'
+                -- a token that was registered after what the provider speaks of is another one; looked at under the lock
+                and extract(epoch from d.registered_at) * 1000 <= o.before as is_dropped
+            from of_device as o
+            inner join parley.push_device as d on o.device_id = d.id
+            where d.dropped_at is null and (o.is_dead or d.last_badge is distinct from o.badge and o.badge is not null)
+            order by d.id
+            for update of d
+        ),
+
+        shown as (
+            update parley.push_device as d
+            set last_badge = l.badge
+            from locked as l
+            where d.id = l.id and l.badge is not null
         )
 
-        -- devices in one order for all who settle
-        select e.device_id, e.badge, e.outcome, e.reason, e.before
-        from settled as e
-        order by e.device_id, e.id
+        select c.settled, l.id, l.reason
+        from (select count(*) as settled from settled) as c
+        left join locked as l on l.is_dropped
+        order by l.id
     loop
-        v_settled := v_settled + 1;
-        if v_end.outcome = 'delivered' and v_end.badge is not null then
-            update parley.push_device as d
-            set last_badge = v_end.badge
-            where d.id = v_end.device_id and d.last_badge is distinct from v_end.badge and d.dropped_at is null;
-        elsif v_end.outcome = 'dead_token' then
-            -- a token that was registered after what the provider speaks of is another one; looked at under the lock
-            perform parley.drop_push_device(d.id, coalesce(nullif(v_end.reason, ''), 'unregistered'))
-            from (
-                select o.id
-                from parley.push_device as o
-                where o.id = v_end.device_id
-                    and o.provider <> 'webhook'
-                    and extract(epoch from o.registered_at) * 1000 <= coalesce(v_end.before, 9223372036854775807)
-                for update
-            ) as d;
+        v_settled := v_end.settled;
+        if v_end.id is not null then
+            perform parley.drop_push_device(v_end.id, coalesce(nullif(v_end.reason, ''), 'unregistered'));
         end if;
     end loop;
     return v_settled;

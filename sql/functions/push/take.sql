@@ -10,7 +10,7 @@ as $$
 $$;
 comment on function parley.is_passing_error is 'True if what failed with this SQLSTATE can be tried again, whatever it was.';
 
-create or replace function parley.decide_push_jobs(jobs parley.push_job[], secret text, one_by_one boolean)
+create or replace function parley.lease_each_push_job(jobs parley.push_job[], worker text, secret text)
 returns jsonb[]
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -18,39 +18,26 @@ as $$
 #variable_conflict use_column
 declare
     v_job parley.push_job;
-    v_badges jsonb := '{}';
-    v_json jsonb;
-    v_claimed jsonb[] := '{}';
+    v_leased jsonb[] := '{}';
 begin
     foreach v_job in array jobs loop
-        if v_job.kind in ('message', 'badge', 'clear') and not v_badges ? v_job.user_id::text then
-            v_badges := v_badges || jsonb_build_object(v_job.user_id, parley.push_badge(v_job.user_id));
-        end if;
-        if one_by_one then
-            begin
-                v_json := parley.claim_push_job(v_job, secret, (v_badges ->> v_job.user_id::text)::bigint);
-            exception
-                when others then
-                    if parley.is_passing_error(sqlstate) then
-                        raise;
-                    end if;
-                    v_json := null;
-                    update parley.push_job as j
-                    set due_at = clock_timestamp() + interval '1 minute', reason = 'error_' || sqlstate
-                    where j.id = v_job.id;
-            end;
-        else
-            v_json := parley.claim_push_job(v_job, secret, (v_badges ->> v_job.user_id::text)::bigint);
-        end if;
-        if v_json is not null then
-            v_claimed := v_claimed || v_json;
-        end if;
+        begin
+            v_leased := v_leased || parley.lease_push_jobs(array[v_job], worker, secret);
+        exception
+            when others then
+                if parley.is_passing_error(sqlstate) then
+                    raise;
+                end if;
+                update parley.push_job as j
+                set due_at = clock_timestamp() + interval '1 minute', reason = 'error_' || sqlstate
+                where j.id = v_job.id;
+        end;
     end loop;
-    return v_claimed;
+    return v_leased;
 end;
 $$;
-comment on function parley.decide_push_jobs is
-'Decides jobs that are due; returns those that are to be leased. one_by_one: one that fails waits a minute, and harms no other.';
+comment on function parley.lease_each_push_job is
+'As lease_push_jobs, one by one: one that fails waits a minute, and harms no other.';
 
 create or replace function parley.claim_push_jobs(
     worker text, lanes text[], max integer, provider text, paused text[],
@@ -160,24 +147,14 @@ begin
             end loop;
             exit when v_jobs = '{}';
             begin
-                v_claimed := parley.decide_push_jobs(v_jobs, v_secret, false);
+                v_claimed := parley.lease_push_jobs(v_jobs, claim_push_jobs.worker, v_secret);
             exception
                 when others then
                     if parley.is_passing_error(sqlstate) then
                         raise;
                     end if;
-                    v_claimed := parley.decide_push_jobs(v_jobs, v_secret, true);
+                    v_claimed := parley.lease_each_push_job(v_jobs, claim_push_jobs.worker, v_secret);
             end;
-            update parley.push_job as j
-            set
-                state = 'leased',
-                claim = j.claim + 1,
-                worker = claim_push_jobs.worker,
-                due_at = clock_timestamp() + interval '60 seconds',
-                badge = (c.job #>> '{content,badge}')::bigint,
-                reason = c.job ->> 'reason'
-            from unnest(v_claimed) as c (job)
-            where j.id = (c.job ->> 'id')::uuid;
             v_left := v_left - cardinality(v_claimed);
             return query select c.job from unnest(v_claimed) as c (job);
             exit when not v_more;

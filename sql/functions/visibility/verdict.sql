@@ -54,14 +54,14 @@ comment on function parley.readable_part is
 'The message or, where it is readable to nobody any more, what is left of it: its place, as of one that was deleted.';
 
 create or replace function parley.message_blocker(
-    message parley.message, participant parley.participant, account parley.account
+    message parley.message, participant parley.participant, account parley.account, floor_id uuid default null
 )
 returns text
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_floor_id constant uuid := parley.message_floor_of(participant.user_id);
+    v_floor_id constant uuid := coalesce(message_blocker.floor_id, parley.message_floor_of(participant.user_id));
 begin
     return case
         when participant.left_at is not null then 'left'

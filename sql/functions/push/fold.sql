@@ -1,0 +1,64 @@
+-- Of a device and a conversation the newest notification stands for those before it.
+
+create or replace function parley.without_old_pushes(jobs parley.push_job[])
+returns parley.push_job[]
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set jit = off
+set enable_seqscan = off
+as $$
+#variable_conflict use_column
+declare
+    v_now constant timestamptz := clock_timestamp();
+    v_is_changed boolean := false;
+    v_job parley.push_job;
+    v_newer parley.push_job;
+begin
+    -- of one that was claimed before, a newer one may be waiting, or have been sent: the older must not come after it
+    for v_job in
+        select j.*
+        from unnest(jobs) as j
+        inner join parley.push_device as d on j.device_id = d.id
+        where j.claim > 0 and j.kind = 'message' and j.expires_at > v_now and d.dropped_at is null and d.enabled
+        order by j.due_at
+    loop
+        select j.* into v_newer
+        from parley.push_job as j
+        where j.user_id = v_job.user_id
+            and j.conversation_id = v_job.conversation_id
+            and j.last_seq > v_job.last_seq
+            and j.device_id = v_job.device_id
+            and j.kind = 'message'
+            and j.state in ('queued', 'leased', 'retrying', 'sent')
+        order by j.last_seq
+        limit 1;
+        continue when not found;
+        -- the newer one stands for both, and is decided for both; where somebody holds it, it is decided already
+        perform from parley.push_job as j
+        where j.id = v_newer.id and j.state = 'queued'
+        for update skip locked;
+        if found then
+            update parley.push_job as j
+            set first_seq = least(j.first_seq, v_job.first_seq)
+            where j.id = v_newer.id;
+        end if;
+        update parley.push_job as j
+        set state = 'folded', reason = 'newer', settled_at = clock_timestamp()
+        where j.id = v_job.id;
+        v_is_changed := true;
+    end loop;
+    if not v_is_changed then
+        return jobs;
+    end if;
+    -- a newer one may be among them
+    return array(
+        select j
+        from unnest(jobs) as o
+        inner join parley.push_job as j on o.id = j.id
+        where j.settled_at is null
+    );
+end;
+$$;
+comment on function parley.without_old_pushes is
+'Ends the jobs for which a newer one of the same device and conversation stands, and returns the others.';
