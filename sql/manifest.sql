@@ -120,11 +120,16 @@
 \set breaking false
 \ir apply.sql
 \set version 25
-\set name '0025_tier_room'
+\set name '0025_notices'
+\set sha256 'd3dd41aeb908c6f3833d091803de8c11170d2b093b38acdcda59d60572dc9ae9'
+\set breaking false
+\ir apply.sql
+\set version 26
+\set name '0026_tier_room'
 \set sha256 '597307a5cac74c0a49f22081308b998881a2c6eb853350b20d1d7b4b7ee8f31e'
 \set breaking false
 \ir apply.sql
-\set version 25
+\set version 26
 \ir newest.sql
 \ir replaced.sql
 \ir wanted.sql
@@ -208,6 +213,7 @@
 \ir functions/render/call.sql
 \ir functions/render/conversation.sql
 \ir functions/render/message.sql
+\ir functions/render/notice.sql
 \ir functions/render/poll.sql
 \ir functions/render/quote.sql
 \ir functions/reach/quiet.sql

@@ -247,7 +247,7 @@ check "and installs again" install "$base/restored_psql"
 # another than the one the release had.
 talk() {
     psql -o /dev/null -d "$1" <<SQL
-select set_config('parley.user_id', '$bob', false);
+select set_config('request.jwt.claims', '{"sub": "$bob", "role": "authenticated"}', false);
 select parley_api.start_conversation(participant_ids => array['$eve'::uuid], message => 'kept');
 SQL
 }
