@@ -5,7 +5,8 @@ internal import PostgresClient
 extension Examination {
     static let apiRoles = ["anon", "authenticated", "service_role"]
     /// The privilege that lets a login act as a role. From PostgreSQL 16 on, a membership alone does not.
-    static let becomes = "case when current_setting('server_version_num')::integer < 160000 then 'MEMBER' else 'SET' end"
+    static let becomes =
+        "case when current_setting('server_version_num')::integer < 160000 then 'MEMBER' else 'SET' end"
 
     /// How to install again through the door that this database uses.
     func reinstall() throws(PostgresError) -> String {

@@ -128,7 +128,7 @@ create function t.read_inside() returns text language sql security definer as $$
         ),
         'JSON: ' || (parley.message_line(m, t.id('dan'), 'json', true)::jsonb ->> 'content'),
         'CSV: ' || (regexp_match(parley.message_line(m, t.id('dan'), 'csv', true), '"system","([^"]*)"'))[1],
-        'push: ' || (parley.push_message_content(null, m, null, null, null, false) ->> 'body'),
+        'push: ' || (parley.push_message_content(null, m, null, null, false) ->> 'body'),
         'as of: ' || (parley.message_as_of_json(m, c.last_event_seq, '[]') ->> 'content')
     )
     from parley.message m inner join parley.conversation c on c.id = m.conversation_id where m.id = t.id('notice')
