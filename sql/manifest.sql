@@ -119,7 +119,12 @@
 \set sha256 '150e35396e7d1a635062ed3a29f1830b50ad24041a553ad66d842e2b7a89ea9f'
 \set breaking false
 \ir apply.sql
-\set version 24
+\set version 25
+\set name '0025_spam_marks'
+\set sha256 '8b8f8daccd12cd1d9edbb4dcf4bf34851e32fb9115fd843a70cda8479b53b4b3'
+\set breaking false
+\ir apply.sql
+\set version 25
 \ir newest.sql
 \ir replaced.sql
 \ir wanted.sql
@@ -205,6 +210,7 @@
 \ir functions/render/message.sql
 \ir functions/render/poll.sql
 \ir functions/render/quote.sql
+\ir functions/reach/complaints.sql
 \ir functions/reach/quiet.sql
 \ir functions/reach/requests.sql
 \ir functions/reach/silence.sql
