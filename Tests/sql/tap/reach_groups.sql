@@ -46,6 +46,28 @@ select is(t.folder('cid', 'links'), 'inbox', 'who has answered keeps it there');
 select t.act('dan');
 select parley_api.accept_request(t.id('links')) is not null as done \gset
 select is(t.unanswered('links'), 'false', 'the last to accept ends it');
+-- a friend of its creator answers for nobody else
+select t.act('bob');
+select parley_api.follow_user(t.id('ann')) is not null as done \gset
+select t.act('ann');
+select t.keep('ring', t.group('{bob,eve}', 'hello'));
+select t.act('bob');
+select t.send('ring', 'hi') is not null as done \gset
+select parley_api.accept_request(t.id('ring')) is not null as done \gset
+select is(t.unanswered('ring'), 'true', 'the answer of a friend is none');
+select t.refused('PT422', format($$select t.send('ring', %L)$$, :phish), 'and the friend is judged as well');
+select t.act('eve');
+select t.send('ring', 'hi') is not null as done \gset
+select is(t.unanswered('ring'), 'false', 'that of a stranger is one');
+select t.claim('service_role', '{"role": "service_role"}');
+select parley_api.set_participant_role(t.id('ring'), t.id('eve'), 'admin') is not null as done \gset
+select t.act('eve');
+select parley_api.add_participants(t.id('ring'), array[t.id('dan')]) is not null as done \gset
+select t.refused('PT422', format($$select t.send('ring', %L)$$, :phish), 'whoever brings a stranger is judged, whoever began it');
+select t.act('dan');
+select t.send('ring', 'hi') is not null as done \gset
+select t.act('eve');
+select lives_ok(format($$select t.send('ring', %L)$$, :phish), 'until that one answers');
 select t.claim('service_role', '{"role": "service_role"}');
 select t.keep('arranged', parley_api.start_conversation(array[t.id('ann'), t.id('eve')], 'group') ->> 'id');
 select is(t.unanswered('arranged'), 'false', 'what the application begins is nobody''s request');
@@ -88,10 +110,21 @@ select lives_ok($$select t.send('three', 'm6')$$, 'one is enough to go on');
 select is(t.folder('hal', 'three') || ' ' || t.unanswered('three'), 'requests true', 'the other still has a request, and it is judged');
 select t.act('hal');
 select parley_api.decline_request(t.id('three')) is not null as done \gset
-select is(t.restricted('three'), 'false', 'which a decline ends');
-select t.act('ida');
-select t.send('three', 'hi') is not null as done \gset
-select is(t.unanswered('three'), 'false', 'and the next answer');
+select is(t.restricted('three') || ' ' || t.unanswered('three'), 'false false', 'which a decline ends');
+
+-- whoever has it as a request has it from strangers, whoever began it and whoever else is there
+select t.act('fay');
+select t.keep('mixed', t.group('{gus,kim}', 'm1'));
+select is(t.folder('gus', 'mixed') || ' ' || t.folder('kim', 'mixed'), 'inbox requests', 'of a friend and a stranger only one is asked');
+select t.act('gus');
+select t.refused('PT422', format($$select t.send('mixed', %L)$$, :phish), 'the friend is judged there');
+select t.send('mixed', 'hi') is not null as done \gset
+select t.act('fay');
+select t.refused('PT422', format($$select t.send('mixed', %L)$$, :phish), 'and ends nothing by an answer');
+select t.act('kim');
+select parley_api.accept_request(t.id('mixed')) is not null as done \gset
+select t.act('gus');
+select lives_ok(format($$select t.send('mixed', %L)$$, :phish), 'the stranger who accepts does');
 
 -- whoever is added later
 select t.act('fay');
@@ -111,6 +144,17 @@ select t.act('kim');
 select parley_api.accept_request(t.id('gk')) is not null as done \gset
 select t.act('jon');
 select lives_ok($$select t.send('gk', 'x')$$, 'whoever has accepted is none');
+select t.act('fay');
+select t.keep('crowd', t.group('{gus,lou}')) \g /dev/null
+select t.send('crowd', 'm' || n) from generate_series(1, 50) n \g /dev/null
+select t.refused('PT429', $$select t.send('crowd', 'x')$$, 'a friend who is there takes nothing off it');
+select t.act('gus');
+select t.send('crowd', 'm' || n) from generate_series(1, 50) n \g /dev/null
+select t.refused('PT429', $$select t.send('crowd', 'x')$$, 'for the friend neither');
+select t.act('lou');
+select parley_api.accept_request(t.id('crowd')) is not null as done \gset
+select t.act('gus');
+select lives_ok($$select t.send('crowd', 'x')$$, 'until nobody is asked any more');
 select t.host();
 update parley.tier_limit set amount = null, burst = null where name = 'messages_to_strangers_per_hour';
 

@@ -1,7 +1,7 @@
 -- Spam: strangers and new accounts are judged, friends are not; what is refused, what lands in the requests, and what stays
 -- as evidence. Rules are rows.
 begin;
-select plan(72);
+select plan(75);
 \ir ../people.psql
 update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
 update parley.account set created_at = now() - interval '30 days';
@@ -158,6 +158,7 @@ select is(t.findings('Please wire the money today'), 'money', 'a pattern of the 
 select is(t.findings('FREE prize!'), 'words', 'words that weigh enough together');
 select is(t.findings('free free free lunch'), null, 'each counts once, and some speak against it');
 select t.act('eve');
+select is(t.look('select bool_and(text_rules) from parley.tier'), 'true', 'a send knows that there are rules for words');
 select t.start('shadow', 'user2', 'Could you wire the money by tomorrow please');
 select is(t.verdicts('shadow'), 'allow (money)', 'a rule in the shadow is recorded');
 select is(t.folder('shadow', 'user2'), 'inbox', 'and changes nothing');
@@ -174,10 +175,12 @@ select t.rule($$update parley.setting set value = '0.5' where name = 'spam_filte
 -- reputation
 select t.host();
 select is(parley.sender_reputation(t.id('cid')), 1::double precision, 'against a newcomer nothing speaks');
+select is((select a.complained_of from parley.account as a where a.id = t.id('cid')), false, 'nor is there a mark');
 insert into parley.block (blocker_id, blocked_id) values (t.id('eve'), t.id('cid'));
 insert into parley.message_request (conversation_id, recipient_id, sender_id, status, answered_at)
 values (t.id('talk'), t.id('dan'), t.id('cid'), 'declined', now());
 select is(round(parley.sender_reputation(t.id('cid'))::numeric, 2), 0.40, 'a block and a decline speak against');
+select is((select a.complained_of from parley.account as a where a.id = t.id('cid')), true, 'of which there is a mark, for the send');
 select is(t.findings('hello there'), 'bad_reputation', 'so that the rule fires');
 update parley.block set created_at = now() - interval '60 days';
 update parley.message_request set answered_at = now() - interval '60 days' where status = 'declined';

@@ -58,7 +58,10 @@ begin
     select cp.* into strict v_profile
     from parley.conversation_profile as cp
     where cp.conversation_id = require_may_send.conversation_id;
-    if parley.is_asking(require_may_send.conversation_id, require_may_send.user_id) then
+    -- a friend who is there as well takes nothing off what strangers get
+    if parley.is_asking(require_may_send.conversation_id, require_may_send.user_id)
+        or parley.is_asked(require_may_send.conversation_id, require_may_send.user_id)
+    then
         perform parley.take_tier_token(require_may_send.user_id, 'messages_to_strangers_per_hour');
     end if;
     return make_interval(secs => v_profile.message_ttl_seconds);

@@ -29,6 +29,7 @@ with release (table_name, column_name, action, exported) as (
     ('account', 'plan_until', 'keep', true),
     ('account', 'app_role', 'keep', true),
     ('account', 'phone_verified_at', 'keep', true),
+    ('account', 'complained_of', 'keep', false),
     ('account_closing', 'user_id', 'keep', false),
     ('attachment', 'id', 'none', false),
     ('attachment', 'owner_id', 'code', true),

@@ -86,6 +86,15 @@ as $$
 $$;
 comment on function parley.messaging_is_flagged is 'True unless the flag messaging is on for everybody and for good.';
 
+create or replace function parley.has_text_rules()
+returns boolean
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select exists (select from parley.spam_rule as r where r.mode <> 'off' and r.kind in ('terms', 'pattern'))
+$$;
+comment on function parley.has_text_rules is 'True if a rule of spam that is not off looks at words or at a pattern.';
+
 create or replace function parley.mark_sends()
 returns trigger
 language plpgsql security definer
@@ -93,17 +102,22 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     update parley.tier as t
-    set send_flagged = parley.messaging_is_flagged()
-    where t.send_flagged <> parley.messaging_is_flagged();
+    set send_flagged = parley.messaging_is_flagged(), text_rules = parley.has_text_rules()
+    where t.send_flagged <> parley.messaging_is_flagged() or t.text_rules <> parley.has_text_rules();
     return null;
 end;
 $$;
-comment on function parley.mark_sends is 'Trigger: keeps the mark in parley.tier.';
+comment on function parley.mark_sends is 'Trigger: keeps the marks in parley.tier.';
 
 create trigger feature_flag_mark_trigger
 after insert or update or delete on parley_wanted.feature_flag
 for each statement execute function parley.mark_sends();
-comment on trigger feature_flag_mark_trigger on parley_wanted.feature_flag is 'Keeps the mark in parley.tier.';
+comment on trigger feature_flag_mark_trigger on parley_wanted.feature_flag is 'Keeps the marks in parley.tier.';
+
+create trigger spam_rule_mark_trigger
+after insert or update or delete on parley_wanted.spam_rule
+for each statement execute function parley.mark_sends();
+comment on trigger spam_rule_mark_trigger on parley_wanted.spam_rule is 'Keeps the marks in parley.tier.';
 
 create or replace function parley.begin_tier()
 returns trigger
@@ -120,10 +134,11 @@ begin
     new.send_young_days := v_rate.young_days;
     new.new_account_hours := (parley.tier_limit_of(new.name, 'new_account_hours')).amount;
     new.send_flagged := parley.messaging_is_flagged();
+    new.text_rules := parley.has_text_rules();
     return new;
 end;
 $$;
-comment on function parley.begin_tier is 'Trigger: the copies of a new tier, which has no rows yet, are the defaults, and the mark is as in the others.';
+comment on function parley.begin_tier is 'Trigger: the copies of a new tier, which has no rows yet, are the defaults, and the marks are as in the others.';
 
 create trigger tier_begin_trigger
 before insert on parley_wanted.tier

@@ -200,12 +200,11 @@ begin
         perform parley.join_conversation(
             v_profile, v_new, add_participants.app_roles, add_participants.roles, v_user_id, v_folders
         );
-        -- others than its creator ask, and are not judged
+        -- whoever brings strangers: all who were there before are strangers to them
         update parley.conversation as c
         set unanswered = true
         where c.id = v_conversation.id
             and not c.unanswered
-            and v_profile.created_by = v_user_id
             and parley.awaits_answer(v_user_id, v_new, c.id, v_profile.tenant_id);
         perform parley.post_system_message(
             v_conversation.id,

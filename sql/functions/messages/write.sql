@@ -84,6 +84,7 @@ begin
             t.send_young_days,
             t.send_flagged,
             a.created_at > now() - t.new_account_hours * interval '1 hour' as is_new,
+            a.complained_of or t.text_rules as is_measured,
             clock_timestamp() between t.partitions_from and t.partitions_until as has_partition
         into v_sender
         from parley.participant as p
@@ -94,6 +95,7 @@ begin
                 x.deleted_at,
                 x.tokens_valid_after,
                 x.created_at,
+                x.complained_of,
                 -- as parley.tier_of; below, a clock would keep the index from being asked
                 case
                     when x.plan_until <= clock_timestamp() then parley.best_tier(x.id, in_any => true)
@@ -260,7 +262,7 @@ begin
         if v_conversation.unanswered or v_sender.is_new then
             perform parley.judge_message(
                 v_conversation, v_user_id, v_participant.added_by, v_sender.is_new, v_id, write_message.content,
-                write_message.type, v_metadata
+                write_message.type, v_metadata, is_measured => v_sender.is_measured
             );
         end if;
     end if;

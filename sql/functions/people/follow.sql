@@ -49,7 +49,6 @@ begin
                 where r.conversation_id = v_id and r.recipient_id = v_user_id and r.status = 'pending'
             ) then
                 perform parley.accept_by_writing(v_id, v_user_id);
-                perform parley.end_unanswered(v_id);
             end if;
         end loop;
     end if;

@@ -41,6 +41,10 @@ begin
         perform parley.end_participation(v_participant, v_participant.user_id, '{users} left.');
         perform parley.promote_successor(v_participant, v_participant.user_id);
     end if;
+    if v_other is null then
+        -- of a group, what remains may be of those who have answered
+        perform parley.end_unanswered(v_participant.conversation_id);
+    end if;
     perform parley.mark_conversation(v_participant.conversation_id);
     perform parley.append_quiet_event(v_participant.conversation_id, v_participant.user_id);
     return true;
@@ -78,7 +82,7 @@ begin
     perform parley.accept_in_place(accept_request.conversation_id, v_user_id);
     -- nobody answers themselves
     if v_me.added_by is not null then
-        perform parley.end_unanswered(accept_request.conversation_id);
+        perform parley.still_unanswered(accept_request.conversation_id, v_user_id, v_me.added_by);
     end if;
     return parley.conversation_json(accept_request.conversation_id, v_user_id);
 end;
@@ -102,20 +106,19 @@ begin
     end if;
     perform parley.require_participant(decline_request.conversation_id, v_user_id);
     perform parley.lock_rules_of(v_user_id);
-    if decline_request.block then
-        select r.sender_id into v_sender_id
-        from parley.message_request as r
-        where r.conversation_id = decline_request.conversation_id and r.recipient_id = v_user_id;
-        if not found then
-            -- of one who is restricted there is no request
-            select case when d.user_low = v_user_id then d.user_high else d.user_low end into v_sender_id
-            from parley.direct_conversation as d
-            where d.conversation_id = decline_request.conversation_id;
-        end if;
-        if v_sender_id is not null then
-            perform parley.lock_conversations_of(v_user_id, v_sender_id, decline_request.conversation_id);
-            perform parley.write_block(v_user_id, v_sender_id);
-        end if;
+    select r.sender_id into v_sender_id
+    from parley.message_request as r
+    where r.conversation_id = decline_request.conversation_id and r.recipient_id = v_user_id;
+    if not found then
+        -- of one who is restricted there is no request
+        select case when d.user_low = v_user_id then d.user_high else d.user_low end into v_sender_id
+        from parley.direct_conversation as d
+        where d.conversation_id = decline_request.conversation_id;
+    end if;
+    perform parley.note_complaint(v_sender_id);
+    if decline_request.block and v_sender_id is not null then
+        perform parley.lock_conversations_of(v_user_id, v_sender_id, decline_request.conversation_id);
+        perform parley.write_block(v_user_id, v_sender_id);
     end if;
     perform parley.lock_conversation(decline_request.conversation_id);
     perform parley.require_participant(decline_request.conversation_id, v_user_id);

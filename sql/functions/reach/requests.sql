@@ -66,6 +66,21 @@ $$;
 comment on function parley.open_requests is
 'Makes requests for those of {user_id: requests}, who are in the conversation with that folder. The caller holds the lock.';
 
+create or replace function parley.end_unanswered(conversation_id uuid)
+returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    update parley.conversation as c
+    set unanswered = false
+    where c.id = end_unanswered.conversation_id and c.unanswered and not parley.is_asked(c.id);
+end;
+$$;
+comment on function parley.end_unanswered is
+'Somebody whom a stranger wrote to has answered, accepted or declined: what is sent there is judged no longer, unless it is a request to others still. The caller holds the lock.';
+
 create or replace function parley.grant_request(conversation_id uuid, user_id uuid)
 returns void
 language plpgsql volatile security definer
@@ -82,6 +97,7 @@ begin
         and r.status <> 'accepted'
     returning r.* into v_request;
     if found then
+        perform parley.end_unanswered(v_request.conversation_id);
         perform parley.append_request_event(v_request, 'request:updated', v_request.recipient_id);
         -- who is out of it, with their tenant, hears nothing of it any more
         if exists (

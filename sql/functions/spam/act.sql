@@ -1,27 +1,5 @@
 -- What follows from the rules that fired.
 
-create or replace function parley.end_unanswered(conversation_id uuid)
-returns void
-language plpgsql volatile security definer
-set search_path = pg_catalog, pg_temp
-as $$
-#variable_conflict use_column
-begin
-    update parley.conversation as c
-    set unanswered = false
-    where c.id = end_unanswered.conversation_id
-        and c.unanswered
-        -- in a group as long as it is asked of anybody
-        and not exists (
-            select from parley.participant as p
-            inner join parley.message_request as r on p.conversation_id = r.conversation_id and p.user_id = r.recipient_id
-            where p.conversation_id = c.id and p.left_at is null and p.folder = 'requests' and r.status = 'pending'
-        );
-end;
-$$;
-comment on function parley.end_unanswered is
-'Somebody whom a stranger wrote to has answered or accepted it: what is sent there is judged no longer, unless it is a request to others still.';
-
 create or replace function parley.move_to_requests(conversation_id uuid, user_id uuid, sender_id uuid)
 returns boolean
 language plpgsql volatile security definer

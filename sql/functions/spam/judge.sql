@@ -1,6 +1,7 @@
 -- A message is judged within its send, where the recipient does not know the sender or the account is new. As
 -- write_message, one long function with few statements: each call of another, and each statement, costs a judged send
--- 10 us. What it says of words and their SimHash is what parley.spam_words and parley.simhash say.
+-- 10 us, and each expression as much as a lookup. What it says of words and their SimHash is what parley.spam_words and
+-- parley.simhash say.
 
 create or replace function parley.judge_message(
     conversation parley.conversation,
@@ -11,7 +12,8 @@ create or replace function parley.judge_message(
     content text,
     type text,
     metadata jsonb,
-    is_edit boolean default false
+    is_edit boolean default false,
+    is_measured boolean default true
 )
 returns void
 language plpgsql volatile security definer
@@ -22,47 +24,49 @@ set enable_bitmapscan = off
 as $$
 #variable_conflict use_column
 declare
-    v_sender_id constant uuid := judge_message.sender_id;
-    v_is_stranger boolean := conversation.unanswered;
-    v_text text := content;
+    -- without values to begin with: each would be an expression
     v_words text[];
-    v_is_plain boolean;
+    v_has_link boolean;
     v_add bigint;
     v_simhash bigint;
+    v_is_near boolean;
     v_near_texts bigint;
     v_near_recipients bigint;
-    v_is_near boolean := false;
-    v_may_fire boolean := true;
     v_findings parley.spam_finding[];
 begin
-    -- 1. whoever was added to a direct conversation by the other answers
-    if v_is_stranger and judge_message.added_by is not null then
-        v_is_stranger := false;
-        perform parley.end_unanswered(conversation.id);
-    end if;
-    -- what is encrypted says nothing here
-    if not v_is_stranger and is_new is not true or type = 'encrypted' then
-        return;
-    end if;
-    if metadata is not null then
-        v_text := concat_ws(E'\n', content, nullif(metadata - 'formatting', '{}')::text);
+    -- 1. what most have not
+    if num_nonnulls(judge_message.added_by, metadata) > 0 or type = 'encrypted' or not conversation.unanswered then
+        -- whoever was added may answer by this, and is a stranger where it is a request to somebody else
+        if conversation.unanswered and judge_message.added_by is not null then
+            conversation.unanswered := parley.still_unanswered(
+                conversation.id, judge_message.sender_id, judge_message.added_by
+            );
+        end if;
+        -- what is encrypted says nothing here
+        if type = 'encrypted' or not conversation.unanswered and is_new is not true then
+            return;
+        end if;
+        if metadata is not null then
+            content := concat_ws(E'\n', content, nullif(metadata - 'formatting', '{}')::text);
+        end if;
     end if;
 
     -- 2. what it says, and whether the sender said so before; a greeting is nobody's mass mailing
     -- letters, and signs as a sentence has them: no link, and no word that fold_name would write otherwise
-    v_is_plain := v_text ~ '^([A-Za-z]+[.,]? |[A-Za-z]+'')*[A-Za-z]+[.!?]*$' and char_length(v_text) < 4000;
-    if v_is_plain then
+    if content ~ '^([A-Za-z]+[.,]? |[A-Za-z]+'')*[A-Za-z]+[.!?]*$' and char_length(content) < 4000 then
         v_words := string_to_array(
-            rtrim(replace(replace(replace(lower(v_text collate "C"), ', ', ' '), '. ', ' '), '''', ' '), '.!?'), ' '
+            rtrim(replace(replace(replace(lower(content collate "C"), ', ', ' '), '. ', ' '), '''', ' '), '.!?'), ' '
         );
     else
-        v_words := parley.spam_words(v_text);
+        v_words := parley.spam_words(content);
+        v_has_link := content ~ E'\\.[[:alnum:]]|://|[\uff0e\u3002]';
     end if;
-    if cardinality(v_words) between 4 and 63 and not is_edit then
-        v_add := 63 - cardinality(v_words) / 2;
+    v_add := 63 - cardinality(v_words) / 2;
+    -- 4 to 63 words
+    if v_add between 32 and 61 and not is_edit then
         insert into parley.spam_fingerprint as f (sender_id, conversation_id, simhash)
         select
-            v_sender_id,
+            judge_message.sender_id,
             conversation.id,
             ((sum(w.h & 567382630219905)::bigint + v_add * 567382630219905) & 36312488334073920)
             | ((sum(w.h & 1134765260439810)::bigint + v_add * 1134765260439810) & 72624976668147840)
@@ -80,43 +84,39 @@ begin
                 from (
                     select b.simhash
                     from parley.spam_fingerprint as b
-                    where b.sender_id = v_sender_id
+                    where b.sender_id = judge_message.sender_id
                     order by b.id desc
                     limit 32
                 ) as n
                 where bit_count((n.simhash # f.simhash)::bit(64)) <= 10
-            ),
-            -- what may measure more than 0, but for links and new accounts
-            -- what parley.complaints_about counts, without the call
-            exists (select from parley.block as b where b.blocked_id = v_sender_id)
-            or exists (
-                select from parley.message_request as q where q.sender_id = v_sender_id and q.status = 'declined'
             )
-            or exists (select from parley.sender_record as r where r.user_id = v_sender_id)
-            or exists (select from parley.spam_rule as r where r.mode <> 'off' and r.kind in ('terms', 'pattern'))
-        into v_simhash, v_is_near, v_may_fire;
-    elsif cardinality(v_words) >= 4 then
+        into v_simhash, v_is_near;
+    elsif v_add < 62 then
         v_simhash := parley.simhash(v_words);
         v_is_near := true;
         if not is_edit then
             insert into parley.spam_fingerprint (sender_id, conversation_id, simhash)
-            values (v_sender_id, conversation.id, v_simhash);
+            values (judge_message.sender_id, conversation.id, v_simhash);
         end if;
     end if;
-    if v_is_near then
-        select
-            -- without this one
-            n.texts - case when is_edit then 0 else 1 end,
-            n.recipients
-        into v_near_texts, v_near_recipients
-        from parley.near_texts(v_sender_id, v_simhash, conversation.id) as n;
-    end if;
 
-    -- 3. which rules fire, and what follows
-    if v_may_fire or v_is_near or is_new or not v_is_plain and v_text ~ E'\\.[[:alnum:]]|://|[\uff0e\u3002]' then
-        v_findings := parley.spam_findings(v_text, v_words, v_near_texts, v_near_recipients, v_sender_id, is_new);
+    -- 3. which rules fire, and what follows: without these nothing measures more than 0
+    if v_is_near or is_measured or is_new or v_has_link then
+        if v_is_near then
+            select
+                -- without this one
+                n.texts - case when is_edit then 0 else 1 end,
+                n.recipients
+            into v_near_texts, v_near_recipients
+            from parley.near_texts(judge_message.sender_id, v_simhash, conversation.id) as n;
+        end if;
+        v_findings := parley.spam_findings(
+            content, v_words, v_near_texts, v_near_recipients, judge_message.sender_id, is_new
+        );
         if v_findings <> '{}' then
-            perform parley.act_on_spam(v_findings, conversation.id, v_sender_id, message_id, v_is_stranger, v_simhash);
+            perform parley.act_on_spam(
+                v_findings, conversation.id, judge_message.sender_id, message_id, conversation.unanswered, v_simhash
+            );
         end if;
     end if;
 end;

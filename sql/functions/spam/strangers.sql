@@ -44,3 +44,28 @@ end;
 $$;
 comment on function parley.awaits_answer is
 'True if the actor brings somebody into a conversation who does not know them: what the actor sends there is judged until somebody answers. conversation_id is null for a new one.';
+
+create or replace function parley.still_unanswered(conversation_id uuid, user_id uuid, added_by uuid)
+returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    if exists (
+        select from parley.direct_conversation as d where d.conversation_id = still_unanswered.conversation_id
+    )
+    -- whoever knows who brought them answers for nobody else, nor does one who has brought others
+    or not parley.knows_sender(still_unanswered.user_id, still_unanswered.added_by) and not exists (
+        select from parley.participant as p
+        where p.conversation_id = still_unanswered.conversation_id
+            and p.added_by = still_unanswered.user_id
+            and p.left_at is null
+    ) then
+        perform parley.end_unanswered(still_unanswered.conversation_id);
+    end if;
+    return (select c.unanswered from parley.conversation as c where c.id = still_unanswered.conversation_id);
+end;
+$$;
+comment on function parley.still_unanswered is
+'Takes what somebody does who was brought into an unanswered conversation as an answer, if it is one. True: it is unanswered still, so what they write is judged as well. The caller holds the lock.';

@@ -1,0 +1,21 @@
+-- What a send reads anyway says whether rules can fire that look at the sender or at words. Constant defaults: each
+-- takes its table's lock for a moment. Then one update of those who were complained of.
+
+alter table parley.account add column complained_of boolean not null default false;
+comment on column parley.account.complained_of
+is 'Somebody has blocked, declined or reported the user once: what they send to strangers is measured by that. Kept by triggers, and never taken back, since it only says where to look.';
+
+alter table parley.tier add column text_rules boolean not null default false;
+comment on column parley.tier.text_rules
+is 'Some rule of spam looks at words or at a pattern. Kept by triggers, alike in all tiers.';
+
+update parley.account as a
+set complained_of = true
+where
+    exists (select from parley.block as b where b.blocked_id = a.id)
+    or exists (select from parley.message_request as r where r.sender_id = a.id and r.status = 'declined')
+    or exists (select from parley.sender_record as s where s.user_id = a.id);
+
+update parley.tier as t
+set text_rules = true
+where exists (select from parley.spam_rule as r where r.mode <> 'off' and r.kind in ('terms', 'pattern'));
