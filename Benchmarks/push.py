@@ -13,37 +13,20 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from lib.bench import LOAD_CORE, SERVER_CORE, Verdict, median, pinned
+from lib.bench import SERVER_CORE, Verdict, median, pinned
+from lib.gateway import Gateway, settings
 from parley import Cluster, Worker
-from secure import certificate
 
 COUNT, AT_ONCE = int(os.environ.get("PARLEY_BENCH_COUNT", "20000")), 100
 ROUNDS = int(os.environ.get("PARLEY_BENCH_ROUNDS", "5"))
 PEER_COUNT = COUNT // 10
 PEER = Path(__file__).parent / "peers" / "push_httpx.py"
-NGINX = """
-daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
-events {{ worker_connections 1024; }}
-http {{
-    access_log off; keepalive_requests 1000000000; keepalive_timeout 1h;
-    client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c;
-    uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;
-    server {{
-        listen 127.0.0.1:{port} ssl http2; http2_max_concurrent_streams 1000;
-        ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/key.pem;
-        location / {{ return 200; }}
-    }}
-}}
-"""
 # 100 users with 20 devices each, and messages of as many friends as it takes.
 USERS, DEVICES = 100, 20
 PEOPLE = f"""
@@ -96,42 +79,6 @@ LEFT = "select count(*) filter (where settled_at is null) from parley.push_job"
 TOOK = "select extract(epoch from max(settled_at) - (select min(at) from first_claim)) from parley.push_job"
 
 
-class Gateway:
-    def __init__(self, folder: Path):
-        self.folder = folder
-        certificate(folder)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=self.port))
-        self.url = f"https://localhost:{self.port}"
-
-    def __enter__(self) -> Gateway:
-        program = shutil.which("nginx") or "/usr/sbin/nginx"
-        self.process = subprocess.Popen([*pinned(LOAD_CORE), program, "-c", str(self.folder / "nginx.conf")])
-        for _ in range(100):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return self
-            time.sleep(0.05)
-        raise SystemExit("nginx does not start")
-
-    def __exit__(self, *_):
-        self.process.send_signal(signal.SIGQUIT)
-        self.process.wait(10)
-
-
-def settings(folder: Path, url: str) -> Path:
-    subprocess.run(
-        ["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", folder / "AuthKey.p8"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    app = {"app_id": "com.example.chat", "team_id": "TEAM123456", "key_id": "KEY1234567", "key_file": "AuthKey.p8", "url": url}
-    path = folder / "push.json"
-    path.write_text(json.dumps({"ca_file": "cert.pem", "in_flight": AT_ONCE, "apns": [app]}))
-    return path
-
-
 def ours(cluster: Cluster, file: Path) -> dict:
     cluster.psql(FILL)
     worker = Worker(cluster, "--push", str(file), "--log-level", "info", prefix=pinned(SERVER_CORE))
@@ -169,7 +116,7 @@ def main() -> None:
         cluster.psql(PEOPLE)
         cluster.psql(CLOCK)
         with Gateway(folder) as gateway:
-            file = settings(folder, gateway.url)
+            file = settings(folder, gateway.url, in_flight=AT_ONCE)
             for turn in range(ROUNDS):
                 for side in ("parley", "httpx") if turn % 2 == 0 else ("httpx", "parley"):
                     runs[side].append(ours(cluster, file) if side == "parley" else theirs(gateway))

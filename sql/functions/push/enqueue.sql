@@ -154,6 +154,7 @@ begin
         v_share := least(v_share, batch - v_read);
         exit when v_share <= 0 or v_begun > v_until;
         v_ids := parley.consume_ids('push', v_share);
+        exit when v_ids = '{}';
         perform parley.queue_event_share(v_ids);
         v_read := v_read + cardinality(v_ids);
         exit when cardinality(v_ids) < v_share;
@@ -166,5 +167,5 @@ begin
 end;
 $$;
 comment on function parley.enqueue_push is
-'Turns the next events of the log into jobs, at most so many and for about a second, in one transaction with the cursor; returns how many events it read. More than none: call it again soon.';
+'Turns the next events of the log into jobs, at most so many and for about a second, in one transaction with the cursor; returns how many events it read. As many as asked for, or after a second: call it again soon.';
 grant execute on function parley.enqueue_push to parley_worker;
