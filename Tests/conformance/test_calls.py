@@ -118,7 +118,7 @@ async def test_two_people_with_two_devices_each(people, devices):
         assert notice["type"] == "system" and notice["content"].startswith("Video call, ")
         assert notice["metadata"] == {
             "event": "call_ended", "actor_id": phone.user, "call_id": call, "kind": "video", "outcome": "completed",
-            "duration_seconds": ended["call"]["duration_seconds"],
+            "duration_seconds": ended["call"]["duration_seconds"], "notice": notice["content"],
         }
     for name in ("Alice", "Bob"):
         assert people.rpc(name, "get_calls", conversation_id=conversation)["calls"] == [ended["call"]]
