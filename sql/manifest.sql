@@ -124,17 +124,17 @@
 \set sha256 'd3dd41aeb908c6f3833d091803de8c11170d2b093b38acdcda59d60572dc9ae9'
 \set breaking false
 \ir apply.sql
-\set version 25
-\set name '0025_spam_marks'
-\set sha256 '8b8f8daccd12cd1d9edbb4dcf4bf34851e32fb9115fd843a70cda8479b53b4b3'
-\set breaking false
-\ir apply.sql
 \set version 26
 \set name '0026_tier_room'
 \set sha256 '597307a5cac74c0a49f22081308b998881a2c6eb853350b20d1d7b4b7ee8f31e'
 \set breaking false
 \ir apply.sql
-\set version 26
+\set version 27
+\set name '0027_spam_marks'
+\set sha256 '8b8f8daccd12cd1d9edbb4dcf4bf34851e32fb9115fd843a70cda8479b53b4b3'
+\set breaking false
+\ir apply.sql
+\set version 27
 \ir newest.sql
 \ir replaced.sql
 \ir wanted.sql
