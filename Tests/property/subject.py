@@ -89,7 +89,8 @@ HOST = {
     "host_wait": ["select parley.ensure_partitions(0)", all_of("settle_plans()"), RETURN],
     "host_expire_messages": [all_of("expire_messages()")],
     "host_expire_requests": [all_of("expire_requests()")],
-    "host_retain": [all_of("retain_messages()")],
+    # The events of what is purged stay until the search has read them, which it does every second.
+    "host_retain": [all_of("index_messages()"), all_of("retain_messages()")],
     "host_index": [all_of("index_messages()")],
 }
 
