@@ -20,7 +20,7 @@ NAMES = {
     "name": "Zyzzyva", "text": "quomodocunquize", "old text": "ultracrepidarian", "metadata": "gardyloo", "e-mail": "zy@example.org",
     "file": "absquatulate.png", "sent file": "bumfuzzle.png", "draft": "widdershins", "scheduled": "borborygmus", "poll": "taradiddle",
     "signal": "snollygoster", "device": "lollygag-phone", "passed on": "cattywampus", "in a thread": "flibbertigibbet",
-    "reached at": "hornswoggle-phone", "token": "sesquipedalian" * 8,
+    "reached at": "hornswoggle-phone", "token": "sesquipedalian" * 8, "former name": "Xertzing",
 }
 
 
@@ -138,6 +138,10 @@ def told_with_canaries(cluster: Cluster, worker: Worker) -> tuple[str, str, str]
     call("signal_call", token, call_id=ringing, to_user_id=friend, kind="offer", payload={"sdp": NAMES["signal"]})
     call("send_system_message", service, conversation_id=group, content=f"Welcome, {NAMES['name']}!")
     call("add_participants", token, conversation_id=group, participant_ids=[cluster.account("Third")])
+    # as if that had been before 0.3.0, under another name
+    cluster.psql(f"""update parley.message set content = '{NAMES["former name"]} added Third.', metadata = metadata - 'notice'
+        where metadata ->> 'event' = 'participants_added'""", cluster.superuser_url)
+    call("add_participants", token, conversation_id=group, participant_ids=[cluster.account("Fifth")])
     # and something waits to be told to their phone
     cluster.psql("""select parley.configure_push('[{"provider": "fcm", "app_id": "app"}]', 'w')""", cluster.superuser_url)
     call("register_device", token, provider="fcm", app_id="app", token=NAMES["token"], name=NAMES["reached at"])
@@ -205,6 +209,7 @@ def test_an_erased_user_is_in_no_dump_no_log_and_no_backup(tmp_path: Path):
         assert seqs == list(range(1, len(seqs) + 1)), "the numbers of others are dense"
         assert "said by another" in [m["content"] for m in page]
         assert "Welcome, [Deleted User]!" in [m["content"] for m in page]
+        assert {"[Deleted User] added Third.", "[Deleted User] added Fifth."} <= {m["content"] for m in page}
 
         # yesterday's backup, and the ledger that lay outside of the database
         ledger = cluster.psql("select parley.erasure_ledger()")
