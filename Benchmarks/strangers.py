@@ -29,7 +29,9 @@ that their them then there these thing think those through time today together t
 water week well were what when where which while window winter with word work world would write year yesterday""".split()
 
 PREPARE = f"""
-update parley.tier_limit set amount = null where name = 'messages_per_minute';
+-- no limits; a conversation whose sender repeats a text by chance becomes a request, which has its own
+update parley.tier_limit set amount = null
+where name in ('messages_per_minute', 'request_messages', 'messages_to_strangers_per_hour');
 create schema bench;
 create table bench.pair (n int primary key, sender uuid not null, friend uuid not null, stranger uuid not null,
     known uuid, unknown uuid);
