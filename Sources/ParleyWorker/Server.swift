@@ -38,7 +38,6 @@ public func runServer(
         maxQueued: configuration.databaseQueueSize, log: log.labelled("pool"), committed: { nudge.nudge() },
         refused: { refusals.refused($0, $1) })
     refusals.use(pool)
-    let push = providers.map { PushService($0, configuration, log: log.labelled("push")) }
     let schema = SchemaCacheStore(pool: pool, log: log.labelled("schema"))
     let limiter = UserLimiter(pool: pool, log: log.labelled("limits"))
     let ids = LogIDs()
@@ -48,6 +47,10 @@ public func runServer(
     let realtime = RealtimeService(
         loop: server.loop, pool: pool, schema: schema, configuration: configuration.realtime,
         verify: verifier.sessionToken, limiter: limiter, access: access, log: log.labelled("realtime"))
+    let push = providers.map { settings in
+        PushService(
+            settings, configuration, waiting: { realtime.commandsWaiting.withLock { $0 } }, log: log.labelled("push"))
+    }
     let gateway = Gateway(
         configuration.gateway, pool: pool, schema: schema,
         authenticate: { token throws(JWTError) in try verifier.verify(token) }, limiter: limiter,

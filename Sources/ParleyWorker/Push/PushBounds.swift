@@ -9,7 +9,7 @@ struct PushBounds: Sendable {
     /// Routes remembered, as of Web Push services.
     var mostRoutes = 1000
     /// Between looks at a queue that is empty: the first, and the longest.
-    var claimPause = Duration.milliseconds(10)...(.milliseconds(500))
+    var claimPause = Duration.milliseconds(50)...(.milliseconds(500))
     /// After a look that failed.
     var failurePause = Duration.seconds(2)
     /// How long to go on telling the queue how jobs ended.

@@ -25,19 +25,22 @@ struct PushFeeder: Service {
     private let pool: PostgresPool
     private let sender: PushSender
     private let metrics: PushMetrics
+    private let pace: PushPace
     private let log: Log
     private let bells: AsyncStream<Void>
     private let bell: AsyncStream<Void>.Continuation
 
     init(
-        _ settings: PushSettings, pool: PostgresPool, sender: PushSender, metrics: PushMetrics, log: Log,
-        sayEvery: Duration = .seconds(3600)
+        _ settings: PushSettings, pool: PostgresPool, sender: PushSender, metrics: PushMetrics,
+        pace: PushPace = PushPace(),
+        log: Log, sayEvery: Duration = .seconds(3600)
     ) {
         self.providers = String(decoding: settings.providers.serialized(), as: UTF8.self)
         self.setName = settings.name
         self.pool = pool
         self.sender = sender
         self.metrics = metrics
+        self.pace = pace
         self.log = log
         self.sayEvery = sayEvery
         (self.bells, self.bell) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -61,11 +64,14 @@ struct PushFeeder: Service {
         var most = Self.mostEvents
         for await _ in self.bells {
             try Task.checkCancellation()
-            switch await self.enqueue(most) {
-            case .read(0): break
-            case .read:
-                most = min(most * 2, Self.mostEvents)
-                self.bell.yield()
+            let begun = ContinuousClock.now
+            let reading = await self.enqueue(most)
+            let time = ContinuousClock.now - begun
+            switch reading {
+            case .read(let count):
+                // The database ends a long one early; of later events `nudge` tells.
+                if count >= most || time >= Self.period { self.bell.yield() }
+                if count > 0 { most = min(most * 2, Self.mostEvents) }
             // So that it gets on, however slow the database is.
             case .tookTooLong: most = max(1, most / 2)
             case .failed: break
@@ -78,7 +84,7 @@ struct PushFeeder: Service {
                 said = .now
                 _ = await self.sayProviders()
             }
-            try await Task.sleep(for: Self.gather)
+            try await Task.sleep(for: max(Self.gather, self.pace.pause(after: time)))
         }
     }
 

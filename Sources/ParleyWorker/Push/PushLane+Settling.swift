@@ -17,7 +17,10 @@ extension PushLane {
         while !self.unsettled.isEmpty {
             let batch = Array(self.unsettled.prefix(self.bounds.mostClaimed))
             self.unsettled.removeFirst(batch.count)
+            let begun = self.clock.now
             await self.deliver(batch)
+            // Ends with the task.
+            if !self.isDraining { try? await Task.sleep(for: self.pace.pause(after: self.clock.now - begun)) }
         }
         self.settling = nil
         self.resumeIdlers()

@@ -25,6 +25,7 @@ actor PushLane<Provider: PushProvider> {
     let bounds: PushBounds
     let queue: any PushQueue
     let metrics: PushMetrics
+    let pace: PushPace
     let log: Log
     let clock = ContinuousClock()
     private let origin = ContinuousClock.now
@@ -43,13 +44,15 @@ actor PushLane<Provider: PushProvider> {
     private var tally = AnswerTally()
 
     init(
-        _ routes: Routes, policy: PushPolicy, bounds: PushBounds, queue: any PushQueue, metrics: PushMetrics, log: Log
+        _ routes: Routes, policy: PushPolicy, bounds: PushBounds, queue: any PushQueue, metrics: PushMetrics,
+        pace: PushPace, log: Log
     ) {
         self.routes = routes
         self.policy = policy
         self.bounds = bounds
         self.queue = queue
         self.metrics = metrics
+        self.pace = pace
         self.log = log
     }
 
@@ -87,8 +90,11 @@ actor PushLane<Provider: PushProvider> {
                 await self.sleep(for: self.bounds.claimPause.upperBound)
                 continue
             }
+            let begun = self.clock.now
             let count = await self.claim(isFull ? [.call] : PushJob.Lane.allCases, most)
-            if let count, count == most { continue }
+            let isBehind = count == most
+            try await Task.sleep(for: self.pace.pause(after: self.clock.now - begun, isBehind: isBehind))
+            if isBehind { continue }
             guard let count else {
                 // The database is asked less often while it does not answer.
                 await self.sleep(for: self.bounds.failurePause)

@@ -10,31 +10,35 @@ struct PushSender: Service {
 
     init(
         _ settings: PushSettings, queue: any PushQueue, bounds: PushBounds = PushBounds(),
-        metrics: PushMetrics = PushMetrics(), log: Log
+        metrics: PushMetrics = PushMetrics(), pace: PushPace = PushPace(), log: Log
     ) {
         var policy = PushPolicy(mostInFlight: settings.mostInFlight, perSecond: settings.perSecond)
         var lanes: [any PushLaneRunner] = []
         if !settings.apns.isEmpty {
             lanes.append(
                 PushLane(
-                    settings.apnsRoutes, policy: policy, bounds: bounds, queue: queue, metrics: metrics, log: log))
+                    settings.apnsRoutes, policy: policy, bounds: bounds, queue: queue, metrics: metrics, pace: pace,
+                    log: log))
         }
         if !settings.fcm.isEmpty {
             lanes.append(
-                PushLane(settings.fcmRoutes, policy: policy, bounds: bounds, queue: queue, metrics: metrics, log: log))
+                PushLane(
+                    settings.fcmRoutes, policy: policy, bounds: bounds, queue: queue, metrics: metrics, pace: pace,
+                    log: log))
         }
         if let webPush = settings.webPush {
             lanes.append(
                 PushLane(
                     settings.webPushRoutes(webPush), policy: policy, bounds: bounds, queue: queue, metrics: metrics,
-                    log: log))
+                    pace: pace, log: log))
         }
         if !settings.webhooks.isEmpty {
             // A host's own server: fewer at once.
             policy.mostInFlight = min(policy.mostInFlight, 16)
             lanes.append(
                 PushLane(
-                    settings.webhookRoutes, policy: policy, bounds: bounds, queue: queue, metrics: metrics, log: log))
+                    settings.webhookRoutes, policy: policy, bounds: bounds, queue: queue, metrics: metrics, pace: pace,
+                    log: log))
         }
         self.lanes = lanes
     }

@@ -6,6 +6,8 @@ internal import Support
 /// that neither users nor notifications wait for each other.
 final class PushService: Sendable {
     private static let connections = 3
+    /// Commands for another transaction of the most that one takes.
+    private static let muchWaiting = 32
 
     let metrics = PushMetrics()
     /// The worker's first id in `parley.worker`: what was claimed under it must be settled under it.
@@ -14,7 +16,11 @@ final class PushService: Sendable {
     private let sender: PushSender
     private let feeder: PushFeeder
 
-    init(_ settings: PushSettings, _ configuration: ServeConfiguration, log: Log) {
+    /// - Parameter waiting: commands of users that wait for a transaction; they go first. Any thread.
+    init(
+        _ settings: PushSettings, _ configuration: ServeConfiguration, waiting: @escaping @Sendable () -> Int, log: Log
+    ) {
+        let pace = PushPace { waiting() >= Self.muchWaiting }
         self.pool = PostgresPool(
             configuration.postgres("parley push"), size: Self.connections, maxQueued: 100,
             log: log.labelled("push-pool"))
@@ -22,8 +28,9 @@ final class PushService: Sendable {
         let queue = DatabasePushQueue(
             pool: self.pool, worker: { worker.withLock { $0 } }, secret: settings.secretKey,
             providerSet: settings.name)
-        self.sender = PushSender(settings, queue: queue, metrics: self.metrics, log: log)
-        self.feeder = PushFeeder(settings, pool: self.pool, sender: self.sender, metrics: self.metrics, log: log)
+        self.sender = PushSender(settings, queue: queue, metrics: self.metrics, pace: pace, log: log)
+        self.feeder = PushFeeder(
+            settings, pool: self.pool, sender: self.sender, metrics: self.metrics, pace: pace, log: log)
     }
 
     var services: [any Service] { [self.feeder, self.sender] }

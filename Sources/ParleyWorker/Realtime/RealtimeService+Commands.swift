@@ -65,6 +65,8 @@ extension RealtimeService {
     }
 
     private func carryOut(_ actions: [CommandBatcher<SocketTurn>.Action]) {
+        let waiting = self.batcher.waitingCount
+        self.commandsWaiting.withLock { $0 = waiting }
         for action in actions {
             switch action {
             case .together(let entries): self.runTogether(entries)
