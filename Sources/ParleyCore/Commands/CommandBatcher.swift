@@ -149,14 +149,13 @@ public struct CommandBatcher<Command: Sendable>: Sendable {
     /// The first that may run now, sorted so that two workers lock conversations in the same order. Looks past all that
     /// may not: however many wait for one conversation, the others do not.
     private mutating func take() -> [Entry]? {
-        var places: [Int] = []
-        for place in self.waiting.indices where !self.isBusy(self.waiting[place]) {
-            places.append(place)
-            if places.count == self.largest { break }
+        guard self.waiting.contains(where: { !self.isBusy($0) }) else { return nil }
+        var batch: [Entry] = []
+        var others: [Entry] = []
+        for entry in self.waiting {
+            if batch.count < self.largest, !self.isBusy(entry) { batch.append(entry) } else { others.append(entry) }
         }
-        guard !places.isEmpty else { return nil }
-        let batch = places.map { self.waiting[$0] }
-        self.waiting.removeSubranges(RangeSet(places, within: self.waiting))
+        self.waiting = others
         // a stable order: two commands for one conversation stay as they came
         let order = batch.indices.sorted {
             batch[$0].conversation == batch[$1].conversation

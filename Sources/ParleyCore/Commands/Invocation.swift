@@ -17,23 +17,24 @@ struct Invocation {
         case .object(let object) where choice.takesWholeObject:
             given = [writer.parameter(Self.text(object), as: function.parameters[0].type)]
         case .object(let object):
-            let parameters = function.parameters.filter { object[$0.name] != nil }
-            let definitions = parameters.map { SQLWriter.identifier($0.name) + " " + $0.type }
-            if !parameters.isEmpty {
-                from =
-                    " from json_to_record(\(writer.parameter(Self.text(object), as: "json"))) a("
-                    + definitions.joined(separator: ", ") + ")"
+            for parameter in function.parameters where object[parameter.name] != nil {
+                let name = SQLWriter.identifier(parameter.name)
+                from += (from.isEmpty ? "" : ", ") + name + " " + parameter.type
+                given.append(Self.argument(parameter, name, "a." + name))
             }
-            given = parameters.map { Self.argument($0, "a." + SQLWriter.identifier($0.name)) }
+            if !given.isEmpty {
+                from = " from json_to_record(" + writer.parameter(Self.text(object), as: "json") + ") a(" + from + ")"
+            }
         case .texts(let texts):
             for parameter in function.parameters {
                 guard let text = texts.first(where: { $0.name == parameter.name })?.text else { continue }
-                given.append(Self.argument(parameter, writer.parameter(text, as: parameter.type)))
+                let name = SQLWriter.identifier(parameter.name)
+                given.append(Self.argument(parameter, name, writer.parameter(text, as: parameter.type)))
             }
         }
         let name = SQLWriter.identifier(schema) + "." + SQLWriter.identifier(function.name)
         self.function = function
-        self.expression = "\(name)(\(given.joined(separator: ", ")))"
+        self.expression = name + "(" + given.joined(separator: ", ") + ")"
         self.from = from
         self.rows = from.isEmpty ? " from \(self.expression) t" : "\(from) cross join lateral \(self.expression) t"
     }
@@ -61,7 +62,7 @@ struct Invocation {
         String(decoding: arguments.json, as: UTF8.self)
     }
 
-    private static func argument(_ parameter: APIFunction.Parameter, _ value: String) -> String {
-        (parameter.isVariadic ? "variadic " : "") + SQLWriter.identifier(parameter.name) + " => " + value
+    private static func argument(_ parameter: APIFunction.Parameter, _ name: String, _ value: String) -> String {
+        (parameter.isVariadic ? "variadic " : "") + name + " => " + value
     }
 }

@@ -3,18 +3,29 @@ internal import FoundationEssentials
 /// The fields of a broadcast with a meaning of its own, their values as the client wrote them. Null counts as absent; other
 /// fields are ignored.
 struct BroadcastFields {
+    /// The fields wanted, in their own spelling; `messageId` is taken for `message_id`. Written down once for an event: to
+    /// spell them costs more than to read the payload.
+    struct Names: Sendable, ExpressibleByArrayLiteral {
+        let names: [String]
+        let keys: RawJSON.Keys
+
+        init(_ names: [String]) {
+            self.names = names + ["conversation_id"]
+            self.keys = RawJSON.Keys(self.names + self.names.map(BroadcastFields.camelCase))
+        }
+
+        init(arrayLiteral elements: String...) { self.init(elements) }
+    }
+
     /// What they are about, if that is known.
     let conversation: UUID?
     private var members: [String: RawJSON]
 
-    /// - Parameters:
-    ///   - conversation: the one of the channel; nil where the client says it.
-    ///   - known: names of the fields wanted, in their own spelling; `messageId` is taken for `message_id`.
-    init(_ broadcast: ClientBroadcast, conversation: UUID?, known: [String]) throws(BroadcastRefusal) {
-        let names = known + ["conversation_id"]
-        let spellings = names + names.map(Self.camelCase)
+    /// - Parameter conversation: the one of the channel; nil where the client says it.
+    init(_ broadcast: ClientBroadcast, conversation: UUID?, known: Names) throws(BroadcastRefusal) {
+        let names = known.names
         guard case .json(let bytes) = broadcast.body,
-            let found = try? RawJSON.pick(RawJSON.Keys(spellings), from: bytes, duplicateKeys: .keepLast)
+            let found = try? RawJSON.pick(known.keys, from: bytes, duplicateKeys: .keepLast)
         else { throw .argument("payload", "an object") }
         var members: [String: RawJSON] = [:]
         for (place, value) in found.enumerated() {

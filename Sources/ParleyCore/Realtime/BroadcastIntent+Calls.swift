@@ -54,7 +54,7 @@ private struct CallCommand {
     /// It is about a conversation, not about a call there is.
     var needsConversation: Bool { self.required.isEmpty }
 
-    var known: [String] { self.required + self.optional }
+    var known: BroadcastFields.Names { BroadcastFields.Names(self.required + self.optional) }
 
     init?(_ event: String) {
         switch event {

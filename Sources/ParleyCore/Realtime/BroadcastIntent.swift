@@ -105,7 +105,7 @@ public enum BroadcastIntent: Sendable, Equatable {
         return .typing(user: user, conversation: conversation, isTyping: isTyping)
     }
 
-    private static let sendFields = [
+    private static let sendFields: BroadcastFields.Names = [
         "attachment_ids", "client_message_id", "content", "expires_in", "mentions", "mentions_all", "metadata",
         "reply_to_id", "type",
     ]

@@ -12,6 +12,8 @@ struct SQLWriter {
     }
 
     static func identifier(_ name: String) -> String {
+        // of ours none has a quote, and a send writes several
+        guard name.utf8.contains(UInt8(ascii: "\"")) else { return "\"" + name + "\"" }
         var quoted = "\""
         for character in name.unicodeScalars {
             if character == "\"" { quoted += "\"" }
