@@ -126,7 +126,7 @@
 \ir apply.sql
 \set version 26
 \set name '0026_tier_room'
-\set sha256 '597307a5cac74c0a49f22081308b998881a2c6eb853350b20d1d7b4b7ee8f31e'
+\set sha256 '1b2c652360ae063c4b56c467dda473f1ba6b60138285f13af862a4ca1238846d'
 \set breaking false
 \ir apply.sql
 \set version 27
