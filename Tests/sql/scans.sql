@@ -282,9 +282,11 @@ cross join lateral unnest(array[
     n.node ->> 'Filter', n.node ->> 'Index Cond', n.node ->> 'Recheck Cond', n.node ->> 'Join Filter', n.node ->> 'Hash Cond'
 ]) as c (condition)
 where n.query ~ '^select \* from parley_api\.' and c.condition ~ '\mparley\.\w+\(';
--- once for each table of a view, and by each other
+-- once for each table of a view, and by each other; a notice that is shown gets its names
 create view t.called_often as
-select c.call, c.mode, c.function_name, c.calls from t.calls c where c.call !~ '^[\w.]+\(' and c.calls > 8;
+select c.call, c.mode, c.function_name, c.calls from t.calls c
+where c.call !~ '^[\w.]+\(' and c.calls > 8
+    and c.function_name not in ('parley.notice_text', 'parley.actor_name', 'parley.display_name_of');
 create view t.evaluated_again as
 select distinct n.call, n.mode, n.node ->> 'Subplan Name' as subplan, (n.node ->> 'Actual Loops')::numeric as loops
 from t.node n
