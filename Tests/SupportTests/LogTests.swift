@@ -137,7 +137,9 @@ import Testing
                 for _ in 0..<lines { close(open(foreign, O_WRONLY | O_CREAT | O_APPEND, 0o600)) }
             }
         }
-        #expect(try String(contentsOf: URL(filePath: foreign), encoding: .utf8) == "")
+        // Foundation loses 4 KB when it reads an empty file.
+        var status = stat()
+        #expect(stat(foreign, &status) == 0 && status.st_size == 0)
         let written = try ["1970-01-01", "1970-01-02"].map { day in
             try String(contentsOf: URL(filePath: "\(path)/application-\(day).log"), encoding: .utf8).utf8.count
         }
