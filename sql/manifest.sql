@@ -131,7 +131,7 @@
 \ir apply.sql
 \set version 27
 \set name '0027_spam_marks'
-\set sha256 '8b8f8daccd12cd1d9edbb4dcf4bf34851e32fb9115fd843a70cda8479b53b4b3'
+\set sha256 '879def78fe8ac6b3594dffe520e892631f3a3d9370d2c5d48f571ef324c64b22'
 \set breaking false
 \ir apply.sql
 \set version 27

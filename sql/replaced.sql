@@ -50,6 +50,7 @@ declare
     'parley.authorize_join(text, uuid, numeric, text)',
     'parley.awaits_answer(uuid, uuid[], uuid, uuid)',
     'parley.bare_notice(jsonb)',
+    'parley.begin_account_complaints()',
     'parley.begin_epoch(text, text)',
     'parley.begin_export(uuid, uuid, text)',
     'parley.begin_membership()',

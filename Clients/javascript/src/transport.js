@@ -291,7 +291,7 @@ export class Transport {
         this.#socket?.close();
         this.#socket = null;
         this.#release?.();
-        this.#channel?.close();
+        this.#channel = this.#channel?.close();
         this.live = false;
         this.status = "closed";
     }

@@ -36,6 +36,7 @@ function browser() {
                 const channel = {
                     onmessage: null,
                     postMessage: (data) => {
+                        if (!channels.has(channel)) throw new Error("InvalidStateError");
                         if (own.frozen) return;
                         for (const other of channels) if (other !== channel) setImmediate(() => other.own.frozen || other.onmessage?.({ data: structuredClone(data) }));
                     },

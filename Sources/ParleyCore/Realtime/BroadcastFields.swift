@@ -3,8 +3,8 @@ internal import FoundationEssentials
 /// The fields of a broadcast with a meaning of its own, their values as the client wrote them. Null counts as absent; other
 /// fields are ignored.
 struct BroadcastFields {
-    /// The fields wanted, in their own spelling; `messageId` is taken for `message_id`. Written down once for an event: to
-    /// spell them costs more than to read the payload.
+    /// The fields wanted, in their own spelling; `messageId` is taken for `message_id`. Those of sends are
+    /// written down once: to spell them costs more than to read the payload.
     struct Names: Sendable, ExpressibleByArrayLiteral {
         let names: [String]
         let keys: RawJSON.Keys

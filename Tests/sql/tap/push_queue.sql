@@ -52,13 +52,13 @@ select is(t.settle(job, 'delivered'), 0, 'what was settled is settled') from lea
 select t.due();
 select is((select string_agg(j #>> '{content,body}', ' ') from t.claimed() j), 'three', 'an old one never comes after a newer one');
 select is((select format('%s %s', state, reason) from parley.push_job where last_seq = 2), 'folded newer', 'which stands for it');
-select is((select format('%s %s %s', state, claim, first_seq) from parley.push_job where last_seq = 3), 'leased 2 3', 'whose lease had ended, is claimed again under the same id');
+select is((select format('%s %s %s', state, claim, first_seq) from parley.push_job where last_seq = 3), 'leased 2 0', 'whose lease had ended, is claimed again under the same id');
 truncate lease;
 select parley.settle_push_job('w', (select jsonb_build_array(jsonb_build_object('id', id, 'claim', claim, 'outcome', 'retry', 'after_ms', 0, 'counts', false)) from parley.push_job where last_seq = 3)) is null as done \gset
 select is((select attempts from parley.push_job where last_seq = 3), 0, 'an attempt that was never made does not count');
 select t.say('four');
 select is((select string_agg(j #>> '{content,body}', ' ') from t.claimed() j), 'four', 'of one to be tried again and a newer one the newer is sent');
-select is((select format('%s %s', first_seq, last_seq) from parley.push_job where state = 'leased'), '3 4', 'which stands for both');
+select is((select format('%s %s', first_seq, last_seq) from parley.push_job where state = 'leased'), '0 4', 'which stands for both');
 insert into lease select jsonb_build_object('id', id, 'claim', claim) from parley.push_job where state = 'leased';
 select is(t.settle(job, 'dead'), 1, 'one is given up') from lease;
 select is((select format('%s %s', state, answer) from parley.push_job where last_seq = 4), 'dead said so', 'with what the provider said');
@@ -81,6 +81,21 @@ select is((select count(*) from parley.push_job where last_seq = 6), 0::bigint, 
 select t.act('bob');
 select t.device('phone') is null as done \gset
 select t.host();
+
+-- an outage: of several that are to be tried again the newest stands for all, and what it says is gone
+select t.say('seven');
+update parley.push_job set state = 'retrying', claim = 1 where last_seq = 7;
+select t.say('eight');
+update parley.push_job set state = 'retrying', claim = 1 where last_seq = 8;
+select t.say('nine');
+update parley.push_job set state = 'retrying', claim = 1 where last_seq = 9;
+select t.act('ann');
+select parley_api.delete_message((select id from parley_api.messages where content = 'nine'), true) is null as done \gset
+select t.host();
+select t.due();
+select is((select string_agg(j #>> '{content,body}', ' ') from t.claimed() j), 'eight', 'of several to be tried again the newest that is there is told');
+select is((select format('%s to %s', first_seq, last_seq) from parley.push_job where state = 'leased'), '7 to 9', 'for all of them');
+delete from parley.push_job;
 
 -- a test of a device
 select isnt(parley.push_test(t.id('phone')), null, 'a test is queued');

@@ -314,5 +314,15 @@ select parley_api.block_user(t.id('shopper')), parley_api.block_user(t.id('noa')
 select is(t.failure($$select t.start('shopper')$$), t.failure($$select t.start('noa')$$), 'nor do starts tell');
 select is(t.failure($$select t.start('shopper')$$) ->> 'message', 'You have blocked this user.', 'which say why');
 select is(parley_api.may('start', t.id('shopper')), parley_api.may('start', t.id('noa')), 'nor may()');
+
+-- whoever was blocked before they came
+select t.act('fay');
+select parley_api.block_user(md5('late')::uuid) \g /dev/null
+select t.host();
+insert into parley.account (id, tier_name) values (md5('late')::uuid, 'free'), (md5('other')::uuid, 'free');
+select is(
+    (select string_agg(a.complained_of::text, ' ' order by a.complained_of) from parley.account as a where a.id in (md5('late')::uuid, md5('other')::uuid)),
+    'false true', 'an account begins with what was said of the user before'
+);
 select * from finish();
 rollback;

@@ -28,7 +28,8 @@ as $$
                 '{users} is now '
                 || case metadata ->> 'role' when 'owner' then 'an owner' when 'admin' then 'an admin' else 'a member' end
                 || '.'
-            when 'conversation_updated' then '{actor} changed the ' || (metadata ->> 'field') || '.'
+            when 'conversation_updated' then
+                case when metadata ->> 'field' ~ '^[a-z_]+$' then '{actor} changed the ' || (metadata ->> 'field') || '.' end
         end
     end
 $$;

@@ -101,6 +101,8 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    -- one after the other: each sees what the one before it has made of flags and rules
+    perform pg_advisory_xact_lock(hashtextextended('parley.mark_sends', 0));
     update parley.tier as t
     set send_flagged = parley.messaging_is_flagged(), text_rules = parley.has_text_rules()
     where t.send_flagged <> parley.messaging_is_flagged() or t.text_rules <> parley.has_text_rules();
@@ -133,6 +135,7 @@ begin
     new.send_burst := v_rate.burst;
     new.send_young_days := v_rate.young_days;
     new.new_account_hours := (parley.tier_limit_of(new.name, 'new_account_hours')).amount;
+    perform pg_advisory_xact_lock(hashtextextended('parley.mark_sends', 0));
     new.send_flagged := parley.messaging_is_flagged();
     new.text_rules := parley.has_text_rules();
     return new;

@@ -159,7 +159,7 @@ begin
         v_read := v_read + cardinality(v_ids);
         exit when cardinality(v_ids) < v_share;
         v_share := case
-            when clock_timestamp() < v_begun + interval '100 milliseconds' then least(100, v_share * 2)
+            when clock_timestamp() < v_begun + interval '100 milliseconds' then least(50, v_share * 2)
             else greatest(1, v_share / 2)
         end;
     end loop;
@@ -167,5 +167,5 @@ begin
 end;
 $$;
 comment on function parley.enqueue_push is
-'Turns the next events of the log into jobs, at most so many and for about a second, in one transaction with the cursor; returns how many events it read. As many as asked for, or after a second: call it again soon.';
+'Turns the next events of the log into jobs, at most so many, and no further share of them after a second, in one transaction with the cursor; returns how many events it read. As many as asked for, or after a second: call it again soon.';
 grant execute on function parley.enqueue_push to parley_worker;

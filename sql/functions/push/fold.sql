@@ -21,7 +21,8 @@ begin
         from unnest(jobs) as j
         inner join parley.push_device as d on j.device_id = d.id
         where j.claim > 0 and j.kind = 'message' and j.expires_at > v_now and d.dropped_at is null and d.enabled
-        order by j.due_at
+        -- the newest first: what stands for several then has all that they stood for
+        order by j.last_seq desc
     loop
         select j.* into v_newer
         from parley.push_job as j
@@ -34,11 +35,20 @@ begin
         order by j.last_seq
         limit 1;
         continue when not found;
-        -- the newer one stands for both, and is decided for both; where somebody holds it, it is decided already
-        perform from parley.push_job as j
-        where j.id = v_newer.id and j.state = 'queued'
-        for update skip locked;
-        if found then
+        v_is_changed := true;
+        -- the newer one stands for both; one that is still to be decided is decided for both, what was sent or is under way
+        -- has been
+        if v_newer.state in ('queued', 'retrying') or (v_newer.state = 'leased' and v_newer.due_at <= v_now) then
+            perform from parley.push_job as j
+            where j.id = v_newer.id and j.state = v_newer.state and j.claim = v_newer.claim
+            for update skip locked;
+            if not found then
+                -- somebody is at it just now: what comes of it is seen later
+                update parley.push_job as j
+                set due_at = clock_timestamp() + interval '2 seconds'
+                where j.id = v_job.id;
+                continue;
+            end if;
             update parley.push_job as j
             set first_seq = least(j.first_seq, v_job.first_seq)
             where j.id = v_newer.id;
@@ -46,7 +56,6 @@ begin
         update parley.push_job as j
         set state = 'folded', reason = 'newer', settled_at = clock_timestamp()
         where j.id = v_job.id;
-        v_is_changed := true;
     end loop;
     if not v_is_changed then
         return jobs;
@@ -56,7 +65,7 @@ begin
         select j
         from unnest(jobs) as o
         inner join parley.push_job as j on o.id = j.id
-        where j.settled_at is null
+        where j.settled_at is null and j.due_at <= v_now
     );
 end;
 $$;

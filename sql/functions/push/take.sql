@@ -22,7 +22,10 @@ declare
 begin
     foreach v_job in array jobs loop
         begin
-            v_leased := v_leased || parley.lease_push_jobs(array[v_job], worker, secret);
+            -- as it is by now: it may stand for one of those before it
+            v_leased := v_leased || parley.lease_push_jobs(
+                array(select j from parley.push_job as j where j.id = v_job.id and j.settled_at is null), worker, secret
+            );
         exception
             when others then
                 if parley.is_passing_error(sqlstate) then

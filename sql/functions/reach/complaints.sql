@@ -26,6 +26,23 @@ end;
 $$;
 comment on function parley.mark_complaint is 'Trigger: marks the account that the named column names.';
 
+create or replace function parley.begin_account_complaints()
+returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    new.complained_of := new.complained_of or exists (select from parley.block as b where b.blocked_id = new.id);
+    return new;
+end;
+$$;
+comment on function parley.begin_account_complaints is 'Trigger: a user can be blocked before they have an account.';
+
+create trigger account_complaint_trigger
+before insert on parley_wanted.account
+for each row execute function parley.begin_account_complaints();
+comment on trigger account_complaint_trigger on parley_wanted.account is 'Marks who was blocked before they had an account.';
+
 create trigger block_complaint_trigger
 after insert on parley_wanted.block
 for each row execute function parley.mark_complaint('blocked_id');

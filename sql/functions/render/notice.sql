@@ -18,10 +18,13 @@ begin
             '{title}', '%3$s'
         ),
         parley.actor_name((metadata ->> 'actor_id')::uuid),
-        (
-            select string_agg(parley.display_name_of(u.id::uuid), ', ' order by u.n)
-            from jsonb_array_elements_text(metadata -> 'user_ids') with ordinality as u (id, n)
-        ),
+        -- one that only counts them needs none of their names
+        case
+            when strpos(metadata ->> 'notice', '{users}') > 0 then (
+                select string_agg(parley.display_name_of(u.id::uuid), ', ' order by u.n)
+                from jsonb_array_elements_text(metadata -> 'user_ids') with ordinality as u (id, n)
+            )
+        end,
         metadata ->> 'title'
     );
 end;
