@@ -64,7 +64,7 @@ $$;
 comment on function parley.is_asking is
 'True if all others in the conversation have it among their requests: nobody has let the user in yet.';
 
-create or replace function parley.is_asked(conversation_id uuid, user_id uuid default null)
+create or replace function parley.is_asked(conversation_id uuid, sender_id uuid default null)
 returns boolean
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -77,14 +77,14 @@ begin
         inner join parley.participant as p on r.conversation_id = p.conversation_id and r.recipient_id = p.user_id
         where r.conversation_id = is_asked.conversation_id
             and r.status = 'pending'
-            and r.recipient_id is distinct from is_asked.user_id
+            and (is_asked.sender_id is null or r.sender_id = is_asked.sender_id)
             and p.left_at is null
             and p.folder = 'requests'
     );
 end;
 $$;
 comment on function parley.is_asked is
-'True if the conversation is a request to somebody in it other than the user, who is a stranger to them whoever began it.';
+'True if the conversation is a request to somebody in it: of this sender, or of anybody if no sender is named.';
 
 create or replace function parley.setting_days(name text, fallback bigint)
 returns interval

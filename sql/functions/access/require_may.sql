@@ -58,7 +58,8 @@ begin
     select cp.* into strict v_profile
     from parley.conversation_profile as cp
     where cp.conversation_id = require_may_send.conversation_id;
-    -- a friend who is there as well takes nothing off what strangers get
+    -- A friend who is there takes nothing off what the stranger sends. Others there pay nothing: any member can add a
+    -- stranger, and would bound an old group.
     if parley.is_asking(require_may_send.conversation_id, require_may_send.user_id)
         or parley.is_asked(require_may_send.conversation_id, require_may_send.user_id)
     then

@@ -17,7 +17,7 @@ with release (name, kind, unit, amount, period_seconds, burst, doors, meaning) a
     (
         'messages_to_strangers_per_hour', 'rate', 'messages', 50, 3600, 50,
         '{send_message,start_conversation,forward_message,create_poll,send_due_messages}',
-        'Messages of conversations that somebody else there has among their requests.'
+        'Messages of a user where somebody has the conversation as a request of that user, or all others as one.'
     ),
     ('edits_per_minute', 'rate', 'edits', 30, 60, 60, '{edit_message}', 'Changes of messages that were sent.'),
     (

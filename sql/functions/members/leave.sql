@@ -23,6 +23,7 @@ begin
     update parley.participant as p
     set left_at = clock_timestamp(), left_event_seq = v_event_seq, has_draft = false
     where p.conversation_id = participant.conversation_id and p.user_id = participant.user_id;
+    perform parley.settle_unanswered(participant.conversation_id);
     if exists (
         select from parley.conversation_profile as cp
         where cp.conversation_id = participant.conversation_id and cp.severed_at is not null

@@ -41,10 +41,6 @@ begin
         perform parley.end_participation(v_participant, v_participant.user_id, '{users} left.');
         perform parley.promote_successor(v_participant, v_participant.user_id);
     end if;
-    if v_other is null then
-        -- of a group, what remains may be of those who have answered
-        perform parley.end_unanswered(v_participant.conversation_id);
-    end if;
     perform parley.mark_conversation(v_participant.conversation_id);
     perform parley.append_quiet_event(v_participant.conversation_id, v_participant.user_id);
     return true;
@@ -177,6 +173,7 @@ begin
         update parley.message_request as r
         set status = 'expired', answered_at = clock_timestamp()
         where r.conversation_id = v_id and r.recipient_id = v_recipient;
+        perform parley.settle_unanswered(v_id);
         perform parley.mark_conversation(v_id);
     end if;
     return true;

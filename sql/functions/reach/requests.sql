@@ -79,7 +79,7 @@ begin
 end;
 $$;
 comment on function parley.end_unanswered is
-'Somebody whom a stranger wrote to has answered, accepted or declined: what is sent there is judged no longer, unless it is a request to others still. The caller holds the lock.';
+'Somebody whom a stranger wrote to has answered or accepted, or no stranger is left: what is sent there is judged no longer, unless it is a request to others still. The caller holds the lock.';
 
 create or replace function parley.grant_request(conversation_id uuid, user_id uuid)
 returns void

@@ -17,7 +17,12 @@ begin
         and p.folder = 'inbox'
         -- whoever has blocked the sender learns nothing of what the sender does
         and not parley.is_kept_from(p.conversation_id, move_to_requests.sender_id)
-        -- in a group there may be some who know the sender, or have answered
+        -- in a group only those whom the sender brought: nobody turns into requests a group that was there before them
+        and (
+            p.added_by = move_to_requests.sender_id
+            or exists (select from parley.direct_conversation as d where d.conversation_id = p.conversation_id)
+        )
+        -- of those, some may know the sender, or have answered
         and not parley.knows_sender(p.user_id, move_to_requests.sender_id)
         and not exists (
             select from parley.message as m where m.conversation_id = p.conversation_id and m.sender_id = p.user_id
@@ -36,7 +41,7 @@ begin
 end;
 $$;
 comment on function parley.move_to_requests is
-'Makes a conversation the sender''s request to a participant, who is told. False: it is one already, or they know the sender, have answered, or have blocked the sender. The caller holds the conversation''s lock.';
+'Makes a conversation the sender''s request to a participant, who is told. False: it is one already, or they know the sender, have answered, have blocked the sender, or were brought into the group by somebody else. The caller holds the conversation''s lock.';
 
 create or replace function parley.act_on_spam(
     findings parley.spam_finding[],
