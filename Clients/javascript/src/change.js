@@ -12,10 +12,15 @@ export async function performChange(entry, { rpc, engine }) {
     const held = engine.get(conversation);
     const answer = await held.load(async () => {
         const result = await call();
-        return { messages: result?.reactions ? [result] : [], from: 1, to: 0, result };
+        return { messages: result?.reactions ? [{ ...ownOf(held.messages.get(result.seq)), ...result }] : [], from: 1, to: 0, result };
     });
     held.trim();
     return answer.result;
+}
+
+/** What a page says of a message to the viewer alone, and an answer does not. */
+function ownOf(message = {}) {
+    return Object.fromEntries(["starred", "read_at"].filter((name) => name in message).map((name) => [name, message[name]]));
 }
 
 /** A mute ends by a moment that has passed. */

@@ -34,10 +34,11 @@ export function decode(data) {
         const take = (length) => decoder.decode(bytes.subarray(at, (at += length)));
         const topic = take(bytes[1]);
         const event = take(bytes[2]);
-        const meta = take(bytes[3]);
+        // what the server says about it
+        take(bytes[3]);
         const rest = bytes.subarray(at);
         const payload = bytes[4] === JSON_PAYLOAD ? JSON.parse(decoder.decode(rest)) : rest;
-        return { joinRef: null, ref: null, topic, event: "broadcast", payload: { type: "broadcast", event, payload, ...(meta && { meta: JSON.parse(meta) }) } };
+        return { joinRef: null, ref: null, topic, event: "broadcast", payload: { event, payload } };
     } catch {
         return null;
     }

@@ -12,18 +12,14 @@ export class Inbox {
     #engine;
     #stores = new Map();
     #shown = new Map();
-    #unread = new Cell(() => this.#count());
+    unread = new Cell(() => this.#count());
 
     constructor(engine) {
         this.#engine = engine;
     }
 
-    get unread() {
-        return this.#unread;
-    }
-
     changed() {
-        this.#unread.invalidate();
+        this.unread.invalidate();
         for (const cell of this.#stores.values()) cell.invalidate();
     }
 

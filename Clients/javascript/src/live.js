@@ -21,7 +21,7 @@ export class Live {
 
     hear(event, payload) {
         const engine = this.#engine;
-        if (engine.stopped || typeof payload !== "object" || payload === null) return;
+        if (engine.stopped || typeof payload !== "object" || !payload) return;
         const { conversation_id: id, event_seq: seq, message } = payload;
         const conversation = engine.conversations.get(id);
         if (!conversation?.row) {
@@ -40,12 +40,16 @@ export class Live {
     apply(conversation, event, payload, live) {
         const engine = this.#engine;
         let dirty = false;
+        const { event_seq: number, seq } = payload;
         const gone = event === "conversation:deleted" || (event === "participant:left" && payload.user_id === engine.userId);
         // a sync says by itself which conversations are left
         if (gone && live) engine.drop(conversation.id);
         else if (!gone) dirty = applyEvent(conversation, event, payload, engine.userId);
+        // An event of the user alone has no number, so no place among the others. What is held may be newer: the server says
+        // what it is now. A sync under way may bring what is older: another comes soon after it.
+        if (number == null && conversation.messages.has(seq)) conversation.wantRefetch(seq);
         this.#options.onEvent(event, payload, conversation, live);
-        if (live) engine.syncWithin(dirty ? SOON_MS : LEISURE_MS);
+        if (live) engine.syncWithin(dirty || (number == null && engine.syncing) ? SOON_MS : LEISURE_MS);
     }
 
     drainAll() {

@@ -155,7 +155,7 @@ export class Socket {
         };
         // an error is followed by a close, and one that is closed while it opens may complain of it
         ws.onerror = () => {};
-        ws.onclose = (event) => {
+        ws.onclose = () => {
             if (ws === this.#ws) this.#lost();
         };
     }

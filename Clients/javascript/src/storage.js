@@ -72,9 +72,8 @@ export class Vault {
     #asked = false;
     /** The storage has let something wait too long: nothing waits for it until it has caught up. */
     #late = false;
-    #begin;
     /** Nothing is written before it is known whose it is, and what was kept has been taken up. */
-    opened = new Promise((resolve) => (this.#begin = resolve));
+    opened = new Promise((resolve) => (this.begin = resolve));
     /** Until it is known, nothing is wrong. */
     #kept = true;
     constructor(clock, warn) {
@@ -91,9 +90,6 @@ export class Vault {
         this.#prefix = prefix;
         this.#kept = keeper !== null;
         return (await this.#patiently(this.load())) ?? new Map();
-    }
-    begin() {
-        this.#begin();
     }
     /** Of the keys that begin with `part`. */
     async load(part = "") {
@@ -137,7 +133,7 @@ export class Vault {
     wipe(keeper, prefix) {
         this.write = async () => {};
         this.#late = false;
-        this.#begin();
+        this.begin();
         const work = async () => {
             await this.#writing;
             const entries = await keeper?.load(prefix) ?? [];

@@ -253,6 +253,80 @@ test("a poll counts votes at once and fetches their names", async () => {
     await parley.stop();
 });
 
+// Star, then delete: the star's event is lost on the channel, and the deletion, which took the star along, is not.
+test("a star that is heard of after the deletion that took it is not shown", async () => {
+    let events = [];
+    const { live, shown, parley, clock, state, sockets } = await open({
+        messages: [message(1, { starred: false })], functions: { sync: () => page([row({ last_seq: 1 })], { events }) },
+    });
+    state.messages = [message(1, { starred: false, content: null, deleted_at: "2026-01-01T00:00:03+00:00" })];
+    const deletion = { message_id: "message-1", seq: 1, for_everyone: true };
+    await live("message:deleted", { event_seq: 2, ...deletion });
+    await clock.tick(200);
+    events = [
+        { event: "message:starred", payload: { conversation_id: ROOM, event_seq: null, message_id: "message-1", seq: 1 } },
+        { event: "message:deleted", payload: { conversation_id: ROOM, event_seq: 2, ...deletion } },
+    ];
+    sockets.last.drop();
+    parley.reconnect();
+    await turns(60);
+    await clock.tick(400);
+    assert.deepEqual([shown()[0].starred, shown()[0].deleted_at], [false, state.messages[0].deleted_at]);
+    await parley.stop();
+});
+
+const UNNUMBERED = {
+    star: ["message:starred", {}, { starred: true }],
+    pin: ["message:pinned", { pinned_at: "2026-01-01T00:00:02+00:00" }, { pinned_at: "2026-01-01T00:00:02+00:00" }],
+    reaction: ["message:reaction", { user_id: ME, emoji: "+", op: "added" }, { reactions: [{ emoji: "+", count: 1, user_ids: [ME] }] }],
+};
+for (const [name, [event, payload, change]] of Object.entries(UNNUMBERED)) {
+    test(`a ${name} that comes late, after it was taken back, gives way to what the server has`, async () => {
+        const plain = message(1, { starred: false });
+        const { live, shown, parley, clock } = await open({ messages: [plain], rows: [row({ last_seq: 1 })] });
+        await live(event, { event_seq: null, message_id: "message-1", seq: 1, ...payload });
+        for (const [key, value] of Object.entries(change)) assert.deepEqual(shown()[0][key], value, "it shows at once");
+        await clock.tick(400);
+        for (const key of Object.keys(change)) assert.deepEqual(shown()[0][key], plain[key]);
+        await parley.stop();
+    });
+}
+
+test("an event without a number that comes while a sync is on its way is shown again soon after it", async () => {
+    const draft = (content) => ({ content, reply_to_id: null, metadata: {}, updated_at: "t" });
+    const answers = [];
+    let slow = false;
+    const { parley, live, sockets, clock } = await open({ functions: { sync: () => (slow ? new Promise((resolve) => answers.push(resolve)) : page([row({ draft: draft("newer") })])) } });
+    slow = true;
+    sockets.last.drop();
+    parley.reconnect();
+    await turns(60);
+    await live("draft:updated", { draft: draft("newer") });
+    slow = false;
+    answers.shift()(page([row({ draft: draft("older") })]));
+    await clock.tick(2_100);
+    assert.equal(first(parley).draft.content, "newer");
+    await parley.stop();
+});
+
+test("an answer to a change leaves the star as it is", async () => {
+    let answer;
+    const starred = message(1, { starred: true });
+    const { live, shown, parley, clock, view } = await open({
+        messages: [starred], rows: [row({ last_seq: 1 })], functions: { add_reaction: () => new Promise((resolve) => (answer = resolve)) },
+    });
+    let always = true;
+    view.subscribe(() => (always &&= shown()[0].starred));
+    parley.react("message-1", "+", true);
+    await turns(60);
+    await live("message:reaction", { event_seq: 2, message_id: "message-1", seq: 1, user_id: ME, emoji: "+", op: "added" });
+    answer(message(1, { reactions: [{ emoji: "+", count: 1, user_ids: [ME] }] }));
+    await turns(60);
+    assert.equal(always, true);
+    await clock.tick(400);
+    await parley.stop();
+});
+
 test("a draft of another device shows, and one's own goes first until it is saved", async () => {
     const { live, parley, clock, server } = await open();
     const remote = { content: "from the other device", reply_to_id: null, metadata: {}, updated_at: "t" };
