@@ -166,6 +166,7 @@
 \ir functions/log_append/event_kinds.sql
 \ir functions/log_append/ring.sql
 \ir functions/accounts/closing.sql
+\ir functions/accounts/complaints.sql
 \ir functions/accounts/manage.sql
 \ir functions/accounts/names.sql
 \ir functions/accounts/plans.sql
@@ -221,7 +222,6 @@
 \ir functions/render/notice.sql
 \ir functions/render/poll.sql
 \ir functions/render/quote.sql
-\ir functions/reach/complaints.sql
 \ir functions/reach/quiet.sql
 \ir functions/reach/requests.sql
 \ir functions/reach/silence.sql
