@@ -1,6 +1,6 @@
 -- Calls: every way from ringing to ended, who may do what when, what each leaves in the log and in the thread.
 begin;
-select plan(144);
+select plan(147);
 \ir ../people.psql
 
 create function t.in_call(call text) returns jsonb language sql security definer as $$
@@ -390,5 +390,22 @@ select t.look($$insert into parley.call
 select is(jsonb_array_length(parley_api.get_calls(t.id('group')) -> 'calls'), 5, 'a call of 364 days ago is history');
 select t.look($$update parley.account set tier_name = 'free' where id = t.id('ann') returning 1$$);
 select is(jsonb_array_length(parley_api.get_calls(t.id('group')) -> 'calls'), 4, 'as far back as one''s plan reaches');
+
+-- an answer shows what the call has done
+select t.host();
+update parley.account set tier_name = 'privileged_plus' where id = t.id('ann');
+create function t.mine(call jsonb) returns text language sql as $$
+    select format('%s %s', p ->> 'state', p ->> 'joined_at' is not null)
+    from jsonb_array_elements(call -> 'participants') p where p ->> 'user_id' = t.id('bob')::text
+$$;
+select t.act('ann');
+select t.start('us', 'a1') is null as done \gset
+select t.act('bob');
+select is(t.mine(t.accept('b1')), 'accepted t', 'who accepts is in the call that is answered');
+select is(t.mine(t.hang_up('b1')), 'left t', 'who hangs up is out of it');
+select t.act('ann');
+select t.start('us', 'a1') is null as done \gset
+select t.act('bob');
+select is(t.mine(t.decline()), 'declined f', 'and who declines has declined');
 select * from finish();
 rollback;

@@ -7,11 +7,13 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_user_id uuid := parley.require_caller();
+    v_call parley.call;
 begin
     perform parley.check_device_id(accept_call.device_id);
-    return parley.call_json(
-        parley.join_call(parley.lock_call(accept_call.call_id, v_user_id), v_user_id, accept_call.device_id)
+    v_call := parley.join_call(
+        parley.lock_call(accept_call.call_id, v_user_id), v_user_id, accept_call.device_id
     );
+    return parley.call_json(v_call);
 end;
 $$;
 comment on function parley.accept_call is
@@ -41,9 +43,8 @@ begin
     if v_part.state is distinct from 'ringing' then
         raise exception using errcode = 'PT409', message = 'This call does not ring for you.';
     end if;
-    return parley.call_json(
-        parley.stop_ringing(v_call, v_user_id, case when decline_call.busy then 'busy' else 'declined' end)
-    );
+    v_call := parley.stop_ringing(v_call, v_user_id, case when decline_call.busy then 'busy' else 'declined' end);
+    return parley.call_json(v_call);
 end;
 $$;
 comment on function parley.decline_call is
@@ -75,7 +76,8 @@ begin
             message = 'The call was answered.',
             hint = 'Hang up with end_call.';
     end if;
-    return parley.call_json(parley.leave_call(v_call, v_user_id, v_user_id, false));
+    v_call := parley.leave_call(v_call, v_user_id, v_user_id, false);
+    return parley.call_json(v_call);
 end;
 $$;
 comment on function parley.cancel_call is
@@ -97,7 +99,8 @@ begin
         return parley.call_json(v_call);
     end if;
     if v_part.state = 'ringing' then
-        return parley.call_json(parley.stop_ringing(v_call, v_user_id, 'declined'));
+        v_call := parley.stop_ringing(v_call, v_user_id, 'declined');
+        return parley.call_json(v_call);
     end if;
     if v_part.state is null then
         raise exception using errcode = 'PT409', message = 'You are not in this call.';
@@ -108,7 +111,8 @@ begin
             message = 'You are in this call on another device.',
             hint = 'Leave out device_id to hang up whichever it is.';
     end if;
-    return parley.call_json(parley.leave_call(v_call, v_user_id, v_user_id, coalesce(end_call.failed, false)));
+    v_call := parley.leave_call(v_call, v_user_id, v_user_id, coalesce(end_call.failed, false));
+    return parley.call_json(v_call);
 end;
 $$;
 comment on function parley.end_call is

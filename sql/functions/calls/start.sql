@@ -202,7 +202,8 @@ begin
         if v_call.state = 'ended' then
             raise exception using errcode = '40001', message = 'The other call ended meanwhile.', hint = 'Try again.';
         end if;
-        return parley.call_json(parley.join_call(v_call, v_user_id, start_call.device_id));
+        v_call := parley.join_call(v_call, v_user_id, start_call.device_id);
+        return parley.call_json(v_call);
     end if;
 
     perform parley.lock_conversation(start_call.conversation_id);
@@ -219,7 +220,8 @@ begin
         v_call := parley.expire_call(v_call);
     end if;
     if v_call.state in ('ringing', 'active') then
-        return parley.call_json(parley.join_call(v_call, v_user_id, start_call.device_id));
+        v_call := parley.join_call(v_call, v_user_id, start_call.device_id);
+        return parley.call_json(v_call);
     end if;
 
     perform parley.require_may(v_user_id, 'call', start_call.conversation_id);
