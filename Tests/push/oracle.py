@@ -14,6 +14,7 @@ class Person:
     push: bool = True
     # None, or what comes in quiet hours that never end.
     quiet: str | None = None
+    has_been_quiet: bool = False
     mentions_pierce: bool = False
     blocked: set[str] = field(default_factory=set)
     restricted: set[str] = field(default_factory=set)
@@ -149,6 +150,7 @@ class Changes:
         person = self.person()
         person.push = self.random.random() < 0.8
         person.quiet = self.random.choice([None, None, "silent", "drop"])
+        person.has_been_quiet |= person.quiet is not None
         person.mentions_pierce = self.random.random() < 0.5
         zone = self.random.choice(["UTC", "Asia/Kathmandu", "America/St_Johns", "Pacific/Chatham"])
         # From midnight to midnight, every day: the whole day, in whatever zone.

@@ -30,8 +30,8 @@ class Checks:
             assert found, f"{House.target(entry)} is nobody's device\n{self.story()}"
             person, device = found
             if not is_shown(entry):
-                # Who sends at the end of a conversation has read it, too.
-                assert person.name in self.active, f"{person.name} has read nothing and got {kind(entry)}\n{self.story()}"
+                # Who sends at the end of a conversation has read it, too. In quiet hours the number on the icon alone moves.
+                assert person.name in self.active or person.has_been_quiet, f"{person.name} has read nothing and got {kind(entry)}\n{self.story()}"
                 continue
             got.setdefault((device.target, self.conversation(entry)), []).append(entry)
         for talk in self.world.talks:
