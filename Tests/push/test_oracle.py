@@ -14,14 +14,15 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from random import Random, SystemRandom
+from random import Random
 
 import pytest
 from house import House
 from oracle import Changes, Message, Part, Person, Talk, Verdict, World
 from oracle_checks import Checks
 
-SEEDS = [int(seed) for seed in os.environ.get("PARLEY_PUSH_SEEDS", f"1,{SystemRandom().randrange(1000, 1 << 32)}").split(",")]
+# The same in every run of all tests, as in Tests/property: new ones are tried by themselves.
+SEEDS = [int(seed) for seed in os.environ.get("PARLEY_PUSH_SEEDS", "1,1000446894").split(",")]
 ROUNDS = int(os.environ.get("PARLEY_PUSH_ROUNDS", "6"))
 NAMES = ["Ann", "Bob", "Cyd", "Dan", "Eve", "Fay"]
 # While there is a row, what becomes a job is not due for an hour.
