@@ -7,6 +7,7 @@ import os
 import signal
 import stat
 import subprocess
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
@@ -55,14 +56,16 @@ class Dev:
 
 
 @pytest.fixture
-def dev(tmp_path):
-    # Postgres runs as another user when we are root, and must be able to come here.
-    for folder in [tmp_path, *tmp_path.parents[:2]]:
+def dev():
+    # Postgres runs as another user when we are root, and must be able to come here: pytest closes its own folder to others
+    # whenever a run of it begins.
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         folder.chmod(0o755)
-    dev = Dev(tmp_path)
-    yield dev
-    if dev.process.poll() is None:
-        dev.stop()
+        dev = Dev(folder)
+        yield dev
+        if dev.process.poll() is None:
+            dev.stop()
 
 
 def rpc(dev: dict, function: str, token: str, **arguments):
