@@ -7,11 +7,11 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from pathlib import Path
 
 from lib.bench import LOAD_CORE, pinned
 from secure import certificate
+from waiting import until
 
 NGINX = """
 daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
@@ -44,12 +44,12 @@ class Gateway:
     def __enter__(self) -> Gateway:
         program = shutil.which("nginx") or "/usr/sbin/nginx"
         self.process = subprocess.Popen([*pinned(LOAD_CORE), program, "-c", str(self.folder / "nginx.conf")])
-        for _ in range(100):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return self
-            time.sleep(0.05)
-        raise SystemExit("nginx does not start")
+        until(self.answers, 5)
+        return self
+
+    def answers(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGQUIT)

@@ -76,7 +76,7 @@ class ServiceWorker:
         self.command("ServiceWorker.deliverPushMessage", self.page, origin=self.origin, registrationId=self.registration(), data=text)
 
     def shown(self, data):
-        """The notifications after a push. The browser's protocol loses one now and then, on its way to a worker that starts."""
+        """The notifications after a push: now and then nothing comes of the first that the protocol delivers, unknown why."""
         for _ in range(3):
             self.push(data)
             try:
