@@ -6,7 +6,7 @@ import Testing
 /// Callers are answered in time, and told no more than is known.
 @Suite struct PoolDeadlineTests {
     /// How far beyond its time a caller may be told, on a machine that does other things too.
-    private static let slack = Duration.milliseconds(500)
+    private static let slack = Duration.seconds(5)
 
     /// Backends that stand still, more than the pool has: what runs, what was sent behind it and what waits.
     @Test(.timeLimit(.minutes(2))) func aFrozenServerIsToldInTime() async throws {
@@ -139,7 +139,7 @@ import Testing
                     return await group.reduce(into: []) { $0.append($1) }
                 }
             }
-            #expect(await contend("room").allSatisfy { $0 < .milliseconds(1400) })
+            #expect(await contend("room").allSatisfy { $0 < .milliseconds(2400) })
             // Two at a time, six turns of half a second.
             #expect(await contend("purse").max()! > .milliseconds(2400))
             try await gate.open(pool)

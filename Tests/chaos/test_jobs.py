@@ -116,7 +116,7 @@ def test_a_slow_job_and_failing_ones_hold_up_no_other(bad_jobs):
         worker.rpc("schedule_message", worker.token(author), conversation_id=conversation, content="on time", send_at=due.isoformat())
         until(lambda: sent(cluster) == 1, 10)
         late = (datetime.now(timezone.utc) - due).total_seconds()
-        assert late < 2.5, f"it was sent {late} s late"
+        assert late < 3.5, f"it was sent {late} s late"
         assert cluster.psql("select last_ok_at is null from parley.job where name = 'sleepy'") == "t", "the slow one was not slow"
         until(lambda: cluster.psql("select failures >= 3 from parley.job where name = 'failing'") == "t")
         codes = cluster.psql("select name, last_error_code from parley.job where failures > 0 order by 1").splitlines()

@@ -249,7 +249,7 @@ def test_an_installation_that_changes_nothing_keeps_nobody_waiting(cluster):
         await report.close()
         print(f"sent {sender.sent}, slowest {sender.slowest:.3f} s, installation {took:.1f} s")
         assert code == 0 and "already current" in out, err
-        assert sender.sent > 50 and sender.slowest < 1
+        assert sender.sent > 50 and sender.slowest < 2
 
     asyncio.run(scene())
 
@@ -273,7 +273,7 @@ def test_an_installation_that_must_change_a_table_gives_up_and_names_who_holds_i
         print(f"sent {sender.sent}, slowest {sender.slowest:.3f} s, installation {took:.1f} s: {err}")
         assert code != 0 and took < 15
         assert re.search(rf"pid {pid} holds .*parley\.message.*\(nightly report, idle in transaction", err), err
-        assert sender.sent > 50 and sender.slowest < 1
+        assert sender.sent > 50 and sender.slowest < 2
         assert schema(cluster.owner_url) == spoilt
 
     asyncio.run(scene())
@@ -294,7 +294,7 @@ def test_an_installation_goes_on_when_the_table_is_free(cluster):
             code, out, err = await installing
         print(f"sent {sender.sent}, slowest {sender.slowest:.3f} s")
         assert code == 0 and "repaired: " in out and "repaired: drop policy" in err
-        assert sender.slowest < 1
+        assert sender.slowest < 2
 
     asyncio.run(scene())
     assert schema(cluster.owner_url) == before

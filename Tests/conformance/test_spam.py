@@ -194,6 +194,6 @@ def test_a_service_that_hangs_holds_up_no_send(people):
         assert until(lambda: service.asked)
         begin = time.monotonic()
         people.rpc("Heidi", "send_message", conversation_id=conversation, content="and again")
-        assert time.monotonic() - begin < 3
+        assert time.monotonic() - begin < 7
         where = f"select folder from parley.participant where conversation_id = '{conversation}' and user_id = '{people.id('Ivan')}'"
         assert until(lambda: people.cluster.psql(where) == "requests", 15)
