@@ -69,7 +69,7 @@ export class Channel {
     receive({ joinRef, ref, event, payload }) {
         if (joinRef != null && joinRef !== this.joinRef) return;
         if (event === "broadcast") {
-            this.onBroadcast(payload.event, payload.payload);
+            this.onBroadcast(payload.event, payload.payload, payload.meta?.id);
         } else if (event === "presence_state" || event === "presence_diff") {
             this.presence.apply(event, payload);
             this.onPresence(this.presence.users());

@@ -255,8 +255,8 @@ export class Core {
 
     // Everything durable comes by the user's own topic; a conversation's has what passes: typing. Other clients may
     // broadcast there whatever they like, so nothing else of it is believed.
-    #onBroadcast(topic, event, payload) {
-        if (topic.startsWith("user:")) this.engine.live.hear(event, payload);
+    #onBroadcast(topic, event, payload, id) {
+        if (topic.startsWith("user:")) this.engine.live.hear(event, payload, Number(id));
         else if (event === "typing:start" || event === "typing:stop") {
             this.typing.heard(topic.slice("conversation:".length), event, payload?.user_id);
         }

@@ -23,6 +23,8 @@ export class Engine {
     conversations = new Map();
     #isReady;
     ready = false;
+    /** The rows know of the events up to here in the log, of numberless ones as well; undefined: of which is not known. */
+    position;
     whenReady = new Promise((resolve) => (this.#isReady = resolve));
     /** Row changes: the inbox looks at it. */
     onRows = () => {};
@@ -70,9 +72,17 @@ export class Engine {
         return conversation;
     }
 
+    /** Whether the answer to what was asked at this position still says what a row is. If not, a sync says it soon. */
+    isNews(position) {
+        if (!(this.position > position)) return true;
+        this.syncWithin(SOON_MS);
+        return false;
+    }
+
     // --- storage
     restore(stored) {
         this.#cursor = stored.get("cursor") ?? null;
+        this.position = stored.get("position");
         if (!this.#cursor) return;
         for (const [key, row] of stored) {
             if (!key.startsWith("c/")) continue;
@@ -144,6 +154,7 @@ export class Engine {
         this.#forget = false;
         let afresh = cursor === null;
         let resync = false;
+        let position;
         const rows = new Map();
         for (let more = true; more; ) {
             const page = await this.#options.rpc("sync", cursor ? { cursor } : {});
@@ -160,8 +171,8 @@ export class Engine {
             }
             // the first pages show while the others load
             if (!this.ready && !resync) for (const row of page.conversations) this.#takeRow(rows.get(row.id), false, afresh);
-            cursor = page.cursor;
-            more = page.has_more;
+            ({ cursor, has_more: more } = page);
+            position = page.position;
         }
         if (afresh) {
             for (const id of [...this.conversations.keys()]) {
@@ -170,6 +181,7 @@ export class Engine {
         }
         for (const row of rows.values()) this.#takeRow(row, resync, afresh);
         this.#cursor = cursor;
+        this.position = position;
         this.ready = true;
         this.#isReady();
         this.#store(rows, afresh);
@@ -230,7 +242,7 @@ export class Engine {
         const entries = [...all, ...rows.values()].map((row) => [`c/${row.id}`, row]);
         if (afresh && this.storedIds) for (const id of this.storedIds) if (!rows.has(id)) entries.push([`c/${id}`, null]);
         this.storedIds = new Set([...this.conversations.values()].filter((c) => c.row).map((c) => c.id));
-        entries.push(["cursor", this.#cursor]);
+        entries.push(["cursor", this.#cursor], ["position", this.position ?? null]);
         vault.write(entries);
     }
 

@@ -19,7 +19,8 @@ export class Live {
         this.#options = options;
     }
 
-    hear(event, payload) {
+    /** place: of the event in the log */
+    hear(event, payload, place) {
         const engine = this.#engine;
         if (engine.stopped || typeof payload !== "object" || !payload) return;
         const { conversation_id: id, event_seq: seq, message } = payload;
@@ -30,24 +31,26 @@ export class Live {
             // without an id it is of the user alone: a tier, a session, a block
             if (id) engine.syncWithin(0);
             else if (EVERYWHERE.test(event)) engine.refresh();
-        } else if (seq == null) this.apply(conversation, event, payload, true);
+        } else if (seq == null) this.apply(conversation, event, payload, true, place <= engine.position);
         else if (seq > conversation.applied) {
             conversation.hold(event, payload);
             this.#drain(conversation);
         }
     }
 
-    apply(conversation, event, payload, live) {
+    // An event of the user alone has no number, so no place among the others. `late`: a sync that has been answered knew of
+    // it, and perhaps of newer ones, so it changes nothing; where it was committed after that sync, the next one brings it.
+    apply(conversation, event, payload, live, late = false) {
         const engine = this.#engine;
-        let dirty = false;
-        const { event_seq: number, seq } = payload;
+        let dirty = late;
+        const { event_seq: number, seq = payload.message?.seq } = payload;
         const gone = event === "conversation:deleted" || (event === "participant:left" && payload.user_id === engine.userId);
         // a sync says by itself which conversations are left
-        if (gone && live) engine.drop(conversation.id);
-        else if (!gone) dirty = applyEvent(conversation, event, payload, engine.userId);
-        // An event of the user alone has no number, so no place among the others. What is held may be newer: the server says
-        // what it is now. A sync under way may bring what is older: another comes soon after it.
-        if (number == null && conversation.messages.has(seq)) conversation.wantRefetch(seq);
+        if (gone && live && !late) engine.drop(conversation.id);
+        else if (!gone && !late) dirty = applyEvent(conversation, event, payload, engine.userId);
+        // Of a message the server says what it is now: what is held may be newer, or have missed it. A sync under way may
+        // bring what is older: another comes soon after it.
+        if (number == null && (late ? conversation.held && seq : conversation.messages.has(seq))) conversation.wantRefetch(seq);
         this.#options.onEvent(event, payload, conversation, live);
         if (live) engine.syncWithin(dirty || (number == null && engine.syncing) ? SOON_MS : LEISURE_MS);
     }

@@ -30,7 +30,7 @@ export class Transport {
 
     /**
      * options: name, userId, locks, channel, clock, isHidden(), and those of Socket;
-     * onChange(), onLive(), onBroadcast(topic, event, payload), onPresence(conversationId, userIds),
+     * onChange(), onLive(), onBroadcast(topic, event, payload, id), onPresence(conversationId, userIds),
      * onTabs(message), onLeader(), onFollower(), onMeet(): a leader is to be told what this tab holds, onSignedOut(reason), onForbidden(conversationId)
      */
     constructor(options) {
@@ -82,10 +82,10 @@ export class Transport {
         });
         const config = { private: true, broadcast: { ack: true, self: true }, presence: { enabled: false } };
         const own = this.#socket.channel(this.#own, config);
-        own.onBroadcast = (event, payload) => {
+        own.onBroadcast = (event, payload, id) => {
             const topic = `user:${userId}`;
-            this.#tell({ t: "b", topic, event, payload });
-            onBroadcast(topic, event, payload);
+            this.#tell({ t: "b", topic, event, payload, id });
+            onBroadcast(topic, event, payload, id);
         };
         own.onJoined = () => {
             this.#socket.succeeded();
@@ -167,7 +167,7 @@ export class Transport {
             this.#tellWho();
             this.#options.onMeet();
         }
-        if (message.t === "b") onBroadcast(message.topic, message.event, message.payload);
+        if (message.t === "b") onBroadcast(message.topic, message.event, message.payload, message.id);
         else if (message.t === "status") {
             this.#setStatus(message.status, message.retryAt);
             // of several that are seen one is first, and is no longer tired

@@ -309,6 +309,55 @@ test("an event without a number that comes while a sync is on its way is shown a
     await parley.stop();
 });
 
+// What was read from the log before a sync may come after it: a slow socket, or a tab that hears of it by another.
+const LATE = {
+    draft: ["draft:updated", { draft: { content: "older", reply_to_id: null, metadata: {}, updated_at: "t" } }, (row) => row.draft],
+    setting: ["participant:updated", { settings: { ...row().me, muted_until: "infinity" } }, (row) => row.me.muted_until],
+    mark: ["message:read", { user_id: ME, last_read_seq: 1, read_at: "t" }, (row) => row.me.marked_unread],
+    farewell: ["conversation:deleted", {}, (row) => row?.id],
+};
+for (const [name, [event, payload, of]] of Object.entries(LATE)) {
+    test(`a ${name} that comes after a sync which knew of newer ones changes nothing, one that is newer does`, async () => {
+        const newer = row({ last_seq: 1, draft: { content: "newer", reply_to_id: null, metadata: {}, updated_at: "t" }, me: { marked_unread: true } });
+        const { parley, live, server, clock } = await open({ functions: { sync: () => page([newer], { position: 20 }) } });
+        await clock.tick(3_000);
+        const before = of(first(parley));
+        const syncs = server.of("sync").length;
+        await live(event, payload, 19);
+        assert.deepEqual(of(first(parley)), before);
+        await clock.tick(3_000);
+        assert.equal(server.of("sync").length, syncs + 1, "it may have been committed after that sync");
+        await live(event, payload, 21);
+        assert.notDeepEqual(of(first(parley)), before);
+        await parley.stop();
+    });
+}
+
+test("an answer that a sync has overtaken leaves the draft and the settings as that sync said", async () => {
+    const draft = (content) => ({ content, reply_to_id: null, metadata: {}, updated_at: "t" });
+    const answers = {};
+    const later = (name) => new Promise((resolve) => (answers[name] = resolve));
+    let position = 20;
+    const { parley, sockets, clock } = await open({
+        functions: {
+            sync: () => page([row(position > 20 ? { draft: draft("newer"), me: { notification_level: "none" } } : {})], { position }),
+            save_draft: () => later("draft"), update_participant_settings: () => later("settings"),
+        },
+    });
+    parley.setDraft(ROOM, "mine");
+    parley.updateSettings(ROOM, { notifications: "mentions" });
+    await clock.tick(2_100);
+    position = 30;
+    sockets.last.drop();
+    parley.reconnect();
+    await turns(60);
+    answers.draft(draft("mine"));
+    answers.settings({ ...row().me, notification_level: "mentions" });
+    await clock.tick(100);
+    assert.deepEqual([first(parley).draft.content, first(parley).me.notification_level], ["newer", "none"]);
+    await parley.stop();
+});
+
 test("an answer to a change leaves the star as it is", async () => {
     let answer;
     const starred = message(1, { starred: true });
