@@ -3,7 +3,7 @@ import { Inbox } from "./inbox.js";
 import { Work } from "./work.js";
 import { Engine } from "./engine.js";
 import { signedOut } from "./errors.js";
-import { Cell, Timers, claimsOf, pause, tell } from "./base.js";
+import { Cell, Part, claimsOf, tell } from "./base.js";
 import { Here } from "./here.js";
 import { Outbox } from "./outbox.js";
 import { Typing } from "./typing.js";
@@ -18,9 +18,7 @@ import { Tokens } from "./tokens.js";
 import { LateCalls } from "./late.js";
 import { shownRow } from "./display.js";
 
-export class Core {
-    #o;
-    #timers;
+export class Core extends Part {
     #listeners = new Map();
     #warned = new Set();
     #starting = null;
@@ -30,24 +28,19 @@ export class Core {
     transport = null;
 
     constructor(options) {
-        this.#o = options;
+        super(options);
         this.#place = `parley/${options.url.replace(/^\w+:\/\//, "")}/`;
-        const { clock, random } = options;
-        this.clock = clock;
-        this.random = random;
-        this.#timers = new Timers(clock);
-        this.tokens = new Tokens(options);
-        this.tokens.follow((token) => this.#onToken(token));
+        this.tokens = new Tokens({ ...options, onToken: (token) => this.#onToken(token) });
         const userId = () => this.userId;
         const http = new Http({ ...options, tokens: this.tokens, userId });
         this.rpc = (name, args) => http.rpc(name, args);
         this.connection = new Cell(() => this.#connection());
-        this.vault = new Vault(clock, (...warning) => this.#warn(...warning));
+        this.vault = new Vault(options.clock, (...warning) => this.#warn(...warning));
         const common = { ...options, rpc: this.rpc, vault: this.vault, userId };
         this.engine = new Engine({
             ...common,
             mayStore: () => this.transport?.leader ?? false,
-            shown: (conversation) => shownRow(conversation, this.outbox.of(conversation.id), this.userId, clock.now()),
+            shown: (conversation) => shownRow(conversation, this.outbox.of(conversation.id), this.userId, options.clock.now()),
             onChange: (conversation) => this.kept.changed(conversation),
             onEvent: (...event) => this.#onEvent(...event),
             onStored: (message) => this.outbox.settle(message),
@@ -89,11 +82,11 @@ export class Core {
     }
 
     async #begin() {
-        this.userId = this.#o.userId ?? (await this.#whoIsIt());
+        this.userId = this.options.userId ?? (await this.#whoIsIt());
         const place = this.#place + this.userId;
-        const stored = await this.vault.open(await openStorage(this.#o.storage), `${place}/`);
+        const stored = await this.vault.open(await openStorage(this.options.storage), `${place}/`);
         if (this.state === "closed") return;
-        this.deviceId = this.#o.deviceId ?? stored.get("device") ?? this.#o.newId();
+        this.deviceId = this.options.deviceId ?? stored.get("device") ?? this.options.newId();
         this.vault.put("device", this.deviceId);
         this.kept.restore(stored);
         this.engine.restore(stored);
@@ -108,7 +101,7 @@ export class Core {
 
     // The user of the token. Nothing that was kept shows before it is known whose it is.
     async #whoIsIt() {
-        for (let tries = 0; ; tries++) {
+        for (;;) {
             try {
                 const user = claimsOf(await this.tokens.get())?.sub;
                 if (user) return user;
@@ -118,7 +111,7 @@ export class Core {
                 if (error.status === 401 || this.state === "closed") throw error;
                 this.state = "offline";
                 this.connection.invalidate();
-                await new Promise((resolve) => this.#timers.set("start", pause(tries, error, this.random), resolve));
+                await new Promise((resolve) => this.timers.set("start", this.pause(error), resolve));
             }
         }
     }
@@ -126,7 +119,7 @@ export class Core {
     #startTransport(name) {
         this.state = "started";
         this.transport = new Transport({
-            ...this.#o,
+            ...this.options,
             name,
             tokens: this.tokens,
             userId: this.userId,
@@ -160,7 +153,7 @@ export class Core {
         this.here.flush();
         this.state = "closed";
         for (const part of ["visibility", "calls", "kept", "transport", "engine", "outbox", "here", "typing", "focus", "tokens"]) this[part]?.stop();
-        this.#timers.clearAll();
+        super.stop();
         this.connection.invalidate();
     }
 
@@ -172,8 +165,8 @@ export class Core {
 
     // Also before the storage has been opened; who it is may not even be known then, so that everybody's goes.
     async #wipe() {
-        const user = this.userId ?? this.#o.userId;
-        await this.vault.wipe(await openStorage(this.#o.storage), this.#place + (user ? `${user}/` : ""));
+        const user = this.userId ?? this.options.userId;
+        await this.vault.wipe(await openStorage(this.options.storage), this.#place + (user ? `${user}/` : ""));
     }
 
     // Whoever uses the page now, sees nothing of the user who was here.
@@ -190,12 +183,13 @@ export class Core {
     }
 
     #onToken(token) {
-        if (token === null) this.transport?.signOut("The session has ended.");
         const user = token && claimsOf(token)?.sub;
         if (user && this.userId && user !== this.userId) {
             this.#signedOut("The token is of another user.");
-            this.#forget();
-        } else if (user && this.state === "signed-out") this.reconnect();
+            return void this.#forget();
+        }
+        this.transport?.useToken(token);
+        if (user && this.state === "signed-out") this.reconnect();
     }
 
     reconnect() {

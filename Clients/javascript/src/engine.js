@@ -1,14 +1,16 @@
 // The truth on this device: the conversations, brought up by sync; live.js keeps them up, pages.js loads their messages.
 import { Conversation } from "./conversation.js";
-import { Timers, pause } from "./base.js";
+import { Part } from "./base.js";
 import { Live, SOON_MS } from "./live.js";
 import { Pages } from "./pages.js";
 
 const SPACING_MS = 2_000;
 
-export class Engine {
-    #options;
-    #timers;
+/**
+ * options: rpc, vault, userId, mayStore() -> is this the tab that mirrors the inbox, onChange(conversation),
+ * onEvent(event, payload, conversation, live), onStored(message), onSynced(), onState(), onReset(reason), shown(conversation)
+ */
+export class Engine extends Part {
     #cursor = null;
     /** The next sync begins without a cursor. */
     #forget = false;
@@ -16,10 +18,8 @@ export class Engine {
     #again = false;
     #due = Infinity;
     #last = 0;
-    #fails = 0;
     /** What is stored follows from this tab's own syncs. */
     #stores = false;
-    stopped = false;
     conversations = new Map();
     #isReady;
     ready = false;
@@ -29,20 +29,14 @@ export class Engine {
     /** Row changes: the inbox looks at it. */
     onRows = () => {};
 
-    /**
-     * options: rpc, clock, random, vault, userId, mayStore() -> is this the tab that mirrors the inbox,
-     * onChange(conversation), onEvent(event, payload, conversation), onStored(message), onSynced(), onState(), onReset(reason),
-     * shown(conversation)
-     */
     constructor(options) {
-        this.#options = options;
-        this.#timers = new Timers(options.clock);
-        this.live = new Live(this, options);
-        this.pages = new Pages(this, options);
+        super(options);
+        this.live = new Live({ ...options, engine: this });
+        this.pages = new Pages(options);
     }
 
     get userId() {
-        return this.#options.userId();
+        return this.options.userId();
     }
     get syncing() {
         return this.#syncing !== null;
@@ -51,13 +45,13 @@ export class Engine {
     // --- what conversations ask of their host
     changed(conversation) {
         this.onRows();
-        this.#options.onChange(conversation);
+        this.options.onChange(conversation);
     }
     stored(message) {
-        if (message.sender_id === this.userId && message.client_message_id) this.#options.onStored(message);
+        if (message.sender_id === this.userId && message.client_message_id) this.options.onStored(message);
     }
     shown(conversation) {
-        return this.#options.shown(conversation);
+        return this.options.shown(conversation);
     }
     refetchSoon(conversation) {
         this.pages.refetchSoon(conversation);
@@ -99,11 +93,11 @@ export class Engine {
     // --- sync
     /** Asks for a sync within `ms`; an earlier one that is due stays. Resolves with nothing. */
     syncWithin(ms) {
-        const now = this.#options.clock.now();
+        const now = this.options.clock.now();
         const due = Math.max(now + ms, this.#last + (ms === 0 ? SPACING_MS / 8 : SPACING_MS));
         if (this.stopped || due >= this.#due) return;
         this.#due = due;
-        this.#timers.set("sync", due - now, () => this.sync().catch(() => {}));
+        this.timers.set("sync", due - now, () => this.sync().catch(() => {}));
     }
 
     /** Everything up to now; a call while one is running comes after it. */
@@ -113,14 +107,14 @@ export class Engine {
             this.#again = true;
             return this.#syncing;
         }
-        this.#timers.clear("sync");
+        this.timers.clear("sync");
         this.#due = Infinity;
         this.#syncing = this.#run().finally(() => {
             this.#syncing = null;
-            this.#options.onState();
+            this.options.onState();
             this.live.drainAll();
         });
-        this.#options.onState();
+        this.options.onState();
         return this.#syncing;
     }
 
@@ -137,15 +131,14 @@ export class Engine {
                 this.#again = false;
                 await this.#pages();
             } while (this.#again && !this.stopped);
-            this.#fails = 0;
+            this.fails = 0;
         } catch (error) {
             if (this.stopped) return;
             if (error.code === "PT400" && this.#cursor) this.#forget = true; // not ours any more: afresh
-            this.syncWithin(pause(this.#fails, error, this.#options.random));
-            this.#fails += 1;
+            this.syncWithin(this.pause(error));
             throw error;
         } finally {
-            this.#last = this.#options.clock.now();
+            this.#last = this.options.clock.now();
         }
     }
 
@@ -157,7 +150,7 @@ export class Engine {
         let position;
         const rows = new Map();
         for (let more = true; more; ) {
-            const page = await this.#options.rpc("sync", cursor ? { cursor } : {});
+            const page = await this.options.rpc("sync", cursor ? { cursor } : {});
             if (this.stopped) return;
             if (page.resync_required) {
                 afresh = resync = true;
@@ -188,10 +181,10 @@ export class Engine {
         if (resync) {
             // live events may have been weighed against positions that are no more
             this.syncWithin(0);
-            this.#options.onReset("The server asked to begin afresh.");
+            this.options.onReset("The server asked to begin afresh.");
             for (const conversation of this.conversations.values()) this.reload(conversation);
         }
-        this.#options.onSynced();
+        this.options.onSynced();
         this.onRows();
     }
 
@@ -210,7 +203,7 @@ export class Engine {
         const seq = payload.event_seq;
         if (!conversation?.row || (seq != null && seq <= conversation.applied)) {
             if (payload.message) this.stored(payload.message);
-            if (!conversation?.row || afresh) return this.#options.onEvent(event, payload, null, false);
+            if (!conversation?.row || afresh) return this.options.onEvent(event, payload, null, false);
             return;
         }
         this.live.apply(conversation, event, payload, false);
@@ -234,7 +227,7 @@ export class Engine {
     }
 
     #store(rows, afresh) {
-        const { vault, mayStore } = this.#options;
+        const { vault, mayStore } = this.options;
         // a tab that leads again begins with all: another may have stored meanwhile
         if (!mayStore()) return void (this.#stores = false);
         const all = this.#stores ? [] : [...this.conversations.values()].filter((c) => c.row).map((c) => c.row);
@@ -250,7 +243,7 @@ export class Engine {
         const conversation = this.conversations.get(id);
         if (!conversation) return;
         conversation.forget();
-        if (this.#options.mayStore()) this.#options.vault.put(`c/${id}`, null);
+        if (this.options.mayStore()) this.options.vault.put(`c/${id}`, null);
     }
 
     /** Loads the windows of a conversation anew; they show what they have until it is there. */
@@ -265,8 +258,7 @@ export class Engine {
     }
 
     stop() {
-        this.stopped = true;
-        this.#timers.clearAll();
+        super.stop();
         this.pages.stop();
     }
 

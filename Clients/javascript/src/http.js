@@ -1,20 +1,16 @@
 // Calls of the functions by fetch.
-import { claimsOf } from "./base.js";
+import { Part, claimsOf } from "./base.js";
 import { noAnswer, refusal, signedOut } from "./errors.js";
 
 const TIMEOUT_MS = 15_000;
 /** What is read may be long, and the line slow. */
 const READ_TIMEOUT_MS = 45_000;
 
-export class Http {
-    #options;
-    constructor(options) {
-        this.#options = options;
-    }
-
+/** options: url, apikey, fetch, tokens, userId() */
+export class Http extends Part {
     /** The result of a function; ParleyError otherwise. A token that was refused is renewed once. */
     async rpc(name, args = {}) {
-        const { tokens } = this.#options;
+        const { tokens } = this.options;
         const token = await tokens.get();
         try {
             return await this.#post(name, args, token);
@@ -25,7 +21,7 @@ export class Http {
     }
 
     async #post(name, args, token) {
-        const { url, apikey, fetch, clock, userId } = this.#options;
+        const { url, apikey, fetch, clock, userId } = this.options;
         // Where another user has signed in meanwhile, what one has written is not said in the name of the other.
         if (userId() && claimsOf(token)?.sub !== userId()) throw signedOut();
         const abort = new AbortController();

@@ -1,19 +1,14 @@
 // The newest messages of the conversations that were looked at last: what a start without a network can show.
-import { Timers } from "./base.js";
+import { Part } from "./base.js";
 
 const MESSAGES = 40;
 const CONVERSATIONS = 30;
 const WAIT_MS = 2_000;
 
-export class Kept {
-    #vault;
-    #timers;
+/** options: vault */
+export class Kept extends Part {
     #messages = new Map();
     #recent = [];
-    constructor({ vault, clock }) {
-        this.#vault = vault;
-        this.#timers = new Timers(clock);
-    }
 
     restore(stored) {
         for (const [key, value] of stored) if (key.startsWith("m/")) this.#messages.set(key.slice(2), value);
@@ -25,8 +20,8 @@ export class Kept {
     }
 
     changed(conversation) {
-        if (this.#timers.has(conversation.id) || ![...conversation.views].some((view) => view.atEnd)) return;
-        this.#timers.set(conversation.id, WAIT_MS, () => this.#keep(conversation));
+        if (this.timers.has(conversation.id) || ![...conversation.views].some((view) => view.atEnd)) return;
+        this.timers.set(conversation.id, WAIT_MS, () => this.#keep(conversation));
     }
 
     #keep({ id, seqs, messages, row }) {
@@ -42,11 +37,7 @@ export class Kept {
             }
             entries.push(["recent", this.#recent]);
         }
-        this.#vault.write(entries);
-    }
-
-    stop() {
-        this.#timers.clearAll();
+        this.options.vault.write(entries);
     }
 
     forget() {

@@ -1,29 +1,20 @@
 // What is told in batches: receipts and drafts.
-import { Timers, pause } from "./base.js";
+import { Part } from "./base.js";
 
 /** How long receipts and drafts are gathered. */
 const GATHER_MS = 2_000;
 const RECEIPTS_COUNT = 10;
 
-/** The newest value of each conversation, sent every 2 s; what the network stopped is sent again by itself. */
-export class Batch {
-    #options;
-    #timers;
+/**
+ * The newest value of each conversation, sent every 2 s; what the network stopped is sent again by itself.
+ * options: send(id, value) -> result, onSent(id, result, value, newest), onLost(id, error)
+ */
+export class Batch extends Part {
     #waiting = new Map();
     #flying = new Set();
-    #fails = 0;
-
-    /** options: clock, random, send(id, value) -> result, onSent(id, result, value, newest), onLost(id, error) */
-    constructor(options) {
-        this.#options = options;
-        this.#timers = new Timers(options.clock);
-    }
 
     get idle() {
         return this.#waiting.size + this.#flying.size === 0;
-    }
-    get failing() {
-        return this.#fails > 0;
     }
     busy(id) {
         return this.#waiting.has(id) || this.#flying.has(id);
@@ -38,11 +29,11 @@ export class Batch {
     }
 
     #later(ms) {
-        if (!this.#timers.has("flush")) this.#timers.set("flush", ms, () => this.flushAll());
+        if (!this.timers.has("flush")) this.timers.set("flush", ms, () => this.flushAll());
     }
 
     flushAll() {
-        this.#timers.clear("flush");
+        this.timers.clear("flush");
         for (const id of [...this.#waiting.keys()]) this.flush(id);
     }
 
@@ -52,23 +43,18 @@ export class Batch {
         if (this.#flying.has(id)) return this.#later(GATHER_MS);
         this.#waiting.delete(id);
         this.#flying.add(id);
-        const { send, onSent, onLost, random } = this.#options;
+        const { send, onSent, onLost } = this.options;
         try {
             const result = await send(id, value);
-            this.#fails = 0;
+            this.fails = 0;
             onSent(id, result, value, !this.#waiting.has(id));
         } catch (error) {
             if (!error.retriable && error.status !== 401) return onLost(id, error);
             if (!this.#waiting.has(id)) this.#waiting.set(id, value);
-            this.#later(pause(this.#fails, error, random));
-            this.#fails += 1;
+            this.#later(this.pause(error));
         } finally {
             this.#flying.delete(id);
         }
-    }
-
-    stop() {
-        this.#timers.end();
     }
 }
 
@@ -88,7 +74,7 @@ export class Receipts extends Batch {
         const before = this.waiting(id) ?? this.#sent.get(id) ?? -1;
         if (seq <= before) return;
         this.put(id, seq);
-        if (seq - (this.#sent.get(id) ?? from) >= RECEIPTS_COUNT && !this.failing) this.flush(id);
+        if (seq - (this.#sent.get(id) ?? from) >= RECEIPTS_COUNT && this.fails === 0) this.flush(id);
     }
     forget(id) {
         this.#sent.delete(id);

@@ -1,18 +1,13 @@
 // Who is there, by conversation.
-import { Cell } from "./base.js";
+import { Cells } from "./base.js";
 
 export class Presence {
     #ids = new Map();
-    #cells = new Map();
-
-    store(id) {
-        if (!this.#cells.has(id)) this.#cells.set(id, new Cell(() => this.#ids.get(id) ?? []));
-        return this.#cells.get(id);
-    }
+    cells = new Cells((id) => this.#ids.get(id) ?? []);
 
     set(id, ids) {
         this.#ids.set(id, ids);
-        this.#cells.get(id)?.invalidate();
+        this.cells.invalidate(id);
     }
 
     forget() {
