@@ -84,7 +84,6 @@ export class Engine extends Part {
             conversation.row = row;
             conversation.applied = row.last_event_seq;
         }
-        this.storedIds = new Set(this.conversations.keys());
         this.ready = true;
         this.#isReady();
         this.onRows();
@@ -177,7 +176,7 @@ export class Engine extends Part {
         this.position = position;
         this.ready = true;
         this.#isReady();
-        this.#store(rows, afresh);
+        this.#store(rows);
         if (resync) {
             // live events may have been weighed against positions that are no more
             this.syncWithin(0);
@@ -226,17 +225,13 @@ export class Engine extends Part {
         if (jumps) this.reload(conversation);
     }
 
-    #store(rows, afresh) {
+    #store(changed) {
         const { vault, mayStore } = this.options;
         // a tab that leads again begins with all: another may have stored meanwhile
         if (!mayStore()) return void (this.#stores = false);
-        const all = this.#stores ? [] : [...this.conversations.values()].filter((c) => c.row).map((c) => c.row);
+        const rows = [...(this.#stores ? changed : this.conversations).keys()].map((id) => [`c/${id}`, this.conversations.get(id).row]);
         this.#stores = true;
-        const entries = [...all, ...rows.values()].map((row) => [`c/${row.id}`, row]);
-        if (afresh && this.storedIds) for (const id of this.storedIds) if (!rows.has(id)) entries.push([`c/${id}`, null]);
-        this.storedIds = new Set([...this.conversations.values()].filter((c) => c.row).map((c) => c.id));
-        entries.push(["cursor", this.#cursor], ["position", this.position ?? null]);
-        vault.write(entries);
+        vault.write([...rows, ["cursor", this.#cursor], ["position", this.position ?? null]]);
     }
 
     drop(id) {

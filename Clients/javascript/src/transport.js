@@ -140,17 +140,7 @@ export class Transport extends Part {
         if (this.stopped || message.from === this.#id) return;
         const { clock, onTabs } = this.options;
         if (message.t === "tabs") return onTabs(message);
-        if (this.leader) {
-            if (["who", "watch", "bye"].includes(message.t)) {
-                if (message.t === "bye") this.#watched.end(message.from);
-                else this.#watched.lease(message.from, message.ids);
-                this.#watchTopics();
-                if (message.t === "who") this.#refresh();
-            } else if (message.t === "push") this.push(message.id, message.event, message.payload);
-            else if (message.t === "probe") this.#socket?.probe();
-            else if (message.t === "reconnect") this.#socket?.connect();
-            return;
-        }
+        if (this.leader) return this.#obey(message);
         this.#heard = clock.now();
         if (message.from !== this.#leaderId && message.t === "status") {
             this.#leaderId = message.from;
@@ -160,6 +150,22 @@ export class Transport extends Part {
         this.#heed(message);
         // of several that are seen one is first, and is no longer tired
         if (message.tired) this.timers.set("take", 500 * this.options.random(), () => message.from === this.#leaderId && this.#take());
+    }
+
+    /** What only the leader can do. */
+    #order(message) {
+        if (this.leader) this.#obey(message);
+        else this.#tell(message);
+    }
+
+    #obey({ t, from, id, ids, event, payload }) {
+        if (t === "push") this.#channelOf(id)?.push("broadcast", { type: "broadcast", event, payload });
+        else if (t === "probe") this.#socket?.probe();
+        else if (t === "reconnect") this.#socket?.connect();
+        else if (t === "bye") this.#watched.end(from);
+        else if (t === "who") this.#watched.lease(from, ids);
+        this.#watchTopics();
+        if (t === "who") this.#refresh();
     }
 
     // A follower asks its leader for a sign of life. One that is visible takes over from a leader that has none.
@@ -196,8 +202,7 @@ export class Transport extends Part {
     back() {
         this.timers.clear("tired");
         this.#tired = false;
-        if (this.leader) return this.#socket?.probe();
-        this.#tell({ t: "probe" });
+        this.#order({ t: "probe" });
         this.#tellWho();
     }
 
@@ -205,7 +210,7 @@ export class Transport extends Part {
     watch(conversationId, by = 1) {
         this.#watched.add(conversationId, by);
         if (this.leader) this.#watchTopics();
-        else this.#tell({ t: "watch", ids: this.#watched.own });
+        else this.#tellWho();
     }
 
     #watchTopics() {
@@ -234,8 +239,7 @@ export class Transport extends Part {
 
     /** Something ephemeral: nobody waits for it, and without a connection it is dropped. */
     push(conversationId, event, payload) {
-        if (this.leader) this.#channelOf(conversationId)?.push("broadcast", { type: "broadcast", event, payload });
-        else this.#tell({ t: "push", id: conversationId, event, payload });
+        this.#order({ t: "push", id: conversationId, event, payload });
     }
 
     /** True if there is a channel to go through; only then `request` may be called. */
@@ -252,8 +256,7 @@ export class Transport extends Part {
     }
 
     reconnect() {
-        if (this.leader) this.#socket?.connect();
-        else this.#tell({ t: "reconnect" });
+        this.#order({ t: "reconnect" });
     }
 
     stop() {
