@@ -232,7 +232,7 @@ export interface Conversation {
     me: MySettings;
     unread_count: number;
     mention_count: number;
-    /** The preview: at most 200 characters. One's own message on its way comes first. */
+    /** The preview: at most 200 characters, without the quote. One's own message on its way comes first. */
     last_message: Message | null;
     draft: Draft | null;
     [more: string]: unknown;

@@ -232,6 +232,20 @@ test("when everybody else has left, nobody has read one's messages", async () =>
     await parley.stop();
 });
 
+test("a reply that quotes what the viewer has deleted for themselves shows no quote", async () => {
+    const quote = { id: "message-1", seq: 1, sender_id: OTHER, type: "text", content: "text 1", attachment: null, deleted: false };
+    const reply = message(2, { reply_to_id: "message-1", reply_to: quote });
+    const { live, shown, parley, clock, state } = await open({ messages: [message(1)], rows: [row({ last_seq: 1 })] });
+    await live("message:deleted", { event_seq: null, message_id: "message-1", seq: 1, for_everyone: false });
+    state.messages = [{ ...reply, reply_to: null }];
+    // the event is the same for everybody
+    await live("message:new", { event_seq: 2, message: reply });
+    await clock.tick(400);
+    assert.equal(shown()[0].reply_to, null);
+    assert.equal(first(parley).last_message.reply_to, null);
+    await parley.stop();
+});
+
 test("a message that was deleted shows so where it is quoted", async () => {
     const quote = { id: "message-1", seq: 1, sender_id: OTHER, type: "text", content: "text 1", attachment: null, deleted: false };
     const { live, shown, parley } = await open({ messages: [message(1), message(2, { reply_to_id: "message-1", reply_to: quote })], rows: [row({ last_seq: 2 })] });
