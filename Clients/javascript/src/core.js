@@ -124,6 +124,7 @@ export class Core extends Part {
             tokens: this.tokens,
             userId: this.userId,
             isHidden: () => this.visibility.hidden,
+            watched: () => [...this.views()].filter((view) => view.isLive).map((view) => view.conversationId),
             onChange: () => {
                 if (this.transport && !this.transport.live) this.typing.forget();
                 // a proxy may let requests through, and no sockets
@@ -140,7 +141,6 @@ export class Core extends Part {
             onSignedOut: (reason) => this.#signedOut(reason),
             onForbidden: () => this.engine.syncWithin(0),
         });
-        for (const view of this.views()) if (view.isLive) this.transport.watch(view.conversationId);
         this.transport.start();
     }
 

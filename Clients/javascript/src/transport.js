@@ -3,25 +3,26 @@
 // is followed at once by another. What the dying one had not passed on, the others fetch: onLive says when.
 import { Part, uuid } from "./base.js";
 import { Socket } from "./socket.js";
-import { Watched } from "./watched.js";
 
 const ASK_MS = 20_000;
 const SILENCE_MS = 50_000;
+const LEASE_MS = 150_000;
 /** A leader that is hidden for so long, and is slowed down soon, gives way to a tab that is seen. */
 const TIRED_MS = 15_000;
 const CONVERSATION = "realtime:conversation:";
 
 /**
- * options: name, userId, locks, channel, isHidden(), and those of Socket; onChange(), onLive(), onBroadcast(topic, event,
- * payload, id), onPresence(conversationId, userIds), onTabs(message), onLeader(), onFollower(), onMeet(): a leader is to be
- * told what this tab holds, onSignedOut(reason), onForbidden(conversationId)
+ * options: name, userId, locks, channel, isHidden(), watched() -> ids of the conversations that this tab looks at, and those of
+ * Socket; onChange(), onLive(), onBroadcast(topic, event, payload, id), onPresence(conversationId, userIds), onTabs(message),
+ * onLeader(), onFollower(), onMeet(): a leader is to be told what this tab holds, onSignedOut(reason), onForbidden(conversationId)
  */
 export class Transport extends Part {
     #id = uuid();
     #channel = null;
     #socket = null;
     #release = null;
-    #watched = new Watched(this.options.clock);
+    /** What the other tabs look at: they say it again, or it ends. */
+    #leases = new Map();
     #heard = 0;
     #leaderId = null;
     #tired = false;
@@ -162,8 +163,8 @@ export class Transport extends Part {
         if (t === "push") this.#channelOf(id)?.push("broadcast", { type: "broadcast", event, payload });
         else if (t === "probe") this.#socket?.probe();
         else if (t === "reconnect") this.#socket?.connect();
-        else if (t === "bye") this.#watched.end(from);
-        else if (t === "who") this.#watched.lease(from, ids);
+        else if (t === "bye") this.#leases.delete(from);
+        else if (t === "who") this.#leases.set(from, { ids, until: this.options.clock.now() + LEASE_MS });
         this.#watchTopics();
         if (t === "who") this.#refresh();
     }
@@ -180,7 +181,7 @@ export class Transport extends Part {
     }
 
     #tellWho() {
-        this.#tell({ t: "who", ids: this.#watched.own });
+        this.#tell({ t: "who", ids: this.options.watched() });
     }
 
     #take() {
@@ -206,16 +207,19 @@ export class Transport extends Part {
         this.#tellWho();
     }
 
-    /** Joins the channel of a conversation, for typing and presence, until as often -1 is said. */
-    watch(conversationId, by = 1) {
-        this.#watched.add(conversationId, by);
+    /** Other conversations are looked at: their channels are joined, for typing and presence. */
+    watch() {
         if (this.leader) this.#watchTopics();
         else this.#tellWho();
     }
 
     #watchTopics() {
         if (!this.#socket) return;
-        const wanted = this.#watched.all();
+        const wanted = new Set(this.options.watched());
+        for (const [tab, { ids, until }] of this.#leases) {
+            if (until < this.options.clock.now()) this.#leases.delete(tab);
+            else for (const id of ids) wanted.add(id);
+        }
         for (const topic of [...this.#socket.channels.keys()]) {
             if (topic.startsWith(CONVERSATION) && !wanted.has(topic.slice(CONVERSATION.length))) this.#socket.leave(topic);
         }

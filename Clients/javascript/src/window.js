@@ -33,7 +33,7 @@ export class MessagesView extends Part {
         this.isLive = choice.live !== false;
         conversation.views.add(this);
         if (this.isLive) {
-            core.transport?.watch(conversation.id);
+            core.transport?.watch();
             this.#leave = core.focus.look(conversation.id);
         }
         core.whenOpen(() => this.#begin());
@@ -216,7 +216,7 @@ export class MessagesView extends Part {
         this.stop();
         this.#conversation.views.delete(this);
         this.#leave();
-        if (this.isLive) this.#core.transport?.watch(this.conversationId, -1);
+        this.#core.transport?.watch();
         this.#conversation.trim();
     }
 
