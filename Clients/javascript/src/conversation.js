@@ -30,7 +30,7 @@ export class Conversation {
     constructor(id, host) {
         this.id = id;
         this.host = host;
-        this.cell = new Cell(() => host.shown(this));
+        this.cell = new Cell(() => host.options.shown(this));
     }
 
     changed() {
@@ -140,7 +140,7 @@ export class Conversation {
 
     wantRefetch(seq) {
         this.refetch.add(seq);
-        this.host.refetchSoon(this);
+        this.host.pages.refetchSoon(this);
     }
 
     /** Runs `fetch`, which answers messages, and takes what no event has overtaken meanwhile. */

@@ -3,12 +3,11 @@ import { Inbox } from "./inbox.js";
 import { Work } from "./work.js";
 import { Engine } from "./engine.js";
 import { signedOut } from "./errors.js";
-import { Cell, Part, claimsOf, tell } from "./base.js";
+import { Cell, Cells, Part, claimsOf, tell } from "./base.js";
 import { Here } from "./here.js";
 import { Outbox } from "./outbox.js";
 import { Typing } from "./typing.js";
 import { Kept } from "./kept.js";
-import { Presence } from "./presence.js";
 import { Vault, openStorage } from "./storage.js";
 import { Http } from "./http.js";
 import { Transport } from "./transport.js";
@@ -25,6 +24,9 @@ export class Core extends Part {
     #place;
     state = "connecting";
     userId = null;
+    #present = new Map();
+    /** Who is there, by conversation. */
+    presence = new Cells((id) => this.#present.get(id) ?? []);
     transport = null;
 
     constructor(options) {
@@ -64,7 +66,6 @@ export class Core extends Part {
             onRefused: (entry, error) => this.emit("refused", { entry, error }),
         });
         this.here = new Here({ ...common, engine: this.engine });
-        this.presence = new Presence();
         this.visibility = new Visibility({ ...options, onBack: () => this.#back(), onAway: () => this.#away() });
         const isHidden = () => this.visibility.hidden;
         this.typing = new Typing({ ...common, push: (id, event) => this.transport?.push(id, event, {}) });
@@ -133,10 +134,10 @@ export class Core extends Part {
             },
             onLive: () => this.#live(),
             onBroadcast: (...said) => this.#onBroadcast(...said),
-            onPresence: (id, ids) => this.presence.set(id, ids),
+            onPresence: (id, ids) => this.#setPresent(id, ids),
             onTabs: (message) => this.#onTabs(message),
             onLeader: () => this.outbox.takeOver(),
-            onFollower: () => this.outbox.stepBack(),
+            onFollower: () => (this.outbox.sender.may = false),
             onMeet: () => this.outbox.offer(),
             onSignedOut: (reason) => this.#signedOut(reason),
             onForbidden: () => this.engine.syncWithin(0),
@@ -172,7 +173,8 @@ export class Core extends Part {
     // Whoever uses the page now, sees nothing of the user who was here.
     async #forget() {
         await this.stop();
-        for (const part of ["kept", "outbox", "typing", "engine", "presence"]) this[part].forget();
+        for (const part of ["kept", "outbox", "typing", "engine"]) this[part].forget();
+        for (const id of this.#present.keys()) this.#setPresent(id, []);
     }
 
     #signedOut(reason) {
@@ -197,7 +199,7 @@ export class Core extends Part {
         if (!this.transport) return void this.start().catch(() => {});
         this.state = "started";
         this.transport.reconnect();
-        this.outbox.wake();
+        this.outbox.sender.wake();
     }
 
     // --- the network and the page
@@ -205,14 +207,14 @@ export class Core extends Part {
         this.engine.sync().then(() => {
             for (const view of this.views()) view.resume();
         }, () => {});
-        this.outbox.wake();
+        this.outbox.sender.wake();
         this.here.flush();
         this.focus.tell();
     }
 
     #back() {
         this.transport?.back();
-        this.outbox.wake();
+        this.outbox.sender.wake();
         this.focus.tell();
     }
 
@@ -224,7 +226,8 @@ export class Core extends Part {
 
     #connection() {
         const { status = "connecting", retryAt = null, leader = false } = this.transport ?? {};
-        const { ready, syncing } = this.engine;
+        const { ready } = this.engine;
+        const syncing = this.engine.syncing !== null;
         const shown = this.state === "started" ? status : this.state;
         return { status: shown, retryAt, leader, persistent: this.vault.persistent, ready, syncing };
     }
@@ -263,6 +266,11 @@ export class Core extends Part {
         this.emit("event", { event, payload });
     }
 
+    #setPresent(id, ids) {
+        this.#present.set(id, ids);
+        this.presence.invalidate(id);
+    }
+
     #onMessage(message, conversation) {
         if (message.sender_id === this.userId) return;
         if (message.sender_id !== null) this.typing.heard(message.conversation_id, "typing:stop", message.sender_id);
@@ -284,9 +292,5 @@ export class Core extends Part {
         // what this tab was about to store would come after the other has removed all
         this.#forget().then(() => this.emit("signed-out", { reason: "Signed out in another tab." }));
         this.#wipe();
-    }
-
-    whenOpen(action) {
-        this.vault.opened.then(() => this.state !== "closed" && action());
     }
 }

@@ -14,7 +14,8 @@ export class Engine extends Part {
     #cursor = null;
     /** The next sync begins without a cursor. */
     #forget = false;
-    #syncing = null;
+    /** The sync that is under way. */
+    syncing = null;
     #again = false;
     #due = Infinity;
     #last = 0;
@@ -38,9 +39,6 @@ export class Engine extends Part {
     get userId() {
         return this.options.userId();
     }
-    get syncing() {
-        return this.#syncing !== null;
-    }
 
     // --- what conversations ask of their host
     changed(conversation) {
@@ -49,12 +47,6 @@ export class Engine extends Part {
     }
     stored(message) {
         if (message.sender_id === this.userId && message.client_message_id) this.options.onStored(message);
-    }
-    shown(conversation) {
-        return this.options.shown(conversation);
-    }
-    refetchSoon(conversation) {
-        this.pages.refetchSoon(conversation);
     }
 
     get(id) {
@@ -102,19 +94,19 @@ export class Engine extends Part {
     /** Everything up to now; a call while one is running comes after it. */
     sync() {
         if (this.stopped) return Promise.resolve();
-        if (this.#syncing) {
+        if (this.syncing) {
             this.#again = true;
-            return this.#syncing;
+            return this.syncing;
         }
         this.timers.clear("sync");
         this.#due = Infinity;
-        this.#syncing = this.#run().finally(() => {
-            this.#syncing = null;
+        this.syncing = this.#run().finally(() => {
+            this.syncing = null;
             this.options.onState();
             this.live.drainAll();
         });
         this.options.onState();
-        return this.#syncing;
+        return this.syncing;
     }
 
     /** Loads everything anew; what is shown stays until it is there. */
@@ -248,7 +240,7 @@ export class Engine extends Part {
 
     /** Nothing is on its way, waits for a predecessor, or is known to be stale. */
     get quiet() {
-        const busy = this.#syncing || this.#again || this.live.repairing.size || this.pages.fetching;
+        const busy = this.syncing || this.#again || this.live.repairing.size || this.pages.fetching;
         return !busy && [...this.conversations.values()].every((c) => c.buffer.size + c.refetch.size === 0);
     }
 

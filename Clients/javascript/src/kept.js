@@ -7,16 +7,13 @@ const WAIT_MS = 2_000;
 
 /** options: vault */
 export class Kept extends Part {
-    #messages = new Map();
+    /** By conversation. */
+    messages = new Map();
     #recent = [];
 
     restore(stored) {
-        for (const [key, value] of stored) if (key.startsWith("m/")) this.#messages.set(key.slice(2), value);
+        for (const [key, value] of stored) if (key.startsWith("m/")) this.messages.set(key.slice(2), value);
         this.#recent = stored.get("recent") ?? [];
-    }
-
-    get(id) {
-        return this.#messages.get(id);
     }
 
     changed(conversation) {
@@ -27,12 +24,12 @@ export class Kept extends Part {
     #keep({ id, seqs, messages, row }) {
         if (!row || seqs.length === 0) return;
         const newest = seqs.slice(-MESSAGES).map((seq) => messages.get(seq));
-        this.#messages.set(id, newest);
+        this.messages.set(id, newest);
         const entries = [[`m/${id}`, newest]];
         if (this.#recent[0] !== id) {
             this.#recent = [id, ...this.#recent.filter((other) => other !== id)];
             for (const old of this.#recent.splice(CONVERSATIONS)) {
-                this.#messages.delete(old);
+                this.messages.delete(old);
                 entries.push([`m/${old}`, null]);
             }
             entries.push(["recent", this.#recent]);
@@ -41,6 +38,6 @@ export class Kept extends Part {
     }
 
     forget() {
-        this.#messages.clear();
+        this.messages.clear();
     }
 }

@@ -10,21 +10,18 @@ const RECEIPTS_COUNT = 10;
  * options: send(id, value) -> result, onSent(id, result, value, newest), onLost(id, error)
  */
 export class Batch extends Part {
-    #waiting = new Map();
+    waiting = new Map();
     #flying = new Set();
 
     get idle() {
-        return this.#waiting.size + this.#flying.size === 0;
+        return this.waiting.size + this.#flying.size === 0;
     }
     busy(id) {
-        return this.#waiting.has(id) || this.#flying.has(id);
-    }
-    waiting(id) {
-        return this.#waiting.get(id);
+        return this.waiting.has(id) || this.#flying.has(id);
     }
 
     put(id, value) {
-        this.#waiting.set(id, value);
+        this.waiting.set(id, value);
         this.#later(GATHER_MS);
     }
 
@@ -34,23 +31,23 @@ export class Batch extends Part {
 
     flushAll() {
         this.timers.clear("flush");
-        for (const id of [...this.#waiting.keys()]) this.flush(id);
+        for (const id of [...this.waiting.keys()]) this.flush(id);
     }
 
     async flush(id) {
-        const value = this.#waiting.get(id);
+        const value = this.waiting.get(id);
         if (value === undefined) return;
         if (this.#flying.has(id)) return this.#later(GATHER_MS);
-        this.#waiting.delete(id);
+        this.waiting.delete(id);
         this.#flying.add(id);
         const { send, onSent, onLost } = this.options;
         try {
             const result = await send(id, value);
             this.fails = 0;
-            onSent(id, result, value, !this.#waiting.has(id));
+            onSent(id, result, value, !this.waiting.has(id));
         } catch (error) {
             if (!error.retriable && error.status !== 401) return onLost(id, error);
-            if (!this.#waiting.has(id)) this.#waiting.set(id, value);
+            if (!this.waiting.has(id)) this.waiting.set(id, value);
             this.#later(this.pause(error));
         } finally {
             this.#flying.delete(id);
@@ -71,7 +68,7 @@ export class Receipts extends Batch {
         });
     }
     add(id, seq, from) {
-        const before = this.waiting(id) ?? this.#sent.get(id) ?? -1;
+        const before = this.waiting.get(id) ?? this.#sent.get(id) ?? -1;
         if (seq <= before) return;
         this.put(id, seq);
         if (seq - (this.#sent.get(id) ?? from) >= RECEIPTS_COUNT && this.fails === 0) this.flush(id);

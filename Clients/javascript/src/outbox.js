@@ -11,7 +11,8 @@ import { ParleyError, aborted } from "./errors.js";
 export class Outbox extends Part {
     #entries = new Map();
     #promises = new Map();
-    #sender = new Sender({ ...this.options, outbox: this });
+    /** Only in the tab that may it sends. */
+    sender = new Sender({ ...this.options, outbox: this });
     /** The order of the newest: an entry has its place before it is stored. */
     #order = 0;
     /** How many are being stored, and not shown yet. */
@@ -29,7 +30,7 @@ export class Outbox extends Part {
     }
 
     get idle() {
-        return this.#keeping === 0 && this.#sender.idle && this.list().every((entry) => entry.state === "failed");
+        return this.#keeping === 0 && this.sender.idle && this.list().every((entry) => entry.state === "failed");
     }
 
     get(id) {
@@ -42,26 +43,22 @@ export class Outbox extends Part {
             if (this.#over.has(entry.id) || this.#entries.has(entry.id)) continue;
             this.#enter(entry.state === "failed" ? entry : { ...entry, state: "waiting" });
         }
-        this.#sender.run();
+        this.sender.run();
     }
 
     /** From now on this tab sends. */
     async takeOver() {
-        this.#sender.may = true;
+        this.sender.may = true;
         // what the one before was about to send
         for (const entry of this.list()) if (entry.state === "sending") this.#set({ ...entry, state: "waiting" });
-        this.#sender.run();
+        this.sender.run();
         await this.#reload();
     }
 
     // What a tab had stored and died before it could hand it over, or handed over before this one could hear it.
     async #reload() {
         const stored = await this.options.vault.load("o/");
-        if (!this.#sender.stopped) this.restore(stored.values());
-    }
-
-    stepBack() {
-        this.#sender.may = false;
+        if (!this.sender.stopped) this.restore(stored.values());
     }
 
     /** kind, conversation_id, args; of a change also message_id, or ref: the client_message_id of one not yet stored. */
@@ -79,9 +76,9 @@ export class Outbox extends Part {
         this.#keeping += 1;
         this.keep(whole).then(() => {
             this.#keeping -= 1;
-            if (this.#sender.stopped || this.#over.has(id)) return;
+            if (this.sender.stopped || this.#over.has(id)) return;
             this.options.tell({ o: "add", entry: this.#enter(whole) });
-            this.#sender.run();
+            this.sender.run();
         });
         return { id, stored };
     }
@@ -104,7 +101,7 @@ export class Outbox extends Part {
         // what was surely refused has not arrived, and may be cancelled again; what was too old is as young as now
         const created = code === "expired" ? this.options.clock.now() : entry.created_at;
         this.keep(this.change(entry, { state: "waiting", error: null, attempts: 0, tried: uncertain, created_at: created }));
-        this.#sender.run();
+        this.sender.run();
         return true;
     }
 
@@ -122,11 +119,6 @@ export class Outbox extends Part {
         if (entry?.kind === "send" && entry.conversation_id === message.conversation_id) this.done(entry, message);
     }
 
-    /** The connection is back: what waits for its next try goes now. */
-    wake() {
-        this.#sender.wake();
-    }
-
     /** Tells the leader what this tab holds: it may know of an end that this tab has missed, or not know of an entry. */
     async offer() {
         await this.#reload();
@@ -135,13 +127,13 @@ export class Outbox extends Part {
 
     /** A message of another tab's outbox. */
     hear({ o, id, entry, late, entries, error, message }) {
-        const { may } = this.#sender;
+        const { may } = this.sender;
         const held = this.get(id);
         if (o === "add") this.restore([entry]);
         else if (may && late && !isOpen(held)) this.add(late);
         else if (o === "state" && held && !(may && held.state === "sending")) {
             this.#set({ ...held, ...entry });
-            this.#sender.run();
+            this.sender.run();
         } else if (o === "end") {
             this.end(id, error && new ParleyError(error), message, true);
             if (held && message) this.options.onDone(held, message);
@@ -156,7 +148,7 @@ export class Outbox extends Part {
     }
 
     stop() {
-        this.#sender.stop();
+        this.sender.stop();
         for (const { reject } of this.#promises.values()) reject(aborted("Stopped: the message stays queued."));
         this.#promises.clear();
     }

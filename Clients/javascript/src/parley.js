@@ -51,7 +51,7 @@ export function createParley(options) {
         conversation: (id) => engine.get(id).cell,
         messages: (id, choice) => new MessagesView(core, engine.get(id), choice),
         typing: (id) => core.typing.cells.get(id),
-        presence: (id) => core.presence.cells.get(id),
+        presence: (id) => core.presence.get(id),
 
         loadParticipants: async (id) => (await import("./participants.js")).loadParticipants(core, engine.get(id)),
 

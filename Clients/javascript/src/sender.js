@@ -93,6 +93,7 @@ export class Sender extends Part {
         });
     }
 
+    /** What waits for its next try goes now, as when the connection is back. */
     wake(all = false) {
         for (const [wake, firm] of [...this.#wakers]) if (all || !firm) wake();
         this.run();

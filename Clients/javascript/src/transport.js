@@ -246,13 +246,10 @@ export class Transport extends Part {
         this.#order({ t: "push", id: conversationId, event, payload });
     }
 
-    /** True if there is a channel to go through; only then `request` may be called. */
-    reaches(conversationId) {
-        return this.#channelOf(conversationId)?.state === "joined";
-    }
-
-    request(conversationId, event, payload) {
-        return this.#channelOf(conversationId).request(event, payload);
+    /** The channel of a conversation, where there is one to go through. */
+    joined(conversationId) {
+        const channel = this.#channelOf(conversationId);
+        return channel?.state === "joined" ? channel : null;
     }
 
     useToken(token) {

@@ -36,11 +36,11 @@ export class MessagesView extends Part {
             core.transport?.watch();
             this.#leave = core.focus.look(conversation.id);
         }
-        core.whenOpen(() => this.#begin());
+        core.vault.opened.then(() => this.#begin());
     }
 
     #begin() {
-        if (this.stopped) return;
+        if (this.stopped || this.#core.stopped) return;
         this.#showKept();
         this.#open().catch(() => {});
     }
@@ -60,7 +60,7 @@ export class MessagesView extends Part {
 
     // What an earlier page has kept shows until the server has answered, offline as well.
     #showKept() {
-        const kept = this.#core.kept.get(this.conversationId);
+        const kept = this.#core.kept.messages.get(this.conversationId);
         if (![undefined, "unread"].includes(this.#choice.around) || !kept?.length || this.#conversation.messages.size > 0) return;
         for (const message of kept) this.#conversation.messages.set(message.seq, message);
         this.#conversation.changed();

@@ -21,7 +21,8 @@ export class Work {
         const { transport, rpc } = this.#core;
         let uncertain = false;
         try {
-            if (transport?.reaches(conversation)) return stored(args, (await transport.request(conversation, "message:send", args)).message);
+            const channel = transport?.joined(conversation);
+            if (channel) return stored(args, (await channel.request("message:send", args)).message);
         } catch (error) {
             // without an answer the same goes by HTTP, under the same id; also where the channel has just been closed
             if (error.retryAfter || !(error.retriable || error.status === 404)) throw error;
