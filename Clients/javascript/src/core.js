@@ -37,7 +37,7 @@ export class Core extends Part {
         const http = new Http({ ...options, tokens: this.tokens, userId });
         this.rpc = (name, args) => http.rpc(name, args);
         this.connection = new Cell(() => this.#connection());
-        this.vault = new Vault(options.clock, (...warning) => this.#warn(...warning));
+        this.vault = new Vault({ ...options, warn: (...warning) => this.#warn(...warning) });
         const common = { ...options, rpc: this.rpc, vault: this.vault, userId };
         this.engine = new Engine({
             ...common,
@@ -51,11 +51,11 @@ export class Core extends Part {
                 if (this.transport?.leader) this.here.arrivedBefore(this.inbox.list("all"));
             },
             onState: () => this.connection.invalidate(),
+            onRows: () => this.inbox.changed(),
             onReset: (reason) => this.emit("reset", { reason }),
         });
         this.kept = new Kept(common);
-        this.inbox = new Inbox(this.engine);
-        this.engine.onRows = () => this.inbox.changed();
+        this.inbox = new Inbox({ ...common, engine: this.engine });
         const work = new Work(this);
         this.outbox = new Outbox({
             ...common,

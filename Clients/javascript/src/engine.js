@@ -8,7 +8,8 @@ const SPACING_MS = 2_000;
 
 /**
  * options: rpc, vault, userId, mayStore() -> is this the tab that mirrors the inbox, onChange(conversation),
- * onEvent(event, payload, conversation, live), onStored(message), onSynced(), onState(), onReset(reason), shown(conversation)
+ * onEvent(event, payload, conversation, live), onStored(message), onSynced(), onState(), onReset(reason), onRows(): some row
+ * has changed, shown(conversation)
  */
 export class Engine extends Part {
     #cursor = null;
@@ -27,8 +28,6 @@ export class Engine extends Part {
     /** The rows know of the events up to here in the log, of numberless ones as well; undefined: of which is not known. */
     position;
     whenReady = new Promise((resolve) => (this.#isReady = resolve));
-    /** Row changes: the inbox looks at it. */
-    onRows = () => {};
 
     constructor(options) {
         super(options);
@@ -42,7 +41,7 @@ export class Engine extends Part {
 
     // --- what conversations ask of their host
     changed(conversation) {
-        this.onRows();
+        this.options.onRows();
         this.options.onChange(conversation);
     }
     stored(message) {
@@ -78,7 +77,7 @@ export class Engine extends Part {
         }
         this.ready = true;
         this.#isReady();
-        this.onRows();
+        this.options.onRows();
     }
 
     // --- sync
@@ -176,7 +175,7 @@ export class Engine extends Part {
             for (const conversation of this.conversations.values()) this.reload(conversation);
         }
         this.options.onSynced();
-        this.onRows();
+        this.options.onRows();
     }
 
     #rowsOf(page) {

@@ -30,7 +30,7 @@ export class Outbox extends Part {
     }
 
     get idle() {
-        return this.#keeping === 0 && this.sender.idle && this.list().every((entry) => entry.state === "failed");
+        return this.#keeping === 0 && this.sender.lanes.size === 0 && this.list().every((entry) => entry.state === "failed");
     }
 
     get(id) {

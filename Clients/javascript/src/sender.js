@@ -10,23 +10,20 @@ const AT_ONCE = 4;
 
 /** options: outbox, perform(entry) -> result */
 export class Sender extends Part {
-    #lanes = new Set();
+    /** Conversations that are being worked off. */
+    lanes = new Set();
     #wakers = new Map();
     #active = 0;
     #turns = [];
     may = false;
 
-    get idle() {
-        return this.#lanes.size === 0;
-    }
-
     run() {
         if (!this.may || this.stopped) return;
         for (const { state, conversation_id: id } of this.options.outbox.list()) {
-            if (state !== "waiting" || this.#lanes.has(id)) continue;
-            this.#lanes.add(id);
+            if (state !== "waiting" || this.lanes.has(id)) continue;
+            this.lanes.add(id);
             this.#lane(id).finally(() => {
-                this.#lanes.delete(id);
+                this.lanes.delete(id);
                 this.run();
             });
         }
