@@ -68,8 +68,8 @@ export class Core extends Part {
         this.here = new Here({ ...common, engine: this.engine });
         this.visibility = new Visibility({ ...options, onBack: () => this.#back(), onAway: () => this.#away() });
         const isHidden = () => this.visibility.hidden;
-        this.typing = new Typing({ ...common, push: (id, event) => this.transport?.push(id, event, {}) });
-        this.focus = new Focus({ ...common, isHidden, push: (payload) => this.transport?.push(null, "focus:set", payload) });
+        this.typing = new Typing({ ...common, push: (id, event) => this.transport?.order({ t: "push", id, event, payload: {} }) });
+        this.focus = new Focus({ ...common, isHidden, push: (payload) => this.transport?.order({ t: "push", event: "focus:set", payload }) });
         this.calls = new LateCalls({ ...common, deviceId: () => this.deviceId });
     }
 
@@ -173,7 +173,8 @@ export class Core extends Part {
     // Whoever uses the page now, sees nothing of the user who was here.
     async #forget() {
         await this.stop();
-        for (const part of ["kept", "outbox", "typing", "engine"]) this[part].forget();
+        for (const part of ["outbox", "typing", "engine"]) this[part].forget();
+        this.kept.messages.clear();
         for (const id of this.#present.keys()) this.#setPresent(id, []);
     }
 
@@ -198,7 +199,7 @@ export class Core extends Part {
         if (this.state === "closed") return;
         if (!this.transport) return void this.start().catch(() => {});
         this.state = "started";
-        this.transport.reconnect();
+        this.transport.order({ t: "reconnect" });
         this.outbox.sender.wake();
     }
 
@@ -226,10 +227,9 @@ export class Core extends Part {
 
     #connection() {
         const { status = "connecting", retryAt = null, leader = false } = this.transport ?? {};
-        const { ready } = this.engine;
-        const syncing = this.engine.syncing !== null;
+        const { ready, syncing } = this.engine;
         const shown = this.state === "started" ? status : this.state;
-        return { status: shown, retryAt, leader, persistent: this.vault.persistent, ready, syncing };
+        return { status: shown, retryAt, leader, persistent: this.vault.persistent, ready, syncing: syncing !== null };
     }
 
     // --- events

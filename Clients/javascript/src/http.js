@@ -10,13 +10,12 @@ const READ_TIMEOUT_MS = 45_000;
 export class Http extends Part {
     /** The result of a function; ParleyError otherwise. A token that was refused is renewed once. */
     async rpc(name, args = {}) {
-        const { tokens } = this.options;
-        const token = await tokens.get();
+        const token = await this.options.tokens.get();
         try {
             return await this.#post(name, args, token);
         } catch (error) {
             if (error.status !== 401) throw error;
-            return this.#post(name, args, await tokens.get(token));
+            return this.#post(name, args, await this.options.tokens.get(token));
         }
     }
 

@@ -36,8 +36,4 @@ export class Kept extends Part {
         }
         this.options.vault.write(entries);
     }
-
-    forget() {
-        this.messages.clear();
-    }
 }

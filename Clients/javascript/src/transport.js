@@ -23,6 +23,7 @@ export class Transport extends Part {
     #release = null;
     /** What the other tabs look at: they say it again, or it ends. */
     #leases = new Map();
+    #own = `realtime:user:${this.options.userId}`;
     #heard = 0;
     #leaderId = null;
     #tired = false;
@@ -87,10 +88,6 @@ export class Transport extends Part {
         this.#refresh();
     }
 
-    get #own() {
-        return `realtime:user:${this.options.userId}`;
-    }
-
     #follow() {
         this.leader = this.live = this.#tired = false;
         this.timers.clear("tired");
@@ -153,8 +150,11 @@ export class Transport extends Part {
         if (message.tired) this.timers.set("take", 500 * this.options.random(), () => message.from === this.#leaderId && this.#take());
     }
 
-    /** What only the leader can do. */
-    #order(message) {
+    /**
+     * What only the leader can do. push {id, event, payload}: something ephemeral, which nobody waits for and which is dropped
+     * without a connection; without an id to the user's own topic. reconnect, probe.
+     */
+    order(message) {
         if (this.leader) this.#obey(message);
         else this.#tell(message);
     }
@@ -203,7 +203,7 @@ export class Transport extends Part {
     back() {
         this.timers.clear("tired");
         this.#tired = false;
-        this.#order({ t: "probe" });
+        this.order({ t: "probe" });
         this.#tellWho();
     }
 
@@ -241,11 +241,6 @@ export class Transport extends Part {
         return this.#socket?.channels.get(id ? CONVERSATION + id : this.#own);
     }
 
-    /** Something ephemeral: nobody waits for it, and without a connection it is dropped. */
-    push(conversationId, event, payload) {
-        this.#order({ t: "push", id: conversationId, event, payload });
-    }
-
     /** The channel of a conversation, where there is one to go through. */
     joined(conversationId) {
         const channel = this.#channelOf(conversationId);
@@ -256,10 +251,6 @@ export class Transport extends Part {
         this.#socket?.useToken(token);
     }
 
-    reconnect() {
-        this.#order({ t: "reconnect" });
-    }
-
     stop() {
         this.#tell({ t: "bye" });
         super.stop();
@@ -268,6 +259,5 @@ export class Transport extends Part {
         this.#release?.();
         this.#channel = this.#channel?.close();
         this.live = false;
-        this.status = "closed";
     }
 }

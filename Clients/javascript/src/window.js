@@ -9,6 +9,7 @@ export class MessagesView extends Part {
     #core;
     #conversation;
     #choice;
+    #size;
     #low = Infinity;
     #high = -1;
     #hasOlder = false;
@@ -26,6 +27,7 @@ export class MessagesView extends Part {
         this.#core = core;
         this.#conversation = conversation;
         this.#choice = choice;
+        this.#size = choice.pageSize ?? 50;
         this.conversationId = conversation.id;
         this.cell = new Cell(() => this.#snapshot());
         this.subscribe = this.cell.subscribe;
@@ -43,10 +45,6 @@ export class MessagesView extends Part {
         if (this.stopped || this.#core.stopped) return;
         this.#showKept();
         this.#open().catch(() => {});
-    }
-
-    get #size() {
-        return this.#choice.pageSize ?? 50;
     }
 
     get atEnd() {
