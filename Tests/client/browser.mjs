@@ -14,12 +14,20 @@ function socketsOf(tab) {
             tab.sockets.add(this);
             this.addEventListener("close", () => tab.sockets.delete(this));
         }
-        // Some broadcasts are lost on their way to the page.
+        // Some broadcasts are lost on their way to the page, and some time all comes later than what is asked for by requests.
         set onmessage(listener) {
+            let last = Promise.resolve();
+            let held = 0;
             super.onmessage = listener && ((event) => {
                 const broadcast = typeof event.data !== "string" || event.data.includes('"broadcast"');
-                if (broadcast && tab.loses > 0) tab.loses -= 1;
-                else listener(event);
+                if (broadcast && tab.loses > 0) return void (tab.loses -= 1);
+                if (tab.late === 0 && held === 0) return listener(event);
+                held += 1;
+                const wait = tab.late;
+                last = last.then(() => new Promise((resolve) => setTimeout(resolve, wait))).then(() => {
+                    held -= 1;
+                    if (!tab.dead) listener(event);
+                });
             });
         }
     };
@@ -76,7 +84,7 @@ export class Device {
 
 class Tab {
     constructor(device, name) {
-        Object.assign(this, { device, name, dead: false, sockets: new Set(), timers: new Set(), views: [], loses: 0 });
+        Object.assign(this, { device, name, dead: false, sockets: new Set(), timers: new Set(), views: [], loses: 0, late: 0 });
         const { settings } = device;
         this.parley = createParley({
             url: settings.url,

@@ -1,7 +1,7 @@
 // What happens to users, at random.
 const WEIGHTS = {
     cut: 8, slow: 6, stall: 3, mend: 6, killTab: 5, closeTab: 2, reload: 4, openTab: 6, killWorker: 0.6, restartPostgres: 0.15,
-    noTokens: 1.5, lose: 4,
+    noTokens: 1.5, lose: 4, late: 5,
 };
 
 export class Misfortune {
@@ -68,6 +68,12 @@ export class Misfortune {
         const tab = this.#tab;
         if (tab) tab.loses = 1 + this.#world.chance.int(3);
     }
+    late() {
+        const tab = this.#tab;
+        if (!tab) return;
+        tab.late = this.#world.chance.int(400);
+        setTimeout(() => (tab.late = 0), 2_000);
+    }
     noTokens() {
         this.#world.token.broken = true;
         setTimeout(() => (this.#world.token.broken = false), 300 + this.#world.chance.int(3_000));
@@ -80,7 +86,7 @@ export class Misfortune {
         this.mend();
         for (const device of this.#world.devices) {
             for (const tab of device.tabs) {
-                tab.loses = 0;
+                tab.loses = tab.late = 0;
                 tab.parley.reconnect();
             }
         }

@@ -60,6 +60,13 @@ def test_the_menu_of_a_message(fixture, item, call):
     assert fixture.until("fake.state.asked.find(([name]) => name === args[0])?.map((one) => one?.id ?? one)", call[0]) == call
 
 
+def test_a_starred_message_shows_its_star_which_can_be_taken_off(fixture):
+    show(fixture, messages="[parts.message({ id: 'x1', starred: true })]")
+    assert fixture.until("$('parley-thread', '.foot .mark')?.getAttribute('aria-label')") == "Starred"
+    choose(fixture, "Remove the star")
+    fixture.until("fake.state.asked.some(([name, args]) => name === 'unstar_message' && args.message_id === 'x1')")
+
+
 def test_others_messages_are_not_deleted_for_everyone_by_a_member(fixture):
     show(fixture, conversation="{ me: { ...parts.conversation().me, role: 'member' } }", messages="[parts.message({ id: 'x1' }), parts.message({ id: 'x2', sender_id: parts.ME })]")
     fixture.until("$('parley-thread', '.row[data-key=x2]')")

@@ -9,5 +9,5 @@ begin atomic
     select parley.sync(parley.bounded_text($1, 'cursor', 65536));
 end;
 comment on function parley_api.sync is
-'Inbox and position without a cursor; with one the events since, and the state of their conversations. Call again while has_more: a page holds 500 events, or about a megabyte of them. to: {conversation_id: event_seq}, every number up to there is settled. resync_required: the cursor is of another copy of the log, or from before what is kept or what the tier shows; forget what you hold, the inbox comes afresh.';
+'Inbox and position without a cursor; with one the events since, and the state of their conversations. Call again while has_more: a page holds 500 events, or about a megabyte of them. to: {conversation_id: event_seq}, every number up to there is settled. position: the conversations are as new as every event whose meta.id is not higher. resync_required: the cursor is of another copy of the log, or from before what is kept or what the tier shows; forget what you hold, the inbox comes afresh.';
 grant execute on function parley_api.sync to authenticated;

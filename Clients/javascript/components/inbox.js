@@ -91,7 +91,7 @@ export class ParleyInbox extends ParleyElement {
             h("div", { class: "head", part: "header" },
                 h("h2", {}, t("inbox")),
                 iconButton("plus", t("newConversation"), () => this.newConversation()),
-                iconButton("gear", t("settings"), () => openSettings(this))),
+                iconButton("sliders", t("settings"), () => openSettings(this))),
             connectionBanner(this),
             h("div", { class: "tools" }, input, this.filters),
             scroller, this.empty);
@@ -185,7 +185,7 @@ export class ParleyInbox extends ParleyElement {
         row.item = item;
         row.drawn = true;
         const draft = item.draft?.content && item.id !== this.conversation;
-        parts.tick.replaceChildren(...(last && !draft && last.sender_id === userId ? [ticks(last)] : []));
+        parts.tick.replaceChildren(...(last && !draft && !last.deleted_at && last.sender_id === userId ? [ticks(last)] : []));
         if (draft) parts.preview.replaceChildren(h("span", { class: "draft" }, t("draft")), " " + item.draft.content);
         else parts.preview.replaceChildren(last && item.type !== "direct" && last.sender_id ? `${nameOf(item, userId, last.sender_id)}: ${preview(last)}` : preview(last));
         const unread = item.unread_count || (item.me.marked_unread ? 1 : 0);

@@ -22,9 +22,7 @@ export function messageMenu(thread, message, { reply, edit }) {
     }
     const admin = conversation && ["owner", "admin"].includes(conversation.me.role);
     const mayPin = admin || conversation?.permissions?.change_settings === "everyone" || conversation?.type === "direct";
-    const api = (name, args, done) => async () => {
-        if (await thread.attempt(parley.api[name]({ message_id: message.id, ...args }).then(() => true)) && done) thread.toast(done);
-    };
+    const api = (name) => () => thread.attempt(parley.api[name]({ message_id: message.id }));
     const live = stored && !message.deleted_at;
     return [
         live && { row: QUICK.map((emoji) => ({ label: `${t("react")} ${emoji}`, text: emoji, run: () => parley.react(message, emoji) })) },
@@ -32,8 +30,8 @@ export function messageMenu(thread, message, { reply, edit }) {
         live && own && message.content && !message.poll && { label: t("edit"), icon: "pencil", run: edit },
         message.content && { label: t("copy"), icon: "copy", run: () => thread.attempt(navigator.clipboard.writeText(message.content).then(() => thread.toast(t("copied")))) },
         live && { label: t("forward"), icon: "forward", run: () => forward(thread, message) },
-        live && { label: t("star"), icon: "star", run: api("star_message", {}, t("star")) },
-        live && mayPin && { label: t(message.pinned_at ? "unpinMessage" : "pinMessage"), icon: "pin", run: api(message.pinned_at ? "unpin_message" : "pin_message", {}) },
+        live && { label: t(message.starred ? "unstar" : "star"), icon: "star", run: api(message.starred ? "unstar_message" : "star_message") },
+        live && mayPin && { label: t(message.pinned_at ? "unpinMessage" : "pinMessage"), icon: "pin", run: api(message.pinned_at ? "unpin_message" : "pin_message") },
         null,
         live && !own && { label: t("report"), icon: "alert", danger: true, run: () => report(thread, message) },
         stored && { label: t("deleteForMe"), icon: "trash", danger: true, run: () => parley.delete(message) },

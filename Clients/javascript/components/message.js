@@ -72,7 +72,7 @@ export function updateRow(element, row, at, count) {
         row.day && h("div", { class: "day" }, h("span", {}, dayName(message.created_at))),
         row.unread && h("div", { class: "unread-here", role: "separator", "aria-label": t("unreadHere") }, h("span", {}, t("unreadHere"))),
         system ? h("div", { class: "notice", dir: "auto" }, ...richText(preview(message))) : line(thread, row, own),
-        bar,
+        !message.deleted_at && bar,
     ].filter(Boolean));
 }
 
@@ -158,9 +158,14 @@ function poll(thread, message) {
         h("small", {}, t("votes", { count: poll.total_voters ?? 0 }), poll.closed_at ? ` · ${t("pollClosed")}` : ""));
 }
 
+function mark(name, label) {
+    return h("span", { class: "mark", role: "img", "aria-label": label, title: label }, icon(name));
+}
+
 function foot(message, own) {
     return h("span", { class: "foot" },
-        message.pinned_at && icon("pin"),
+        message.starred && mark("star", t("starred")),
+        message.pinned_at && mark("pin", t("pinned")),
         message.edited_at && !message.deleted_at && h("span", {}, t("edited")),
         h("time", { dir: "auto", datetime: message.created_at, title: exact(message.created_at) }, clock(message.created_at)),
         own && !message.deleted_at && ticks(message));

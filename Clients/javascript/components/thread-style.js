@@ -41,6 +41,7 @@ export const styles = sheet(`
 .deleted, .forwarded { color: var(--_muted); font-style: italic; font-size: 14px; }
 .forwarded { font-size: 12.5px; display: block; }
 .foot { float: inline-end; display: inline-flex; align-items: center; gap: 4px; font-size: 11.5px; color: var(--_muted); margin-inline-start: 10px; padding-top: 6px; line-height: 15px; white-space: nowrap; }
+.foot .mark { display: inline-flex; }
 .foot .icon { width: 14px; height: 14px; }
 .foot .tick { width: 16px; height: 16px; }
 .tick.read { color: var(--_accent); }

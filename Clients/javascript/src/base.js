@@ -144,3 +144,39 @@ export class Timers {
         this.set = () => {};
     }
 }
+
+/** A part of the client: what it was given, the clock and randomness in it, and timers that end with it. */
+export class Part {
+    stopped = false;
+    /** How often in a row it has failed at what it tries again by itself. */
+    fails = 0;
+    constructor(options) {
+        this.options = options;
+        this.timers = new Timers(options.clock);
+    }
+    /** ms to wait after one more failure. */
+    pause(error) {
+        this.fails += 1;
+        return pause(this.fails - 1, error, this.options.random);
+    }
+    stop() {
+        this.stopped = true;
+        this.timers.end();
+    }
+}
+
+/** A cell for each id, from when it is asked for. */
+export class Cells {
+    #compute;
+    #cells = new Map();
+    constructor(compute) {
+        this.#compute = compute;
+    }
+    get(id) {
+        if (!this.#cells.has(id)) this.#cells.set(id, new Cell(() => this.#compute(id)));
+        return this.#cells.get(id);
+    }
+    invalidate(id) {
+        this.#cells.get(id)?.invalidate();
+    }
+}

@@ -1,15 +1,14 @@
 // Calls: who rings, and the peer connections of the call this device is in, negotiated "perfectly": of two devices that
 // offer at once the polite one, which joined later, steps back. Signals go through the server's log, so they arrive in
 // order and once; what comes again is known by its signal_id.
-import { Timers, compare, moment } from "./base.js";
+import { Part, compare, moment } from "./base.js";
 
 const ICE_MS = 100;
 const RESTART_MS = 10_000;
 const WORST = ["none", "connected", "connecting", "failed"];
 
-export class Calls {
-    #options;
-    #timers;
+/** options: rpc, userId(), deviceId(), newId(), RTCPeerConnection, onChange() */
+export class Calls extends Part {
     #calls = new Map();
     #peers = new Map();
     #seen = new Set();
@@ -20,14 +19,8 @@ export class Calls {
     #entering = null;
     #turn = Promise.resolve();
 
-    /** options: rpc, clock, userId(), deviceId(), newId(), RTCPeerConnection, onChange() */
-    constructor(options) {
-        this.#options = options;
-        this.#timers = new Timers(options.clock);
-    }
-
     snapshot() {
-        const me = this.#options.userId();
+        const me = this.options.userId();
         const rings = (call) => call.state !== "ended" && call.id !== this.#current
             && call.participants.some((p) => p.user_id === me && p.state === "ringing");
         const media = [...this.#peers.values()].map((peer) => peer.media);
@@ -40,16 +33,16 @@ export class Calls {
     }
 
     async start(conversationId, { kind = "voice", stream = null, inviteIds } = {}) {
-        const args = { conversation_id: conversationId, kind, device_id: this.#options.deviceId(), client_call_id: this.#options.newId() };
-        return this.#enter(this.#options.rpc("start_call", inviteIds ? { ...args, invite_ids: inviteIds } : args), stream);
+        const args = { conversation_id: conversationId, kind, device_id: this.options.deviceId(), client_call_id: this.options.newId() };
+        return this.#enter(this.options.rpc("start_call", inviteIds ? { ...args, invite_ids: inviteIds } : args), stream);
     }
 
     async accept(callId, { stream = null } = {}) {
-        return this.#enter(this.#options.rpc("accept_call", { call_id: callId, device_id: this.#options.deviceId() }), stream);
+        return this.#enter(this.options.rpc("accept_call", { call_id: callId, device_id: this.options.deviceId() }), stream);
     }
 
     async decline(callId, { busy = false } = {}) {
-        this.#take(await this.#options.rpc("decline_call", { call_id: callId, busy }));
+        this.#take(await this.options.rpc("decline_call", { call_id: callId, busy }));
     }
 
     #enter(asked, stream) {
@@ -69,7 +62,7 @@ export class Calls {
 
     async #findServers() {
         try {
-            this.#servers = (await this.#options.rpc("get_turn_credentials")).ice_servers;
+            this.#servers = (await this.options.rpc("get_turn_credentials")).ice_servers;
         } catch (error) {
             // none is configured: devices that reach each other need none
             if (error.code !== "PT503" && !error.retriable) throw error;
@@ -81,30 +74,30 @@ export class Calls {
         const id = this.#current;
         if (!id) return;
         this.#leave();
-        this.#take(await this.#options.rpc("end_call", { call_id: id, device_id: this.#options.deviceId(), failed }));
+        this.#take(await this.options.rpc("end_call", { call_id: id, device_id: this.options.deviceId(), failed }));
     }
 
     #leave() {
         this.#current = null;
         this.#stream = null;
-        this.#timers.clearAll();
+        this.timers.clearAll();
         for (const peer of this.#peers.values()) peer.pc.close();
         this.#peers.clear();
-        this.#options.onChange();
+        this.options.onChange();
     }
 
     /** A call as it is now. */
     #take(call) {
         if (!call?.id) return;
-        const mine = call.participants?.find((p) => p.user_id === this.#options.userId());
+        const mine = call.participants?.find((p) => p.user_id === this.options.userId());
         const ended = call.state === "ended";
         // as it was before this device got in: an event may show that after the answer did
         if (this.#current === call.id && !ended && mine?.state === "ringing") return;
         if (ended) this.#calls.delete(call.id);
         else this.#calls.set(call.id, call);
-        const out = ended || mine?.state !== "accepted" || mine?.device_id !== this.#options.deviceId();
+        const out = ended || mine?.state !== "accepted" || mine?.device_id !== this.options.deviceId();
         if (this.#current === call.id && out) this.#leave();
-        this.#options.onChange();
+        this.options.onChange();
     }
 
     // --- what the server says
@@ -121,8 +114,8 @@ export class Calls {
     // A peer connection for each other device in the call; those that have left go.
     #connect() {
         const call = this.#calls.get(this.#current);
-        if (!call || !this.#options.RTCPeerConnection) return;
-        const me = call.participants.find((p) => p.user_id === this.#options.userId());
+        if (!call || !this.options.RTCPeerConnection) return;
+        const me = call.participants.find((p) => p.user_id === this.options.userId());
         for (const other of call.participants) {
             if (other.user_id === me?.user_id) continue;
             const peer = this.#peers.get(other.user_id);
@@ -134,11 +127,11 @@ export class Calls {
     #close(user) {
         this.#peers.get(user)?.pc.close();
         this.#peers.delete(user);
-        this.#options.onChange();
+        this.options.onChange();
     }
 
     #open(callId, me, other) {
-        const pc = new this.#options.RTCPeerConnection({ iceServers: this.#servers });
+        const pc = new this.options.RTCPeerConnection({ iceServers: this.#servers });
         const joinedLater = compare(moment(me.joined_at), moment(other.joined_at)) || compare(me.user_id, other.user_id);
         const peer = {
             pc, callId, user: other.user_id, device: other.device_id, polite: joinedLater > 0, first: true,
@@ -147,20 +140,20 @@ export class Calls {
         this.#peers.set(other.user_id, peer);
         pc.ontrack = ({ streams, track }) => {
             peer.stream = streams?.[0] ?? track;
-            this.#options.onChange();
+            this.options.onChange();
         };
         pc.onicecandidate = ({ candidate }) => {
             if (candidate) peer.ice.push(candidate.toJSON?.() ?? candidate);
             const timer = `ice ${peer.user}`;
-            if (peer.ice.length && !this.#timers.has(timer)) {
-                this.#timers.set(timer, ICE_MS, () => this.#send(peer, "ice", { candidates: peer.ice.splice(0) }));
+            if (peer.ice.length && !this.timers.has(timer)) {
+                this.timers.set(timer, ICE_MS, () => this.#send(peer, "ice", { candidates: peer.ice.splice(0) }));
             }
         };
         pc.onnegotiationneeded = () => this.#offer(peer);
         pc.onconnectionstatechange = () => this.#watch(peer);
         // who was there first offers; the other answers with its tracks
         if (!peer.polite) this.#addTracks(peer);
-        this.#options.onChange();
+        this.options.onChange();
         return peer;
     }
 
@@ -185,19 +178,19 @@ export class Calls {
     }
 
     #send(peer, kind, payload) {
-        const args = { call_id: peer.callId, to_user_id: peer.user, kind, payload, to_device_id: peer.device, device_id: this.#options.deviceId() };
-        return this.#options.rpc("signal_call", args).catch((error) => {
+        const args = { call_id: peer.callId, to_user_id: peer.user, kind, payload, to_device_id: peer.device, device_id: this.options.deviceId() };
+        return this.options.rpc("signal_call", args).catch((error) => {
             // the other has left, or the call is over: its event says so
-            if (error.retriable) this.#timers.set(`again ${peer.user}`, 1_000, () => this.#send(peer, kind, payload));
+            if (error.retriable) this.timers.set(`again ${peer.user}`, 1_000, () => this.#send(peer, kind, payload));
         });
     }
 
     async #signal(event, { call_id: callId, signal_id: signal, from_user_id: user, to_device_id: device, payload }) {
         if (callId !== this.#current || !payload || this.#seen.has(signal)) return;
-        if (device && device !== this.#options.deviceId()) return;
+        if (device && device !== this.options.deviceId()) return;
         this.#seen.add(signal);
         const call = this.#calls.get(callId);
-        const me = call.participants.find((p) => p.user_id === this.#options.userId());
+        const me = call.participants.find((p) => p.user_id === this.options.userId());
         const other = call.participants.find((p) => p.user_id === user);
         if (!other) return;
         const peer = this.#peers.get(user) ?? this.#open(callId, me, other);
@@ -225,12 +218,12 @@ export class Calls {
     #watch(peer) {
         const state = peer.pc.connectionState;
         peer.media = state === "connected" ? "connected" : state === "failed" ? "failed" : "connecting";
-        this.#options.onChange();
+        this.options.onChange();
         const timer = `failed ${peer.user}`;
-        if (state === "connected") this.#timers.clear(timer);
-        if (state !== "failed" || this.#timers.has(timer)) return;
+        if (state === "connected") this.timers.clear(timer);
+        if (state !== "failed" || this.timers.has(timer)) return;
         peer.pc.restartIce?.();
-        this.#timers.set(timer, RESTART_MS, () => {
+        this.timers.set(timer, RESTART_MS, () => {
             if (peer.pc.connectionState !== "connected" && this.#peers.size <= 1) this.hangUp(true).catch(() => {});
         });
     }
@@ -245,5 +238,6 @@ export class Calls {
 
     stop() {
         this.#leave();
+        super.stop();
     }
 }

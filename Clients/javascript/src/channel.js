@@ -1,78 +1,66 @@
 // A topic of a socket: joined again after each loss, until the server says that it is over for good.
-import { Timers, pause } from "./base.js";
+import { Part } from "./base.js";
 
 const TOKEN_REASON = /^(InvalidJWTToken|MalformedJWT|JwtSignatureError|JwtSignerError|Token has expired|The token)/;
 const FOREVER_REASON = /^(Unauthorized|PrivateOnly|TopicNameRequired)/;
 
-export class Channel {
-    #socket;
-    #options;
-    #timers;
-    #tries = 0;
+/**
+ * options: socket, topic, config, tokens; onJoined(), onBroadcast(event, payload, id), onPresence(userIds), onForbidden(reason):
+ * the channel is over for good, the server does not let the user in, or not any more
+ */
+export class Channel extends Part {
+    presence = new Tracked();
     joinRef = null;
     state = "closed";
-    onJoined = () => {};
-    onBroadcast = () => {};
-    onPresence = () => {};
-    /** The channel is over for good: the server does not let the user in, or not any more. */
-    onForbidden = () => {};
-
-    constructor(socket, topic, config, options) {
-        this.#socket = socket;
-        this.topic = topic;
-        this.config = config;
-        this.#options = options;
-        this.#timers = new Timers(options.clock);
-        this.presence = new Tracked();
-    }
 
     async join() {
-        this.#timers.clear("join");
-        const ref = this.#socket.nextRef();
+        if (this.stopped) return;
+        this.timers.clear("join");
+        const { socket } = this.options;
+        const ref = socket.nextRef();
         this.joinRef = ref;
         this.state = "joining";
         try {
-            const token = await this.#options.tokens.get();
+            const token = await this.options.tokens.get();
             if (this.joinRef !== ref) return;
             this.token = token;
-            const payload = { config: this.config, access_token: token };
-            await this.#socket.request({ joinRef: ref, ref, topic: this.topic, event: "phx_join", payload });
+            const { config, topic } = this.options;
+            await socket.request({ joinRef: ref, ref, topic, event: "phx_join", payload: { config, access_token: token } });
         } catch (error) {
             if (this.joinRef === ref) this.#refused(error);
             return;
         }
         if (this.joinRef !== ref) return;
-        this.#tries = 0;
+        this.fails = 0;
         this.state = "joined";
-        this.onJoined();
+        this.options.onJoined();
     }
 
     #refused(error) {
         this.lost();
         if (TOKEN_REASON.test(error.message)) this.#withNewToken(error.message);
-        else if (FOREVER_REASON.test(error.message)) this.onForbidden(error.message);
+        else if (FOREVER_REASON.test(error.message)) this.options.onForbidden(error.message);
         // without an answer the socket itself is over, and joins again after it
-        else if (this.#socket.status === "online") this.#later();
+        else if (this.options.socket.status === "online") this.#later();
     }
 
     #withNewToken(reason) {
-        this.#socket.tokenRefused(reason, this.token).then((token) => {
-            if (token && this.state === "closed" && this.#socket.status === "online") this.join();
+        this.options.socket.tokenRefused(reason, this.token).then((token) => {
+            if (token && this.state === "closed" && this.options.socket.status === "online") this.join();
         });
     }
 
     #later() {
-        this.#timers.set("join", pause(this.#tries, null, this.#options.random), () => this.join());
-        this.#tries += 1;
+        this.timers.set("join", this.pause(), () => this.join());
     }
 
     receive({ joinRef, ref, event, payload }) {
         if (joinRef != null && joinRef !== this.joinRef) return;
         if (event === "broadcast") {
-            this.onBroadcast(payload.event, payload.payload);
+            this.options.onBroadcast(payload.event, payload.payload, payload.meta?.id);
         } else if (event === "presence_state" || event === "presence_diff") {
             this.presence.apply(event, payload);
-            this.onPresence(this.presence.users());
+            this.options.onPresence(this.presence.users());
         } else if (event === "system" && payload?.status === "error") {
             this.reason = payload.message ?? "";
         } else if ((event === "phx_close" || event === "phx_error") && (ref === null || ref === this.joinRef)) {
@@ -80,21 +68,24 @@ export class Channel {
             this.reason = null;
             this.lost();
             if (TOKEN_REASON.test(reason)) this.#withNewToken(reason);
-            else if (/^You (do not|no longer) have permission/.test(reason)) this.onForbidden(reason);
+            else if (/^You (do not|no longer) have permission/.test(reason)) this.options.onForbidden(reason);
             else this.#later();
         }
     }
 
+    #frame(event, payload) {
+        const { socket, topic } = this.options;
+        return { joinRef: this.joinRef, ref: socket.nextRef(), topic, event, payload };
+    }
+
     /** The reply's response to a broadcast. */
     request(event, payload) {
-        const frame = { joinRef: this.joinRef, ref: this.#socket.nextRef(), topic: this.topic };
-        return this.#socket.request({ ...frame, event: "broadcast", payload: { type: "broadcast", event, payload } });
+        return this.options.socket.request(this.#frame("broadcast", { type: "broadcast", event, payload }));
     }
 
     /** A broadcast, or a presence, whose answer nobody waits for. */
     push(event, payload) {
-        if (this.state !== "joined") return;
-        this.#socket.send({ joinRef: this.joinRef, ref: this.#socket.nextRef(), topic: this.topic, event, payload });
+        if (this.state === "joined") this.options.socket.send(this.#frame(event, payload));
     }
 
     useToken(token) {
@@ -103,15 +94,15 @@ export class Channel {
     }
 
     lost() {
-        this.#timers.clear("join");
+        this.timers.clear("join");
         this.state = "closed";
         this.joinRef = null;
-        if (this.presence.clear()) this.onPresence([]);
+        if (this.presence.clear()) this.options.onPresence([]);
     }
 
-    end() {
+    stop() {
         this.lost();
-        this.onBroadcast = this.onPresence = this.onJoined = this.onForbidden = () => {};
+        super.stop();
     }
 }
 

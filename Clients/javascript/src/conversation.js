@@ -30,7 +30,7 @@ export class Conversation {
     constructor(id, host) {
         this.id = id;
         this.host = host;
-        this.cell = new Cell(() => host.shown(this));
+        this.cell = new Cell(() => host.options.shown(this));
     }
 
     changed() {
@@ -71,8 +71,9 @@ export class Conversation {
         this.host.stored(message);
         this.#touch(message.seq);
         if (!this.held || (onlyIfHeld && !this.messages.has(message.seq))) return;
-        // an event is the same for everybody: what is the viewer's own is kept, a missing quote may be theirs to see
-        if (message.reply_to_id && !message.reply_to && !message.deleted_at) this.wantRefetch(message.seq);
+        // An event is the same for everybody: what is the viewer's own is kept, a missing quote may be theirs to see, and a
+        // quote of what is not here they may have deleted for themselves.
+        if (message.reply_to_id && !message.deleted_at && !this.messages.has(message.reply_to?.seq)) this.wantRefetch(message.seq);
         this.#put(this.#withOwn(message));
     }
 
@@ -139,7 +140,7 @@ export class Conversation {
 
     wantRefetch(seq) {
         this.refetch.add(seq);
-        this.host.refetchSoon(this);
+        this.host.pages.refetchSoon(this);
     }
 
     /** Runs `fetch`, which answers messages, and takes what no event has overtaken meanwhile. */

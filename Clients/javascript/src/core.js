@@ -3,12 +3,11 @@ import { Inbox } from "./inbox.js";
 import { Work } from "./work.js";
 import { Engine } from "./engine.js";
 import { signedOut } from "./errors.js";
-import { Cell, Timers, claimsOf, pause, tell } from "./base.js";
+import { Cell, Cells, Part, claimsOf, tell } from "./base.js";
 import { Here } from "./here.js";
 import { Outbox } from "./outbox.js";
 import { Typing } from "./typing.js";
 import { Kept } from "./kept.js";
-import { Presence } from "./presence.js";
 import { Vault, openStorage } from "./storage.js";
 import { Http } from "./http.js";
 import { Transport } from "./transport.js";
@@ -18,36 +17,32 @@ import { Tokens } from "./tokens.js";
 import { LateCalls } from "./late.js";
 import { shownRow } from "./display.js";
 
-export class Core {
-    #o;
-    #timers;
+export class Core extends Part {
     #listeners = new Map();
     #warned = new Set();
     #starting = null;
     #place;
     state = "connecting";
     userId = null;
+    #present = new Map();
+    /** Who is there, by conversation. */
+    presence = new Cells((id) => this.#present.get(id) ?? []);
     transport = null;
 
     constructor(options) {
-        this.#o = options;
+        super(options);
         this.#place = `parley/${options.url.replace(/^\w+:\/\//, "")}/`;
-        const { clock, random } = options;
-        this.clock = clock;
-        this.random = random;
-        this.#timers = new Timers(clock);
-        this.tokens = new Tokens(options);
-        this.tokens.follow((token) => this.#onToken(token));
+        this.tokens = new Tokens({ ...options, onToken: (token) => this.#onToken(token) });
         const userId = () => this.userId;
         const http = new Http({ ...options, tokens: this.tokens, userId });
         this.rpc = (name, args) => http.rpc(name, args);
         this.connection = new Cell(() => this.#connection());
-        this.vault = new Vault(clock, (...warning) => this.#warn(...warning));
+        this.vault = new Vault({ ...options, warn: (...warning) => this.#warn(...warning) });
         const common = { ...options, rpc: this.rpc, vault: this.vault, userId };
         this.engine = new Engine({
             ...common,
             mayStore: () => this.transport?.leader ?? false,
-            shown: (conversation) => shownRow(conversation, this.outbox.of(conversation.id), this.userId, clock.now()),
+            shown: (conversation) => shownRow(conversation, this.outbox.of(conversation.id), this.userId, options.clock.now()),
             onChange: (conversation) => this.kept.changed(conversation),
             onEvent: (...event) => this.#onEvent(...event),
             onStored: (message) => this.outbox.settle(message),
@@ -56,11 +51,11 @@ export class Core {
                 if (this.transport?.leader) this.here.arrivedBefore(this.inbox.list("all"));
             },
             onState: () => this.connection.invalidate(),
+            onRows: () => this.inbox.changed(),
             onReset: (reason) => this.emit("reset", { reason }),
         });
         this.kept = new Kept(common);
-        this.inbox = new Inbox(this.engine);
-        this.engine.onRows = () => this.inbox.changed();
+        this.inbox = new Inbox({ ...common, engine: this.engine });
         const work = new Work(this);
         this.outbox = new Outbox({
             ...common,
@@ -71,11 +66,10 @@ export class Core {
             onRefused: (entry, error) => this.emit("refused", { entry, error }),
         });
         this.here = new Here({ ...common, engine: this.engine });
-        this.presence = new Presence();
         this.visibility = new Visibility({ ...options, onBack: () => this.#back(), onAway: () => this.#away() });
         const isHidden = () => this.visibility.hidden;
-        this.typing = new Typing({ ...common, push: (id, event) => this.transport?.push(id, event, {}) });
-        this.focus = new Focus({ ...common, isHidden, push: (payload) => this.transport?.push(null, "focus:set", payload) });
+        this.typing = new Typing({ ...common, push: (id, event) => this.transport?.order({ t: "push", id, event, payload: {} }) });
+        this.focus = new Focus({ ...common, isHidden, push: (payload) => this.transport?.order({ t: "push", event: "focus:set", payload }) });
         this.calls = new LateCalls({ ...common, deviceId: () => this.deviceId });
     }
 
@@ -89,11 +83,11 @@ export class Core {
     }
 
     async #begin() {
-        this.userId = this.#o.userId ?? (await this.#whoIsIt());
+        this.userId = this.options.userId ?? (await this.#whoIsIt());
         const place = this.#place + this.userId;
-        const stored = await this.vault.open(await openStorage(this.#o.storage), `${place}/`);
+        const stored = await this.vault.open(await openStorage(this.options.storage), `${place}/`);
         if (this.state === "closed") return;
-        this.deviceId = this.#o.deviceId ?? stored.get("device") ?? this.#o.newId();
+        this.deviceId = this.options.deviceId ?? stored.get("device") ?? this.options.newId();
         this.vault.put("device", this.deviceId);
         this.kept.restore(stored);
         this.engine.restore(stored);
@@ -108,7 +102,7 @@ export class Core {
 
     // The user of the token. Nothing that was kept shows before it is known whose it is.
     async #whoIsIt() {
-        for (let tries = 0; ; tries++) {
+        for (;;) {
             try {
                 const user = claimsOf(await this.tokens.get())?.sub;
                 if (user) return user;
@@ -118,7 +112,7 @@ export class Core {
                 if (error.status === 401 || this.state === "closed") throw error;
                 this.state = "offline";
                 this.connection.invalidate();
-                await new Promise((resolve) => this.#timers.set("start", pause(tries, error, this.random), resolve));
+                await new Promise((resolve) => this.timers.set("start", this.pause(error), resolve));
             }
         }
     }
@@ -126,11 +120,12 @@ export class Core {
     #startTransport(name) {
         this.state = "started";
         this.transport = new Transport({
-            ...this.#o,
+            ...this.options,
             name,
             tokens: this.tokens,
             userId: this.userId,
             isHidden: () => this.visibility.hidden,
+            watched: () => [...this.views()].filter((view) => view.isLive).map((view) => view.conversationId),
             onChange: () => {
                 if (this.transport && !this.transport.live) this.typing.forget();
                 // a proxy may let requests through, and no sockets
@@ -139,15 +134,14 @@ export class Core {
             },
             onLive: () => this.#live(),
             onBroadcast: (...said) => this.#onBroadcast(...said),
-            onPresence: (id, ids) => this.presence.set(id, ids),
+            onPresence: (id, ids) => this.#setPresent(id, ids),
             onTabs: (message) => this.#onTabs(message),
             onLeader: () => this.outbox.takeOver(),
-            onFollower: () => this.outbox.stepBack(),
+            onFollower: () => (this.outbox.sender.may = false),
             onMeet: () => this.outbox.offer(),
             onSignedOut: (reason) => this.#signedOut(reason),
             onForbidden: () => this.engine.syncWithin(0),
         });
-        for (const view of this.views()) if (view.isLive) this.transport.watch(view.conversationId);
         this.transport.start();
     }
 
@@ -160,7 +154,7 @@ export class Core {
         this.here.flush();
         this.state = "closed";
         for (const part of ["visibility", "calls", "kept", "transport", "engine", "outbox", "here", "typing", "focus", "tokens"]) this[part]?.stop();
-        this.#timers.clearAll();
+        super.stop();
         this.connection.invalidate();
     }
 
@@ -172,14 +166,16 @@ export class Core {
 
     // Also before the storage has been opened; who it is may not even be known then, so that everybody's goes.
     async #wipe() {
-        const user = this.userId ?? this.#o.userId;
-        await this.vault.wipe(await openStorage(this.#o.storage), this.#place + (user ? `${user}/` : ""));
+        const user = this.userId ?? this.options.userId;
+        await this.vault.wipe(await openStorage(this.options.storage), this.#place + (user ? `${user}/` : ""));
     }
 
     // Whoever uses the page now, sees nothing of the user who was here.
     async #forget() {
         await this.stop();
-        for (const part of ["kept", "outbox", "typing", "engine", "presence"]) this[part].forget();
+        for (const part of ["outbox", "typing", "engine"]) this[part].forget();
+        this.kept.messages.clear();
+        for (const id of this.#present.keys()) this.#setPresent(id, []);
     }
 
     #signedOut(reason) {
@@ -190,20 +186,21 @@ export class Core {
     }
 
     #onToken(token) {
-        if (token === null) this.transport?.signOut("The session has ended.");
         const user = token && claimsOf(token)?.sub;
         if (user && this.userId && user !== this.userId) {
             this.#signedOut("The token is of another user.");
-            this.#forget();
-        } else if (user && this.state === "signed-out") this.reconnect();
+            return void this.#forget();
+        }
+        this.transport?.useToken(token);
+        if (user && this.state === "signed-out") this.reconnect();
     }
 
     reconnect() {
         if (this.state === "closed") return;
         if (!this.transport) return void this.start().catch(() => {});
         this.state = "started";
-        this.transport.reconnect();
-        this.outbox.wake();
+        this.transport.order({ t: "reconnect" });
+        this.outbox.sender.wake();
     }
 
     // --- the network and the page
@@ -211,14 +208,14 @@ export class Core {
         this.engine.sync().then(() => {
             for (const view of this.views()) view.resume();
         }, () => {});
-        this.outbox.wake();
+        this.outbox.sender.wake();
         this.here.flush();
         this.focus.tell();
     }
 
     #back() {
         this.transport?.back();
-        this.outbox.wake();
+        this.outbox.sender.wake();
         this.focus.tell();
     }
 
@@ -232,7 +229,7 @@ export class Core {
         const { status = "connecting", retryAt = null, leader = false } = this.transport ?? {};
         const { ready, syncing } = this.engine;
         const shown = this.state === "started" ? status : this.state;
-        return { status: shown, retryAt, leader, persistent: this.vault.persistent, ready, syncing };
+        return { status: shown, retryAt, leader, persistent: this.vault.persistent, ready, syncing: syncing !== null };
     }
 
     // --- events
@@ -255,8 +252,8 @@ export class Core {
 
     // Everything durable comes by the user's own topic; a conversation's has what passes: typing. Other clients may
     // broadcast there whatever they like, so nothing else of it is believed.
-    #onBroadcast(topic, event, payload) {
-        if (topic.startsWith("user:")) this.engine.live.hear(event, payload);
+    #onBroadcast(topic, event, payload, id) {
+        if (topic.startsWith("user:")) this.engine.live.hear(event, payload, Number(id));
         else if (event === "typing:start" || event === "typing:stop") {
             this.typing.heard(topic.slice("conversation:".length), event, payload?.user_id);
         }
@@ -267,6 +264,11 @@ export class Core {
         if (event.startsWith("call:")) this.calls.hear(event, payload);
         if (event === "session:revoked" && live) this.tokens.renew().catch(() => {});
         this.emit("event", { event, payload });
+    }
+
+    #setPresent(id, ids) {
+        this.#present.set(id, ids);
+        this.presence.invalidate(id);
     }
 
     #onMessage(message, conversation) {
@@ -290,9 +292,5 @@ export class Core {
         // what this tab was about to store would come after the other has removed all
         this.#forget().then(() => this.emit("signed-out", { reason: "Signed out in another tab." }));
         this.#wipe();
-    }
-
-    whenOpen(action) {
-        this.vault.opened.then(() => this.state !== "closed" && action());
     }
 }

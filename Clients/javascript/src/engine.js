@@ -1,64 +1,51 @@
 // The truth on this device: the conversations, brought up by sync; live.js keeps them up, pages.js loads their messages.
 import { Conversation } from "./conversation.js";
-import { Timers, pause } from "./base.js";
+import { Part } from "./base.js";
 import { Live, SOON_MS } from "./live.js";
 import { Pages } from "./pages.js";
 
 const SPACING_MS = 2_000;
 
-export class Engine {
-    #options;
-    #timers;
+/**
+ * options: rpc, vault, userId, mayStore() -> is this the tab that mirrors the inbox, onChange(conversation),
+ * onEvent(event, payload, conversation, live), onStored(message), onSynced(), onState(), onReset(reason), onRows(): some row
+ * has changed, shown(conversation)
+ */
+export class Engine extends Part {
     #cursor = null;
     /** The next sync begins without a cursor. */
     #forget = false;
-    #syncing = null;
+    /** The sync that is under way. */
+    syncing = null;
     #again = false;
     #due = Infinity;
     #last = 0;
-    #fails = 0;
     /** What is stored follows from this tab's own syncs. */
     #stores = false;
-    stopped = false;
     conversations = new Map();
     #isReady;
     ready = false;
+    /** The rows know of the events up to here in the log, of numberless ones as well; undefined: of which is not known. */
+    position;
     whenReady = new Promise((resolve) => (this.#isReady = resolve));
-    /** Row changes: the inbox looks at it. */
-    onRows = () => {};
 
-    /**
-     * options: rpc, clock, random, vault, userId, mayStore() -> is this the tab that mirrors the inbox,
-     * onChange(conversation), onEvent(event, payload, conversation), onStored(message), onSynced(), onState(), onReset(reason),
-     * shown(conversation)
-     */
     constructor(options) {
-        this.#options = options;
-        this.#timers = new Timers(options.clock);
-        this.live = new Live(this, options);
-        this.pages = new Pages(this, options);
+        super(options);
+        this.live = new Live({ ...options, engine: this });
+        this.pages = new Pages(options);
     }
 
     get userId() {
-        return this.#options.userId();
-    }
-    get syncing() {
-        return this.#syncing !== null;
+        return this.options.userId();
     }
 
     // --- what conversations ask of their host
     changed(conversation) {
-        this.onRows();
-        this.#options.onChange(conversation);
+        this.options.onRows();
+        this.options.onChange(conversation);
     }
     stored(message) {
-        if (message.sender_id === this.userId && message.client_message_id) this.#options.onStored(message);
-    }
-    shown(conversation) {
-        return this.#options.shown(conversation);
-    }
-    refetchSoon(conversation) {
-        this.pages.refetchSoon(conversation);
+        if (message.sender_id === this.userId && message.client_message_id) this.options.onStored(message);
     }
 
     get(id) {
@@ -70,9 +57,17 @@ export class Engine {
         return conversation;
     }
 
+    /** Whether the answer to what was asked at this position still says what a row is. If not, a sync says it soon. */
+    isNews(position) {
+        if (!(this.position > position)) return true;
+        this.syncWithin(SOON_MS);
+        return false;
+    }
+
     // --- storage
     restore(stored) {
         this.#cursor = stored.get("cursor") ?? null;
+        this.position = stored.get("position");
         if (!this.#cursor) return;
         for (const [key, row] of stored) {
             if (!key.startsWith("c/")) continue;
@@ -80,38 +75,37 @@ export class Engine {
             conversation.row = row;
             conversation.applied = row.last_event_seq;
         }
-        this.storedIds = new Set(this.conversations.keys());
         this.ready = true;
         this.#isReady();
-        this.onRows();
+        this.options.onRows();
     }
 
     // --- sync
     /** Asks for a sync within `ms`; an earlier one that is due stays. Resolves with nothing. */
     syncWithin(ms) {
-        const now = this.#options.clock.now();
+        const now = this.options.clock.now();
         const due = Math.max(now + ms, this.#last + (ms === 0 ? SPACING_MS / 8 : SPACING_MS));
         if (this.stopped || due >= this.#due) return;
         this.#due = due;
-        this.#timers.set("sync", due - now, () => this.sync().catch(() => {}));
+        this.timers.set("sync", due - now, () => this.sync().catch(() => {}));
     }
 
     /** Everything up to now; a call while one is running comes after it. */
     sync() {
         if (this.stopped) return Promise.resolve();
-        if (this.#syncing) {
+        if (this.syncing) {
             this.#again = true;
-            return this.#syncing;
+            return this.syncing;
         }
-        this.#timers.clear("sync");
+        this.timers.clear("sync");
         this.#due = Infinity;
-        this.#syncing = this.#run().finally(() => {
-            this.#syncing = null;
-            this.#options.onState();
+        this.syncing = this.#run().finally(() => {
+            this.syncing = null;
+            this.options.onState();
             this.live.drainAll();
         });
-        this.#options.onState();
-        return this.#syncing;
+        this.options.onState();
+        return this.syncing;
     }
 
     /** Loads everything anew; what is shown stays until it is there. */
@@ -127,15 +121,14 @@ export class Engine {
                 this.#again = false;
                 await this.#pages();
             } while (this.#again && !this.stopped);
-            this.#fails = 0;
+            this.fails = 0;
         } catch (error) {
             if (this.stopped) return;
             if (error.code === "PT400" && this.#cursor) this.#forget = true; // not ours any more: afresh
-            this.syncWithin(pause(this.#fails, error, this.#options.random));
-            this.#fails += 1;
+            this.syncWithin(this.pause(error));
             throw error;
         } finally {
-            this.#last = this.#options.clock.now();
+            this.#last = this.options.clock.now();
         }
     }
 
@@ -144,9 +137,10 @@ export class Engine {
         this.#forget = false;
         let afresh = cursor === null;
         let resync = false;
+        let position;
         const rows = new Map();
         for (let more = true; more; ) {
-            const page = await this.#options.rpc("sync", cursor ? { cursor } : {});
+            const page = await this.options.rpc("sync", cursor ? { cursor } : {});
             if (this.stopped) return;
             if (page.resync_required) {
                 afresh = resync = true;
@@ -160,8 +154,8 @@ export class Engine {
             }
             // the first pages show while the others load
             if (!this.ready && !resync) for (const row of page.conversations) this.#takeRow(rows.get(row.id), false, afresh);
-            cursor = page.cursor;
-            more = page.has_more;
+            ({ cursor, has_more: more } = page);
+            position = page.position;
         }
         if (afresh) {
             for (const id of [...this.conversations.keys()]) {
@@ -170,17 +164,18 @@ export class Engine {
         }
         for (const row of rows.values()) this.#takeRow(row, resync, afresh);
         this.#cursor = cursor;
+        this.position = position;
         this.ready = true;
         this.#isReady();
-        this.#store(rows, afresh);
+        this.#store(rows);
         if (resync) {
             // live events may have been weighed against positions that are no more
             this.syncWithin(0);
-            this.#options.onReset("The server asked to begin afresh.");
+            this.options.onReset("The server asked to begin afresh.");
             for (const conversation of this.conversations.values()) this.reload(conversation);
         }
-        this.#options.onSynced();
-        this.onRows();
+        this.options.onSynced();
+        this.options.onRows();
     }
 
     #rowsOf(page) {
@@ -198,7 +193,7 @@ export class Engine {
         const seq = payload.event_seq;
         if (!conversation?.row || (seq != null && seq <= conversation.applied)) {
             if (payload.message) this.stored(payload.message);
-            if (!conversation?.row || afresh) return this.#options.onEvent(event, payload, null, false);
+            if (!conversation?.row || afresh) return this.options.onEvent(event, payload, null, false);
             return;
         }
         this.live.apply(conversation, event, payload, false);
@@ -221,24 +216,20 @@ export class Engine {
         if (jumps) this.reload(conversation);
     }
 
-    #store(rows, afresh) {
-        const { vault, mayStore } = this.#options;
+    #store(changed) {
+        const { vault, mayStore } = this.options;
         // a tab that leads again begins with all: another may have stored meanwhile
         if (!mayStore()) return void (this.#stores = false);
-        const all = this.#stores ? [] : [...this.conversations.values()].filter((c) => c.row).map((c) => c.row);
+        const rows = [...(this.#stores ? changed : this.conversations).keys()].map((id) => [`c/${id}`, this.conversations.get(id).row]);
         this.#stores = true;
-        const entries = [...all, ...rows.values()].map((row) => [`c/${row.id}`, row]);
-        if (afresh && this.storedIds) for (const id of this.storedIds) if (!rows.has(id)) entries.push([`c/${id}`, null]);
-        this.storedIds = new Set([...this.conversations.values()].filter((c) => c.row).map((c) => c.id));
-        entries.push(["cursor", this.#cursor]);
-        vault.write(entries);
+        vault.write([...rows, ["cursor", this.#cursor], ["position", this.position ?? null]]);
     }
 
     drop(id) {
         const conversation = this.conversations.get(id);
         if (!conversation) return;
         conversation.forget();
-        if (this.#options.mayStore()) this.#options.vault.put(`c/${id}`, null);
+        if (this.options.mayStore()) this.options.vault.put(`c/${id}`, null);
     }
 
     /** Loads the windows of a conversation anew; they show what they have until it is there. */
@@ -248,13 +239,12 @@ export class Engine {
 
     /** Nothing is on its way, waits for a predecessor, or is known to be stale. */
     get quiet() {
-        const busy = this.#syncing || this.#again || this.live.repairing.size || this.pages.fetching;
+        const busy = this.syncing || this.#again || this.live.repairing.size || this.pages.fetching;
         return !busy && [...this.conversations.values()].every((c) => c.buffer.size + c.refetch.size === 0);
     }
 
     stop() {
-        this.stopped = true;
-        this.#timers.clearAll();
+        super.stop();
         this.pages.stop();
     }
 

@@ -1,20 +1,13 @@
 // Tells the server which conversation is looked at, so that nothing is pushed to other devices for it. A lease: it is
 // said again while the window is visible, and runs out by itself.
-import { Timers } from "./base.js";
+import { Part } from "./base.js";
 
 const AGAIN_MS = 15_000;
 
-export class Focus {
-    #options;
-    #timers;
+/** options: isHidden(), push(payload) */
+export class Focus extends Part {
     #looked = [];
     #told = null;
-
-    /** options: clock, isHidden(), push(payload) */
-    constructor(options) {
-        this.#options = options;
-        this.#timers = new Timers(options.clock);
-    }
 
     /** A window on a conversation opens. @returns what to call when it closes */
     look(id) {
@@ -28,14 +21,10 @@ export class Focus {
     }
 
     tell() {
-        const id = this.#options.isHidden() ? null : (this.#looked.at(-1)?.id ?? null);
-        if (id ?? this.#told) this.#options.push({ conversation_id: id, active: id !== null });
+        const id = this.options.isHidden() ? null : (this.#looked.at(-1)?.id ?? null);
+        if (id ?? this.#told) this.options.push({ conversation_id: id, active: id !== null });
         this.#told = id;
-        if (id) this.#timers.set("again", AGAIN_MS, () => this.tell());
-        else this.stop();
-    }
-
-    stop() {
-        this.#timers.clearAll();
+        if (id) this.timers.set("again", AGAIN_MS, () => this.tell());
+        else this.timers.clearAll();
     }
 }

@@ -6,7 +6,6 @@ const NONE = Object.freeze({ incoming: Object.freeze([]), current: null, streams
 export class LateCalls {
     #options;
     #calls = null;
-    #loading = null;
     constructor(options) {
         const cell = new Cell(() => this.#calls?.snapshot() ?? NONE);
         this.#options = { ...options, onChange: () => cell.invalidate() };
@@ -15,14 +14,11 @@ export class LateCalls {
         for (const name of ["start", "accept", "decline", "hangUp"]) this.store[name] = async (...args) => (await this.#load())[name](...args);
     }
     async #load() {
-        try {
-            this.#loading ??= import("./calls.js");
-            const { Calls } = await this.#loading;
-            return (this.#calls ??= new Calls(this.#options));
-        } catch (error) {
-            this.#loading = null;
-            throw error;
+        if (!this.#calls) {
+            const { Calls } = await import("./calls.js");
+            this.#calls ??= new Calls(this.#options);
         }
+        return this.#calls;
     }
     hear(event, payload) {
         // of calls that are over nothing is left to do

@@ -1,14 +1,18 @@
 // What this device has yet to bring to the server. Each entry is stored before it is shown, shown before it is sent, and
 // sent again with the same id until an answer comes: the server stores it once however often it arrives.
 import { Sender } from "./sender.js";
-import { Cell, uuid } from "./base.js";
+import { Cell, Part, uuid } from "./base.js";
 import { ParleyError, aborted } from "./errors.js";
 
-export class Outbox {
-    #options;
+/**
+ * options: vault, perform(entry) -> result, tell(message), onChange(conversationId), onDone(entry, result),
+ * onRefused(entry, error)
+ */
+export class Outbox extends Part {
     #entries = new Map();
     #promises = new Map();
-    #sender;
+    /** Only in the tab that may it sends. */
+    sender = new Sender({ ...this.options, outbox: this });
     /** The order of the newest: an entry has its place before it is stored. */
     #order = 0;
     /** How many are being stored, and not shown yet. */
@@ -16,15 +20,6 @@ export class Outbox {
     /** Ids that are over, so that no other tab's copy brings them back, and as which message they are stored. */
     #over = new Map();
     cell = new Cell(() => this.list());
-
-    /**
-     * options: vault, clock, random, perform(entry) -> result, tell(message), onChange(conversationId),
-     * onDone(entry, result), onRefused(entry, error)
-     */
-    constructor(options) {
-        this.#options = options;
-        this.#sender = new Sender(this, options);
-    }
 
     list() {
         return [...this.#entries.values()].sort((a, b) => a.order - b.order);
@@ -35,7 +30,7 @@ export class Outbox {
     }
 
     get idle() {
-        return this.#keeping === 0 && this.#sender.idle && this.list().every((entry) => entry.state === "failed");
+        return this.#keeping === 0 && this.sender.lanes.size === 0 && this.list().every((entry) => entry.state === "failed");
     }
 
     get(id) {
@@ -48,31 +43,27 @@ export class Outbox {
             if (this.#over.has(entry.id) || this.#entries.has(entry.id)) continue;
             this.#enter(entry.state === "failed" ? entry : { ...entry, state: "waiting" });
         }
-        this.#sender.run();
+        this.sender.run();
     }
 
     /** From now on this tab sends. */
     async takeOver() {
-        this.#sender.may = true;
+        this.sender.may = true;
         // what the one before was about to send
         for (const entry of this.list()) if (entry.state === "sending") this.#set({ ...entry, state: "waiting" });
-        this.#sender.run();
+        this.sender.run();
         await this.#reload();
     }
 
     // What a tab had stored and died before it could hand it over, or handed over before this one could hear it.
     async #reload() {
-        const stored = await this.#options.vault.load("o/");
-        if (!this.#sender.stopped) this.restore(stored.values());
-    }
-
-    stepBack() {
-        this.#sender.may = false;
+        const stored = await this.options.vault.load("o/");
+        if (!this.sender.stopped) this.restore(stored.values());
     }
 
     /** kind, conversation_id, args; of a change also message_id, or ref: the client_message_id of one not yet stored. */
     add({ id = uuid(), ...entry }) {
-        const now = this.#options.clock.now();
+        const now = this.options.clock.now();
         this.#order = Math.max(now, this.#order + 0.001);
         const whole = {
             message_id: null, ref: null, state: "waiting", attempts: 0, tried: false, error: null, ...entry,
@@ -81,13 +72,13 @@ export class Outbox {
         const stored = new Promise((resolve, reject) => this.#promises.set(id, { resolve, reject }));
         // who does not listen is told by the entry itself
         stored.catch(() => {});
-        this.#options.vault.askToStay();
+        this.options.vault.askToStay();
         this.#keeping += 1;
         this.keep(whole).then(() => {
             this.#keeping -= 1;
-            if (this.#sender.stopped || this.#over.has(id)) return;
-            this.#options.tell({ o: "add", entry: this.#enter(whole) });
-            this.#sender.run();
+            if (this.sender.stopped || this.#over.has(id)) return;
+            this.options.tell({ o: "add", entry: this.#enter(whole) });
+            this.sender.run();
         });
         return { id, stored };
     }
@@ -108,9 +99,9 @@ export class Outbox {
         if (entry?.state !== "failed") return false;
         const { code, uncertain = false } = entry.error;
         // what was surely refused has not arrived, and may be cancelled again; what was too old is as young as now
-        const created = code === "expired" ? this.#options.clock.now() : entry.created_at;
+        const created = code === "expired" ? this.options.clock.now() : entry.created_at;
         this.keep(this.change(entry, { state: "waiting", error: null, attempts: 0, tried: uncertain, created_at: created }));
-        this.#sender.run();
+        this.sender.run();
         return true;
     }
 
@@ -128,41 +119,36 @@ export class Outbox {
         if (entry?.kind === "send" && entry.conversation_id === message.conversation_id) this.done(entry, message);
     }
 
-    /** The connection is back: what waits for its next try goes now. */
-    wake() {
-        this.#sender.wake();
-    }
-
     /** Tells the leader what this tab holds: it may know of an end that this tab has missed, or not know of an entry. */
     async offer() {
         await this.#reload();
-        if (this.#entries.size > 0) this.#options.tell({ o: "mine", entries: this.list() });
+        if (this.#entries.size > 0) this.options.tell({ o: "mine", entries: this.list() });
     }
 
     /** A message of another tab's outbox. */
     hear({ o, id, entry, late, entries, error, message }) {
-        const { may } = this.#sender;
+        const { may } = this.sender;
         const held = this.get(id);
         if (o === "add") this.restore([entry]);
         else if (may && late && !isOpen(held)) this.add(late);
         else if (o === "state" && held && !(may && held.state === "sending")) {
             this.#set({ ...held, ...entry });
-            this.#sender.run();
+            this.sender.run();
         } else if (o === "end") {
             this.end(id, error && new ParleyError(error), message, true);
-            if (held && message) this.#options.onDone(held, message);
+            if (held && message) this.options.onDone(held, message);
         } else if (o === "mine" && may) {
             this.restore(entries);
             for (const { id } of entries) {
                 // not what it says, which the other may be changing
                 const { args, ...own } = this.get(id) ?? {};
-                this.#options.tell(own.id ? { o: "state", id, entry: own } : { o: "end", id });
+                this.options.tell(own.id ? { o: "state", id, entry: own } : { o: "end", id });
             }
         }
     }
 
     stop() {
-        this.#sender.stop();
+        this.sender.stop();
         for (const { reject } of this.#promises.values()) reject(aborted("Stopped: the message stays queued."));
         this.#promises.clear();
     }
@@ -189,19 +175,19 @@ export class Outbox {
 
     #changed(entry) {
         this.cell.invalidate();
-        if (entry) this.#options.onChange(entry.conversation_id);
+        if (entry) this.options.onChange(entry.conversation_id);
     }
 
     /** Shows a change of an entry, in every tab. @returns the entry of now */
     change(entry, change, late) {
         const next = { ...entry, ...change };
         this.#set(next);
-        this.#options.tell({ o: "state", id: entry.id, entry: change, late });
+        this.options.tell({ o: "state", id: entry.id, entry: change, late });
         return next;
     }
 
     keep(entry) {
-        return this.#options.vault.put(`o/${entry.id}`, entry);
+        return this.options.vault.put(`o/${entry.id}`, entry);
     }
 
     end(id, error, message, elsewhere = false) {
@@ -215,8 +201,8 @@ export class Outbox {
             if (!elsewhere) this.keep(known);
         }
         // elsewhere, too: what this tab has kept of it may have come after the other's removal
-        this.#options.vault.put(`o/${id}`, null);
-        if (!elsewhere) this.#options.tell({ o: "end", id, message, error: error && { code: error.code, message: error.message } });
+        this.options.vault.put(`o/${id}`, null);
+        if (!elsewhere) this.options.tell({ o: "end", id, message, error: error && { code: error.code, message: error.message } });
         const promise = this.#promises.get(id);
         this.#promises.delete(id);
         if (error) promise?.reject(error);
@@ -227,7 +213,7 @@ export class Outbox {
     done(entry, result) {
         if (!this.get(entry.id)) return;
         this.end(entry.id, null, result);
-        this.#options.onDone(entry, result);
+        this.options.onDone(entry, result);
     }
 
     /** It steps aside: what is the user's text waits for retry() or cancel(), anything else is undone. */
@@ -238,7 +224,7 @@ export class Outbox {
             this.#promises.get(entry.id)?.reject(error);
             this.#promises.delete(entry.id);
         } else this.end(entry.id, error);
-        this.#options.onRefused(entry, error);
+        this.options.onRefused(entry, error);
     }
 }
 

@@ -1,22 +1,13 @@
 // Messages by the page, for windows, and single ones again that an event has left stale.
-import { Timers, pause } from "./base.js";
+import { Part, pause } from "./base.js";
 
-export class Pages {
-    #engine;
-    #options;
-    #timers;
+/** options: rpc */
+export class Pages extends Part {
     fetching = 0;
-
-    /** options: rpc, clock, random */
-    constructor(engine, options) {
-        this.#engine = engine;
-        this.#options = options;
-        this.#timers = new Timers(options.clock);
-    }
 
     load(conversation, args) {
         return conversation.load(async () => {
-            const page = await this.#options.rpc("get_conversation_messages", { conversation_id: conversation.id, ...args });
+            const page = await this.options.rpc("get_conversation_messages", { conversation_id: conversation.id, ...args });
             // what lies in this range and is not in the page is not there
             const { messages } = page;
             page.from = args.after_seq != null ? args.after_seq + 1 : page.has_more_before ? messages[0].seq : 0;
@@ -26,12 +17,12 @@ export class Pages {
     }
 
     refetchSoon(conversation) {
-        if (!this.#timers.has(conversation)) this.#timers.set(conversation, 150, () => this.#refetch(conversation, 0));
+        if (!this.timers.has(conversation)) this.timers.set(conversation, 150, () => this.#refetch(conversation, 0));
     }
 
     async #refetch(conversation, tries) {
         const { refetch } = conversation;
-        if (refetch.size === 0 || this.#engine.stopped || !conversation.row) return refetch.clear();
+        if (refetch.size === 0 || this.stopped || !conversation.row) return refetch.clear();
         const first = Math.min(...refetch);
         const batch = [...refetch].filter((seq) => seq < first + 100);
         for (const seq of batch) refetch.delete(seq);
@@ -43,16 +34,12 @@ export class Pages {
         } catch (error) {
             // refused: the conversation is not the user's any more
             if (!error.retriable) refetch.clear();
-            else if (!this.#engine.stopped) {
+            else if (!this.stopped) {
                 for (const seq of batch) refetch.add(seq);
-                this.#timers.set(conversation, pause(tries, error, this.#options.random), () => this.#refetch(conversation, tries + 1));
+                this.timers.set(conversation, pause(tries, error, this.options.random), () => this.#refetch(conversation, tries + 1));
             }
         } finally {
             this.fetching -= 1;
         }
-    }
-
-    stop() {
-        this.#timers.clearAll();
     }
 }

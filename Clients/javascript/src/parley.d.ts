@@ -232,7 +232,7 @@ export interface Conversation {
     me: MySettings;
     unread_count: number;
     mention_count: number;
-    /** The preview: at most 200 characters. One's own message on its way comes first. */
+    /** The preview: at most 200 characters, without the quote. One's own message on its way comes first. */
     last_message: Message | null;
     draft: Draft | null;
     [more: string]: unknown;
@@ -272,6 +272,8 @@ export interface Message {
     pending: "edit" | "edit-failed" | "delete" | "reaction" | "vote" | null;
     /** What retry() and cancel() take: of a message that is sending or failed, or of its edit. */
     pending_id: string | null;
+    /** By the user of this client, for themselves. */
+    starred?: boolean;
     pinned_at: string | null;
     edited_at: string | null;
     deleted_at: string | null;

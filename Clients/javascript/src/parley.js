@@ -50,8 +50,8 @@ export function createParley(options) {
         conversations: (choice) => core.inbox.store(choice),
         conversation: (id) => engine.get(id).cell,
         messages: (id, choice) => new MessagesView(core, engine.get(id), choice),
-        typing: (id) => core.typing.store(id),
-        presence: (id) => core.presence.store(id),
+        typing: (id) => core.typing.cells.get(id),
+        presence: (id) => core.presence.get(id),
 
         loadParticipants: async (id) => (await import("./participants.js")).loadParticipants(core, engine.get(id)),
 

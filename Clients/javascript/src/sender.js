@@ -1,41 +1,29 @@
 // Sends the queue's entries: one of a conversation at a time, so their order stays, and only in the tab that may. Failed
 // by the network, an entry stays first and is tried again by itself; refused by the server, it does not hold up the others.
 import { ParleyError, aborted } from "./errors.js";
-import { Timers, pause } from "./base.js";
+import { Part, pause } from "./base.js";
 
 /** The server knows a client_message_id for 90 days. */
 const TOO_OLD_MS = 60 * 86_400_000;
 /** Requests at a time, of all conversations. */
 const AT_ONCE = 4;
 
-export class Sender {
-    #outbox;
-    #options;
-    #timers;
-    #lanes = new Set();
+/** options: outbox, perform(entry) -> result */
+export class Sender extends Part {
+    /** Conversations that are being worked off. */
+    lanes = new Set();
     #wakers = new Map();
     #active = 0;
     #turns = [];
-    stopped = false;
     may = false;
-
-    constructor(outbox, options) {
-        this.#outbox = outbox;
-        this.#options = options;
-        this.#timers = new Timers(options.clock);
-    }
-
-    get idle() {
-        return this.#lanes.size === 0;
-    }
 
     run() {
         if (!this.may || this.stopped) return;
-        for (const { state, conversation_id: id } of this.#outbox.list()) {
-            if (state !== "waiting" || this.#lanes.has(id)) continue;
-            this.#lanes.add(id);
+        for (const { state, conversation_id: id } of this.options.outbox.list()) {
+            if (state !== "waiting" || this.lanes.has(id)) continue;
+            this.lanes.add(id);
             this.#lane(id).finally(() => {
-                this.#lanes.delete(id);
+                this.lanes.delete(id);
                 this.run();
             });
         }
@@ -43,7 +31,7 @@ export class Sender {
 
     async #lane(conversationId) {
         for (;;) {
-            const entry = this.#outbox.of(conversationId).find((other) => other.state !== "failed");
+            const entry = this.options.outbox.of(conversationId).find((other) => other.state !== "failed");
             if (!entry || this.stopped || !this.may) return;
             const wait = await this.#attempt(entry);
             if (wait) await this.#pause(wait);
@@ -52,8 +40,7 @@ export class Sender {
 
     /** Tries once; returns how long to wait before the next try, if there is one. */
     async #attempt(entry) {
-        const outbox = this.#outbox;
-        const { clock, perform, random } = this.#options;
+        const { clock, outbox, perform, random } = this.options;
         if (clock.now() - entry.created_at > TOO_OLD_MS) {
             const message = "It was not sent within 60 days.";
             return void outbox.refuse(entry, new ParleyError({ code: "expired", message }), entry.tried);
@@ -95,22 +82,22 @@ export class Sender {
         return new Promise((resolve) => {
             const wake = () => {
                 this.#wakers.delete(wake);
-                this.#timers.clear(wake);
+                this.timers.clear(wake);
                 resolve();
             };
             this.#wakers.set(wake, firm);
-            this.#timers.set(wake, ms, wake);
+            this.timers.set(wake, ms, wake);
         });
     }
 
+    /** What waits for its next try goes now, as when the connection is back. */
     wake(all = false) {
         for (const [wake, firm] of [...this.#wakers]) if (all || !firm) wake();
         this.run();
     }
 
     stop() {
-        this.stopped = true;
-        this.#timers.clearAll();
+        super.stop();
         this.wake(true);
     }
 }

@@ -1,6 +1,6 @@
 // Waits for rest: for tests, and for programs that end when all is done. Loaded with its first use.
 export async function settled(core, timeout) {
-    const { clock, engine, here, outbox } = core;
+    const { engine, here, options: { clock }, outbox } = core;
     const limit = clock.now() + timeout;
     // the transport is there once the client has started
     const quiet = () => Boolean(core.transport?.live) && engine.quiet && outbox.idle && here.idle;

@@ -2,18 +2,16 @@
 import { decode, encode } from "./frames.js";
 import { noAnswer, refusal } from "./errors.js";
 import { Channel } from "./channel.js";
-import { Timers, pause } from "./base.js";
+import { Part } from "./base.js";
 
 const HEARTBEAT_MS = 25_000;
 const ANSWER_MS = 10_000;
 const PROBE_MS = 5_000;
 const OPEN_MS = 15_000;
 
-export class Socket {
-    #options;
-    #timers;
+/** options: url, apikey, tokens, WebSocket, onStatus(), onSignedOut(reason) */
+export class Socket extends Part {
     #ws = null;
-    #tries = 0;
     #ref = 0;
     #heard = 0;
     #waiting = new Map();
@@ -23,23 +21,15 @@ export class Socket {
     status = "closed";
     retryAt = null;
 
-    /** options: url, apikey, tokens, WebSocket, clock, random, onStatus(), onSignedOut(reason) */
-    constructor(options) {
-        this.#options = options;
-        this.#timers = new Timers(options.clock);
-        this.unfollow = options.tokens.follow((token) => this.#useToken(token));
-    }
-
     connect() {
         this.#wanted = true;
         if (this.status === "online" || this.status === "connecting") return;
-        this.#timers.clear("retry");
+        this.timers.clear("retry");
         this.#open();
     }
 
     close() {
         this.#wanted = false;
-        this.unfollow();
         this.#drop("closed");
     }
 
@@ -50,10 +40,10 @@ export class Socket {
         else if (this.status === "offline") this.connect();
     }
 
-    channel(topic, config) {
+    channel(topic, options) {
         let channel = this.channels.get(topic);
         if (!channel) {
-            channel = new Channel(this, topic, config, this.#options);
+            channel = new Channel({ ...this.options, ...options, socket: this, topic });
             this.channels.set(topic, channel);
             if (this.status === "online") channel.join();
         }
@@ -64,7 +54,7 @@ export class Socket {
         const channel = this.channels.get(topic);
         if (!channel) return;
         this.channels.delete(topic);
-        channel.end();
+        channel.stop();
         if (this.status === "online") this.send({ joinRef: channel.joinRef, ref: this.nextRef(), topic, event: "phx_leave", payload: {} });
     }
 
@@ -85,7 +75,7 @@ export class Socket {
     request(frame, patience = ANSWER_MS) {
         return new Promise((resolve, reject) => {
             if (this.status !== "online") return reject(noAnswer());
-            const timer = this.#options.clock.setTimeout(() => {
+            const timer = this.options.clock.setTimeout(() => {
                 this.#waiting.delete(frame.ref);
                 reject(noAnswer("The server did not answer in time.", "timeout"));
             }, patience);
@@ -97,12 +87,12 @@ export class Socket {
     /** A user's channel is live: if it stays so, the next loss is a first one again. One connection too many is closed at once. */
     succeeded() {
         this.#refusals = 0;
-        this.#timers.set("open", PROBE_MS, () => (this.#tries = 0));
+        this.timers.set("open", PROBE_MS, () => (this.fails = 0));
     }
 
     /** A token was refused: once more with a new one, and if that is refused as well the user is signed out. */
     async tokenRefused(reason, refused) {
-        const { tokens } = this.#options;
+        const { tokens } = this.options;
         if (refused !== tokens.current) return tokens.current;
         this.#refusals += 1;
         try {
@@ -119,11 +109,11 @@ export class Socket {
         if (!this.#wanted) return;
         this.#wanted = false;
         this.#drop("closed");
-        this.#options.onSignedOut(reason);
+        this.options.onSignedOut(reason);
     }
 
     async #open() {
-        const { url, apikey, tokens, WebSocket, clock } = this.#options;
+        const { url, apikey, tokens, WebSocket, clock } = this.options;
         this.#set("connecting");
         let token;
         try {
@@ -141,13 +131,13 @@ export class Socket {
         }
         this.#ws = ws;
         ws.binaryType = "arraybuffer";
-        this.#timers.set("open", OPEN_MS, () => this.#lost());
+        this.timers.set("open", OPEN_MS, () => this.#lost());
         ws.onopen = () => {
             if (ws !== this.#ws) return ws.close();
-            this.#timers.clear("open");
+            this.timers.clear("open");
             this.#heard = clock.now();
             this.#set("online");
-            this.#timers.set("heartbeat", HEARTBEAT_MS, () => this.#beat(ANSWER_MS));
+            this.timers.set("heartbeat", HEARTBEAT_MS, () => this.#beat(ANSWER_MS));
             for (const channel of this.channels.values()) channel.join();
         };
         ws.onmessage = ({ data }) => {
@@ -161,13 +151,13 @@ export class Socket {
     }
 
     #receive(data) {
-        this.#heard = this.#options.clock.now();
+        this.#heard = this.options.clock.now();
         const frame = decode(data);
         if (!frame) return;
         if (frame.event === "phx_reply" && this.#waiting.has(frame.ref)) {
             const { resolve, reject, timer } = this.#waiting.get(frame.ref);
             this.#waiting.delete(frame.ref);
-            this.#options.clock.clearTimeout(timer);
+            this.options.clock.clearTimeout(timer);
             if (frame.payload?.status === "ok") resolve(frame.payload.response);
             else {
                 const { response } = frame.payload ?? {};
@@ -180,32 +170,32 @@ export class Socket {
 
     // Any frame that comes is a sign of life, so that a hidden tab whose timers are late does not give up.
     #beat(patience) {
-        const asked = this.#options.clock.now();
+        const asked = this.options.clock.now();
         const ref = this.nextRef();
         this.send({ joinRef: null, ref, topic: "phoenix", event: "heartbeat", payload: {} });
-        this.#timers.set("heartbeat", patience, () => {
+        this.timers.set("heartbeat", patience, () => {
             if (this.#heard < asked) return this.#lost();
-            this.#timers.set("heartbeat", HEARTBEAT_MS, () => this.#beat(ANSWER_MS));
+            this.timers.set("heartbeat", HEARTBEAT_MS, () => this.#beat(ANSWER_MS));
         });
     }
 
-    #useToken(token) {
-        if (token === null || this.status !== "online") return;
-        for (const channel of this.channels.values()) channel.useToken(token);
+    /** null: the session has ended. */
+    useToken(token) {
+        if (token === null) this.signOut("The session has ended.");
+        else if (this.status === "online") for (const channel of this.channels.values()) channel.useToken(token);
     }
 
     #lost() {
         this.#drop("offline");
         if (!this.#wanted) return;
-        const wait = pause(this.#tries, null, this.#options.random);
-        this.#tries += 1;
-        this.retryAt = this.#options.clock.now() + wait;
+        const wait = this.pause();
+        this.retryAt = this.options.clock.now() + wait;
         this.#set("offline");
-        this.#timers.set("retry", wait, () => this.#open());
+        this.timers.set("retry", wait, () => this.#open());
     }
 
     #drop(status) {
-        this.#timers.clearAll();
+        this.timers.clearAll();
         const ws = this.#ws;
         this.#ws = null;
         try {
@@ -214,7 +204,7 @@ export class Socket {
             // it never was open
         }
         for (const { reject, timer } of this.#waiting.values()) {
-            this.#options.clock.clearTimeout(timer);
+            this.options.clock.clearTimeout(timer);
             reject(noAnswer());
         }
         this.#waiting.clear();
@@ -225,6 +215,6 @@ export class Socket {
     #set(status) {
         if (status !== "offline") this.retryAt = null;
         this.status = status;
-        this.#options.onStatus();
+        this.options.onStatus();
     }
 }

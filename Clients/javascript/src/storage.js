@@ -1,16 +1,13 @@
 // What outlives a reload: IndexedDB, anything of AsyncStorage's shape, or nothing. The memory is always the truth of a
 // running page; this mirrors it. A storage that fails is given up, which is said once, and the page goes on.
+import { Part } from "./base.js";
 
 /** Keeps [key, value] pairs; values are JSON. null as a value removes. */
 class IndexedDb {
-    #name;
     #db = null;
-    constructor(name) {
-        this.#name = name;
-    }
     #open() {
         this.#db ??= new Promise((resolve, reject) => {
-            const request = globalThis.indexedDB.open(this.#name, 1);
+            const request = globalThis.indexedDB.open("parley", 1);
             request.onupgradeneeded = () => request.result.createObjectStore("entries");
             request.onerror = () => reject(request.error);
             request.onsuccess = () => {
@@ -56,31 +53,25 @@ class IndexedDb {
 export async function openStorage(storage) {
     if (storage === "memory") return null;
     if (storage && typeof storage === "object") return new (await import("./items.js")).Items(storage);
-    return globalThis.indexedDB ? new IndexedDb("parley") : null;
+    return globalThis.indexedDB ? new IndexedDb() : null;
 }
 
 const PATIENCE_MS = 3_000;
 
 /** One user's part of a storage. Writes go out one after the other, what has gathered meanwhile in one. */
-export class Vault {
+/** options: warn(code, message); without a code: something is well again */
+export class Vault extends Part {
     #keeper = null;
     #prefix;
-    #clock;
-    #warn;
     #waiting = new Map();
-    #writing;
     #asked = false;
     /** The storage has let something wait too long: nothing waits for it until it has caught up. */
     #late = false;
     /** Nothing is written before it is known whose it is, and what was kept has been taken up. */
     opened = new Promise((resolve) => (this.begin = resolve));
+    #writing = this.opened;
     /** Until it is known, nothing is wrong. */
     #kept = true;
-    constructor(clock, warn) {
-        this.#clock = clock;
-        this.#warn = warn;
-        this.#writing = this.opened;
-    }
     get persistent() {
         return this.#kept && !this.#late;
     }
@@ -101,7 +92,7 @@ export class Vault {
                 if (value === undefined) damaged += 1;
                 else found.set(key.slice(this.#prefix.length), value);
             }
-            if (damaged) this.#warn("storage-damaged", `${damaged} stored entries cannot be read.`);
+            if (damaged) this.options.warn("storage-damaged", `${damaged} stored entries cannot be read.`);
         } catch (error) {
             this.#giveUp(error);
         }
@@ -124,7 +115,7 @@ export class Vault {
             await this.#keeper.write(entries);
             if (!this.#late) return;
             this.#late = false;
-            this.#warn();
+            this.options.warn();
         } catch (error) {
             this.#giveUp(error);
         }
@@ -151,12 +142,12 @@ export class Vault {
     #patiently(work) {
         if (this.#late) return;
         return new Promise((resolve) => {
-            const timer = this.#clock.setTimeout(() => {
+            const timer = this.options.clock.setTimeout(() => {
                 this.#late = true;
                 this.#failed("The storage does not answer.");
                 resolve();
             }, PATIENCE_MS);
-            work.then(resolve).finally(() => this.#clock.clearTimeout(timer));
+            work.then(resolve).finally(() => this.options.clock.clearTimeout(timer));
         });
     }
     #giveUp(error) {
@@ -165,6 +156,6 @@ export class Vault {
         this.#failed(error);
     }
     #failed(error) {
-        this.#warn("storage-failed", `Unsent messages are lost with this page: ${error?.message ?? error}`);
+        this.options.warn("storage-failed", `Unsent messages are lost with this page: ${error?.message ?? error}`);
     }
 }

@@ -1,19 +1,17 @@
 // The token of the user: fetched once for all who ask, renewed before it expires.
-import { Timers, claimsOf } from "./base.js";
+import { Part, claimsOf } from "./base.js";
 import { noAnswer, signedOut } from "./errors.js";
 
-export class Tokens {
+/** options: token or supabase; onToken(token) hears of each new one, and of null when there is none any more */
+export class Tokens extends Part {
     #source;
-    #clock;
-    #timers;
     #asking = null;
-    #listeners = new Set();
     #unfollow = null;
     current = null;
 
-    constructor({ token, supabase, clock }) {
-        this.#clock = clock;
-        this.#timers = new Timers(clock);
+    constructor(options) {
+        super(options);
+        const { token, supabase } = options;
         this.#source = supabase
             ? async () => {
                 const { data, error } = await supabase.auth.getSession();
@@ -31,16 +29,10 @@ export class Tokens {
         }
     }
 
-    /** `listener(token)` hears each new token, and null when there is none any more. */
-    follow(listener) {
-        this.#listeners.add(listener);
-        return () => this.#listeners.delete(listener);
-    }
-
     /** A token to use now. `refused`: the one that a server did not take. */
     async get(refused = null) {
         const claims = this.current && claimsOf(this.current);
-        const expired = claims?.exp && claims.exp * 1000 <= this.#clock.now();
+        const expired = claims?.exp && claims.exp * 1000 <= this.options.clock.now();
         if (this.current && this.current !== refused && !expired) return this.current;
         return this.renew();
     }
@@ -66,28 +58,27 @@ export class Tokens {
         if (token === this.current) return this.#renewLater();
         this.current = token;
         this.#renewLater();
-        for (const listener of [...this.#listeners]) listener(token);
+        if (!this.stopped) this.options.onToken(token);
     }
 
     // A minute before the end, of a short token a fifth of its time before. Where no newer one is to be had yet, again.
     #renewLater() {
-        this.#timers.clear("renew");
+        this.timers.clear("renew");
         const exp = this.current && claimsOf(this.current)?.exp;
         if (!exp) return;
-        const rest = exp * 1000 - this.#clock.now();
+        const rest = exp * 1000 - this.options.clock.now();
         const wait = Math.max(rest - Math.min(60_000, Math.max(rest / 5, 2_000)), 1_000);
         // a timer holds at most 24 days
         this.#renewIn(Math.min(wait, 2 ** 31 - 1));
     }
 
     #renewIn(ms) {
-        this.#timers.set("renew", ms, () => this.renew().catch(() => this.#renewIn(5_000)));
+        this.timers.set("renew", ms, () => this.renew().catch(() => this.#renewIn(5_000)));
     }
 
     stop() {
-        this.#timers.end();
+        super.stop();
         this.#unfollow?.();
-        this.#listeners.clear();
         this.current = null;
     }
 }

@@ -1,25 +1,29 @@
 // One socket for all tabs of a user. The tab that holds a Web Lock has it; what arrives it tells the others over a
 // BroadcastChannel. Without these two every tab has a socket of its own. The lock goes with its tab, so a tab that dies
 // is followed at once by another. What the dying one had not passed on, the others fetch: onLive says when.
-import { Timers, uuid } from "./base.js";
+import { Part, uuid } from "./base.js";
 import { Socket } from "./socket.js";
-import { Watched } from "./watched.js";
 
 const ASK_MS = 20_000;
 const SILENCE_MS = 50_000;
+const LEASE_MS = 150_000;
 /** A leader that is hidden for so long, and is slowed down soon, gives way to a tab that is seen. */
 const TIRED_MS = 15_000;
 const CONVERSATION = "realtime:conversation:";
 
-export class Transport {
-    #options;
-    #timers;
+/**
+ * options: name, userId, locks, channel, isHidden(), watched() -> ids of the conversations that this tab looks at, and those of
+ * Socket; onChange(), onLive(), onBroadcast(topic, event, payload, id), onPresence(conversationId, userIds), onTabs(message),
+ * onLeader(), onFollower(), onMeet(): a leader is to be told what this tab holds, onSignedOut(reason), onForbidden(conversationId)
+ */
+export class Transport extends Part {
     #id = uuid();
     #channel = null;
     #socket = null;
     #release = null;
-    #stopped = false;
-    #watched;
+    /** What the other tabs look at: they say it again, or it ends. */
+    #leases = new Map();
+    #own = `realtime:user:${this.options.userId}`;
     #heard = 0;
     #leaderId = null;
     #tired = false;
@@ -28,19 +32,8 @@ export class Transport {
     status = "connecting";
     retryAt = null;
 
-    /**
-     * options: name, userId, locks, channel, clock, isHidden(), and those of Socket;
-     * onChange(), onLive(), onBroadcast(topic, event, payload), onPresence(conversationId, userIds),
-     * onTabs(message), onLeader(), onFollower(), onMeet(): a leader is to be told what this tab holds, onSignedOut(reason), onForbidden(conversationId)
-     */
-    constructor(options) {
-        this.#options = options;
-        this.#timers = new Timers(options.clock);
-        this.#watched = new Watched(options.clock);
-    }
-
     start() {
-        const { locks, channel, name, clock } = this.#options;
+        const { locks, channel, name, clock } = this.options;
         if (!locks || !channel) return this.#lead();
         this.#channel = channel(name);
         this.#channel.onmessage = ({ data }) => this.#hear(data);
@@ -51,16 +44,16 @@ export class Transport {
     }
 
     #queue(options) {
-        const { locks, name } = this.#options;
+        const { locks, name } = this.options;
         const held = async () => {
-            if (this.#stopped) return;
+            if (this.stopped) return;
             this.#lead();
             // until this tab stops, dies, or is robbed of it
             await new Promise((resolve) => (this.#release = resolve));
         };
         locks.request(name, options, held).catch(() => {
             // robbed: another tab took this one for dead
-            if (this.#stopped) return;
+            if (this.stopped) return;
             this.#follow();
             this.#queue({});
         });
@@ -69,72 +62,67 @@ export class Transport {
     #lead() {
         if (this.leader) return;
         this.leader = true;
-        this.#timers.clear("ask");
-        if (this.#options.isHidden()) this.away();
-        const { userId, onSignedOut, onBroadcast } = this.#options;
+        this.timers.clear("ask");
+        if (this.options.isHidden()) this.away();
         this.#socket = new Socket({
-            ...this.#options,
+            ...this.options,
             onStatus: () => this.#refresh(),
-            onSignedOut: (reason) => {
-                this.#tell({ t: "signed-out", reason });
-                onSignedOut(reason);
+            onSignedOut: (reason) => this.#say({ t: "signed-out", reason }),
+        });
+        const own = this.#socket.channel(this.#own, {
+            config: { private: true, broadcast: { ack: true, self: true }, presence: { enabled: false } },
+            onBroadcast: (...said) => this.#say({ t: "b", said: [`user:${this.options.userId}`, ...said] }),
+            onJoined: () => {
+                this.#socket.succeeded();
+                this.#refresh();
+            },
+            onForbidden: async (reason) => {
+                // revoked sessions and suspended users end here; another token may be a new session
+                const token = await this.#socket.tokenRefused(reason, own.token);
+                if (token && this.#socket?.status === "online") own.join();
             },
         });
-        const config = { private: true, broadcast: { ack: true, self: true }, presence: { enabled: false } };
-        const own = this.#socket.channel(this.#own, config);
-        own.onBroadcast = (event, payload) => {
-            const topic = `user:${userId}`;
-            this.#tell({ t: "b", topic, event, payload });
-            onBroadcast(topic, event, payload);
-        };
-        own.onJoined = () => {
-            this.#socket.succeeded();
-            this.#refresh();
-        };
-        own.onForbidden = async (reason) => {
-            // revoked sessions and suspended users end here; another token may be a new session
-            const token = await this.#socket.tokenRefused(reason, own.token);
-            if (token && this.#socket?.status === "online") own.join();
-        };
         this.#watchTopics();
         this.#socket.connect();
-        this.#options.onLeader();
+        this.options.onLeader();
         this.#refresh();
-    }
-
-    get #own() {
-        return `realtime:user:${this.#options.userId}`;
     }
 
     #follow() {
         this.leader = this.live = this.#tired = false;
-        this.#timers.clear("tired");
-        this.#options.onFollower();
+        this.timers.clear("tired");
+        this.options.onFollower();
         this.#socket?.close();
         this.#socket = this.#release = null;
-        this.#heard = this.#options.clock.now();
+        this.#heard = this.options.clock.now();
         this.#ask();
-        this.#options.onChange();
+        this.options.onChange();
     }
 
     // What the socket says, to this tab and the others.
     #refresh() {
         if (!this.#socket) return;
         const joined = this.#channelOf(null)?.state === "joined";
-        const status = this.#socket.status === "online" && !joined ? "connecting" : this.#socket.status;
-        this.#setStatus(status, this.#socket.retryAt);
-        this.#tellStatus();
+        const { status, retryAt } = this.#socket;
+        this.#say({ t: "status", status: status === "online" && !joined ? "connecting" : status, retryAt, tired: this.#tired });
     }
 
-    #setStatus(status, retryAt) {
-        const becameLive = status === "online" && !this.live;
-        Object.assign(this, { live: status === "online", status, retryAt });
-        this.#options.onChange();
-        if (becameLive) this.#options.onLive();
+    #say(message) {
+        this.#tell(message);
+        this.#heed(message);
     }
 
-    #tellStatus() {
-        this.#tell({ t: "status", status: this.status, retryAt: this.retryAt, tired: this.#tired });
+    #heed({ t, said, id, ids, reason, status, retryAt }) {
+        const { onBroadcast, onChange, onLive, onPresence, onSignedOut } = this.options;
+        if (t === "b") onBroadcast(...said);
+        else if (t === "presence") onPresence(id, ids);
+        else if (t === "signed-out") onSignedOut(reason);
+        else if (t === "status") {
+            const becameLive = status === "online" && !this.live;
+            Object.assign(this, { live: status === "online", status, retryAt });
+            onChange();
+            if (becameLive) onLive();
+        }
     }
 
     #tell(message) {
@@ -147,92 +135,91 @@ export class Transport {
     }
 
     #hear(message) {
-        if (this.#stopped || message.from === this.#id) return;
-        const { clock, onBroadcast, onPresence, onTabs, onSignedOut } = this.#options;
+        if (this.stopped || message.from === this.#id) return;
+        const { clock, onTabs } = this.options;
         if (message.t === "tabs") return onTabs(message);
-        if (this.leader) {
-            if (["who", "watch", "bye"].includes(message.t)) {
-                if (message.t === "bye") this.#watched.end(message.from);
-                else this.#watched.lease(message.from, message.ids);
-                this.#watchTopics();
-                if (message.t === "who") this.#tellStatus();
-            } else if (message.t === "push") this.push(message.id, message.event, message.payload);
-            else if (message.t === "probe") this.#socket?.probe();
-            else if (message.t === "reconnect") this.#socket?.connect();
-            return;
-        }
+        if (this.leader) return this.#obey(message);
         this.#heard = clock.now();
         if (message.from !== this.#leaderId && message.t === "status") {
             this.#leaderId = message.from;
             this.#tellWho();
-            this.#options.onMeet();
+            this.options.onMeet();
         }
-        if (message.t === "b") onBroadcast(message.topic, message.event, message.payload);
-        else if (message.t === "status") {
-            this.#setStatus(message.status, message.retryAt);
-            // of several that are seen one is first, and is no longer tired
-            if (message.tired) this.#timers.set("take", 500 * this.#options.random(), () => message.from === this.#leaderId && this.#take());
-        } else if (message.t === "presence") onPresence(message.id, message.ids);
-        else if (message.t === "signed-out") onSignedOut(message.reason);
+        this.#heed(message);
+        // of several that are seen one is first, and is no longer tired
+        if (message.tired) this.timers.set("take", 500 * this.options.random(), () => message.from === this.#leaderId && this.#take());
+    }
+
+    /**
+     * What only the leader can do. push {id, event, payload}: something ephemeral, which nobody waits for and which is dropped
+     * without a connection; without an id to the user's own topic. reconnect, probe.
+     */
+    order(message) {
+        if (this.leader) this.#obey(message);
+        else this.#tell(message);
+    }
+
+    #obey({ t, from, id, ids, event, payload }) {
+        if (t === "push") this.#channelOf(id)?.push("broadcast", { type: "broadcast", event, payload });
+        else if (t === "probe") this.#socket?.probe();
+        else if (t === "reconnect") this.#socket?.connect();
+        else if (t === "bye") this.#leases.delete(from);
+        else if (t === "who") this.#leases.set(from, { ids, until: this.options.clock.now() + LEASE_MS });
+        this.#watchTopics();
+        if (t === "who") this.#refresh();
     }
 
     // A follower asks its leader for a sign of life. One that is visible takes over from a leader that has none.
     #ask() {
-        this.#timers.set("ask", ASK_MS, () => {
-            if (this.leader || this.#stopped) return;
-            if (this.#options.clock.now() - this.#heard > SILENCE_MS) this.#take();
+        this.timers.set("ask", ASK_MS, () => {
+            if (this.leader || this.stopped) return;
+            if (this.options.clock.now() - this.#heard > SILENCE_MS) this.#take();
             this.#tellWho();
-            this.#options.onMeet();
+            this.options.onMeet();
             this.#ask();
         });
     }
 
     #tellWho() {
-        this.#tell({ t: "who", ids: this.#watched.own });
+        this.#tell({ t: "who", ids: this.options.watched() });
     }
 
     #take() {
-        if (this.leader || this.#options.isHidden()) return;
-        this.#heard = this.#options.clock.now();
+        if (this.leader || this.options.isHidden()) return;
+        this.#heard = this.options.clock.now();
         this.#queue({ steal: true });
     }
 
     /** The page is hidden. */
     away() {
         if (!this.leader || !this.#channel) return;
-        this.#timers.set("tired", TIRED_MS, () => {
+        this.timers.set("tired", TIRED_MS, () => {
             this.#tired = true;
-            this.#tellStatus();
+            this.#refresh();
         });
     }
 
     /** The page is seen again, or the network is back: is the connection still one? */
     back() {
-        this.#timers.clear("tired");
+        this.timers.clear("tired");
         this.#tired = false;
-        if (this.leader) return this.#socket?.probe();
-        this.#tell({ t: "probe" });
+        this.order({ t: "probe" });
         this.#tellWho();
     }
 
-    /** Joins the channel of a conversation, for typing and presence, until it is unwatched as often. */
-    watch(conversationId) {
-        this.#watchMore(conversationId, 1);
-    }
-
-    unwatch(conversationId) {
-        this.#watchMore(conversationId, -1);
-    }
-
-    #watchMore(conversationId, by) {
-        this.#watched.add(conversationId, by);
+    /** Other conversations are looked at: their channels are joined, for typing and presence. */
+    watch() {
         if (this.leader) this.#watchTopics();
-        else this.#tell({ t: "watch", ids: this.#watched.own });
+        else this.#tellWho();
     }
 
     #watchTopics() {
         if (!this.#socket) return;
-        const wanted = this.#watched.all();
+        const wanted = new Set(this.options.watched());
+        for (const [tab, { ids, until }] of this.#leases) {
+            if (until < this.options.clock.now()) this.#leases.delete(tab);
+            else for (const id of ids) wanted.add(id);
+        }
         for (const topic of [...this.#socket.channels.keys()]) {
             if (topic.startsWith(CONVERSATION) && !wanted.has(topic.slice(CONVERSATION.length))) this.#socket.leave(topic);
         }
@@ -240,19 +227,13 @@ export class Transport {
     }
 
     #joinConversation(id) {
-        const { onBroadcast, onPresence } = this.#options;
-        const config = { private: true, broadcast: { ack: true, self: false }, presence: { key: "", enabled: true } };
-        const channel = this.#socket.channel(CONVERSATION + id, config);
-        channel.onBroadcast = (event, payload) => {
-            this.#tell({ t: "b", topic: `conversation:${id}`, event, payload });
-            onBroadcast(`conversation:${id}`, event, payload);
-        };
-        channel.onPresence = (ids) => {
-            this.#tell({ t: "presence", id, ids });
-            onPresence(id, ids);
-        };
-        channel.onJoined = () => channel.push("presence", { type: "presence", event: "track", payload: {} });
-        channel.onForbidden = () => this.#options.onForbidden(id);
+        const channel = this.#socket.channel(CONVERSATION + id, {
+            config: { private: true, broadcast: { ack: true, self: false }, presence: { key: "", enabled: true } },
+            onBroadcast: (...said) => this.#say({ t: "b", said: [`conversation:${id}`, ...said] }),
+            onPresence: (ids) => this.#say({ t: "presence", id, ids }),
+            onJoined: () => channel.push("presence", { type: "presence", event: "track", payload: {} }),
+            onForbidden: () => this.options.onForbidden(id),
+        });
     }
 
     // Without an id the user's own.
@@ -260,39 +241,23 @@ export class Transport {
         return this.#socket?.channels.get(id ? CONVERSATION + id : this.#own);
     }
 
-    /** Something ephemeral: nobody waits for it, and without a connection it is dropped. */
-    push(conversationId, event, payload) {
-        if (this.leader) this.#channelOf(conversationId)?.push("broadcast", { type: "broadcast", event, payload });
-        else this.#tell({ t: "push", id: conversationId, event, payload });
+    /** The channel of a conversation, where there is one to go through. */
+    joined(conversationId) {
+        const channel = this.#channelOf(conversationId);
+        return channel?.state === "joined" ? channel : null;
     }
 
-    /** True if there is a channel to go through; only then `request` may be called. */
-    reaches(conversationId) {
-        return this.#channelOf(conversationId)?.state === "joined";
-    }
-
-    request(conversationId, event, payload) {
-        return this.#channelOf(conversationId).request(event, payload);
-    }
-
-    signOut(reason) {
-        this.#socket?.signOut(reason);
-    }
-
-    reconnect() {
-        if (this.leader) this.#socket?.connect();
-        else this.#tell({ t: "reconnect" });
+    useToken(token) {
+        this.#socket?.useToken(token);
     }
 
     stop() {
         this.#tell({ t: "bye" });
-        this.#stopped = true;
-        this.#timers.clearAll();
+        super.stop();
         this.#socket?.close();
         this.#socket = null;
         this.#release?.();
         this.#channel = this.#channel?.close();
         this.live = false;
-        this.status = "closed";
     }
 }

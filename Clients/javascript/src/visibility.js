@@ -1,15 +1,14 @@
 // What a page tells of itself: that it is looked at again, that the network is back, that it may end soon.
-export class Visibility {
-    #options;
+import { Part } from "./base.js";
+
+/** options: page, onBack(), onAway() */
+export class Visibility extends Part {
     #end = new AbortController();
-    constructor(options) {
-        this.#options = options;
-    }
     get hidden() {
-        return this.#options.page.document?.visibilityState === "hidden";
+        return this.options.page.document?.visibilityState === "hidden";
     }
     start() {
-        const { onBack, onAway, page } = this.#options;
+        const { onBack, onAway, page } = this.options;
         const { document } = page;
         if (!document?.addEventListener || !page.addEventListener) return;
         const { signal } = this.#end;

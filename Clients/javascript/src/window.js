@@ -1,14 +1,15 @@
 // A window on the messages of a conversation: from a seq on to another, or to the end, where new ones appear.
 import { horizons, pendingMessage, shownMessage, sortEntries } from "./display.js";
-import { Cell, Timers, pause } from "./base.js";
+import { Cell, Part } from "./base.js";
 
 /** Messages that the server gives at a time. */
 const MOST = 100;
 
-export class MessagesView {
+export class MessagesView extends Part {
     #core;
     #conversation;
-    #options;
+    #choice;
+    #size;
     #low = Infinity;
     #high = -1;
     #hasOlder = false;
@@ -18,38 +19,32 @@ export class MessagesView {
     #error = null;
     /** What it shows is to be loaded afresh. */
     #stale = false;
-    #closed = false;
     #turn = 0;
     #leave = () => {};
-    #fails = 0;
-    #timers;
 
-    constructor(core, conversation, options = {}) {
+    constructor(core, conversation, choice = {}) {
+        super(core.options);
         this.#core = core;
-        this.#timers = new Timers(core.clock);
         this.#conversation = conversation;
-        this.#options = options;
+        this.#choice = choice;
+        this.#size = choice.pageSize ?? 50;
         this.conversationId = conversation.id;
         this.cell = new Cell(() => this.#snapshot());
         this.subscribe = this.cell.subscribe;
         this.getSnapshot = this.cell.getSnapshot;
-        this.isLive = options.live !== false;
+        this.isLive = choice.live !== false;
         conversation.views.add(this);
         if (this.isLive) {
-            core.transport?.watch(conversation.id);
+            core.transport?.watch();
             this.#leave = core.focus.look(conversation.id);
         }
-        core.whenOpen(() => this.#begin());
+        core.vault.opened.then(() => this.#begin());
     }
 
     #begin() {
-        if (this.#closed) return;
+        if (this.stopped || this.#core.stopped) return;
         this.#showKept();
         this.#open().catch(() => {});
-    }
-
-    get #size() {
-        return this.#options.pageSize ?? 50;
     }
 
     get atEnd() {
@@ -63,8 +58,8 @@ export class MessagesView {
 
     // What an earlier page has kept shows until the server has answered, offline as well.
     #showKept() {
-        const kept = this.#core.kept.get(this.conversationId);
-        if (![undefined, "unread"].includes(this.#options.around) || !kept?.length || this.#conversation.messages.size > 0) return;
+        const kept = this.#core.kept.messages.get(this.conversationId);
+        if (![undefined, "unread"].includes(this.#choice.around) || !kept?.length || this.#conversation.messages.size > 0) return;
         for (const message of kept) this.#conversation.messages.set(message.seq, message);
         this.#conversation.changed();
         this.#low = kept[0].seq;
@@ -75,7 +70,7 @@ export class MessagesView {
     }
 
     async #open() {
-        const { around } = this.#options;
+        const { around } = this.#choice;
         const unread = around === "unread";
         // where the unread begin, the row says
         if (unread && !this.#conversation.row) await this.#core.engine.whenReady;
@@ -99,15 +94,15 @@ export class MessagesView {
         const turn = this.#turn;
         try {
             const page = await this.#core.engine.pages.load(this.#conversation, args);
-            if (this.#closed || turn !== this.#turn) return null;
+            if (this.stopped || turn !== this.#turn) return null;
             this.#low = page.from;
             this.#high = highOf(page);
             this.#hasOlder = page.has_more_before;
             if (this.#unreadAfterSeq === null && this.#loading.all) this.#noteUnread();
             this.#error = null;
             this.#stale = false;
-            this.#fails = 0;
-            this.#timers.clearAll();
+            this.fails = 0;
+            this.timers.clearAll();
             this.#core.kept.changed(this.#conversation);
             this.#loading = { all: false, older: null, newer: null };
             return page;
@@ -115,8 +110,7 @@ export class MessagesView {
             if (turn === this.#turn) {
                 this.#failed(error);
                 // requests may fail while the socket lives: nobody else would say when to try again
-                this.#timers.set("again", pause(this.#fails, error, this.#core.random), () => this.resume());
-                this.#fails += 1;
+                this.timers.set("again", this.pause(error), () => this.resume());
             }
             throw error;
         } finally {
@@ -148,7 +142,7 @@ export class MessagesView {
 
     /** Loads afresh where it is. */
     reload() {
-        if (this.#closed) return;
+        if (this.stopped) return;
         this.#stale = true;
         const held = this.#held();
         const size = Math.min(Math.max(held.length, this.#size), MOST);
@@ -159,20 +153,21 @@ export class MessagesView {
     }
 
     loadOlder() {
-        if (!this.#hasOlder || this.#loading.all) return Promise.resolve();
-        this.#loading.older ??= this.#extend("older", { before_seq: this.#low }, (page) => {
+        return this.#more("older", this.#hasOlder, { before_seq: this.#low }, (page) => {
             this.#low = page.from;
             this.#hasOlder = page.has_more_before;
         });
-        return this.#loading.older;
     }
 
     loadNewer() {
-        if (this.atEnd || this.#loading.all) return Promise.resolve();
-        this.#loading.newer ??= this.#extend("newer", { after_seq: this.#high }, (page) => {
+        return this.#more("newer", !this.atEnd, { after_seq: this.#high }, (page) => {
             this.#high = page.has_more_after ? page.to : Infinity;
         });
-        return this.#loading.newer;
+    }
+
+    #more(side, isThere, args, take) {
+        if (!isThere || this.#loading.all) return Promise.resolve();
+        return (this.#loading[side] ??= this.#extend(side, args, take));
     }
 
     async #extend(side, args, take) {
@@ -215,12 +210,11 @@ export class MessagesView {
     }
 
     close() {
-        if (this.#closed) return;
-        this.#closed = true;
-        this.#timers.clearAll();
+        if (this.stopped) return;
+        this.stop();
         this.#conversation.views.delete(this);
         this.#leave();
-        if (this.isLive) this.#core.transport?.unwatch(this.conversationId);
+        this.#core.transport?.watch();
         this.#conversation.trim();
     }
 

@@ -21,7 +21,8 @@ export class Work {
         const { transport, rpc } = this.#core;
         let uncertain = false;
         try {
-            if (transport?.reaches(conversation)) return stored(args, (await transport.request(conversation, "message:send", args)).message);
+            const channel = transport?.joined(conversation);
+            if (channel) return stored(args, (await channel.request("message:send", args)).message);
         } catch (error) {
             // without an answer the same goes by HTTP, under the same id; also where the channel has just been closed
             if (error.retryAfter || !(error.retriable || error.status === 404)) throw error;
@@ -35,7 +36,8 @@ export class Work {
     }
 
     done({ kind, args, conversation_id: id, message_id: messageId }, result) {
-        const conversation = this.#core.engine.get(id);
+        const { engine } = this.#core;
+        const conversation = engine.get(id);
         const { row } = conversation;
         if (kind === "send") {
             conversation.upsert(result);
@@ -47,8 +49,9 @@ export class Work {
             else conversation.update(seq, (message) => tombstone(message, result.deleted_at), { refetch: true });
         }
         if (kind === "vote" && seq) conversation.wantRefetch(seq);
-        if (kind === "settings" && row) conversation.change({ me: result });
-        if (kind === "unread" && row) conversation.change({ me: { ...row.me, marked_unread: result.marked_unread } });
+        if ((kind !== "settings" && kind !== "unread") || !row || !engine.isNews(result.position)) return;
+        const said = result.result;
+        conversation.change({ me: kind === "settings" ? said : { ...row.me, marked_unread: said.marked_unread } });
     }
 }
 

@@ -81,8 +81,8 @@ export function fakeSockets({ autoOpen = true, autoJoin = true } = {}) {
         receive(frame) {
             if (!this.closed) this.onmessage?.({ data: JSON.stringify(frame) });
         }
-        broadcast(topic, event, payload) {
-            this.receive([null, null, topic, "broadcast", { type: "broadcast", event, payload, meta: { id: "1" } }]);
+        broadcast(topic, event, payload, id = 1) {
+            this.receive([null, null, topic, "broadcast", { type: "broadcast", event, payload, meta: { id: String(id) } }]);
         }
         close() {
             this.closed = true;

@@ -44,8 +44,8 @@ export async function open(options = {}) {
     const view = all.parley.messages(ROOM, { live: false, ...options.window });
     await turns(60);
     const topic = `realtime:user:${ME}`;
-    const live = async (event, payload) => {
-        all.sockets.last.broadcast(topic, event, { conversation_id: ROOM, actor_id: OTHER, at: "2026-01-01T00:00:02+00:00", ...payload });
+    const live = async (event, payload, id) => {
+        all.sockets.last.broadcast(topic, event, { conversation_id: ROOM, actor_id: OTHER, at: "2026-01-01T00:00:02+00:00", ...payload }, id);
         await turns();
     };
     return { ...all, view, topic, live, shown: () => view.getSnapshot().messages };

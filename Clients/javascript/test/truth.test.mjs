@@ -232,6 +232,20 @@ test("when everybody else has left, nobody has read one's messages", async () =>
     await parley.stop();
 });
 
+test("a reply that quotes what the viewer has deleted for themselves shows no quote", async () => {
+    const quote = { id: "message-1", seq: 1, sender_id: OTHER, type: "text", content: "text 1", attachment: null, deleted: false };
+    const reply = message(2, { reply_to_id: "message-1", reply_to: quote });
+    const { live, shown, parley, clock, state } = await open({ messages: [message(1)], rows: [row({ last_seq: 1 })] });
+    await live("message:deleted", { event_seq: null, message_id: "message-1", seq: 1, for_everyone: false });
+    state.messages = [{ ...reply, reply_to: null }];
+    // the event is the same for everybody
+    await live("message:new", { event_seq: 2, message: reply });
+    await clock.tick(400);
+    assert.equal(shown()[0].reply_to, null);
+    assert.equal(first(parley).last_message.reply_to, null);
+    await parley.stop();
+});
+
 test("a message that was deleted shows so where it is quoted", async () => {
     const quote = { id: "message-1", seq: 1, sender_id: OTHER, type: "text", content: "text 1", attachment: null, deleted: false };
     const { live, shown, parley } = await open({ messages: [message(1), message(2, { reply_to_id: "message-1", reply_to: quote })], rows: [row({ last_seq: 2 })] });
@@ -306,6 +320,55 @@ test("an event without a number that comes while a sync is on its way is shown a
     answers.shift()(page([row({ draft: draft("older") })]));
     await clock.tick(2_100);
     assert.equal(first(parley).draft.content, "newer");
+    await parley.stop();
+});
+
+// What was read from the log before a sync may come after it: a slow socket, or a tab that hears of it by another.
+const LATE = {
+    draft: ["draft:updated", { draft: { content: "older", reply_to_id: null, metadata: {}, updated_at: "t" } }, (row) => row.draft],
+    setting: ["participant:updated", { settings: { ...row().me, muted_until: "infinity" } }, (row) => row.me.muted_until],
+    mark: ["message:read", { user_id: ME, last_read_seq: 1, read_at: "t" }, (row) => row.me.marked_unread],
+    farewell: ["conversation:deleted", {}, (row) => row?.id],
+};
+for (const [name, [event, payload, of]] of Object.entries(LATE)) {
+    test(`a ${name} that comes after a sync which knew of newer ones changes nothing, one that is newer does`, async () => {
+        const newer = row({ last_seq: 1, draft: { content: "newer", reply_to_id: null, metadata: {}, updated_at: "t" }, me: { marked_unread: true } });
+        const { parley, live, server, clock } = await open({ functions: { sync: () => page([newer], { position: 20 }) } });
+        await clock.tick(3_000);
+        const before = of(first(parley));
+        const syncs = server.of("sync").length;
+        await live(event, payload, 19);
+        assert.deepEqual(of(first(parley)), before);
+        await clock.tick(3_000);
+        assert.equal(server.of("sync").length, syncs + 1, "it may have been committed after that sync");
+        await live(event, payload, 21);
+        assert.notDeepEqual(of(first(parley)), before);
+        await parley.stop();
+    });
+}
+
+test("an answer that a sync has overtaken leaves the draft and the settings as that sync said", async () => {
+    const draft = (content) => ({ content, reply_to_id: null, metadata: {}, updated_at: "t" });
+    const answers = {};
+    const later = (name) => new Promise((resolve) => (answers[name] = resolve));
+    let position = 20;
+    const { parley, sockets, clock } = await open({
+        functions: {
+            sync: () => page([row(position > 20 ? { draft: draft("newer"), me: { notification_level: "none" } } : {})], { position }),
+            save_draft: () => later("draft"), update_participant_settings: () => later("settings"),
+        },
+    });
+    parley.setDraft(ROOM, "mine");
+    parley.updateSettings(ROOM, { notifications: "mentions" });
+    await clock.tick(2_100);
+    position = 30;
+    sockets.last.drop();
+    parley.reconnect();
+    await turns(60);
+    answers.draft(draft("mine"));
+    answers.settings({ ...row().me, notification_level: "mentions" });
+    await clock.tick(100);
+    assert.deepEqual([first(parley).draft.content, first(parley).me.notification_level], ["newer", "none"]);
     await parley.stop();
 });
 

@@ -1,6 +1,6 @@
 -- sync: the inbox, then what happened since; its cursor is its user's alone.
 begin;
-select plan(59);
+select plan(61);
 \ir ../setup.psql
 
 create function pg_temp.accepts(cursor text) returns boolean language plpgsql as $$
@@ -32,9 +32,10 @@ select is(:'answer'::jsonb -> 'unread' -> :'conversation', '0', 'and how much is
 select is(:'answer'::jsonb -> 'events', '[]', 'no events: the inbox is newer than all of them');
 select is(:'answer'::jsonb -> 'has_more', 'false', 'and there is no more');
 select is(:'answer'::jsonb -> 'resync_required', 'false', 'and nothing to forget');
+select is((:'answer'::jsonb ->> 'position')::bigint, parley.log_end(), 'and its place among the events of the log');
 
 select is(
-    parley_api.sync(:'cursor') - 'cursor',
+    parley_api.sync(:'cursor') - '{cursor,position}'::text[],
     '{"conversations": [], "participants": [], "unread": {}, "left_conversation_ids": [], "events": [], "to": {}, "has_more": false, "resync_required": false}',
     'nothing has happened since'
 );
@@ -49,6 +50,11 @@ select pg_temp.commit_events() is null as committed \gset
 select parley_api.sync(:'cursor') as page \gset
 select is(jsonb_array_length(:'page'::jsonb -> 'events'), 500, 'a page has 500 events');
 select is(:'page'::jsonb -> 'has_more', 'true', 'and says that there are more');
+select is(
+    (:'page'::jsonb ->> 'position')::bigint,
+    (select e.id from parley.event e where e.conversation_id = :'conversation' and e.message_seq = 500 and e.kind = 'message:new'),
+    'its place is that of its last event'
+);
 select is(jsonb_array_length(:'page'::jsonb -> 'conversations'), 1, 'with the conversation they are about');
 select is(:'page'::jsonb -> 'unread' -> :'conversation', '620', 'as it is now');
 select parley_api.sync(:'page'::jsonb ->> 'cursor') as rest \gset

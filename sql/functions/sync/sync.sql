@@ -205,11 +205,12 @@ begin
         'events', v_events,
         'to', parley.settled_numbers(v_conversation_ids, v_event_ids, v_has_more),
         'cursor', parley.encode_cursor(v_user_id, v_epoch, v_snapshot, v_max_id, v_inbox_after, statement_timestamp()),
+        'position', v_max_id,
         'has_more', v_has_more,
         'resync_required', v_resync
     );
 end
 $$;
 comment on function parley.sync is
-'Inbox and position without a cursor; with one the events since, and the state of their conversations. Call again while has_more: a page holds 500 events, or about a megabyte of them. to: {conversation_id: event_seq}, every number up to there is settled. resync_required: the cursor is of another copy of the log, or from before what is kept or what the tier shows; forget what you hold, the inbox comes afresh.';
+'Inbox and position without a cursor; with one the events since, and the state of their conversations. Call again while has_more: a page holds 500 events, or about a megabyte of them. to: {conversation_id: event_seq}, every number up to there is settled. position: the conversations are as new as every event whose meta.id is not higher. resync_required: the cursor is of another copy of the log, or from before what is kept or what the tier shows; forget what you hold, the inbox comes afresh.';
 grant execute on function parley.sync to authenticated;
