@@ -302,7 +302,7 @@ declare
     'parley.job_wait_seconds(bigint, bigint)',
     'parley.join_call(parley.call, uuid, text)',
     'parley.join_conversation(parley.conversation_profile, uuid[], jsonb, jsonb, uuid, jsonb)',
-    'parley.judge_message(parley.conversation, uuid, uuid, boolean, uuid, text, text, jsonb, boolean, boolean)',
+    'parley.judge_message(uuid, boolean, uuid, uuid, boolean, uuid, text, text, jsonb, boolean, boolean)',
     'parley.keep_audit_log()',
     'parley.keep_conversation_revision()',
     'parley.keep_keys(parley.message[], timestamptz)',

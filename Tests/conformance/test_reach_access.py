@@ -175,6 +175,30 @@ async def test_limits_are_refused_in_the_same_words_at_every_door(cluster, peopl
     assert by_http(people, "Max", function, arguments) is None, "the row is obeyed by the next statement"
 
 
+@pytest.mark.asyncio
+async def test_what_strangers_may_send_is_refused_in_the_same_words_at_every_door(cluster, people, tier):
+    """So many messages before the answer, so many to strangers in an hour, and nothing anew after a decline."""
+    people.id("Max", tier.name)
+    cluster.psql("update parley.setting set value = 'requests' where name = 'stranger_messages'")
+    try:
+        conversation = people.conversation("Max", "Bob", message="Hello")
+        tier.limit("request_messages", 1)
+        unanswered = await refusal(people, "Max", "send_message", conversation_id=conversation, content="Hello?")
+        assert (unanswered["code"], unanswered["hint"]) == ("PT403", "Wait for an answer.")
+        tier.limit("request_messages", None)
+        tier.limit("messages_to_strangers_per_hour", 0)
+        often = await refusal(people, "Max", "send_message", conversation_id=conversation, content="Hello?")
+        assert often["code"] == "PT429" and "messages_to_strangers_per_hour" in often["hint"]
+        tier.limit("messages_to_strangers_per_hour", None)
+        people.rpc("Bob", "decline_request", conversation_id=conversation)
+        anew = {"participant_ids": [people.id("Bob")], "context_type": "listing", "context_id": "1"}
+        declined = await refusal(people, "Max", "start_conversation", **anew)
+        assert declined == {"code": "PT403", "message": "You cannot reach this user.", "details": None, "hint": None}
+        assert by_http(people, "Max", "send_message", {"conversation_id": conversation, "content": "Hello?"}) is None, "he is not told"
+    finally:
+        cluster.psql("update parley.setting set value = 'inbox' where name = 'stranger_messages'")
+
+
 async def until(condition, seconds: float = 10) -> None:
     for _ in range(int(seconds * 20)):
         if condition():

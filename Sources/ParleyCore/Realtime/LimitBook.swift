@@ -111,8 +111,13 @@ public struct LimitBook: Sendable {
     }
 
     /// All limits may be others now: they hold until they are known, and each user is asked about at their next request.
+    /// An answer to a question of before says nothing any more.
     public mutating func doubt() {
-        for user in self.users.keys { self.users[user]?.isAsked = false }
+        self.generation += 1
+        for user in self.users.keys {
+            self.users[user]?.isAsked = false
+            self.users[user]?.learnedAt = self.generation
+        }
     }
 
     private mutating func askAgain(_ user: UUID) -> Verdict {

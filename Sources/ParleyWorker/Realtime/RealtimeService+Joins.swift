@@ -36,10 +36,11 @@ extension RealtimeService {
         let answer: AuthorizationAnswer
         do {
             let found = try JoinQuery.answer(result.get(), to: question, withLimits: withLimits)
-            if withLimits, found.grant != nil, let user = question.token.boundUser {
+            // Nothing of an answer since which more came than was kept: what it says may be over.
+            if withLimits, found.grant != nil, let user = question.token.boundUser, case .events(let events) = missed {
                 self.limiter.learn(found.limits, of: user)
                 // What came since the answer was made is news to it.
-                if case .events(let events) = missed { for event in events { self.applyLimits(event) } }
+                for event in events { self.applyLimits(event) }
             }
             let isFull =
                 !question.isRefresh

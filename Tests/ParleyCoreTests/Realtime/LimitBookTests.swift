@@ -72,6 +72,16 @@ import Testing
         #expect(book.limits(of: self.ann)?.requests.amount == 3)
     }
 
+    @Test func aDoubtOutdatesAnswersThatAreUnderWay() {
+        var book = LimitBook()
+        #expect(book.take(.request, of: self.ann, now: 0) == .unknown)
+        let question = book.generation
+        book.doubt()
+        book.learn(self.limits(requests: 1), of: self.ann, asked: question, now: 0)
+        #expect(book.limits(of: self.ann) == nil)
+        #expect(book.take(.request, of: self.ann, now: 0) == .unknown)
+    }
+
     @Test func theNumberOfUsersIsBounded() {
         var book = LimitBook(capacity: 4)
         book.learn(self.limits(requests: 1), of: self.ann, now: 0)

@@ -207,8 +207,9 @@ begin
         );
         if not v_by_host and num_nonnulls(v_profile.title, v_profile.description) > 0 then
             perform parley.judge_message(
-                c, v_user_id, (parley.require_participant(c.id, v_user_id)).added_by, parley.is_new_account(v_user_id), null,
-                concat_ws(E'\n', v_profile.title, v_profile.description), 'text', null, is_edit => true
+                c.id, c.unanswered, v_user_id, (parley.require_participant(c.id, v_user_id)).added_by,
+                parley.is_new_account(v_user_id), null, concat_ws(E'\n', v_profile.title, v_profile.description), 'text',
+                null, is_edit => true
             )
             from parley.conversation as c
             where c.id = v_new_id;

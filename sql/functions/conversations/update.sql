@@ -178,8 +178,8 @@ begin
         end if;
         if (v_after.title, v_after.description) is distinct from (v_before.title, v_before.description) then
             perform parley.judge_message(
-                v_conversation, v_user_id, v_me.added_by, parley.is_new_account(v_user_id), null,
-                concat_ws(E'\n', v_after.title, v_after.description), 'text', null, is_edit => true
+                v_conversation.id, v_conversation.unanswered, v_user_id, v_me.added_by, parley.is_new_account(v_user_id),
+                null, concat_ws(E'\n', v_after.title, v_after.description), 'text', null, is_edit => true
             );
         end if;
     end if;

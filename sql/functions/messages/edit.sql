@@ -81,8 +81,8 @@ begin
     perform parley.take_tier_token(v_user_id, 'edits_per_minute');
     -- who is not to send something may not make it of something else
     perform parley.judge_message(
-        c, v_user_id, (parley.require_participant(c.id, v_user_id)).added_by, parley.is_new_account(v_user_id),
-        v_message.id, edit_message.content, v_message.type, v_metadata, is_edit => true
+        c.id, c.unanswered, v_user_id, (parley.require_participant(c.id, v_user_id)).added_by,
+        parley.is_new_account(v_user_id), v_message.id, edit_message.content, v_message.type, v_metadata, is_edit => true
     )
     from parley.conversation as c
     where c.id = v_message.conversation_id;

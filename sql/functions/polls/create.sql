@@ -86,7 +86,7 @@ begin
         end if;
         -- an option says something, too
         perform parley.judge_message(
-            c, v_sent.sender_id, (parley.require_participant(c.id, v_sent.sender_id)).added_by,
+            c.id, c.unanswered, v_sent.sender_id, (parley.require_participant(c.id, v_sent.sender_id)).added_by,
             parley.is_new_account(v_sent.sender_id), v_sent.id,
             concat_ws(E'\n', v_sent.content, array_to_string(v_new.options, E'\n')), v_sent.type, v_sent.metadata,
             is_edit => true

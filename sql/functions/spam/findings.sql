@@ -28,7 +28,7 @@ begin
 end;
 $$;
 comment on function parley.near_texts is
-'How many of the sender''s last 32 texts to strangers said nearly the same (10 of 56 bits apart at most), and to how many other conversations.';
+'How many of the sender''s last 32 texts to strangers said nearly the same (10 of 48 bits apart at most), and to how many other conversations.';
 
 create or replace function parley.terms_measure(terms jsonb, words text[])
 returns double precision

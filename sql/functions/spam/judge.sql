@@ -4,7 +4,8 @@
 -- parley.simhash say.
 
 create or replace function parley.judge_message(
-    conversation parley.conversation,
+    conversation_id uuid,
+    unanswered boolean,
     sender_id uuid,
     added_by uuid,
     is_new boolean,
@@ -13,9 +14,9 @@ create or replace function parley.judge_message(
     type text,
     metadata jsonb,
     is_edit boolean default false,
-    is_measured boolean default true
+    is_measured boolean default true,
+    out is_suspect boolean
 )
-returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set jit = off
@@ -35,15 +36,15 @@ declare
     v_findings parley.spam_finding[];
 begin
     -- 1. what most have not
-    if num_nonnulls(judge_message.added_by, metadata) > 0 or type = 'encrypted' or not conversation.unanswered then
+    if num_nonnulls(judge_message.added_by, metadata) > 0 or type = 'encrypted' or not judge_message.unanswered then
         -- whoever was added may answer by this, and is a stranger where it is a request to somebody else
-        if conversation.unanswered and judge_message.added_by is not null then
-            conversation.unanswered := parley.still_unanswered(
-                conversation.id, judge_message.sender_id, judge_message.added_by
+        if judge_message.unanswered and judge_message.added_by is not null then
+            unanswered := parley.still_unanswered(
+                judge_message.conversation_id, judge_message.sender_id, judge_message.added_by
             );
         end if;
         -- what is encrypted says nothing here
-        if type = 'encrypted' or not conversation.unanswered and is_new is not true then
+        if type = 'encrypted' or not judge_message.unanswered and is_new is not true then
             return;
         end if;
         if metadata is not null then
@@ -61,24 +62,21 @@ begin
         v_words := parley.spam_words(content);
         v_has_link := content ~ E'\\.[[:alnum:]]|://|[\uff0e\u3002]';
     end if;
-    v_add := 63 - cardinality(v_words) / 2;
-    -- 4 to 63 words
-    if v_add between 32 and 61 and not is_edit then
+    v_add := 15 - cardinality(v_words) / 2;
+    -- 4 to 31 words
+    if v_add between 0 and 13 and not is_edit then
         insert into parley.spam_fingerprint as f (sender_id, conversation_id, simhash)
         select
             judge_message.sender_id,
-            conversation.id,
-            ((sum(w.h & 567382630219905)::bigint + v_add * 567382630219905) & 36312488334073920)
-            | ((sum(w.h & 1134765260439810)::bigint + v_add * 1134765260439810) & 72624976668147840)
-            | ((sum(w.h & 2269530520879620)::bigint + v_add * 2269530520879620) & 145249953336295680)
-            | ((sum(w.h & 4539061041759240)::bigint + v_add * 4539061041759240) & 290499906672591360)
-            | ((sum(w.h & 9078122083518480)::bigint + v_add * 9078122083518480) & 580999813345182720)
-            | ((sum(w.h & 18156244167036960)::bigint + v_add * 18156244167036960) & 1161999626690365440)
-            | ((sum(w.h & 36312488334073920)::bigint + v_add * 36312488334073920) & 2323999253380730880)
+            judge_message.conversation_id,
+            ((sum(w.h & 37191016277640225)::bigint + v_add * 37191016277640225) & 595056260442243600)
+            | ((sum(w.h & 74382032555280450)::bigint + v_add * 74382032555280450) & 1190112520884487200)
+            | ((sum(w.h & 148764065110560900)::bigint + v_add * 148764065110560900) & 2380225041768974400)
+            | ((sum(w.h & 297528130221121800)::bigint + v_add * 297528130221121800) & 4760450083537948800)
         from (select hashtextextended(unnest(v_words), 0) as h) as w
         returning
             f.simhash,
-            -- before this one; whether there are any is all that most need
+            -- before this one; most have none, and of two among 32 one is that near as a rule
             exists (
                 select
                 from (
@@ -86,17 +84,17 @@ begin
                     from parley.spam_fingerprint as b
                     where b.sender_id = judge_message.sender_id
                     order by b.id desc
-                    limit 32
+                    limit 16
                 ) as n
                 where bit_count((n.simhash # f.simhash)::bit(64)) <= 10
             )
         into v_simhash, v_is_near;
-    elsif v_add < 62 then
+    elsif v_add < 14 then
         v_simhash := parley.simhash(v_words);
         v_is_near := true;
         if not is_edit then
             insert into parley.spam_fingerprint (sender_id, conversation_id, simhash)
-            values (judge_message.sender_id, conversation.id, v_simhash);
+            values (judge_message.sender_id, judge_message.conversation_id, v_simhash);
         end if;
     end if;
 
@@ -108,18 +106,20 @@ begin
                 n.texts - case when is_edit then 0 else 1 end,
                 n.recipients
             into v_near_texts, v_near_recipients
-            from parley.near_texts(judge_message.sender_id, v_simhash, conversation.id) as n;
+            from parley.near_texts(judge_message.sender_id, v_simhash, judge_message.conversation_id) as n;
         end if;
         v_findings := parley.spam_findings(
             content, v_words, v_near_texts, v_near_recipients, judge_message.sender_id, is_new
         );
         if v_findings <> '{}' then
+            is_suspect := true;
             perform parley.act_on_spam(
-                v_findings, conversation.id, judge_message.sender_id, message_id, conversation.unanswered, v_simhash
+                v_findings, judge_message.conversation_id, judge_message.sender_id, message_id, judge_message.unanswered,
+                v_simhash
             );
         end if;
     end if;
 end;
 $$;
 comment on function parley.judge_message is
-'Judges a message of a stranger or of a new account under the conversation''s lock: refuses it, moves the conversation to the requests of the recipient, or lets it pass. The first message of the recipient ends that.';
+'Judges a message of a stranger or of a new account under the conversation''s lock: refuses it, moves the conversation to the requests of the recipient, or lets it pass. The first message of the recipient ends that. True: a rule fired.';
