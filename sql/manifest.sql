@@ -134,7 +134,12 @@
 \set sha256 '879def78fe8ac6b3594dffe520e892631f3a3d9370d2c5d48f571ef324c64b22'
 \set breaking false
 \ir apply.sql
-\set version 27
+\set version 28
+\set name '0028_search_pace'
+\set sha256 '262789514ef5bcfeb6afd09aaab555b16c184d6682d13422d1ce7808f24f8efc'
+\set breaking false
+\ir apply.sql
+\set version 28
 \ir newest.sql
 \ir replaced.sql
 \ir wanted.sql
