@@ -136,7 +136,7 @@
 \ir apply.sql
 \set version 28
 \set name '0028_search_pace'
-\set sha256 '262789514ef5bcfeb6afd09aaab555b16c184d6682d13422d1ce7808f24f8efc'
+\set sha256 'af43d5decaf4122f187da8bbf263d3ac526bb99a3a0093766aa0953b9e2164f8'
 \set breaking false
 \ir apply.sql
 \set version 28
