@@ -134,7 +134,12 @@
 \set sha256 '879def78fe8ac6b3594dffe520e892631f3a3d9370d2c5d48f571ef324c64b22'
 \set breaking false
 \ir apply.sql
-\set version 27
+\set version 28
+\set name '0028_search_pace'
+\set sha256 'af43d5decaf4122f187da8bbf263d3ac526bb99a3a0093766aa0953b9e2164f8'
+\set breaking false
+\ir apply.sql
+\set version 28
 \ir newest.sql
 \ir replaced.sql
 \ir wanted.sql

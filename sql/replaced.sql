@@ -481,6 +481,7 @@ declare
     'parley.read_log_ids(pg_snapshot, bigint, integer, bigint)',
     'parley.read_state_json(parley.participant, bigint)',
     'parley.readable_part(parley.message)',
+    'parley.readers_without_receipts(uuid, uuid)',
     'parley.reapply_erasures(jsonb)',
     'parley.rebuild_search_index(integer)',
     'parley.record_catalog(text[])',

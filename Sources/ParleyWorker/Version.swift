@@ -3,5 +3,5 @@ public enum Version {
     /// As in `sql/VERSION`.
     public static let current = "0.3.0"
     /// The newest file of `sql/migrations` this binary was made with: past a breaking one it must not run.
-    public static let newestMigration = 27
+    public static let newestMigration = 28
 }

@@ -1,6 +1,6 @@
 -- Searching messages: what is found, by whom, in which order, and what of it is shown.
 begin;
-select plan(146);
+select plan(147);
 \ir ../people.psql
 update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
 -- the rules of spam have tests of their own
@@ -321,6 +321,12 @@ select is(
     '145 false', 'what is sent meanwhile comes in between no pages'
 );
 select t.host();
+create function t.index_rows() returns text language sql security definer as $$
+    select string_agg(s::text, E'\n' order by s.conversation_id, s.block) from parley.search_block s
+$$;
+select t.index_rows() as indexed \gset
+select count(parley.index_block(s.conversation_id, s.block, 'simple')) as made from (table parley.search_block) s \gset
+select is(t.index_rows(), :'indexed', 'rows that words were added to are as if made anew');
 update parley.message set created_at = created_at - interval '90 days' where conversation_id = t.id('other') and content like 'Say%';
 update parley.message set content = 'yak' where conversation_id = t.id('many') and seq = 150;
 select parley.index_block(t.id('many'), 4, 'simple') is null as done \gset

@@ -41,6 +41,8 @@ declare
     v_read_seq bigint;
     v_delivered_seq bigint;
     v_starred uuid[];
+    v_reacted uuid[];
+    v_forwarded uuid[];
     v_suppressed bigint[] := '{}';
     v_shares constant boolean := parley.shares_receipts(v_user_id);
     v_other_id uuid;
@@ -152,27 +154,48 @@ begin
         );
     end if;
 
-    v_starred := array(
-        select s.message_id
-        from parley.message_star as s
-        where s.conversation_id = v_me.conversation_id
-            and s.message_id in (select m.id from unnest(v_older || v_newer) as m)
-            and s.user_id = v_user_id
-    );
+    -- few have any of these: looked for here, because a call for each message costs more than the look
+    select
+        coalesce(array_agg(m.id) filter (where exists (
+            select from parley.message_star as s
+            where s.conversation_id = m.conversation_id and s.message_id = m.id and s.user_id = v_user_id
+            offset 0
+        )), '{}'),
+        array_agg(m.id) filter (where m.deleted_at is null and exists (
+            select from parley.reaction as r
+            where r.conversation_id = m.conversation_id and r.message_id = m.id
+            offset 0
+        )),
+        array_agg(m.id) filter (where exists (
+            select from parley.message_forward as f
+            where f.conversation_id = m.conversation_id and f.message_id = m.id
+            offset 0
+        ))
+    into v_starred, v_reacted, v_forwarded
+    from unnest(v_older || v_newer) as m;
     return jsonb_build_object(
         'messages', coalesce(
             (
                 select jsonb_agg(
-                    parley.message_json_for(
+                    parley.message_json(
                         m,
-                        v_me,
-                        v_floor_id,
+                        case
+                            when m.id = any (v_reacted) then parley.reactions_json(m.conversation_id, m.id)
+                            else '[]'
+                        end,
                         case
                             when m.sender_id is distinct from v_user_id then 'sent'
                             when m.seq = any (v_suppressed) then 'sent'
                             when m.seq <= v_read_seq then 'read'
                             when m.seq <= v_delivered_seq then 'delivered'
                             else 'sent'
+                        end,
+                        v_user_id,
+                        v_me.history_from_seq,
+                        v_floor_id,
+                        case
+                            when m.id = any (v_forwarded) then parley.times_forwarded(m.conversation_id, m.id)
+                            else 0
                         end
                     )
                     || jsonb_build_object('starred', m.id = any(v_starred))

@@ -28,7 +28,8 @@ set jit = off
 as $$
 declare
     v_xmax constant xid8 := pg_snapshot_xmax(after_snapshot);
-    v_xip constant xid8[] := array(select pg_snapshot_xip(after_snapshot));
+    -- not by pg_snapshot_xip: a query costs more than all expressions of this function
+    v_xip constant xid8[] := string_to_array(split_part(after_snapshot::text, ':', 3), ',')::xid8[];
     -- events of the calling transaction are left for its successor, see cursor_snapshot
     v_own constant xid8 := coalesce(pg_current_xact_id_if_assigned(), '0');
 begin
@@ -53,6 +54,31 @@ end
 $$;
 comment on function parley.read_log_ids is
 'Ids of the events that became visible since a cursor, in no order. At or below floor_id no late commit is possible.';
+
+create or replace function parley.readers_without_receipts(conversation_id uuid, reader_id uuid)
+returns uuid[]
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
+as $$
+#variable_conflict use_column
+begin
+    return (
+        select array_agg(p.user_id)
+        from parley.participant as p
+        cross join lateral (select x.read_receipts from parley.account as x where x.id = p.user_id offset 0) as a
+        where p.conversation_id = readers_without_receipts.conversation_id
+            and p.left_at is null
+            and p.user_id <> readers_without_receipts.reader_id
+            and not a.read_receipts
+    );
+end
+$$;
+comment on function parley.readers_without_receipts is
+'Participants who show no receipts, and so see none of this reader. Null: all do.';
 
 create or replace function parley.read_log(after_snapshot pg_snapshot, after_id bigint, batch integer)
 returns setof parley.rendered_event
@@ -100,20 +126,9 @@ begin
                     select d.user_id
                     from parley.departure as d
                     where d.conversation_id = e.conversation_id and e.conversation_id is not null
-                    union all
-                    -- whoever shows no receipts sees none
-                    select p.user_id
-                    from parley.participant as p
-                    cross join lateral (
-                        select a.read_receipts from parley.account as a where a.id = p.user_id offset 0
-                    ) as a
-                    where e.kind = 'message:read'
-                        and p.conversation_id = e.conversation_id
-                        and p.left_at is null
-                        and p.user_id <> e.user_id
-                        and not a.read_receipts
                 ) as u
-            ),
+            )
+            || case when e.kind = 'message:read' then parley.readers_without_receipts(e.conversation_id, e.user_id) end,
             e.created_at
         from parley.render_events(v_ids, 4 * parley.page_bytes(), after_id) as e;
     end if;

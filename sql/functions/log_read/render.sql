@@ -32,6 +32,7 @@ declare
     v_payload text;
     v_answer parley.rendered_event;
     v_conversation_id uuid;
+    v_is_message boolean;
     v_bytes bigint := 0;
 begin
     for v_event in
@@ -39,7 +40,8 @@ begin
         from (select u.id from unnest(ids) as u (id) order by u.id offset 0) as i
         cross join lateral (select a.* from parley.event as a where a.id = i.id offset 0) as e
     loop
-        if v_event.kind in ('message:new', 'message:updated') then
+        v_is_message := v_event.kind in ('message:new', 'message:updated');
+        if v_is_message then
             -- of the sender's own event about a message that reaches nobody else, as of any other
             v_conversation_id := coalesce(v_event.conversation_id, (v_event.data ->> 'conversation_id')::uuid);
             -- by id alone: an equal conversation_id would offer the planner the index on (conversation_id, seq)
@@ -81,67 +83,67 @@ begin
                     end
                 );
             end if;
-            v_json := jsonb_build_object(
-                'conversation_id', v_event.conversation_id,
-                'event_seq', v_event.event_seq,
-                'actor_id', v_event.actor_id,
-                'at', v_event.created_at,
-                'message', v_shown
-            );
-        else
-            v_json := jsonb_build_object(
-                'conversation_id', v_event.conversation_id,
-                'event_seq', v_event.event_seq,
-                'actor_id', v_event.actor_id,
-                'at', v_event.created_at
-            );
-            if v_event.message_id is not null then
-                v_json := v_json || jsonb_build_object('message_id', v_event.message_id, 'seq', v_event.message_seq);
-            end if;
         end if;
+        v_json := jsonb_build_object(
+            'conversation_id', v_event.conversation_id,
+            'event_seq', v_event.event_seq,
+            'actor_id', v_event.actor_id,
+            'at', v_event.created_at
+        );
         if v_event.user_id is not null then
             v_json := v_json || jsonb_build_object('user_id', v_event.user_id);
         end if;
 
-        -- whom it is about, where the event shows something of them
-        v_participant := null;
-        if v_event.user_id is not null and (v_event.conversation_id is null or v_event.kind like 'participant:%') then
-            select p.* into v_participant
-            from parley.participant as p
-            where p.conversation_id = coalesce(v_event.conversation_id, (v_event.data ->> 'conversation_id')::uuid)
-                and p.user_id = v_event.user_id;
-        end if;
+        -- most events are messages, and show nothing else: each condition is made ready anew in each transaction
+        if not v_is_message then
+            if v_event.message_id is not null then
+                v_json := v_json || jsonb_build_object('message_id', v_event.message_id, 'seq', v_event.message_seq);
+            end if;
 
-        -- A user's own event about a conversation shows it as that user sees it, and no longer once the user left.
-        -- Of a large group the first fifty, as in sync: all 256 are 60 KB, for every subscriber of every change.
-        if v_event.kind in ('conversation:new', 'conversation:updated') then
-            if v_event.conversation_id is not null then
+            -- whom it is about, where the event shows something of them
+            v_participant := null;
+            if v_event.user_id is not null and (v_event.conversation_id is null or v_event.kind like 'participant:%') then
+                select p.* into v_participant
+                from parley.participant as p
+                where p.conversation_id = coalesce(v_event.conversation_id, (v_event.data ->> 'conversation_id')::uuid)
+                    and p.user_id = v_event.user_id;
+            end if;
+
+            -- A user's own event about a conversation shows it as that user sees it, and no longer once the user left.
+            -- Of a large group the first fifty, as in sync: all 256 are 60 KB, for every subscriber of every change.
+            if v_event.kind in ('conversation:new', 'conversation:updated') then
+                if v_event.conversation_id is not null then
+                    v_json := v_json || jsonb_build_object(
+                        'conversation', parley.conversation_json(v_event.conversation_id, null, 50)
+                    );
+                elsif v_participant.left_at is null and v_participant.user_id is not null then
+                    v_json := v_json || jsonb_build_object(
+                        'conversation', parley.conversation_json(v_participant.conversation_id, v_event.user_id, 50)
+                    );
+                end if;
+            elsif v_event.kind like 'participant:%' then
+                if v_participant.user_id is not null and v_event.conversation_id is not null then
+                    v_json := v_json || jsonb_build_object('participant', parley.participant_json(v_participant));
+                end if;
+            elsif v_event.kind like 'call:%' then
+                -- of a call's own devices: nothing of it any more once the user has left
+                if v_event.conversation_id is not null or v_participant.left_at is null then
+                    v_json := v_json || parley.call_event_json(v_event);
+                end if;
+            elsif v_event.kind = 'entitlements:changed' then
+                v_json := v_json || jsonb_build_object('limits', parley.worker_limits(v_event.user_id));
+            elsif v_event.kind = 'draft:updated' and v_participant.left_at is null then
                 v_json := v_json || jsonb_build_object(
-                    'conversation', parley.conversation_json(v_event.conversation_id, null, 50)
-                );
-            elsif v_participant.left_at is null and v_participant.user_id is not null then
-                v_json := v_json || jsonb_build_object(
-                    'conversation', parley.conversation_json(v_participant.conversation_id, v_event.user_id, 50)
+                    'draft', parley.draft(v_participant.conversation_id, v_event.user_id)
                 );
             end if;
-        elsif v_event.kind like 'participant:%' then
-            if v_participant.user_id is not null and v_event.conversation_id is not null then
-                v_json := v_json || jsonb_build_object('participant', parley.participant_json(v_participant));
-            end if;
-        elsif v_event.kind like 'call:%' then
-            -- of a call's own devices: nothing of it any more once the user has left
-            if v_event.conversation_id is not null or v_participant.left_at is null then
-                v_json := v_json || parley.call_event_json(v_event);
-            end if;
-        elsif v_event.kind = 'entitlements:changed' then
-            v_json := v_json || jsonb_build_object('limits', parley.worker_limits(v_event.user_id));
-        elsif v_event.kind = 'draft:updated' and v_participant.left_at is null then
-            v_json := v_json || jsonb_build_object(
-                'draft', parley.draft(v_participant.conversation_id, v_event.user_id)
-            );
         end if;
 
         v_payload := case when v_event.data is null then v_json else v_json || v_event.data end;
+        if v_is_message then
+            -- as text: as JSON the whole message would be copied once more
+            v_payload := left(v_payload, -1) || ', "message": ' || v_shown::text || '}';
+        end if;
         v_bytes := v_bytes + octet_length(v_payload);
         exit when v_bytes > max_bytes and v_bytes > octet_length(v_payload) and v_event.id > whole_up_to;
         v_answer := row(

@@ -79,72 +79,103 @@ set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
 as $$
+#variable_conflict use_column
 declare
     v_language constant regconfig := parley.search_language();
     v_version constant text := parley.terms_version(v_language);
-    v_ids bigint[];
+    v_ids constant bigint[] := parley.consume_ids('search', batch);
     v_touched record;
+    v_left record;
 begin
-    v_ids := parley.consume_ids('search', batch);
-    for v_touched in
-        select
-            w.conversation_id,
-            (e.message_seq - 1) / 32 as block,
-            bool_and(e.kind = 'message:new' and s.language = v_version) as is_appended,
-            array_agg(e.message_id) as message_ids
-        from unnest(v_ids) as i (id)
-        cross join lateral (select a.* from parley.event as a where a.id = i.id offset 0) as e
-        -- an event for the sender alone names it in its data
-        cross join lateral (
-            select coalesce(e.conversation_id, (e.data ->> 'conversation_id')::uuid) as conversation_id offset 0
-        ) as w
-        -- each by its whole key: while the table is small, the planner would read all of it for every event
-        left join lateral (
-            select b.language
-            from parley.search_block as b
-            where b.conversation_id = w.conversation_id and b.block = (e.message_seq - 1) / 32
-            offset 0
-        ) as s on true
-        where e.kind in ('message:new', 'message:updated', 'message:deleted')
-            -- what somebody has hidden is still there
-            and e.data ->> 'for_everyone' is distinct from 'false'
-        group by 1, 2
-        order by 1, 2
-    loop
-        if v_touched.is_appended then
-            begin
-                update parley.search_block as s
-                set
-                    last_id = greatest(s.last_id, n.last_id),
-                    first_id = least(s.first_id, n.first_id),
-                    terms = s.terms || n.terms
-                from (
-                    select
-                        t.first_id, t.last_id, t.content, parley.search_terms(v_language, coalesce(t.content, '')) as terms
-                    from (
-                        select
-                            (array_agg(m.id order by m.id))[1] as first_id,
-                            (array_agg(m.id order by m.id desc))[1] as last_id,
-                            string_agg(m.content, E' .\n')
-                                filter (where m.deleted_at is null and m.type <> 'encrypted') as content
-                        from parley.message as m
-                        where m.id = any (v_touched.message_ids)
-                            -- not equal: the index on (conversation_id, seq) would read all of the conversation
-                            and m.conversation_id is not distinct from v_touched.conversation_id
-                    ) as t
-                ) as n
-                where s.conversation_id = v_touched.conversation_id
-                    and s.block = v_touched.block
-                    and n.first_id is not null
-                    and (n.content is null or char_length(n.content) <= 20000);
-                continue when found;
-            exception
-                when program_limit_exceeded then
-                    null; -- made anew it will say so
-            end;
-        end if;
-        perform parley.index_block(v_touched.conversation_id, v_touched.block, v_language);
-    end loop;
+    select
+        array_agg(w.conversation_id) as conversation_ids,
+        array_agg((e.message_seq - 1) / 32) as blocks,
+        -- null: not a new message
+        array_agg(case when e.kind = 'message:new' then e.message_id end) as message_ids
+    into v_touched
+    from unnest(v_ids) as i (id)
+    cross join lateral (select a.* from parley.event as a where a.id = i.id offset 0) as e
+    -- an event for the sender alone names it in its data
+    cross join lateral (
+        select coalesce(e.conversation_id, (e.data ->> 'conversation_id')::uuid) as conversation_id offset 0
+    ) as w
+    where e.kind in ('message:new', 'message:updated', 'message:deleted')
+        -- what somebody has hidden is still there
+        and e.data ->> 'for_everyone' is distinct from 'false';
+    -- New words go to the rows there are, in one statement: one for each row would cost three times as much. The rest is
+    -- made anew, row by row.
+    begin
+        with touched as materialized (
+            select t.conversation_id, t.block, array_agg(t.message_id) as message_ids
+            from unnest(v_touched.conversation_ids, v_touched.blocks, v_touched.message_ids)
+                as t (conversation_id, block, message_id)
+            group by t.conversation_id, t.block
+        ),
+
+        texts as materialized (
+            select
+                t.conversation_id,
+                t.block,
+                n.ids,
+                n.content,
+                n.ids is not null and coalesce(char_length(n.content), 0) <= 20000 as is_appended
+            from touched as t
+            -- each thing by its whole key: while tables are small, the planner would read all of them for every row
+            cross join lateral (
+                select
+                    array_agg(m.id order by m.id) as ids,
+                    string_agg(m.content, E' .\n') filter (where m.deleted_at is null and m.type <> 'encrypted') as content
+                from unnest(t.message_ids) as i (id)
+                cross join lateral (
+                    select x.id, x.content, x.deleted_at, x.type
+                    from parley.message as x
+                    where x.id = i.id
+                        -- not equal: the index on (conversation_id, seq) would read all of the conversation
+                        and x.conversation_id is not distinct from t.conversation_id
+                    offset 0
+                ) as m
+                where array_position(t.message_ids, null) is null
+                    and exists (
+                        select from parley.search_block as b
+                        where b.conversation_id = t.conversation_id and b.block = t.block and b.language = v_version
+                        offset 0
+                    )
+            ) as n
+        ),
+
+        appended as (
+            insert into parley.search_block as s (conversation_id, block, first_id, last_id, language, terms)
+            select
+                t.conversation_id,
+                t.block,
+                t.ids[1],
+                t.ids[cardinality(t.ids)],
+                v_version,
+                parley.search_terms(v_language, coalesce(t.content, ''))
+            from texts as t
+            where t.is_appended
+            order by t.conversation_id, t.block
+            on conflict on constraint search_block_pkey do update
+            set
+                first_id = least(s.first_id, excluded.first_id),
+                last_id = greatest(s.last_id, excluded.last_id),
+                terms = s.terms || excluded.terms
+        )
+
+        select array_agg(t.conversation_id) as conversation_ids, array_agg(t.block) as blocks into v_left
+        from texts as t
+        where not t.is_appended;
+    exception
+        -- more than a megabyte of words, which made anew they will say; a conversation deleted meanwhile
+        when program_limit_exceeded or foreign_key_violation then
+            v_left := v_touched;
+    end;
+    perform parley.index_block(l.conversation_id, l.block, v_language)
+    from (
+        select distinct u.conversation_id, u.block
+        from unnest(v_left.conversation_ids, v_left.blocks) as u (conversation_id, block)
+        order by u.conversation_id, u.block
+    ) as l;
     return cardinality(v_ids) >= batch;
 end;
 $$;
@@ -228,7 +259,7 @@ begin
         update parley.search_state as s
         set rebuild_after = '00000000-0000-0000-0000-000000000000', rebuild_block = 0;
     end if;
-    if parley.index_new_messages(1000) then
+    if parley.index_new_messages(5000) then
         return true;
     end if;
     return parley.rebuild_search_index(200);
