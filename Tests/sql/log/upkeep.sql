@@ -18,7 +18,7 @@ update parley.worker set beat_at = now() - interval '61 seconds' where id = :two
 select is(parley.worker_beat(:one), true, 'the beat of one');
 select is_empty(format('select from parley.worker where id = %s', :two), 'removes another that was silent for a minute');
 select is(parley.worker_beat(:two), false, 'which then learns that it must register again');
-update parley.worker set beat_at = now() - interval '59 seconds' where id = :one;
+update parley.worker set beat_at = clock_timestamp() - interval '30 seconds' where id = :one;
 select is((select count(*) from parley.worker_start('three', '1')), 1::bigint, 'a third one starts');
 select is((select count(*) from parley.worker), 2::bigint, 'less than a minute of silence is nothing');
 select parley.worker_stop(:one) is null as stopped \gset
