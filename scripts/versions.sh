@@ -80,7 +80,7 @@ for version in "${versions[@]}"; do
         esac
         log=.build/versions/$version-$suite.log
         began=$SECONDS
-        if (export PARLEY_PG_BINDIR=$bindir PATH=$bindir:$PATH; run "$suite") >"$log" 2>&1; then
+        if (export PARLEY_PG_BINDIR=$bindir PG_CONFIG=$bindir/pg_config PATH=$bindir:$PATH; run "$suite") >"$log" 2>&1; then
             result=ok passed=$((passed + 1))
         else
             result='not ok' failed=$((failed + 1))

@@ -463,7 +463,7 @@ def test_doctor_of_a_standby():
 def extension_files():
     """The extension on the server's share directory, which all servers of this machine have in common."""
     folder = subprocess.run(["make", "-s", "extension-dir"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-    as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    as_root = [] if os.geteuid() == 0 else ["sudo", "-n", "--preserve-env=PG_CONFIG"]
     handle = os.open(folder, os.O_RDONLY)
     fcntl.flock(handle, fcntl.LOCK_EX)
     with tempfile.TemporaryDirectory() as found:

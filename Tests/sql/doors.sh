@@ -8,8 +8,6 @@
 # was there before comes back in the end.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-# the extension goes to the server that cluster.sh starts
-if [ -n "${PARLEY_PG_BINDIR:-}" ]; then export PG_CONFIG=$PARLEY_PG_BINDIR/pg_config; fi
 
 passed=0 failed=0
 ok() { echo "ok - $1"; passed=$((passed + 1)); }
