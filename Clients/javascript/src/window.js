@@ -107,7 +107,7 @@ export class MessagesView extends Part {
             this.#loading = { all: false, older: null, newer: null };
             return page;
         } catch (error) {
-            if (turn === this.#turn) {
+            if (turn === this.#turn && !this.#core.stopped) {
                 this.#failed(error);
                 // requests may fail while the socket lives: nobody else would say when to try again
                 this.timers.set("again", this.pause(error), () => this.resume());
