@@ -239,8 +239,8 @@ export class Engine extends Part {
 
     /** Nothing is on its way, waits for a predecessor, or is known to be stale. */
     get quiet() {
-        const busy = this.syncing || this.#again || this.live.repairing.size || this.pages.fetching;
-        return !busy && [...this.conversations.values()].every((c) => c.buffer.size + c.refetch.size === 0);
+        const busy = this.syncing || this.#again || this.live.repairing.size;
+        return !busy && [...this.conversations.values()].every((conversation) => conversation.quiet);
     }
 
     stop() {

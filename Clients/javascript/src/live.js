@@ -1,5 +1,6 @@
 // Live events are applied in the order of their event_seq; a number that is left out is asked for.
 import { Part } from "./base.js";
+import { ALL } from "./conversation.js";
 import { applyEvent } from "./events.js";
 
 /** After live events: a dirty row is fetched soon; otherwise the cursor follows at leisure. */
@@ -42,9 +43,10 @@ export class Live extends Part {
         // a sync says by itself which conversations are left
         if (gone && live && !late) engine.drop(conversation.id);
         else if (!gone && !late) dirty = applyEvent(conversation, event, payload, engine.userId);
-        // Of a message the server says what it is now: what is held may be newer, or have missed it. A sync under way may
-        // bring what is older: another comes soon after it.
-        if (number == null && (late ? conversation.held && seq : conversation.messages.has(seq))) conversation.wantRefetch(seq);
+        // Of a message the server says what it is now: what is held may be newer, or have missed it; also where others quote
+        // it, or were read with it. A sync under way may bring what is older: another comes soon after it.
+        if (late && event.startsWith("message:")) conversation.wantRefetch(ALL);
+        else if (number == null && conversation.messages.has(seq)) conversation.wantRefetch(seq);
         this.options.onEvent(event, payload, conversation, live);
         if (live) engine.syncWithin(dirty || (number == null && engine.syncing) ? SOON_MS : LEISURE_MS);
     }
