@@ -246,6 +246,13 @@ test("a reply that quotes what the viewer has deleted for themselves shows no qu
     await parley.stop();
 });
 
+test("a row of the inbox shows its last message without a quote, also as a sync brought it", async () => {
+    const quote = { id: "message-1", seq: 1, sender_id: OTHER, type: "text", content: "text 1", attachment: null, deleted: false };
+    const { parley } = await open({ rows: [row({ last_seq: 2, last_message: message(2, { reply_to_id: "message-1", reply_to: quote }) })] });
+    assert.deepEqual([first(parley).last_message.content, first(parley).last_message.reply_to], ["text 2", null]);
+    await parley.stop();
+});
+
 test("a deletion for oneself that comes after a sync which knew of it also takes the quotes elsewhere", async () => {
     const quote = { id: "message-1", seq: 1, sender_id: OTHER, type: "text", content: "text 1", attachment: null, deleted: false };
     const reply = message(3, { reply_to_id: "message-1", reply_to: quote });
