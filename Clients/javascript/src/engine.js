@@ -57,11 +57,12 @@ export class Engine extends Part {
         return conversation;
     }
 
-    /** Whether the answer to what was asked at this position still says what a row is. If not, a sync says it soon. */
-    isNews(position) {
-        if (!(this.position > position)) return true;
-        this.syncWithin(SOON_MS);
-        return false;
+    /** What a function answers about a row. undefined: a sync was answered before, and another has said what the row is now. */
+    async change(name, args) {
+        const { position } = this;
+        const answer = await this.options.rpc(name, args);
+        if (!(this.position > position)) return answer;
+        await this.sync().catch(() => {});
     }
 
     // --- storage

@@ -434,6 +434,39 @@ test("an answer that a sync has overtaken leaves the draft and the settings as t
     await parley.stop();
 });
 
+test("what a sync has not seen yet shows until another has, though it was answered before", async () => {
+    const draft = { content: "half", reply_to_id: null, metadata: {}, updated_at: "t" };
+    const answers = {};
+    const later = (name) => new Promise((resolve) => (answers[name] = resolve));
+    let sync = () => page([row({ draft })], { position: 20 });
+    const { parley, sockets, clock } = await open({
+        functions: {
+            sync: () => sync(), save_draft: () => later("draft"), update_participant_settings: () => later("settings"),
+        },
+    });
+    const shown = () => [first(parley).draft, first(parley).me.notification_level];
+    parley.send(ROOM, "half a message");
+    await turns();
+    parley.updateSettings(ROOM, { notifications: "none" });
+    await clock.tick(2_100);
+    sync = () => page([row({ draft })], { position: 30 });
+    sockets.last.drop();
+    parley.reconnect();
+    await turns(60);
+    assert.deepEqual(shown(), [null, "none"]);
+    sync = () => later("sync");
+    answers.draft(null);
+    answers.settings({ ...row().me, notification_level: "none" });
+    await turns(60);
+    assert.deepEqual(shown(), [null, "none"]);
+    sync = () => page([], { position: 40 });
+    answers.sync(page([row({ me: { notification_level: "none" } })], { position: 40 }));
+    await turns(60);
+    assert.deepEqual(shown(), [null, "none"]);
+    assert.deepEqual(parley.outbox.getSnapshot(), []);
+    await parley.stop();
+});
+
 test("an answer to a change leaves the star as it is", async () => {
     let answer;
     const starred = message(1, { starred: true });
