@@ -61,7 +61,7 @@ export class Core extends Part {
             onReset: (reason) => this.emit("reset", { reason }),
         });
         this.kept = new Kept(common);
-        this.inbox = new Inbox({ ...common, engine: this.engine });
+        this.inbox = new Inbox(this.engine);
         const work = new Work(this);
         this.outbox = new Outbox({
             ...common,

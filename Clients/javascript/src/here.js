@@ -46,6 +46,7 @@ export class Here extends Part {
     }
 
     stop() {
+        super.stop();
         for (const part of this.parts) part.stop();
     }
 
