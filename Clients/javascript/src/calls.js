@@ -52,6 +52,7 @@ export class Calls extends Part {
 
     async #entered(asked, stream) {
         const call = await asked;
+        if (this.stopped) return call;
         this.#stream = stream;
         this.#current = call.id;
         this.#take(call);

@@ -2,10 +2,8 @@
 
 export async function performChange(entry, { rpc, engine }) {
     const { kind, args, conversation_id: conversation, message_id: message } = entry;
-    const { position } = engine;
-    const about = async (name, more) => ({ result: await rpc(name, { conversation_id: conversation, ...more }), position });
-    if (kind === "settings") return about("update_participant_settings", { ...args, ...muteOf(args) });
-    if (kind === "unread") return about("mark_as_unread");
+    if (kind === "settings") return engine.change("update_participant_settings", { conversation_id: conversation, ...args, ...muteOf(args) });
+    if (kind === "unread") return engine.change("mark_as_unread", { conversation_id: conversation });
     const { on, ...change } = args;
     const name = { vote: "vote", edit: "edit_message", delete: "delete_message", react: on ? "add_reaction" : "remove_reaction" }[kind];
     const call = () => rpc(name, { message_id: message, ...change });

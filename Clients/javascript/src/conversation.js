@@ -2,6 +2,8 @@
 import { Cell, left } from "./base.js";
 
 const BUFFER = 1_000;
+/** In `refetch`: all that the windows show. */
+export const ALL = 0;
 
 export class Conversation {
     /** The row as the server gives it; null: not known. Never changed in place. */
@@ -72,8 +74,12 @@ export class Conversation {
         this.#touch(message.seq);
         if (!this.held || (onlyIfHeld && !this.messages.has(message.seq))) return;
         // An event is the same for everybody: what is the viewer's own is kept, a missing quote may be theirs to see, and a
-        // quote of what is not here they may have deleted for themselves.
-        if (message.reply_to_id && !message.deleted_at && !this.messages.has(message.reply_to?.seq)) this.wantRefetch(message.seq);
+        // quote of what is not here they may have deleted for themselves: surely, where a window would show it. What lies
+        // further up is not here for anybody: not all ask at once.
+        const quoted = message.reply_to?.seq;
+        if (message.reply_to_id && !message.deleted_at && !this.messages.has(quoted)) {
+            this.wantRefetch(message.seq, ![...this.views].some((view) => view.covers(quoted)));
+        }
         this.#put(this.#withOwn(message));
     }
 
@@ -138,9 +144,15 @@ export class Conversation {
         }
     }
 
-    wantRefetch(seq) {
+    /** leisurely: within some seconds, at a moment of this client's own. */
+    wantRefetch(seq, leisurely = false) {
         this.refetch.add(seq);
-        this.host.pages.refetchSoon(this);
+        this.host.pages.refetchSoon(this, leisurely);
+    }
+
+    /** Nothing is on its way, waits for a predecessor, or is known to be stale. */
+    get quiet() {
+        return this.buffer.size + this.refetch.size + this.#loads === 0;
     }
 
     /** Runs `fetch`, which answers messages, and takes what no event has overtaken meanwhile. */

@@ -21,6 +21,8 @@ export class Core extends Part {
     #listeners = new Map();
     #warned = new Set();
     #starting = null;
+    /** Signed out: what was asked before is answered to nobody. */
+    #gone = false;
     #place;
     state = "connecting";
     userId = null;
@@ -35,7 +37,11 @@ export class Core extends Part {
         this.tokens = new Tokens({ ...options, onToken: (token) => this.#onToken(token) });
         const userId = () => this.userId;
         const http = new Http({ ...options, tokens: this.tokens, userId });
-        this.rpc = (name, args) => http.rpc(name, args);
+        this.rpc = async (name, args) => {
+            const answer = this.#gone ? null : await http.rpc(name, args);
+            if (this.#gone) throw signedOut("Signed out.");
+            return answer;
+        };
         this.connection = new Cell(() => this.#connection());
         this.vault = new Vault({ ...options, warn: (...warning) => this.#warn(...warning) });
         const common = { ...options, rpc: this.rpc, vault: this.vault, userId };
@@ -55,7 +61,7 @@ export class Core extends Part {
             onReset: (reason) => this.emit("reset", { reason }),
         });
         this.kept = new Kept(common);
-        this.inbox = new Inbox({ ...common, engine: this.engine });
+        this.inbox = new Inbox(this.engine);
         const work = new Work(this);
         this.outbox = new Outbox({
             ...common,
@@ -173,6 +179,7 @@ export class Core extends Part {
     // Whoever uses the page now, sees nothing of the user who was here.
     async #forget() {
         await this.stop();
+        this.#gone = true;
         for (const part of ["outbox", "typing", "engine"]) this[part].forget();
         this.kept.messages.clear();
         for (const id of this.#present.keys()) this.#setPresent(id, []);

@@ -125,6 +125,8 @@ export function shownRow(conversation, entries, me, now) {
     const sending = sends.filter((entry) => entry.state !== "failed").at(-1);
     if (sending) shown.last_message = pendingMessage(sending, about.get(sending.id) ?? [], conversation, me) ?? row.last_message;
     else if (row.last_message) shown.last_message = shownMessage(row.last_message, [], horizons(row, me), me);
+    // without its quote: the viewer may have deleted for themselves what it quotes
+    if (shown.last_message) shown.last_message = { ...shown.last_message, reply_to: null };
     return shown;
 }
 

@@ -57,11 +57,12 @@ export class Engine extends Part {
         return conversation;
     }
 
-    /** Whether the answer to what was asked at this position still says what a row is. If not, a sync says it soon. */
-    isNews(position) {
-        if (!(this.position > position)) return true;
-        this.syncWithin(SOON_MS);
-        return false;
+    /** What a function answers about a row. undefined: a sync was answered before, and another has said what the row is now. */
+    async change(name, args) {
+        const { position } = this;
+        const answer = await this.options.rpc(name, args);
+        if (!(this.position > position)) return answer;
+        await this.sync().catch(() => {});
     }
 
     // --- storage
@@ -239,8 +240,8 @@ export class Engine extends Part {
 
     /** Nothing is on its way, waits for a predecessor, or is known to be stale. */
     get quiet() {
-        const busy = this.syncing || this.#again || this.live.repairing.size || this.pages.fetching;
-        return !busy && [...this.conversations.values()].every((c) => c.buffer.size + c.refetch.size === 0);
+        const busy = this.syncing || this.#again || this.live.repairing.size;
+        return !busy && [...this.conversations.values()].every((conversation) => conversation.quiet);
     }
 
     stop() {

@@ -134,9 +134,9 @@ function byJoining(a, b) {
     return compare(moment(a.joined_at), moment(b.joined_at)) || compare(a.user_id, b.user_id);
 }
 
-/** A message as the inbox shows it: without what it quotes, which the viewer may have deleted for themselves. */
+/** A message as the inbox shows it. */
 export function preview(message) {
-    return { ...message, content: left(message.content, PREVIEW), reactions: [], reply_to: null };
+    return { ...message, content: left(message.content, PREVIEW), reactions: [] };
 }
 
 export const BARE = { content: null, metadata: {}, mentions: [], mentions_all: false, attachments: [], reactions: [], reply_to: null };

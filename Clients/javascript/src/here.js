@@ -18,11 +18,7 @@ export class Here extends Part {
         this.deliveries = new Receipts({ ...options, send: horizon("mark_as_delivered"), onSent() {}, onLost() {} });
         this.drafts = new Batch({
             ...options,
-            send: async (id, { content, ...more }) => {
-                const { position } = engine;
-                const draft = await rpc("save_draft", { conversation_id: id, ...(content === null ? {} : { content, ...more }) });
-                return engine.isNews(position) ? (draft ?? null) : undefined;
-            },
+            send: (id, draft) => engine.change("save_draft", { conversation_id: id, ...(draft.content === null ? {} : draft) }),
             onSent: (id, draft, _, newest) => newest && this.#drafted(id, draft),
             // what is too long stays here until the page ends; of a conversation that is not the user's any more nothing does
             onLost: (id, { status }) => (status === 403 || status === 404 ? this.#drafted(id) : this.options.vault.put(`d/${id}`, null)),
@@ -50,6 +46,7 @@ export class Here extends Part {
     }
 
     stop() {
+        super.stop();
         for (const part of this.parts) part.stop();
     }
 

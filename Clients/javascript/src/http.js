@@ -1,26 +1,31 @@
 // Calls of the functions by fetch.
-import { Part, claimsOf } from "./base.js";
+import { claimsOf } from "./base.js";
 import { noAnswer, refusal, signedOut } from "./errors.js";
 
 const TIMEOUT_MS = 15_000;
 /** What is read may be long, and the line slow. */
 const READ_TIMEOUT_MS = 45_000;
 
-/** options: url, apikey, fetch, tokens, userId() */
-export class Http extends Part {
+/** options: url, apikey, fetch, clock, tokens, userId() */
+export class Http {
+    #options;
+    constructor(options) {
+        this.#options = options;
+    }
+
     /** The result of a function; ParleyError otherwise. A token that was refused is renewed once. */
     async rpc(name, args = {}) {
-        const token = await this.options.tokens.get();
+        const token = await this.#options.tokens.get();
         try {
             return await this.#post(name, args, token);
         } catch (error) {
             if (error.status !== 401) throw error;
-            return this.#post(name, args, await this.options.tokens.get(token));
+            return this.#post(name, args, await this.#options.tokens.get(token));
         }
     }
 
     async #post(name, args, token) {
-        const { url, apikey, fetch, clock, userId } = this.options;
+        const { url, apikey, fetch, clock, userId } = this.#options;
         // Where another user has signed in meanwhile, what one has written is not said in the name of the other.
         if (userId() && claimsOf(token)?.sub !== userId()) throw signedOut();
         const abort = new AbortController();

@@ -1,5 +1,5 @@
 // The inbox in the server's order, and the counts as get_unread_counts gives them.
-import { Cell, Part, compare, later, moment } from "./base.js";
+import { Cell, compare, later, moment } from "./base.js";
 
 const FILTERS = {
     all: ({ me }) => !me.archived_at && me.folder !== "requests",
@@ -8,11 +8,15 @@ const FILTERS = {
     unread: (row) => FILTERS.all(row) && (row.unread_count > 0 || row.me.marked_unread),
 };
 
-/** options: engine */
-export class Inbox extends Part {
+export class Inbox {
+    #engine;
     #stores = new Map();
     #shown = new Map();
     unread = new Cell(() => this.#count());
+
+    constructor(engine) {
+        this.#engine = engine;
+    }
 
     changed() {
         this.unread.invalidate();
@@ -27,7 +31,7 @@ export class Inbox extends Part {
         if (!cell) {
             // searches come and go: one that nobody watches makes room
             if (this.#stores.size > 20) for (const [name, old] of this.#stores) if (!old.watched) this.#stores.delete(name);
-            cell = new Cell(() => ({ conversations: this.list(filter, words), loading: !this.options.engine.ready }));
+            cell = new Cell(() => ({ conversations: this.list(filter, words), loading: !this.#engine.ready }));
             this.#stores.set(key, cell);
         }
         return cell;
@@ -36,13 +40,13 @@ export class Inbox extends Part {
     list(filter, words = []) {
         // without those that were deleted for oneself, and have had nothing since
         const fits = ({ row }) => row.me && FILTERS[filter](row) && row.me.deleted_seq !== row.last_seq
-            && (words.length === 0 || matches(row, words, this.options.engine.userId));
+            && (words.length === 0 || matches(row, words, this.#engine.userId));
         return [...this.#rows()].filter(fits).sort((a, b) => compare(b.order, a.order)).map(({ row }) => row);
     }
 
     // Each row with its key of sorting, made once per row.
     *#rows() {
-        for (const conversation of this.options.engine.conversations.values()) {
+        for (const conversation of this.#engine.conversations.values()) {
             const row = conversation.cell.getSnapshot();
             if (!row) continue;
             let known = this.#shown.get(conversation.id);

@@ -1,11 +1,13 @@
 // Calls for a client that has not had one yet: what they need is loaded with the first.
 import { Cell } from "./base.js";
+import { aborted } from "./errors.js";
 
 const NONE = Object.freeze({ incoming: Object.freeze([]), current: null, streams: Object.freeze({}), media: "none" });
 
 export class LateCalls {
     #options;
     #calls = null;
+    #stopped = false;
     constructor(options) {
         const cell = new Cell(() => this.#calls?.snapshot() ?? NONE);
         this.#options = { ...options, onChange: () => cell.invalidate() };
@@ -16,6 +18,7 @@ export class LateCalls {
     async #load() {
         if (!this.#calls) {
             const { Calls } = await import("./calls.js");
+            if (this.#stopped) throw aborted("Stopped: there are no calls any more.");
             this.#calls ??= new Calls(this.#options);
         }
         return this.#calls;
@@ -26,6 +29,9 @@ export class LateCalls {
         this.#load().then((calls) => calls.hear(event, payload), () => {});
     }
     stop() {
+        this.#stopped = true;
         this.#calls?.stop();
+        this.#calls = null;
+        this.#options.onChange();
     }
 }

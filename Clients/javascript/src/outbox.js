@@ -58,7 +58,7 @@ export class Outbox extends Part {
     // What a tab had stored and died before it could hand it over, or handed over before this one could hear it.
     async #reload() {
         const stored = await this.options.vault.load("o/");
-        if (!this.sender.stopped) this.restore(stored.values());
+        if (!this.stopped) this.restore(stored.values());
     }
 
     /** kind, conversation_id, args; of a change also message_id, or ref: the client_message_id of one not yet stored. */
@@ -76,7 +76,7 @@ export class Outbox extends Part {
         this.#keeping += 1;
         this.keep(whole).then(() => {
             this.#keeping -= 1;
-            if (this.sender.stopped || this.#over.has(id)) return;
+            if (this.stopped || this.#over.has(id)) return;
             this.options.tell({ o: "add", entry: this.#enter(whole) });
             this.sender.run();
         });
@@ -148,6 +148,7 @@ export class Outbox extends Part {
     }
 
     stop() {
+        super.stop();
         this.sender.stop();
         for (const { reject } of this.#promises.values()) reject(aborted("Stopped: the message stays queued."));
         this.#promises.clear();

@@ -1,10 +1,12 @@
 // Messages by the page, for windows, and single ones again that an event has left stale.
 import { Part, pause } from "./base.js";
+import { ALL } from "./conversation.js";
+
+const REFETCH_MS = 150;
+const SPREAD_MS = 4_000;
 
 /** options: rpc */
 export class Pages extends Part {
-    fetching = 0;
-
     load(conversation, args) {
         return conversation.load(async () => {
             const page = await this.options.rpc("get_conversation_messages", { conversation_id: conversation.id, ...args });
@@ -16,17 +18,18 @@ export class Pages extends Part {
         });
     }
 
-    refetchSoon(conversation) {
-        if (!this.timers.has(conversation)) this.timers.set(conversation, 150, () => this.#refetch(conversation, 0));
+    refetchSoon(conversation, leisurely = false) {
+        const [timer, ms] = leisurely ? [conversation.id, SPREAD_MS * this.options.random()] : [conversation, REFETCH_MS];
+        if (!this.timers.has(timer)) this.timers.set(timer, ms, () => this.#refetch(conversation, 0));
     }
 
     async #refetch(conversation, tries) {
         const { refetch } = conversation;
+        if (refetch.delete(ALL)) for (const view of conversation.views) view.reload();
         if (refetch.size === 0 || this.stopped || !conversation.row) return refetch.clear();
         const first = Math.min(...refetch);
         const batch = [...refetch].filter((seq) => seq < first + 100);
         for (const seq of batch) refetch.delete(seq);
-        this.fetching += 1;
         try {
             const page = await this.load(conversation, { after_seq: first - 1, page_size: Math.max(...batch) - first + 1 });
             for (const seq of batch) if (seq > page.to) refetch.add(seq);
@@ -38,8 +41,6 @@ export class Pages extends Part {
                 for (const seq of batch) refetch.add(seq);
                 this.timers.set(conversation, pause(tries, error, this.options.random), () => this.#refetch(conversation, tries + 1));
             }
-        } finally {
-            this.fetching -= 1;
         }
     }
 }

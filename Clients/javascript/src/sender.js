@@ -53,7 +53,10 @@ export class Sender extends Part {
         const over = () => this.stopped || !outbox.get(entry.id);
         if (over()) return;
         try {
-            outbox.done(trying, await this.#inTurn(() => perform(trying)));
+            outbox.done(trying, await this.#inTurn(() => {
+                if (over()) throw aborted();
+                return perform(trying);
+            }));
         } catch (error) {
             if (over()) return;
             // no token is no refusal of this entry

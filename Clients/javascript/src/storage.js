@@ -1,6 +1,5 @@
 // What outlives a reload: IndexedDB, anything of AsyncStorage's shape, or nothing. The memory is always the truth of a
 // running page; this mirrors it. A storage that fails is given up, which is said once, and the page goes on.
-import { Part } from "./base.js";
 
 /** Keeps [key, value] pairs; values are JSON. null as a value removes. */
 class IndexedDb {
@@ -58,9 +57,12 @@ export async function openStorage(storage) {
 
 const PATIENCE_MS = 3_000;
 
-/** One user's part of a storage. Writes go out one after the other, what has gathered meanwhile in one. */
-/** options: warn(code, message); without a code: something is well again */
-export class Vault extends Part {
+/**
+ * One user's part of a storage. Writes go out one after the other, what has gathered meanwhile in one.
+ * options: clock, warn(code, message); without a code: something is well again
+ */
+export class Vault {
+    #options;
     #keeper = null;
     #prefix;
     #waiting = new Map();
@@ -72,6 +74,9 @@ export class Vault extends Part {
     #writing = this.opened;
     /** Until it is known, nothing is wrong. */
     #kept = true;
+    constructor(options) {
+        this.#options = options;
+    }
     get persistent() {
         return this.#kept && !this.#late;
     }
@@ -92,7 +97,7 @@ export class Vault extends Part {
                 if (value === undefined) damaged += 1;
                 else found.set(key.slice(this.#prefix.length), value);
             }
-            if (damaged) this.options.warn("storage-damaged", `${damaged} stored entries cannot be read.`);
+            if (damaged) this.#options.warn("storage-damaged", `${damaged} stored entries cannot be read.`);
         } catch (error) {
             this.#giveUp(error);
         }
@@ -115,7 +120,7 @@ export class Vault extends Part {
             await this.#keeper.write(entries);
             if (!this.#late) return;
             this.#late = false;
-            this.options.warn();
+            this.#options.warn();
         } catch (error) {
             this.#giveUp(error);
         }
@@ -142,12 +147,12 @@ export class Vault extends Part {
     #patiently(work) {
         if (this.#late) return;
         return new Promise((resolve) => {
-            const timer = this.options.clock.setTimeout(() => {
+            const timer = this.#options.clock.setTimeout(() => {
                 this.#late = true;
                 this.#failed("The storage does not answer.");
                 resolve();
             }, PATIENCE_MS);
-            work.then(resolve).finally(() => this.options.clock.clearTimeout(timer));
+            work.then(resolve).finally(() => this.#options.clock.clearTimeout(timer));
         });
     }
     #giveUp(error) {
@@ -156,6 +161,6 @@ export class Vault extends Part {
         this.#failed(error);
     }
     #failed(error) {
-        this.options.warn("storage-failed", `Unsent messages are lost with this page: ${error?.message ?? error}`);
+        this.#options.warn("storage-failed", `Unsent messages are lost with this page: ${error?.message ?? error}`);
     }
 }

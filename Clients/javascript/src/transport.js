@@ -4,6 +4,11 @@
 import { Part, uuid } from "./base.js";
 import { Socket } from "./socket.js";
 
+/**
+ * Of the messages between tabs and of the outbox. Another version of them counts one up: tabs of two releases then know
+ * nothing of each other, and each release has a socket of its own.
+ */
+const PROTOCOL = 1;
 const ASK_MS = 20_000;
 const SILENCE_MS = 50_000;
 const LEASE_MS = 150_000;
@@ -24,6 +29,7 @@ export class Transport extends Part {
     /** What the other tabs look at: they say it again, or it ends. */
     #leases = new Map();
     #own = `realtime:user:${this.options.userId}`;
+    #name = `${this.options.name}/${PROTOCOL}`;
     #heard = 0;
     #leaderId = null;
     #tired = false;
@@ -33,9 +39,9 @@ export class Transport extends Part {
     retryAt = null;
 
     start() {
-        const { locks, channel, name, clock } = this.options;
+        const { locks, channel, clock } = this.options;
         if (!locks || !channel) return this.#lead();
-        this.#channel = channel(name);
+        this.#channel = channel(this.#name);
         this.#channel.onmessage = ({ data }) => this.#hear(data);
         this.#heard = clock.now();
         this.#queue({});
@@ -44,14 +50,13 @@ export class Transport extends Part {
     }
 
     #queue(options) {
-        const { locks, name } = this.options;
         const held = async () => {
             if (this.stopped) return;
             this.#lead();
             // until this tab stops, dies, or is robbed of it
             await new Promise((resolve) => (this.#release = resolve));
         };
-        locks.request(name, options, held).catch(() => {
+        this.options.locks.request(this.#name, options, held).catch(() => {
             // robbed: another tab took this one for dead
             if (this.stopped) return;
             this.#follow();
@@ -95,6 +100,7 @@ export class Transport extends Part {
         this.#socket?.close();
         this.#socket = this.#release = null;
         this.#heard = this.options.clock.now();
+        this.#tellWho();
         this.#ask();
         this.options.onChange();
     }
@@ -107,8 +113,9 @@ export class Transport extends Part {
         this.#say({ t: "status", status: status === "online" && !joined ? "connecting" : status, retryAt, tired: this.#tired });
     }
 
+    // What the socket of a robbed leader says at its end is news in its own tab alone.
     #say(message) {
-        this.#tell(message);
+        if (this.leader) this.#tell(message);
         this.#heed(message);
     }
 
@@ -139,8 +146,10 @@ export class Transport extends Part {
         const { clock, onTabs } = this.options;
         if (message.t === "tabs") return onTabs(message);
         if (this.leader) return this.#obey(message);
-        this.#heard = clock.now();
-        if (message.from !== this.#leaderId && message.t === "status") {
+        const isStatus = message.t === "status";
+        // that another follower lives says nothing of the leader
+        if (isStatus || message.from === this.#leaderId) this.#heard = clock.now();
+        if (isStatus && message.from !== this.#leaderId) {
             this.#leaderId = message.from;
             this.#tellWho();
             this.options.onMeet();
@@ -166,7 +175,9 @@ export class Transport extends Part {
         else if (t === "bye") this.#leases.delete(from);
         else if (t === "who") this.#leases.set(from, { ids, until: this.options.clock.now() + LEASE_MS });
         this.#watchTopics();
-        if (t === "who") this.#refresh();
+        if (t !== "who") return;
+        this.#refresh();
+        for (const id of ids) this.#tell({ t: "presence", id, ids: this.#channelOf(id)?.presence.users() ?? [] });
     }
 
     // A follower asks its leader for a sign of life. One that is visible takes over from a leader that has none.

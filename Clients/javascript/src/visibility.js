@@ -17,6 +17,7 @@ export class Visibility extends Part {
         page.addEventListener("pagehide", onAway, { signal });
     }
     stop() {
+        super.stop();
         this.#end.abort();
     }
 }

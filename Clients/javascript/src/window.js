@@ -107,7 +107,7 @@ export class MessagesView extends Part {
             this.#loading = { all: false, older: null, newer: null };
             return page;
         } catch (error) {
-            if (turn === this.#turn) {
+            if (turn === this.#turn && !this.#core.stopped) {
                 this.#failed(error);
                 // requests may fail while the socket lives: nobody else would say when to try again
                 this.timers.set("again", this.pause(error), () => this.resume());
@@ -136,8 +136,13 @@ export class MessagesView extends Part {
         if (!this.#loading.all && !this.atEnd && this.#held().length === 0) this.reload();
     }
 
+    /** Whether it would show this seq, if there were a message of it. */
+    covers(seq) {
+        return seq >= this.#low && seq <= this.#high;
+    }
+
     #held() {
-        return this.#conversation.seqs.filter((seq) => seq >= this.#low && seq <= this.#high);
+        return this.#conversation.seqs.filter((seq) => this.covers(seq));
     }
 
     /** Loads afresh where it is. */
@@ -226,8 +231,7 @@ export class MessagesView extends Part {
         const none = [];
         const messages = [];
         const stored = new Set();
-        for (const seq of conversation.seqs) {
-            if (seq < this.#low || seq > this.#high) continue;
+        for (const seq of this.#held()) {
             const message = conversation.messages.get(seq);
             if (message.sender_id === me && message.client_message_id) stored.add(message.client_message_id);
             const entries = about.get(message.id) ?? (message.client_message_id && about.get(message.client_message_id)) ?? none;

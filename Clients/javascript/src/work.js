@@ -49,9 +49,9 @@ export class Work {
             else conversation.update(seq, (message) => tombstone(message, result.deleted_at), { refetch: true });
         }
         if (kind === "vote" && seq) conversation.wantRefetch(seq);
-        if ((kind !== "settings" && kind !== "unread") || !row || !engine.isNews(result.position)) return;
-        const said = result.result;
-        conversation.change({ me: kind === "settings" ? said : { ...row.me, marked_unread: said.marked_unread } });
+        if (!row || !result) return;
+        if (kind === "settings") conversation.change({ me: result });
+        if (kind === "unread") conversation.change({ me: { ...row.me, marked_unread: result.marked_unread } });
     }
 }
 

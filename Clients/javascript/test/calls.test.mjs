@@ -247,3 +247,19 @@ test("of calls that are over nothing is loaded and nothing rings", async () => {
     await turns();
     assert.deepEqual(me.store.getSnapshot(), { incoming: [], current: null, streams: {}, media: "none" });
 });
+
+test("a client that is stopped shows no call any more, nor one that rings in that moment", async () => {
+    const { me, other } = world();
+    const nothing = { incoming: [], current: null, streams: {}, media: "none" };
+    await me.store.start(ROOM);
+    await turns();
+    assert.equal(other.store.getSnapshot().incoming.length, 1);
+    other.stop();
+    assert.deepEqual(other.store.getSnapshot(), nothing);
+    const again = world();
+    await again.me.store.start(ROOM);
+    again.other.stop();
+    await turns();
+    assert.deepEqual(again.other.store.getSnapshot(), nothing);
+    await assert.rejects(again.other.store.accept("call"), { code: "aborted" });
+});

@@ -705,3 +705,51 @@ test("what ends after signing out is stored no more", async () => {
     await turns();
     assert.deepEqual([...storage.items.keys()].filter((key) => key.includes(ME)), []);
 });
+
+test("what is answered after signing out shows nothing, and nothing more is asked", async () => {
+    const answers = [];
+    const late = (result) => () => new Promise((resolve) => answers.push(() => resolve(result)));
+    let slow = false;
+    const rows = [row({ last_seq: 1, unread_count: 1 })];
+    const pages = late({ messages: [message(1)], has_more_before: false, has_more_after: false, last_seq: 1 });
+    const { parley, shown, clock, server } = await open({
+        rows,
+        functions: { get_conversation_messages: pages, sync: () => (slow ? late(page(rows))() : page(rows)), search_messages: late({ messages: [] }) },
+    });
+    slow = true;
+    parley.startConversation({}).catch(() => {});
+    const search = assert.rejects(parley.api.search_messages({ query: "text" }), { code: "signed-out" });
+    parley.reconnect();
+    await turns();
+    await parley.signOut();
+    const calls = server.calls.length;
+    for (const answer of answers) answer();
+    await turns(60);
+    await search;
+    await assert.rejects(parley.api.search_messages({ query: "text" }), { code: "signed-out" });
+    await clock.tick(60_000);
+    assert.deepEqual([shown(), parley.conversations().getSnapshot().conversations, clock.pending], [[], [], []]);
+    assert.equal(server.calls.length, calls);
+});
+
+test("a client that was stopped asks for no page again that could not be loaded", async () => {
+    let fail;
+    const { parley, clock, server } = await open({ functions: { get_conversation_messages: () => new Promise((_, reject) => (fail = reject)) } });
+    await parley.stop();
+    fail(new Error("fetch failed"));
+    await clock.tick(60_000);
+    assert.equal(server.of("get_conversation_messages").length, 1);
+    assert.deepEqual(clock.pending, []);
+});
+
+test("what waits for its turn when the client stops is not sent", async () => {
+    const answers = [];
+    const { parley, server } = await open({ functions: { send_message: (args) => new Promise((resolve) => answers.push(() => resolve(message(1, { ...args, sender_id: ME })))) } });
+    for (let n = 0; n < 6; n++) parley.send(`${ROOM.slice(0, -1)}${n}`, "hello").stored.catch(() => {});
+    await turns(60);
+    const sent = server.of("send_message").length;
+    await parley.stop();
+    for (const answer of answers) answer();
+    await turns(60);
+    assert.deepEqual([sent, server.of("send_message").length], [4, 4]);
+});

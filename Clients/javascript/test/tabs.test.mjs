@@ -6,39 +6,56 @@ import { contents, world } from "./setup.mjs";
 
 /** Web Locks and BroadcastChannels that the tabs of a test share. */
 function browser() {
-    let queue = [];
+    // who has each lock, and who waits for it
+    const queues = new Map();
     const channels = new Set();
-    const grant = () => {
-        const lock = queue[0];
+    const grant = (name) => {
+        const [lock] = queues.get(name);
         if (!lock || lock.granted) return;
         lock.granted = true;
         setImmediate(() => lock.action({}).then((value) => {
+            const queue = queues.get(name);
             if (queue[0] !== lock) return;
             queue.shift();
             lock.resolve(value);
-            grant();
+            grant(name);
         }));
     };
     return {
         tab() {
-            const own = { frozen: false };
+            let frozen = false;
+            const late = [];
+            const own = {
+                get frozen() {
+                    return frozen;
+                },
+                set frozen(value) {
+                    frozen = value;
+                    if (!value) for (const action of late.splice(0)) action();
+                },
+            };
             own.locks = {
-                request: (_, options, action) => new Promise((resolve, reject) => {
-                    const lock = { own, action, resolve, reject };
+                request: (name, options, action) => new Promise((resolve, reject) => {
+                    if (!queues.has(name)) queues.set(name, []);
+                    const queue = queues.get(name);
+                    // a frozen tab hears that it was robbed when it wakes up
+                    const robbed = () => (own.frozen ? late.push(robbed) : reject(new Error("AbortError")));
+                    const lock = { own, action, resolve, robbed };
                     if (options.steal) {
-                        queue.shift()?.reject(new Error("AbortError"));
+                        queue.shift()?.robbed();
                         queue.unshift(lock);
                     } else queue.push(lock);
-                    grant();
+                    grant(name);
                 }),
             };
-            own.channel = () => {
+            own.channel = (name) => {
                 const channel = {
+                    name,
                     onmessage: null,
                     postMessage: (data) => {
                         if (!channels.has(channel)) throw new Error("InvalidStateError");
                         if (own.frozen) return;
-                        for (const other of channels) if (other !== channel) setImmediate(() => other.own.frozen || other.onmessage?.({ data: structuredClone(data) }));
+                        for (const other of channels) if (other !== channel && other.name === name) setImmediate(() => other.own.frozen || other.onmessage?.({ data: structuredClone(data) }));
                     },
                     close: () => channels.delete(channel),
                     own,
@@ -60,8 +77,10 @@ function browser() {
             };
             own.die = () => {
                 own.frozen = true;
-                queue = queue.filter((lock) => lock.own !== own);
-                grant();
+                for (const [name, queue] of queues) {
+                    queues.set(name, queue.filter((lock) => lock.own !== own));
+                    grant(name);
+                }
             };
             return own;
         },
@@ -82,6 +101,15 @@ async function twoTabs(options = {}) {
     await turns(60);
     return { shared, one, two, a, b, clock, storage, make };
 }
+
+const leads = (...all) => all.map(({ parley }) => parley.connection.getSnapshot().leader);
+const stopAll = (...all) => Promise.all(all.map(({ parley }) => parley.stop()));
+
+/** What the server says of who is in the conversation. */
+const arrive = async ({ sockets }, user) => {
+    sockets.last.receive([null, null, `realtime:conversation:${ROOM}`, "presence_state", { x: { metas: [{ phx_ref: "1", user_id: user }] } }]);
+    await turns();
+};
 
 test("the tabs of a user share one socket, and what it brings shows in all of them", async () => {
     const { a, b } = await twoTabs({ rows: [row()] });
@@ -184,6 +212,72 @@ test("a leader that is frozen is replaced by a visible tab, and follows when it 
     assert.ok(a.sockets.last.closed, "one socket");
     await a.parley.stop();
     await b.parley.stop();
+});
+
+test("a leader that is frozen is replaced also where several tabs follow it, and what waits is sent", async () => {
+    const { shared, one, a, b, clock, make } = await twoTabs();
+    const c = make(shared.tab());
+    await c.parley.start();
+    await turns(60);
+    one.frozen = true;
+    b.parley.send(ROOM, "hello");
+    await clock.tick(100_000);
+    assert.deepEqual(leads(b, c).filter(Boolean).length, 1);
+    assert.equal(b.server.of("send_message").length + c.server.of("send_message").length, 1);
+    for (const { parley } of [b, c]) assert.deepEqual(parley.outbox.getSnapshot(), []);
+    await stopAll(a, b, c);
+});
+
+test("a tab that opens later is told who is there", async () => {
+    const { shared, a, b, make } = await twoTabs();
+    a.parley.messages(ROOM);
+    await turns(60);
+    await arrive(a, OTHER);
+    const c = make(shared.tab());
+    await c.parley.start();
+    c.parley.messages(ROOM);
+    await turns(60);
+    assert.deepEqual(c.parley.presence(ROOM).getSnapshot(), [OTHER]);
+    await stopAll(a, b, c);
+});
+
+test("a leader that wakes up after it was replaced learns who is there, and sends nobody away", async () => {
+    const { shared, one, a, b, clock, make } = await twoTabs();
+    a.parley.messages(ROOM);
+    await turns(60);
+    await arrive(a, OTHER);
+    one.frozen = true;
+    await clock.tick(80_000);
+    const c = make(shared.tab());
+    await c.parley.start();
+    const shown = [];
+    c.parley.messages(ROOM);
+    await turns(60);
+    await arrive(b, OTHER);
+    const { subscribe, getSnapshot } = c.parley.presence(ROOM);
+    subscribe(() => shown.push(getSnapshot().length));
+    one.frozen = false;
+    await turns(60);
+    assert.deepEqual(leads(a, b, c), [false, true, false]);
+    assert.equal(shown.includes(0), false);
+    for (const { parley } of [a, b, c]) assert.deepEqual(parley.presence(ROOM).getSnapshot(), [OTHER]);
+    await stopAll(a, b, c);
+});
+
+test("tabs of two releases do not listen to each other, and each release has a leader", async () => {
+    const { shared, a, b } = await twoTabs();
+    const other = shared.tab();
+    const name = `parley/server/${ME}`;
+    other.locks.request(name, {}, () => new Promise(() => {}));
+    const channel = other.channel(name);
+    const heard = [];
+    channel.onmessage = ({ data }) => heard.push(data);
+    channel.postMessage({ t: "status", status: "in words of its own", from: "other" });
+    await turns();
+    b.parley.send(ROOM, "hello");
+    await turns(60);
+    assert.deepEqual([...leads(a, b), b.parley.connection.getSnapshot().status, heard.length], [true, false, "online", 0]);
+    await stopAll(a, b);
 });
 
 test("a follower sees a gap by itself and repairs it", async () => {

@@ -246,6 +246,68 @@ test("a reply that quotes what the viewer has deleted for themselves shows no qu
     await parley.stop();
 });
 
+test("a row of the inbox shows its last message without a quote, also as a sync brought it", async () => {
+    const quote = { id: "message-1", seq: 1, sender_id: OTHER, type: "text", content: "text 1", attachment: null, deleted: false };
+    const { parley } = await open({ rows: [row({ last_seq: 2, last_message: message(2, { reply_to_id: "message-1", reply_to: quote }) })] });
+    assert.deepEqual([first(parley).last_message.content, first(parley).last_message.reply_to], ["text 2", null]);
+    await parley.stop();
+});
+
+test("a deletion for oneself that comes after a sync which knew of it also takes the quotes elsewhere", async () => {
+    const quote = { id: "message-1", seq: 1, sender_id: OTHER, type: "text", content: "text 1", attachment: null, deleted: false };
+    const reply = message(3, { reply_to_id: "message-1", reply_to: quote });
+    const rows = [row({ last_seq: 3 })];
+    const { live, shown, parley, clock, state, server } = await open({
+        messages: [message(1), message(2), reply], functions: { sync: () => page(rows, { position: 20 }) },
+    });
+    await clock.tick(3_000);
+    const before = server.of("get_conversation_messages").length;
+    state.messages = [message(2), { ...reply, reply_to: null }];
+    for (let n = 0; n < 3; n++) await live("message:deleted", { event_seq: null, message_id: "message-1", seq: 1, for_everyone: false }, 19);
+    await clock.tick(1_000);
+    assert.deepEqual(shown().map(({ seq, reply_to: shortly }) => [seq, shortly]), [[2, null], [3, null]]);
+    assert.equal(server.of("get_conversation_messages").length, before + 1, "asked for once");
+    await parley.stop();
+});
+
+test("a private reading that comes after a sync which knew of it shows when the messages were read", async () => {
+    const rows = [row({ last_seq: 1, me: { last_read_seq: 1 } })];
+    const { live, shown, parley, clock, state } = await open({
+        messages: [message(1, { read_at: null })], functions: { sync: () => page(rows, { position: 20 }) },
+    });
+    await clock.tick(3_000);
+    state.messages = [message(1, { read_at: "then" })];
+    await live("message:read", { event_seq: null, user_id: ME, last_read_seq: 1, read_at: "then" }, 19);
+    await clock.tick(1_000);
+    assert.equal(shown()[0].read_at, "then");
+    await parley.stop();
+});
+
+test("what replies quote from further up is asked for within some seconds, at a moment of each client's own", async () => {
+    const quote = { id: "message-1", seq: 1, sender_id: OTHER, type: "text", content: "text 1", attachment: null, deleted: false };
+    const reply = (n) => message(100 + n, { reply_to_id: "message-1", reply_to: quote });
+    const all = Array.from({ length: 100 }, (_, n) => message(n + 1));
+    const waits = [];
+    for (const chance of [0.2, 0.8]) {
+        const { live, shown, parley, clock, server, state } = await open({ messages: [...all], rows: [row({ last_seq: 100 })], random: () => chance });
+        await clock.tick(5_000);
+        const asked = () => server.of("get_conversation_messages").length;
+        const before = asked();
+        for (let n = 1; n <= 10; n++) {
+            state.messages.push({ ...reply(n), reply_to: null });
+            await live("message:new", { event_seq: n + 1, message: reply(n) });
+        }
+        const start = clock.now();
+        while (asked() === before) await clock.tick(100);
+        waits.push(clock.now() - start);
+        await clock.tick(10_000);
+        assert.equal(asked(), before + 1);
+        assert.equal(shown().at(-1).reply_to, null);
+        await parley.stop();
+    }
+    assert.ok(waits[0] + 1_000 < waits[1] && waits[1] < 10_000, String(waits));
+});
+
 test("a message that was deleted shows so where it is quoted", async () => {
     const quote = { id: "message-1", seq: 1, sender_id: OTHER, type: "text", content: "text 1", attachment: null, deleted: false };
     const { live, shown, parley } = await open({ messages: [message(1), message(2, { reply_to_id: "message-1", reply_to: quote })], rows: [row({ last_seq: 2 })] });
@@ -369,6 +431,39 @@ test("an answer that a sync has overtaken leaves the draft and the settings as t
     answers.settings({ ...row().me, notification_level: "mentions" });
     await clock.tick(100);
     assert.deepEqual([first(parley).draft.content, first(parley).me.notification_level], ["newer", "none"]);
+    await parley.stop();
+});
+
+test("what a sync has not seen yet shows until another has, though it was answered before", async () => {
+    const draft = { content: "half", reply_to_id: null, metadata: {}, updated_at: "t" };
+    const answers = {};
+    const later = (name) => new Promise((resolve) => (answers[name] = resolve));
+    let sync = () => page([row({ draft })], { position: 20 });
+    const { parley, sockets, clock } = await open({
+        functions: {
+            sync: () => sync(), save_draft: () => later("draft"), update_participant_settings: () => later("settings"),
+        },
+    });
+    const shown = () => [first(parley).draft, first(parley).me.notification_level];
+    parley.send(ROOM, "half a message");
+    await turns();
+    parley.updateSettings(ROOM, { notifications: "none" });
+    await clock.tick(2_100);
+    sync = () => page([row({ draft })], { position: 30 });
+    sockets.last.drop();
+    parley.reconnect();
+    await turns(60);
+    assert.deepEqual(shown(), [null, "none"]);
+    sync = () => later("sync");
+    answers.draft(null);
+    answers.settings({ ...row().me, notification_level: "none" });
+    await turns(60);
+    assert.deepEqual(shown(), [null, "none"]);
+    sync = () => page([], { position: 40 });
+    answers.sync(page([row({ me: { notification_level: "none" } })], { position: 40 }));
+    await turns(60);
+    assert.deepEqual(shown(), [null, "none"]);
+    assert.deepEqual(parley.outbox.getSnapshot(), []);
     await parley.stop();
 });
 
