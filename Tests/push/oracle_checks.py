@@ -8,6 +8,14 @@ from house import House, is_shown, kind, push_id
 from oracle import Message, Person, Talk, Verdict, World
 
 
+def was_heard(entry: dict, entries: list[dict]) -> bool:
+    """Whether the worker must have had the answer: it was written, and its connection not cut off in the same moment."""
+    return entry["answered"] and not any(
+        other["outcome"].get("close") and other["connection"] == entry["connection"] and 0 <= other["wall"] - entry["wall"] < 0.05
+        for other in entries
+    )
+
+
 class Checks:
     house: House
     world: World
@@ -94,8 +102,8 @@ class Checks:
             # Not one more once its acceptance was recorded; without a kill, not one more once it was accepted.
             late = [entry for entry in attempts if job["state"] == "sent" and entry["wall"] > job["settled"]]
             assert not late, f"{id} was sent after it was settled: {job} {late}\n{self.story()}"
-            accepted = [entry for entry in attempts if House.was_accepted(entry)]
-            assert len(accepted) <= 1 or self.broken, f"{id} was accepted {len(accepted)} times\n{self.story()}"
+            heard = [entry for entry in attempts if House.was_accepted(entry) and was_heard(entry, entries)]
+            assert len(heard) <= 1 or self.broken, f"{id} was accepted {len(heard)} times: {heard}\n{self.story()}"
 
     def check_reading(self, person: Person, conversation: str) -> None:
         """What the devices showed is taken back, and icons have the right number."""

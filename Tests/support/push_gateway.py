@@ -91,14 +91,16 @@ class Connection(asyncio.Protocol):
         self.requests[event.stream_id] = (dict(event.headers), bytearray())
 
     def answer(self, stream, status, headers, body):
+        """Whether it was written."""
         if stream not in self.open or self.transport.is_closing():
-            return
+            return False
         self.open.discard(stream)
         self.h2.send_headers(stream, [(":status", str(status)), *headers.items()], end_stream=not body)
         if body:
             self.unsent[stream] = body
             self.pump(stream)
         self.flush()
+        return True
 
     def pump(self, stream):
         """As much of an answer's body as the client's windows allow."""
@@ -121,6 +123,7 @@ class Connection(asyncio.Protocol):
         # Not by h2, which takes and gives nothing more after it.
         self.transport.write(self.h2.data_to_send() + frame.serialize())
         self.open = {stream for stream in self.open if stream <= last}
+        self.requests = {stream: request for stream, request in self.requests.items() if stream <= last}
         self.limit = 0
         asyncio.get_running_loop().call_later(0.5, self.transport.close)
 
@@ -203,7 +206,7 @@ class PushGateway:
         elif "status" in outcome:
             answer = b""
         status = outcome.get("status", status)
-        entry["status"] = status
+        entry |= {"status": status, "answered": False}
         self.log.append(entry)
         if outcome.get("hang"):
             return
@@ -219,7 +222,7 @@ class PushGateway:
         fields = self.checks.answer_headers(entry) | outcome.get("headers", {})
 
         def respond():
-            connection.answer(stream, status, fields, answer)
+            entry["answered"] = connection.answer(stream, status, fields, answer)
             if status < 300:
                 connection.opened_up()
             if goaway:
