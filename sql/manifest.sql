@@ -340,6 +340,7 @@
 \ir functions/search/blocks.sql
 \ir functions/search/highlight.sql
 \ir functions/search/index.sql
+\ir functions/search/index_block.sql
 \ir functions/search/language.sql
 \ir functions/search/query.sql
 \ir functions/search/search.sql

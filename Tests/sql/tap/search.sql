@@ -1,6 +1,6 @@
 -- Searching messages: what is found, by whom, in which order, and what of it is shown.
 begin;
-select plan(147);
+select plan(156);
 \ir ../people.psql
 update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
 -- the rules of spam have tests of their own
@@ -410,6 +410,34 @@ select * from t.pages('wolf') \gset long_
 select cmp_ok(:long_most, '<', 1300000, 'a page of long messages is bounded by bytes');
 select cmp_ok(:long_pages, '>', 1, 'and has a cursor to go on from');
 select is(:long_distinct_ids, 30, 'and pages neither lose nor repeat one');
+
+-- a round is bounded by text, and smaller after a failure
+select t.host();
+select count(parley.write_message(t.id('bob'), t.id('long'), 'wolf ' || repeat(U&'\+01F40C', 4900))) as sent from generate_series(1, 60) \gset
+update parley.event set xid = '3' where xid = pg_current_xact_id();
+select is(parley.index_messages(), true, 'a round of the index takes a megabyte of text');
+select is(t.index(), 0::bigint, 'and the next one the rest');
+create function t.touched(seqs bigint[]) returns boolean language sql as $$
+    select count(parley.append_event(m.conversation_id, 'message:updated', null, m.id, m.seq, null, null)) > 0
+    from parley.message as m where m.conversation_id = t.id('long') and m.seq = any (seqs);
+    update parley.event set xid = '3' where xid = pg_current_xact_id() returning true;
+$$;
+select t.touched('{10,40,70}') as touched \gset
+select is(parley.index_messages(), true, 'an edit counts for the block that is made anew');
+select is(t.index(), 0::bigint, 'of which the next round has one');
+select t.touched('{10,11,12}') as touched \gset
+select is(t.index(), 0::bigint, 'and many edits of a block for one');
+select parley.set_search_language('simple') is null as set \gset
+select is(parley.rebuild_search_index(200), true, 'a rebuilding takes as much');
+select cmp_ok(t.index(), '<', 4::bigint, 'in each round');
+select t.act('bob');
+select count(t.send('many', 'gnat')) as sent from generate_series(1, 10) \gset
+select t.host();
+update parley.event set xid = '3' where xid = pg_current_xact_id();
+update parley.job set failures = 3 where name = 'index_messages';
+select is(parley.index_messages(), true, 'what has failed is tried again with less');
+update parley.job set failures = 1000 where name = 'index_messages';
+select ok(t.index() >= 0 and t.tail_is_empty(), 'down to one event, until all is through');
 
 -- the limit
 select t.host();

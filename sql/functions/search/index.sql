@@ -1,73 +1,76 @@
 -- Keeping the search index: a durable consumer of the log, so that each message is indexed exactly once, whatever
 -- crashes; and the rebuilding after a change of language, or of what was there before the index. Both in bounded steps.
 
-create or replace function parley.index_block(conversation_id uuid, block bigint, language regconfig)
-returns void
-language plpgsql volatile security definer
+create or replace function parley.next_to_index(batch integer, max_bytes bigint, out size integer, out is_all boolean)
+language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set jit = off
 set enable_seqscan = off
-set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 #variable_conflict use_column
 declare
-    v_text text;
-    v_first_id uuid;
-    v_last_id uuid;
-    v_terms tsvector;
+    v_consumer parley.consumer;
+    v_ids bigint[];
+    v_until bigint;
 begin
-    select
-        -- a dot and a line between them: neither joins words
-        string_agg(m.content, E' .\n') filter (where m.deleted_at is null and m.type <> 'encrypted'),
-        (array_agg(m.id order by m.id))[1],
-        (array_agg(m.id order by m.id desc))[1]
-    into v_text, v_first_id, v_last_id
-    from parley.message as m
-    where m.conversation_id = index_block.conversation_id
-        and m.seq between 32 * index_block.block + 1 and 32 * index_block.block + 32;
-    if v_first_id is null then
-        delete from parley.search_block as s
-        where s.conversation_id = index_block.conversation_id and s.block = index_block.block;
+    select c.* into v_consumer from parley.consumer as c where c.name = 'search';
+    v_ids := parley.read_log_ids(
+        v_consumer.snapshot, v_consumer.max_id, batch, parley.consumer_floor(v_consumer.epoch, parley.log_epoch())
+    );
+    if v_ids = '{}' then
+        size := 0;
+        is_all := true;
         return;
     end if;
-    begin
-        v_terms := parley.search_terms(index_block.language, coalesce(v_text, ''));
-        -- search_terms reads 20,000 characters: longer ones by message
-        if char_length(v_text) > 20000 then
-            v_terms := '';
-            for v_text in
-                select m.content
-                from parley.message as m
-                where m.conversation_id = index_block.conversation_id
-                    and m.seq between 32 * index_block.block + 1 and 32 * index_block.block + 32
-                    and m.deleted_at is null
-                    and m.content is not null
-                    and m.type <> 'encrypted'
-            loop
-                v_terms := v_terms || parley.search_terms(index_block.language, v_text);
-            end loop;
-        end if;
-    exception
-        -- more than a megabyte of words
-        when program_limit_exceeded then
-            v_terms := null;
-    end;
-    insert into parley.search_block as s (conversation_id, block, first_id, last_id, language, terms)
-    values (
-        index_block.conversation_id, index_block.block, v_first_id, v_last_id,
-        parley.terms_version(index_block.language), v_terms
+    with changes as materialized (
+        select e.id, e.kind, e.message_id, w.conversation_id, (e.message_seq - 1) / 32 as block
+        from unnest(v_ids) as i (id)
+        cross join lateral (select a.* from parley.event as a where a.id = i.id offset 0) as e
+        cross join lateral (
+            select coalesce(e.conversation_id, (e.data ->> 'conversation_id')::uuid) as conversation_id offset 0
+        ) as w
+        where e.kind in ('message:new', 'message:updated', 'message:deleted')
+    ),
+
+    texts as (
+        select c.id, m.bytes
+        from changes as c
+        cross join lateral (
+            select octet_length(x.content)::bigint as bytes
+            from parley.message as x
+            where x.id = c.message_id and x.conversation_id is not distinct from c.conversation_id
+            offset 0
+        ) as m
+        where c.kind = 'message:new'
+        union all
+        -- their blocks are made anew, each once
+        select b.id, parley.block_bytes(b.conversation_id, b.block)
+        from (
+            select min(c.id) as id, c.conversation_id, c.block
+            from changes as c
+            where c.kind <> 'message:new'
+            group by c.conversation_id, c.block
+        ) as b
     )
-    on conflict on constraint search_block_pkey do update
-    set
-        first_id = excluded.first_id,
-        last_id = excluded.last_id,
-        language = excluded.language,
-        terms = excluded.terms;
+
+    select min(s.id) into v_until
+    from (
+        select t.id, sum(t.bytes) over (order by t.id rows between unbounded preceding and 1 preceding) as bytes_before
+        from texts as t
+    ) as s
+    where s.bytes_before >= max_bytes;
+    -- late commits come whole and are not counted in a batch
+    select greatest(1, count(*) filter (where i.id < v_until or v_until is null)), v_until is null and count(*) < batch
+    into size, is_all
+    from unnest(v_ids) as i (id)
+    where i.id > v_consumer.max_id;
 end;
 $$;
-comment on function parley.index_block is
-'Makes the row of 32 messages anew from what they say now; without any left there is no row.';
+comment on function parley.next_to_index is
+'How many of the next events, at most batch, have text of max_bytes together, at least one. 0: there are none. is_all: there are no more.';
 
 create or replace function parley.index_new_messages(batch integer)
 returns boolean
@@ -83,10 +86,17 @@ as $$
 declare
     v_language constant regconfig := parley.search_language();
     v_version constant text := parley.terms_version(v_language);
-    v_ids constant bigint[] := parley.consume_ids('search', batch);
+    v_next record;
+    v_ids bigint[];
     v_touched record;
     v_left record;
 begin
+    -- A job has 30 seconds. A megabyte of Chinese takes two; of a language with spaces it is more than the events of a batch.
+    select n.* into v_next from parley.next_to_index(batch, 1000000) as n;
+    if v_next.size = 0 then
+        return false;
+    end if;
+    v_ids := parley.consume_ids('search', v_next.size);
     select
         array_agg(w.conversation_id) as conversation_ids,
         array_agg((e.message_seq - 1) / 32) as blocks,
@@ -102,6 +112,7 @@ begin
     where e.kind in ('message:new', 'message:updated', 'message:deleted')
         -- what somebody has hidden is still there
         and e.data ->> 'for_everyone' is distinct from 'false';
+    perform parley.lock_blocks(v_touched.conversation_ids, v_touched.blocks);
     -- New words go to the rows there are, in one statement: one for each row would cost three times as much. The rest is
     -- made anew, row by row.
     begin
@@ -155,6 +166,7 @@ begin
             from texts as t
             where t.is_appended
             order by t.conversation_id, t.block
+            -- always in conflict: each of these rows is locked
             on conflict on constraint search_block_pkey do update
             set
                 first_id = least(s.first_id, excluded.first_id),
@@ -166,8 +178,8 @@ begin
         from texts as t
         where not t.is_appended;
     exception
-        -- more than a megabyte of words, which made anew they will say; a conversation deleted meanwhile
-        when program_limit_exceeded or foreign_key_violation then
+        -- more than a megabyte of words, which made anew they will say
+        when program_limit_exceeded then
             v_left := v_touched;
     end;
     perform parley.index_block(l.conversation_id, l.block, v_language)
@@ -176,7 +188,7 @@ begin
         from unnest(v_left.conversation_ids, v_left.blocks) as u (conversation_id, block)
         order by u.conversation_id, u.block
     ) as l;
-    return cardinality(v_ids) >= batch;
+    return v_ids <> '{}' and not v_next.is_all;
 end;
 $$;
 comment on function parley.index_new_messages is
@@ -195,6 +207,7 @@ declare
     v_state parley.search_state;
     v_conversation parley.conversation;
     v_left integer := batch;
+    v_bytes bigint := 0;
     v_to bigint;
 begin
     select s.* into v_state from parley.search_state as s;
@@ -205,7 +218,8 @@ begin
         v_state.rebuild_after := '00000000-0000-0000-0000-000000000000';
         v_state.rebuild_block := 0;
     end if;
-    while v_left > 0 loop
+    -- as much text as index_new_messages takes
+    while v_left > 0 and v_bytes < 1000000 loop
         select c.* into v_conversation
         from parley.conversation as c
         where c.id > v_state.rebuild_after
@@ -218,6 +232,11 @@ begin
         v_to := least((v_conversation.last_seq - 1) / 32, v_state.rebuild_block + v_left - 1);
         for v_block in v_state.rebuild_block..v_to loop
             perform parley.index_block(v_conversation.id, v_block, v_language);
+            v_bytes := v_bytes + parley.block_bytes(v_conversation.id, v_block);
+            if v_bytes >= 1000000 then
+                v_to := v_block;
+                exit;
+            end if;
         end loop;
         v_left := v_left - greatest(1, v_to - v_state.rebuild_block + 1)::integer;
         if v_to >= (v_conversation.last_seq - 1) / 32 then
@@ -243,6 +262,9 @@ returns boolean
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    -- What has failed is tried again with less each time, down to one.
+    v_shift constant integer := 3 * least(4, (select j.failures from parley.job as j where j.name = 'index_messages'));
 begin
     -- the row of the consumer keeps the log; this lock the rebuilding
     if not pg_try_advisory_xact_lock(hashtextextended('parley:index_messages', 0)) then
@@ -259,11 +281,11 @@ begin
         update parley.search_state as s
         set rebuild_after = '00000000-0000-0000-0000-000000000000', rebuild_block = 0;
     end if;
-    if parley.index_new_messages(5000) then
+    if parley.index_new_messages(greatest(1, 5000 >> v_shift)) then
         return true;
     end if;
-    return parley.rebuild_search_index(200);
+    return parley.rebuild_search_index(greatest(1, 200 >> v_shift));
 end;
 $$;
 comment on function parley.index_messages is
-'One round of indexing for the message search, a bounded amount of it; as often as every second. True: call again at once.';
+'One round of indexing for the message search, a bounded amount of it, less after a failure; as often as every five seconds. True: call again at once.';
