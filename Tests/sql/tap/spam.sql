@@ -1,7 +1,7 @@
 -- Spam: strangers and new accounts are judged, friends are not; what is refused, what lands in the requests, and what stays
 -- as evidence. Rules are rows.
 begin;
-select plan(75);
+select plan(77);
 \ir ../people.psql
 update parley.tier_limit set amount = null, burst = null where period_seconds is not null;
 update parley.account set created_at = now() - interval '30 days';
@@ -129,6 +129,23 @@ select is(t.folder('nagging', 'user1'), 'inbox', 'five times the same may be sai
 select t.send('nagging', upper(:offer) || '!');
 select is(t.folder('nagging', 'user1'), 'requests', 'the sixth time is one too many');
 select is(t.verdicts('nagging'), 'filter repeated_text', 'and says why');
+
+-- five texts in turns of four: the last 16 never say what comes
+select t.act('cid');
+select t.start('turns' || n, 'user' || n) from generate_series(1, 20) n;
+select t.send('turns' || n, case (n - 1) / 4
+    when 0 then 'the red bicycle in the yard of my aunt is for sale with a basket and two new tyres'
+    when 1 then 'we look for somebody who waters tomatoes and feeds three cats all of next August please'
+    when 2 then 'cheap lessons on piano or guitar every evening except Sunday close to the old harbour'
+    when 3 then 'earn money at home by filling envelopes while your children are at school each morning'
+    else 'tickets of tomorrow''s concert left over because my sister fell ill and cannot travel now'
+end) from generate_series(1, 20) n;
+select is(
+    (select count(*) from generate_series(1, 20) n where t.verdicts('turns' || n) is not null), 0::bigint,
+    'four of each of five texts may be sent'
+);
+select t.send('turns5', 'the red bicycle in the yard of my aunt is for sale with a basket and two new tyres');
+select is(t.verdicts('turns5'), 'filter mass_send', 'the fifth of one of them is one too many');
 
 -- links
 select is(t.findings('see https://example.com'), null, 'an ordinary link is fine');

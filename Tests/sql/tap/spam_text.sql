@@ -1,6 +1,6 @@
 -- Signals of spam: texts that say nearly the same, and links that are not as they look.
 begin;
-select plan(45);
+select plan(47);
 \ir ../people.psql
 
 create function t.bits_apart(a text, b text) returns bigint language sql as $$
@@ -28,6 +28,15 @@ select cmp_ok(
     'another text is another'
 );
 select cmp_ok(t.bits_apart(repeat(:offer || ' ', 30), 'Good morning! ' || repeat(:offer || ' ', 30)), '<=', 10::bigint, 'long ones compare, too');
+select is(
+    parley.simhash(array_fill('a'::text, array[31]) || array_fill('b'::text, array[31])),
+    parley.simhash(array[case when hashtextextended('a', 0) < hashtextextended('b', 0) then 'a' else 'b' end]),
+    'of a text of more than 31 words 31 vote, as often as each is there'
+);
+select is(
+    t.bits_apart(repeat('fine ', 20) || 'watches sold here to you for half of that price', repeat('fine ', 20) || 'watches sold here to you for half of that price today my friend'), 0::bigint,
+    'a word said often weighs as much in 32 words as in 29'
+);
 select is(
     (
         select count(*) from generate_series(1, 200) i

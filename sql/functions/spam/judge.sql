@@ -84,7 +84,7 @@ begin
                     from parley.spam_fingerprint as b
                     where b.sender_id = judge_message.sender_id
                     order by b.id desc
-                    limit 16
+                    limit 32
                 ) as n
                 where bit_count((n.simhash # f.simhash)::bit(64)) <= 10
             )

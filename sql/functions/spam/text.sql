@@ -1,7 +1,7 @@
 -- Texts that say nearly the same: the words of a text, and their SimHash (Charikar 2002), 48 bits of which few differ
 -- where few words do. Each word votes on every bit by its own hash. Four sums count all 48 votes: each sum holds twelve
 -- counters of five bits, and costs a judged send 17,000 instructions. So at most 31 words vote, of a longer text those
--- with the lowest hashes, each once: nearly the same text has nearly the same ones, whatever was put in front of it.
+-- with the lowest hashes: nearly the same text has nearly the same ones, whatever was put in front of it.
 
 create or replace function parley.spam_words(content text)
 returns text[]
@@ -38,7 +38,7 @@ declare
 begin
     if cardinality(words) > 31 then
         v_words := array(
-            select u.word from (select distinct unnest(words) as word) as u order by hashtextextended(u.word, 0) limit 31
+            select u.word from unnest(words) as u (word) order by hashtextextended(u.word, 0) limit 31
         );
     end if;
     -- with it, a counter of more than half of the words has its bit 4 set
