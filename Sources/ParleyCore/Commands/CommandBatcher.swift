@@ -72,6 +72,10 @@ public struct CommandBatcher<Command: Sendable>: Sendable {
     /// Commands that wait for a transaction.
     public var waitingCount: Int { self.waiting.count }
 
+    /// The command that has waited the longest while all transactions are in use; others wait for one of their own
+    /// conversation alone.
+    public var oldestWaiting: Entry? { self.shared < self.running ? nil : self.waiting.first }
+
     /// A command to run.
     ///
     /// - Parameter now: monotonic nanoseconds.

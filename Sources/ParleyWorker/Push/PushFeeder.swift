@@ -8,8 +8,9 @@ internal import Support
 /// One worker at a time does it; the others find it busy and come back.
 struct PushFeeder: Service {
     let name = "push-feeder"
-    /// Events of one transaction at most, and its time; the database ends it after about a second.
-    private static let mostEvents = 500
+    /// Events of one transaction at most, and its time; the database ends it after about a second. Of the messages of a
+    /// conversation that are read together one stands for all.
+    private static let mostEvents = 10_000
     private static let longest = Duration.seconds(20)
     /// Between two of them: events that come close together become one.
     private static let gather = Duration.milliseconds(5)
@@ -29,6 +30,8 @@ struct PushFeeder: Service {
     private let log: Log
     private let bells: AsyncStream<Void>
     private let bell: AsyncStream<Void>.Continuation
+    /// There is a call: nobody is spared for it.
+    private let isUrgent = Locked(false)
 
     init(
         _ settings: PushSettings, pool: PostgresPool, sender: PushSender, metrics: PushMetrics,
@@ -47,7 +50,10 @@ struct PushFeeder: Service {
     }
 
     /// There are new events. Any thread.
-    func nudge() { self.bell.yield() }
+    func nudge(isUrgent: Bool = false) {
+        if isUrgent { self.isUrgent.withLock { $0 = true } }
+        self.bell.yield()
+    }
 
     func run() async throws {
         let ticker = Task {
@@ -65,6 +71,7 @@ struct PushFeeder: Service {
         for await _ in self.bells {
             try Task.checkCancellation()
             let begun = ContinuousClock.now
+            self.isUrgent.withLock { $0 = false }
             let reading = await self.enqueue(most)
             let time = ContinuousClock.now - begun
             switch reading {
@@ -73,7 +80,7 @@ struct PushFeeder: Service {
                 if count >= most || time >= Self.period { self.bell.yield() }
                 if count > 0 { most = min(most * 2, Self.mostEvents) }
             // So that it gets on, however slow the database is.
-            case .tookTooLong: most = max(1, most / 2)
+            case .tookTooLong: most = max(1, most / 8)
             case .failed: break
             }
             if looked + .seconds(Self.lookEvery) < .now {
@@ -84,7 +91,17 @@ struct PushFeeder: Service {
                 said = .now
                 _ = await self.sayProviders()
             }
-            try await Task.sleep(for: max(Self.gather, self.pace.pause(after: time)))
+            try await self.rest(after: max(Self.gather, time))
+        }
+    }
+
+    /// For the sake of those who talk.
+    private func rest(after time: Duration) async throws {
+        let start = ContinuousClock.now
+        while let part = self.pace.pause(.reading, after: time, paused: .now - start),
+            !self.isUrgent.withLock({ $0 })
+        {
+            try await Task.sleep(for: part)
         }
     }
 

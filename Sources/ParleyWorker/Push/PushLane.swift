@@ -93,7 +93,7 @@ actor PushLane<Provider: PushProvider> {
             let begun = self.clock.now
             let count = await self.claim(isFull ? [.call] : PushJob.Lane.allCases, most)
             let isBehind = count == most
-            try await Task.sleep(for: self.pace.pause(after: self.clock.now - begun, isBehind: isBehind))
+            await self.rest(after: self.clock.now - begun, isBehind: isBehind)
             if isBehind { continue }
             guard let count else {
                 // The database is asked less often while it does not answer.
@@ -223,6 +223,16 @@ actor PushLane<Provider: PushProvider> {
     }
 
     // MARK: - Waiting
+
+    /// For the sake of those who talk; not while the worker stops. Who is behind goes on if nobody waits.
+    func rest(after time: Duration, isBehind: Bool) async {
+        let start = self.clock.now
+        let time = isBehind && !self.pace.isPressed() ? .zero : time
+        while !self.isDraining, let part = self.pace.pause(.sending, after: time, paused: self.clock.now - start) {
+            // Ends with the task.
+            guard (try? await Task.sleep(for: part)) != nil else { return }
+        }
+    }
 
     /// There may be jobs.
     func nudge() {

@@ -1,17 +1,29 @@
 /// Keeps push from taking the database away from those who talk: after each of its transactions it pauses.
 ///
-/// Twice as long as the transaction took: each costs much the same however little it does, and what comes meanwhile goes
-/// together; while users wait for the database much longer. The price is that notifications come later then.
+/// As long as the transaction took, for each costs much the same however little it does, and what comes meanwhile goes
+/// together. While users wait for the database it pauses much longer: of all that is said in a conversation meanwhile one
+/// notification tells, so that push costs less the longer it waits. The price is that notifications come later then.
 struct PushPace: Sendable {
-    private static let yielding = Duration.milliseconds(50)...(.milliseconds(250))
-    private static let times = (idle: 2, pressed: 8)
+    /// Who pauses: of what is read from the log at longer intervals there is less to send.
+    enum Stage { case reading, sending }
+
+    private static let longestCalm = Duration.milliseconds(250)
+    private static let shortestPressed = Duration.milliseconds(250)
+    private static let timesPressed = 10
+    /// So soon it is seen that nobody waits any more, or that the worker stops.
+    private static let look = Duration.milliseconds(20)
 
     /// Users wait for the database. Any thread.
     var isPressed: @Sendable () -> Bool = { false }
 
-    /// - Parameter isBehind: there is more to do at once.
-    func pause(after time: Duration, isBehind: Bool = false) -> Duration {
-        guard self.isPressed() else { return isBehind ? .zero : min(time * Self.times.idle, Self.yielding.upperBound) }
-        return min(max(time * Self.times.pressed, Self.yielding.lowerBound), Self.yielding.upperBound)
+    /// - Returns: how long to pause before the next look whether that was enough; nil when it was.
+    func pause(_ stage: Stage, after time: Duration, paused: Duration) -> Duration? {
+        let length =
+            switch stage {
+            case _ where !self.isPressed(): min(time, Self.longestCalm)
+            case .reading: min(max(time * Self.timesPressed, Self.shortestPressed), .seconds(3))
+            case .sending: min(time * Self.timesPressed, Self.shortestPressed)
+            }
+        return paused < length ? min(length - paused, Self.look) : nil
     }
 }

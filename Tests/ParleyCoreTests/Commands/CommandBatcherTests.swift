@@ -27,6 +27,7 @@ private typealias Batcher = CommandBatcher<Int>
         #expect(self.together(batcher.add(self.entry(2, 1, 1), now: 0)) == [[2]])
         #expect(batcher.add(self.entry(3, 2, 2), now: 0).isEmpty)
         #expect(batcher.waitingCount == 1)
+        #expect(batcher.oldestWaiting?.command == 3)
     }
 
     @Test func whatCameMeanwhileSharesTheNextTransaction() {
@@ -57,6 +58,7 @@ private typealias Batcher = CommandBatcher<Int>
             let entry = Batcher.Entry(command, conversation: self.conversations[0], user: UUID())
             #expect(batcher.add(entry, now: 0).isEmpty)
         }
+        #expect(batcher.oldestWaiting == nil, "nobody waits for the database")
         #expect(self.together(batcher.add(self.entry(51, 1, 1), now: 0)) == [[51]])
         #expect(batcher.waitingCount == 50)
         let next = batcher.finished([first], .answered, now: 0)

@@ -115,7 +115,7 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_id bigint;
+    v_half constant integer := cardinality(event_ids) / 2;
 begin
     perform parley.queue_event_pushes(event_ids);
 exception
@@ -124,9 +124,12 @@ exception
             raise;
         end if;
         -- whatever it is, it must not stop the others
-        foreach v_id in array event_ids loop
-            perform parley.queue_event_push(v_id);
-        end loop;
+        if v_half = 0 then
+            perform parley.queue_event_push(event_ids[1]);
+        else
+            perform parley.queue_event_share(event_ids[:v_half]);
+            perform parley.queue_event_share(event_ids[v_half + 1:]);
+        end if;
 end;
 $$;
 comment on function parley.queue_event_share is 'Turns events into jobs; those that fail are passed over.';
@@ -137,7 +140,8 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    -- each may be a message to a large group, which is work for hundreds
+    -- each may be a message to a large group, which is work for hundreds: how many go together is learned from the time
+    -- that the last ones took
     v_share integer := 25;
     v_until constant timestamptz := clock_timestamp() + interval '1 second';
     v_begun timestamptz;
@@ -147,6 +151,8 @@ begin
     if not exists (select from parley.consumer as c where c.name = 'push') then
         return 0;
     end if;
+    -- the log is read again after a crash that loses this; none of it is sent before a claim has waited for its commit
+    perform set_config('synchronous_commit', 'off', true);
     perform parley.catch_up_push();
     -- share by share until there are no more, or this has taken long enough: the cursor stands behind the last one
     loop
@@ -158,10 +164,7 @@ begin
         perform parley.queue_event_share(v_ids);
         v_read := v_read + cardinality(v_ids);
         exit when cardinality(v_ids) < v_share;
-        v_share := case
-            when clock_timestamp() < v_begun + interval '100 milliseconds' then least(50, v_share * 2)
-            else greatest(1, v_share / 2)
-        end;
+        v_share := greatest(1, v_share * least(16, 1 / greatest(0.001, extract(epoch from clock_timestamp() - v_begun))));
     end loop;
     return v_read;
 end;
