@@ -135,9 +135,16 @@ final class Transfer: @unchecked Sendable {
             address.pointee.family, address.pointee.socktype | Int32(SOCK_CLOEXEC.rawValue), address.pointee.protocol)
     }
 
+    /// All of an answer that says how long it is.
+    private var isWhole: Bool {
+        self.headers.last { $0.name == "content-length" }.map { Int($0.value) == self.body.count } ?? false
+    }
+
     /// The answer, once libcurl says that the transfer is over.
     func outcome(_ result: CURLcode) -> Result<HTTPSession.Response, HTTPError> {
-        guard result == CURLE_OK else {
+        // Who has answered in full may end the stream before all of the request is there (RFC 9113, 8.1). libcurl 7.88
+        // takes that for a failure.
+        guard result == CURLE_OK || (result == CURLE_HTTP2_STREAM && self.isWhole) else {
             return .failure(HTTPError(result, isTooLarge: self.isTooLarge, isAddressRefused: self.isAddressRefused))
         }
         var status = 0
