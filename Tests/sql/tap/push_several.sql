@@ -105,6 +105,20 @@ select is(
     t.together('{{ann,one},{ann,two},{cid,three},{ann,four}}', $$insert into parley.restriction (restricter_id, restricted_id) values (t.id('bob'), t.id('ann'))$$),
     'suppressed sender_restricted 1, suppressed sender_restricted 2, queued 3, suppressed sender_restricted 4', 'each that is not told has its reason'
 );
+select is(t.together('{{cid,one},{ann,two},{cid,three}}'), 'suppressed sender_restricted 2, queued 1-3', 'also between two that are told');
+select t.push() is null as done \gset
+select is(
+    (
+        select parley.push_step(m, p, a) ->> 'reason'
+        from parley.message as m
+        inner join parley.participant as p on p.conversation_id = m.conversation_id and p.user_id = t.id('bob')
+        inner join parley.account as a on a.id = p.user_id
+        where m.conversation_id = t.id('us') and m.content = 'two'
+        order by m.seq desc
+        limit 1
+    ),
+    'sender_restricted', 'and support is told of it'
+);
 delete from parley.restriction;
 select is(
     t.together('{{ann,one},{ann,@bob},{ann,three}}', $$update parley.participant set notification_level = 'mentions' where user_id = t.id('bob')$$),
