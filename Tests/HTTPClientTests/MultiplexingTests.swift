@@ -49,19 +49,6 @@ import Testing
         #expect((2...20).contains(state["most_streams"]?.int64 ?? 0))
     }
 
-    /// The server has answered and wants no more of the request, as nginx does: that is no failure.
-    @Test func anAnswerBeforeTheEndOfTheRequestCounts() async throws {
-        let gateway = try await PushGateway()
-        try await gateway.set(["prime": false])
-        let session = self.session(gateway)
-        _ = await self.burst(1, session, gateway.url("/3/device/none"))
-        let body = [UInt8](repeating: 0x20, count: 1_000_000)
-        let answer = try await session.send(.init(.post, gateway.url("/early"), body: body))
-        #expect(answer.status == 200 && answer.body.isEmpty)
-        #expect(await self.burst(1, session, gateway.url("/3/device/none")) == [.success(400)])
-        #expect(try await gateway.state()["connections"]?.int64 == 1)
-    }
-
     @Test func ourOwnCapOfStreamsHolds() async throws {
         let gateway = try await PushGateway()
         try await gateway.set(["prime": false, "max_streams": 100, "script": ["none": [["delay": slow]]]])

@@ -86,10 +86,6 @@ class Connection(asyncio.Protocol):
             self.gateway.refused += 1
             self.h2.reset_stream(event.stream_id, ErrorCodes.REFUSED_STREAM)
             return
-        if dict(event.headers)[":path"] == "/early":
-            self.h2.send_headers(event.stream_id, [(":status", "200"), ("content-length", "0")], end_stream=True)
-            self.h2.reset_stream(event.stream_id, ErrorCodes.NO_ERROR)
-            return
         self.open.add(event.stream_id)
         self.gateway.most_streams = max(self.gateway.most_streams, len(self.open))
         self.requests[event.stream_id] = (dict(event.headers), bytearray())

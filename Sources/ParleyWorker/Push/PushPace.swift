@@ -7,8 +7,8 @@ struct PushPace: Sendable {
     /// Who pauses: of what is read from the log at longer intervals there is less to send.
     enum Stage { case reading, sending }
 
-    private static let longestCalm = Duration.milliseconds(250)
-    private static let shortestPressed = Duration.milliseconds(250)
+    /// What a stage pauses at most; while users wait, the reading always.
+    private static let longest = (reading: Duration.seconds(3), sending: Duration.milliseconds(250))
     private static let timesPressed = 10
     /// So soon it is seen that nobody waits any more, or that the worker stops.
     private static let look = Duration.milliseconds(20)
@@ -20,9 +20,9 @@ struct PushPace: Sendable {
     func pause(_ stage: Stage, after time: Duration, paused: Duration) -> Duration? {
         let length =
             switch stage {
-            case _ where !self.isPressed(): min(time, Self.longestCalm)
-            case .reading: min(max(time * Self.timesPressed, Self.shortestPressed), .seconds(3))
-            case .sending: min(time * Self.timesPressed, Self.shortestPressed)
+            case _ where !self.isPressed(): min(time, Self.longest.sending)
+            case .reading: Self.longest.reading
+            case .sending: min(time * Self.timesPressed, Self.longest.sending)
             }
         return paused < length ? min(length - paused, Self.look) : nil
     }

@@ -8,6 +8,8 @@ final class PushService: Sendable {
     private static let connections = 3
     /// A send that has waited for so long is seen by its sender.
     private static let longWaiting = Duration.milliseconds(50)
+    /// So long after the last of those nobody is taken to wait: that none does just now may be chance.
+    private static let calm = Duration.milliseconds(200)
 
     let metrics = PushMetrics()
     /// The worker's first id in `parley.worker`: what was claimed under it must be settled under it.
@@ -21,7 +23,14 @@ final class PushService: Sendable {
         _ settings: PushSettings, _ configuration: ServeConfiguration, waiting: @escaping @Sendable () -> Duration,
         log: Log
     ) {
-        let pace = PushPace { waiting() >= Self.longWaiting }
+        let pressedUntil = Locked(ContinuousClock.now)
+        let pace = PushPace {
+            let isLong = waiting() >= Self.longWaiting
+            return pressedUntil.withLock { until in
+                if isLong { until = .now + Self.calm }
+                return until > .now
+            }
+        }
         self.pool = PostgresPool(
             configuration.postgres("parley push"), size: Self.connections, maxQueued: 100,
             log: log.labelled("push-pool"))

@@ -16,9 +16,9 @@ import Testing
         #expect(self.length(calm, .reading, after: .milliseconds(3)) == .milliseconds(3))
         #expect(self.length(calm, .sending, after: .seconds(20)) == .milliseconds(250))
         let pressed = PushPace { true }
-        #expect(self.length(pressed, .reading, after: .milliseconds(3)) == .milliseconds(250))
-        #expect(self.length(pressed, .reading, after: .milliseconds(100)) == .seconds(1))
+        #expect(self.length(pressed, .reading, after: .milliseconds(3)) == .seconds(3))
         #expect(self.length(pressed, .reading, after: .seconds(20)) == .seconds(3))
+        #expect(self.length(pressed, .sending, after: .milliseconds(3)) == .milliseconds(30))
         #expect(self.length(pressed, .sending, after: .seconds(20)) == .milliseconds(250))
     }
 
