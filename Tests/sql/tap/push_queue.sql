@@ -44,7 +44,9 @@ create function t.settle(job jsonb, outcome text, more jsonb default '{}', worke
 $$;
 select is(t.settle(job, 'delivered', '{"claim": 2}'), 0, 'of another claim nothing counts') from lease;
 select is(t.settle(job, 'delivered', worker => 'other'), 0, 'nor of another worker') from lease;
+set local synchronous_commit = on;
 select is(t.settle(job, 'made up'), 0, 'nor what no outcome is') from lease;
+select is(current_setting('synchronous_commit'), 'off', 'nobody waits for such a commit');
 select is(t.settle(job, 'retry', '{"after_ms": 60000, "counts": true}'), 1, 'it is tried again') from lease;
 select is((select format('%s %s %s', state, attempts, answer) from parley.push_job where last_seq = 2), 'retrying 1 said so', 'and was tried');
 select is((select count(*) from t.claimed()), 1::bigint, 'later: now there is only the newer one');
@@ -74,8 +76,10 @@ select is((select dropped_at from parley.push_device where name = 'phone'), null
 select t.say('five');
 truncate lease;
 insert into lease select j from t.claimed() j;
+set local synchronous_commit = on;
 select is(t.settle(job, 'dead_token', jsonb_build_object('before', (extract(epoch from clock_timestamp()) * 1000)::bigint)), 1, 'or of this one') from lease;
 select is((select dropped_reason from parley.push_device where name = 'phone'), 'said so', 'then it is dropped');
+select is(current_setting('synchronous_commit'), 'on', 'and the log, which tells of it, loses nothing in a crash');
 select t.say('six');
 select is((select count(*) from parley.push_job where last_seq = 6), 0::bigint, 'and nothing is queued for it');
 select t.act('bob');

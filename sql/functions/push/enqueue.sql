@@ -164,7 +164,10 @@ begin
         perform parley.queue_event_share(v_ids);
         v_read := v_read + cardinality(v_ids);
         exit when cardinality(v_ids) < v_share;
-        v_share := greatest(1, v_share * least(16, 1 / greatest(0.001, extract(epoch from clock_timestamp() - v_begun))));
+        -- at most twice as many: later ones may cost much more
+        v_share := greatest(
+            1, v_share * least(2, 0.2 / greatest(0.001, extract(epoch from clock_timestamp() - v_begun)))
+        );
     end loop;
     return v_read;
 end;
