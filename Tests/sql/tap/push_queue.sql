@@ -149,7 +149,7 @@ select t.act('ann');
 select t.send('them', 'again') is null as done \gset
 select t.host();
 select t.pump() > 0 as done \gset
-select is((select array_agg(j #>> '{target,token}' order by 1) from t.claimed('webhook') j), array[t.id('cid')::text, t.id('dan')::text], 'one for everybody is told of each');
+select is((select array_agg(j #>> '{target,token}' order by j #>> '{target,token}') from t.claimed('webhook') j), array[t.id('cid')::text, t.id('dan')::text], 'one for everybody is told of each');
 select is((select count(distinct device_id) from parley.push_job where last_seq = 2), 1::bigint, 'by one device');
 
 select t.claim('service_role', '{"role": "service_role"}');
@@ -253,6 +253,38 @@ select t.act('ann');
 select t.send('good', 'x') is null as done \gset
 select t.host();
 select throws_ok('select t.pump()', '40P01', null, 'what goes better another time is tried another time');
+rollback to failing;
+
+-- how many events go together
+select t.act('ann');
+select (t.send('good', 'x'), t.send('good', 'y')) is null as done \gset
+select t.host();
+select is(
+    (select parley.push_work(array_agg(e.id)) from parley.event as e where e.conversation_id = t.id('good')), 3::bigint,
+    'each participant is work, once for all messages of a sender'
+);
+create table t.share (n bigint generated always as identity, events integer);
+grant insert on t.share to public;
+create or replace function parley.queue_event_share(event_ids bigint[]) returns void language sql security definer
+set search_path = pg_catalog, pg_temp as $$ insert into t.share (events) values (cardinality(event_ids)) $$;
+create function t.shares(work bigint) returns text language plpgsql as $$
+begin
+    execute format('create or replace function parley.push_work(event_ids bigint[]) returns bigint language sql return %s', work);
+    delete from t.share;
+    perform t.act('ann');
+    for i in 1 .. 100 loop
+        perform t.send('good', 'x');
+    end loop;
+    perform t.host();
+    update parley.event set xid = '3' where xid = pg_current_xact_id();
+    update parley.consumer set snapshot = pg_current_snapshot(), max_id = parley.log_end() - 100 where name = 'push';
+    perform parley.enqueue_push(100);
+    return (select string_agg(s.events::text, ' ' order by s.n) from t.share as s);
+end
+$$;
+select t.pump() > 0 as done \gset
+select is(t.shares(0), '25 50 25', 'where they cost little ever more, but never more than twice as many, go together');
+select is(t.shares(100000), '25 25 25 25', 'but not if they are too much work for all at once');
 rollback to failing;
 
 -- the log is gone, or another one

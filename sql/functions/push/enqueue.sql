@@ -134,6 +134,39 @@ end;
 $$;
 comment on function parley.queue_event_share is 'Turns events into jobs; those that fail are passed over.';
 
+create or replace function parley.push_work(event_ids bigint[])
+returns bigint
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set jit = off
+set enable_seqscan = off
+as $$
+#variable_conflict use_column
+begin
+    return (
+        select coalesce(sum(s.senders * p.participants), 0)
+        from (
+            select e.conversation_id, count(distinct e.actor_id) as senders
+            from unnest(event_ids) as i (id)
+            cross join lateral (
+                select a.conversation_id, a.actor_id
+                from parley.event as a
+                where a.id = i.id and a.kind = 'message:new' and a.conversation_id is not null
+                offset 0
+            ) as e
+            group by e.conversation_id
+        ) as s
+        cross join lateral (
+            select count(*) as participants
+            from (select from parley.participant as q where q.conversation_id = s.conversation_id limit 1000) as q
+        ) as p
+    );
+end;
+$$;
+comment on function parley.push_work is
+'About how many decisions the messages among these events need: those of one sender in a conversation one for each participant.';
+
 create or replace function parley.enqueue_push(batch integer default 500)
 returns integer
 language plpgsql volatile security definer
@@ -141,8 +174,11 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     -- each may be a message to a large group, which is work for hundreds: how many go together is learned from the time
-    -- that the last ones took
-    v_share integer := 25;
+    -- that the last ones took, and more than these only if all of them are not too much work
+    v_few constant integer := 25;
+    v_most_work constant bigint := 3000;
+    v_share integer := v_few;
+    v_work bigint;
     v_until constant timestamptz := clock_timestamp() + interval '1 second';
     v_begun timestamptz;
     v_ids bigint[];
@@ -159,7 +195,20 @@ begin
         v_begun := clock_timestamp();
         v_share := least(v_share, batch - v_read);
         exit when v_share <= 0 or v_begun > v_until;
-        v_ids := parley.consume_ids('push', v_share);
+        begin
+            v_ids := parley.consume_ids('push', v_share);
+            if cardinality(v_ids) > v_few then
+                v_work := parley.push_work(v_ids);
+                if v_work > v_most_work then
+                    raise exception using errcode = 'PT503', message = 'These events are too much work at once.';
+                end if;
+            end if;
+        exception
+            -- the cursor is back where it was
+            when sqlstate 'PT503' then
+                v_share := greatest(v_few, v_share * v_most_work / v_work);
+                continue;
+        end;
         exit when v_ids = '{}';
         perform parley.queue_event_share(v_ids);
         v_read := v_read + cardinality(v_ids);
