@@ -65,7 +65,7 @@ extension RealtimeService {
     }
 
     private func carryOut(_ actions: [CommandBatcher<SocketTurn>.Action]) {
-        let since = self.batcher.oldestWaiting?.command.came
+        let since = self.batcher.waitingSince
         self.waitingSince.withLock { $0 = since }
         for action in actions {
             switch action {

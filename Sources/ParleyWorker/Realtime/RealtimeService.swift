@@ -52,7 +52,7 @@ public actor RealtimeService {
     /// Commands that run or wait, of all sockets.
     var acceptedCommands = 0
     var batcher = CommandBatcher<SocketTurn>()
-    /// When the oldest command came that waits for a transaction; nil if none does. Any thread.
+    /// Since when the oldest command waits for a transaction; nil if none does. Any thread.
     nonisolated let waitingSince = Locked(Int64?.none)
     var upgrades: TokenBucket
     var keys = SharedTokens()
