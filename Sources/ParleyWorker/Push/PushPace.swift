@@ -7,22 +7,26 @@ struct PushPace: Sendable {
     /// Who pauses: of what is read from the log at longer intervals there is less to send.
     enum Stage { case reading, sending }
 
-    /// What a stage pauses at most; while users wait, the reading always.
-    private static let longest = (reading: Duration.seconds(3), sending: Duration.milliseconds(250))
-    private static let timesPressed = 10
+    /// The longest pause; but the reading, once it has come to the end of the log, pauses for `untilRead` while users wait.
+    private static let longest = Duration.milliseconds(250)
+    private static let untilRead = Duration.seconds(3)
+    /// How many times as long as its transaction the sending pauses while users wait.
+    private static let times = (behind: 2, otherwise: 10)
     /// So soon it is seen that nobody waits any more, or that the worker stops.
     private static let look = Duration.milliseconds(20)
 
     /// Users wait for the database. Any thread.
     var isPressed: @Sendable () -> Bool = { false }
 
+    /// - Parameter isBehind: there is more to do at once. A long pause would let the lag grow without bound.
     /// - Returns: how long to pause before the next look whether that was enough; nil when it was.
-    func pause(_ stage: Stage, after time: Duration, paused: Duration) -> Duration? {
-        let length =
-            switch stage {
-            case _ where !self.isPressed(): min(time, Self.longest.sending)
-            case .reading: Self.longest.reading
-            case .sending: min(time * Self.timesPressed, Self.longest.sending)
+    func pause(_ stage: Stage, after time: Duration, isBehind: Bool, paused: Duration) -> Duration? {
+        let length: Duration =
+            switch (stage, self.isPressed()) {
+            case (.reading, true) where !isBehind: Self.untilRead
+            case (.sending, true): min(time * (isBehind ? Self.times.behind : Self.times.otherwise), Self.longest)
+            case (.sending, false) where isBehind: .zero
+            default: min(time, Self.longest)
             }
         return paused < length ? min(length - paused, Self.look) : nil
     }
