@@ -71,10 +71,13 @@ def delays(gateway: Gateway, cluster: Cluster, since: int) -> list[float]:
 
 def settle(cluster: Cluster) -> None:
     end = time.monotonic() + 60
-    waiting = "select count(*) from parley.push_job where settled_at is null"
+    waiting = """
+        select (select count(*) from parley.push_job where settled_at is null)
+            + (select count(*) from parley.event e where e.id > (select c.max_id from parley.consumer c where c.name = 'push'))
+    """
     while int(cluster.psql(waiting)) > 0:
         if time.monotonic() > end:
-            raise SystemExit(f"{cluster.psql(waiting)} notifications are left")
+            raise SystemExit(f"{cluster.psql(waiting)} notifications and events are left")
         time.sleep(0.2)
 
 

@@ -458,6 +458,8 @@ declare
     'parley.push_token_hash(text, text, text, text, text, jsonb)',
     'parley.push_upkeep()',
     'parley.push_urgency(text)',
+    'parley.push_work(bigint[])',
+    'parley.pushed_message(uuid, uuid)',
     'parley.put_off_scheduled_message(parley.scheduled_message, text, integer)',
     'parley.put_request_away(uuid, uuid, text)',
     'parley.queue_badge_pushes(uuid, uuid)',

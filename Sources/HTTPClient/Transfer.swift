@@ -16,6 +16,8 @@ final class Transfer: @unchecked Sendable {
     private var lines: UnsafeMutablePointer<curl_slist>?
     private var connectTo: UnsafeMutablePointer<curl_slist>?
     private var headers: [(name: String, value: String)] = []
+    private var status = 0
+    private var isHeaderWhole = false
     private var headerBytes = 0
     private var body: [UInt8] = []
     private var isTooLarge = false
@@ -96,7 +98,7 @@ final class Transfer: @unchecked Sendable {
     }
 
     /// Takes a piece of the body; false if that is more than allowed.
-    fileprivate func receive(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    func receive(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard self.body.count + bytes.count <= self.maxBodyBytes else {
             self.isTooLarge = true
             return false
@@ -106,14 +108,20 @@ final class Transfer: @unchecked Sendable {
     }
 
     /// Takes one line of the header, status lines included; false if that is more than allowed.
-    fileprivate func receive(line: UnsafeRawBufferPointer) -> Bool {
+    func receive(line: UnsafeRawBufferPointer) -> Bool {
         self.headerBytes += line.count
         guard self.headerBytes <= Self.longestHeader else {
             self.isTooLarge = true
             return false
         }
         // A status line: what came before belonged to an interim answer.
-        if line.starts(with: Array("HTTP/".utf8)) { self.headers = [] }
+        if line.starts(with: Array("HTTP/".utf8)) {
+            self.headers = []
+            self.isHeaderWhole = false
+            let words = String(decoding: line, as: UTF8.self).split(whereSeparator: \.isWhitespace)
+            self.status = words.dropFirst().first.flatMap { Int($0) } ?? 0
+        }
+        if line.allSatisfy({ $0 <= 0x20 }) { self.isHeaderWhole = true }
         guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { return true }
         func text(_ part: Slice<UnsafeRawBufferPointer>) -> String {
             String(decoding: part.trimming { $0 <= 0x20 }, as: UTF8.self)
@@ -135,18 +143,25 @@ final class Transfer: @unchecked Sendable {
             address.pointee.family, address.pointee.socktype | Int32(SOCK_CLOEXEC.rawValue), address.pointee.protocol)
     }
 
+    /// The answer is here in full, and said how long it is.
+    private var isWhole: Bool {
+        guard self.isHeaderWhole, self.status >= 200 else { return false }
+        if [204, 304].contains(self.status) { return true }
+        return self.headers.last { $0.name == "content-length" }.map { Int($0.value) == self.body.count } ?? false
+    }
+
     /// The answer, once libcurl says that the transfer is over.
     func outcome(_ result: CURLcode) -> Result<HTTPSession.Response, HTTPError> {
-        guard result == CURLE_OK else {
+        // Who has answered in full may end the stream before all of the request is there (RFC 9113, 8.1). libcurl 7.88
+        // takes that for a failure, or waits for the end of the request until its time is over.
+        guard result == CURLE_OK || (self.isWhole && !self.isTooLarge && !self.isAddressRefused) else {
             return .failure(HTTPError(result, isTooLarge: self.isTooLarge, isAddressRefused: self.isAddressRefused))
         }
-        var status = 0
         var version = 0
-        parley_curl_get_long(self.handle, CURLINFO_RESPONSE_CODE, &status)
         parley_curl_get_long(self.handle, CURLINFO_HTTP_VERSION, &version)
         return .success(
             HTTPSession.Response(
-                status: status, headers: self.headers, body: self.body,
+                status: self.status, headers: self.headers, body: self.body,
                 httpVersion: version >= Int(CURL_HTTP_VERSION_2_0) ? 2 : 1))
     }
 

@@ -49,7 +49,7 @@ public func runServer(
         verify: verifier.sessionToken, limiter: limiter, access: access, log: log.labelled("realtime"))
     let push = providers.map { settings in
         PushService(
-            settings, configuration, waiting: { realtime.commandsWaiting.withLock { $0 } }, log: log.labelled("push"))
+            settings, configuration, waiting: { realtime.longestWait }, log: log.labelled("push"))
     }
     let gateway = Gateway(
         configuration.gateway, pool: pool, schema: schema,
@@ -81,7 +81,7 @@ public func runServer(
         configuration.tail, workerName: url, version: Version.current, pollOnly: configuration.pollOnly,
         nudge: nudge, log: log.labelled("tail"),
         deliver: { batch in
-            if !batch.events.isEmpty { push?.nudge() }
+            push?.nudge(batch.events)
             await realtime.apply(batch.events, cursor: batch.cursor)
         },
         registered: { id in push?.registered(id) },

@@ -21,6 +21,8 @@ public struct CommandBatcher<Command: Sendable>: Sendable {
         public var command: Command
         public var conversation: UUID
         public var user: UUID?
+        /// Since when it has been here.
+        public fileprivate(set) var since: Int64 = 0
 
         public init(_ command: Command, conversation: UUID, user: UUID?) {
             self.command = command
@@ -72,6 +74,10 @@ public struct CommandBatcher<Command: Sendable>: Sendable {
     /// Commands that wait for a transaction.
     public var waitingCount: Int { self.waiting.count }
 
+    /// Since when the command waits that has waited the longest while all transactions are in use; otherwise commands
+    /// wait for one of their own conversation alone.
+    public var waitingSince: Int64? { self.shared < self.running ? nil : self.waiting.first?.since }
+
     /// A command to run.
     ///
     /// - Parameter now: monotonic nanoseconds.
@@ -79,6 +85,8 @@ public struct CommandBatcher<Command: Sendable>: Sendable {
         if self.alone[entry.conversation] != nil || self.isApart(entry, now: now) { return [self.runAlone(entry)] }
         // What waits already waits for a transaction to end, and goes on waiting.
         guard self.shared < self.running, !self.isBusy(entry) else {
+            var entry = entry
+            entry.since = now
             self.waiting.append(entry)
             return []
         }

@@ -4,8 +4,8 @@ struct PushBounds: Sendable {
     var mostHeld = 1000
     /// More of them, for calls alone.
     var callRoom = 100
-    /// Jobs of one claim, and of one settlement.
-    var mostClaimed = 250
+    /// Jobs of one claim, and of one settlement: a message for one that is being claimed waits until that is done.
+    var mostClaimed = 100
     /// Routes remembered, as of Web Push services.
     var mostRoutes = 1000
     /// Between looks at a queue that is empty: the first, and the longest.

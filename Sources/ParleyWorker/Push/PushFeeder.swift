@@ -8,13 +8,16 @@ internal import Support
 /// One worker at a time does it; the others find it busy and come back.
 struct PushFeeder: Service {
     let name = "push-feeder"
-    /// Events of one transaction at most, and its time; the database ends it after about a second.
-    private static let mostEvents = 500
+    /// Events of one transaction at most, and its time; the database ends it after about a second. Of the messages of a
+    /// conversation that are read together one stands for all.
+    private static let mostEvents = 10_000
     private static let longest = Duration.seconds(20)
     /// Between two of them: events that come close together become one.
     private static let gather = Duration.milliseconds(5)
     /// However quiet the log is: another worker may have left its work undone.
     private static let period = Duration.seconds(1)
+    /// After one that failed, also where there is a call.
+    private static let failurePause = Duration.milliseconds(250)
     /// Between looks at the queue, in seconds.
     private static let lookEvery = 10
     /// Who has not said for days what it has is taken for gone.
@@ -29,6 +32,8 @@ struct PushFeeder: Service {
     private let log: Log
     private let bells: AsyncStream<Void>
     private let bell: AsyncStream<Void>.Continuation
+    /// There is a call: nobody is spared for it.
+    private let isUrgent = Locked(false)
 
     init(
         _ settings: PushSettings, pool: PostgresPool, sender: PushSender, metrics: PushMetrics,
@@ -47,7 +52,10 @@ struct PushFeeder: Service {
     }
 
     /// There are new events. Any thread.
-    func nudge() { self.bell.yield() }
+    func nudge(isUrgent: Bool = false) {
+        if isUrgent { self.isUrgent.withLock { $0 = true } }
+        self.bell.yield()
+    }
 
     func run() async throws {
         let ticker = Task {
@@ -65,17 +73,28 @@ struct PushFeeder: Service {
         for await _ in self.bells {
             try Task.checkCancellation()
             let begun = ContinuousClock.now
-            let reading = await self.enqueue(most)
+            let isUrgent = self.isUrgent.withLock { isUrgent in
+                defer { isUrgent = false }
+                return isUrgent
+            }
+            let reading = await self.enqueue(most, isUrgent: isUrgent)
             let time = ContinuousClock.now - begun
+            var isBehind = true
             switch reading {
             case .read(let count):
                 // The database ends a long one early; of later events `nudge` tells.
-                if count >= most || time >= Self.period { self.bell.yield() }
+                isBehind = count >= most || time >= Self.period
+                if isBehind { self.bell.yield() }
                 if count > 0 { most = min(most * 2, Self.mostEvents) }
             // So that it gets on, however slow the database is.
-            case .tookTooLong: most = max(1, most / 2)
-            case .failed: break
+            case .tookTooLong:
+                most = max(1, most / 8)
+                self.bell.yield()
+            // The ticker sees to the next one.
+            case .failed: try await Task.sleep(for: Self.failurePause)
             }
+            // The call may be among the events that were not read.
+            if isUrgent && isBehind { self.isUrgent.withLock { $0 = true } }
             if looked + .seconds(Self.lookEvery) < .now {
                 looked = .now
                 await self.look()
@@ -84,7 +103,17 @@ struct PushFeeder: Service {
                 said = .now
                 _ = await self.sayProviders()
             }
-            try await Task.sleep(for: max(Self.gather, self.pace.pause(after: time)))
+            try await self.rest(after: max(Self.gather, time), isBehind: isBehind)
+        }
+    }
+
+    /// For the sake of those who talk.
+    private func rest(after time: Duration, isBehind: Bool) async throws {
+        let start = ContinuousClock.now
+        while let part = self.pace.pause(.reading, after: time, isBehind: isBehind, paused: .now - start),
+            !self.isUrgent.withLock({ $0 })
+        {
+            try await Task.sleep(for: part)
         }
     }
 
@@ -97,11 +126,11 @@ struct PushFeeder: Service {
         case tookTooLong, failed
     }
 
-    private func enqueue(_ most: Int) async -> Reading {
+    private func enqueue(_ most: Int, isUrgent: Bool) async -> Reading {
         do throws(PostgresError) {
             let rows = try await self.run("select parley.enqueue_push($1::integer)", [String(most)])
             let count = rows.first?.int64(0) ?? 0
-            if count > 0 { self.sender.nudge() }
+            if count > 0 { self.sender.nudge(isUrgent: isUrgent) }
             return .read(count)
         } catch {
             self.complain(error)

@@ -19,8 +19,7 @@ extension PushLane {
             self.unsettled.removeFirst(batch.count)
             let begun = self.clock.now
             await self.deliver(batch)
-            // Ends with the task.
-            if !self.isDraining { try? await Task.sleep(for: self.pace.pause(after: self.clock.now - begun)) }
+            await self.rest(after: self.clock.now - begun, isBehind: batch.count == self.bounds.mostClaimed)
         }
         self.settling = nil
         self.resumeIdlers()

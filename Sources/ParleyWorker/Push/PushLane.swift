@@ -40,6 +40,8 @@ actor PushLane<Provider: PushProvider> {
     /// Waits for a reason to claim; and whether there was one meanwhile.
     private var sleeper: CheckedContinuation<Void, Never>?
     private var hasNews = false
+    /// There may be a call that no claim has looked for.
+    private var isUrgent = false
     private var idlers: [CheckedContinuation<Void, Never>] = []
     private var tally = AnswerTally()
 
@@ -91,9 +93,10 @@ actor PushLane<Provider: PushProvider> {
                 continue
             }
             let begun = self.clock.now
+            self.isUrgent = false
             let count = await self.claim(isFull ? [.call] : PushJob.Lane.allCases, most)
             let isBehind = count == most
-            try await Task.sleep(for: self.pace.pause(after: self.clock.now - begun, isBehind: isBehind))
+            await self.rest(after: self.clock.now - begun, isBehind: isBehind)
             if isBehind { continue }
             guard let count else {
                 // The database is asked less often while it does not answer.
@@ -224,9 +227,21 @@ actor PushLane<Provider: PushProvider> {
 
     // MARK: - Waiting
 
-    /// There may be jobs.
-    func nudge() {
+    /// For the sake of those who talk; not while the worker stops, nor when there is a call.
+    func rest(after time: Duration, isBehind: Bool) async {
+        let start = self.clock.now
+        while !self.isDraining, !self.isUrgent,
+            let part = self.pace.pause(.sending, after: time, isBehind: isBehind, paused: self.clock.now - start)
+        {
+            // Ends with the task.
+            guard (try? await Task.sleep(for: part)) != nil else { return }
+        }
+    }
+
+    /// There may be jobs, and urgent ones.
+    func nudge(isUrgent: Bool = false) {
         self.hasNews = true
+        if isUrgent { self.isUrgent = true }
         self.sleeper?.resume()
         self.sleeper = nil
     }

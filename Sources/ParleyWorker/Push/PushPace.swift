@@ -1,17 +1,33 @@
 /// Keeps push from taking the database away from those who talk: after each of its transactions it pauses.
 ///
-/// Twice as long as the transaction took: each costs much the same however little it does, and what comes meanwhile goes
-/// together; while users wait for the database much longer. The price is that notifications come later then.
+/// As long as the transaction took, for each costs much the same however little it does, and what comes meanwhile goes
+/// together. While users wait for the database it pauses much longer: of all that is said in a conversation meanwhile one
+/// notification tells, so that push costs less the longer it waits. The price is that notifications come later then.
 struct PushPace: Sendable {
-    private static let yielding = Duration.milliseconds(50)...(.milliseconds(250))
-    private static let times = (idle: 2, pressed: 8)
+    /// Who pauses: of what is read from the log at longer intervals there is less to send.
+    enum Stage { case reading, sending }
+
+    /// The longest pause; but the reading, once it has come to the end of the log, pauses for `untilRead` while users wait.
+    private static let longest = Duration.milliseconds(250)
+    private static let untilRead = Duration.seconds(3)
+    /// How many times as long as its transaction the sending pauses while users wait.
+    private static let times = (behind: 2, otherwise: 10)
+    /// So soon it is seen that nobody waits any more, or that the worker stops.
+    private static let look = Duration.milliseconds(20)
 
     /// Users wait for the database. Any thread.
     var isPressed: @Sendable () -> Bool = { false }
 
-    /// - Parameter isBehind: there is more to do at once.
-    func pause(after time: Duration, isBehind: Bool = false) -> Duration {
-        guard self.isPressed() else { return isBehind ? .zero : min(time * Self.times.idle, Self.yielding.upperBound) }
-        return min(max(time * Self.times.pressed, Self.yielding.lowerBound), Self.yielding.upperBound)
+    /// - Parameter isBehind: there is more to do at once. A long pause would let the lag grow without bound.
+    /// - Returns: how long to pause before the next look whether that was enough; nil when it was.
+    func pause(_ stage: Stage, after time: Duration, isBehind: Bool, paused: Duration) -> Duration? {
+        let length: Duration =
+            switch (stage, self.isPressed()) {
+            case (.reading, true) where !isBehind: Self.untilRead
+            case (.sending, true): min(time * (isBehind ? Self.times.behind : Self.times.otherwise), Self.longest)
+            case (.sending, false) where isBehind: .zero
+            default: min(time, Self.longest)
+            }
+        return paused < length ? min(length - paused, Self.look) : nil
     }
 }

@@ -56,9 +56,9 @@ struct PushSender: Service {
         }
     }
 
-    /// There may be jobs. Any thread.
-    func nudge() {
-        for lane in self.lanes { Task { await lane.nudge() } }
+    /// There may be jobs, and urgent ones. Any thread.
+    func nudge(isUrgent: Bool = false) {
+        for lane in self.lanes { Task { await lane.nudge(isUrgent: isUrgent) } }
     }
 }
 
@@ -66,7 +66,7 @@ struct PushSender: Service {
 protocol PushLaneRunner: Actor {
     func run() async throws
     func drain() async
-    func nudge()
+    func nudge(isUrgent: Bool)
 }
 
 extension PushLane: PushLaneRunner {}

@@ -6,8 +6,10 @@ internal import Support
 /// that neither users nor notifications wait for each other.
 final class PushService: Sendable {
     private static let connections = 3
-    /// Commands for another transaction of the most that one takes.
-    private static let muchWaiting = 32
+    /// A send that has waited for so long is seen by its sender.
+    private static let longWaiting = Duration.milliseconds(50)
+    /// So long after the last of those nobody is taken to wait: that none does just now may be chance.
+    private static let calm = Duration.milliseconds(200)
 
     let metrics = PushMetrics()
     /// The worker's first id in `parley.worker`: what was claimed under it must be settled under it.
@@ -16,11 +18,19 @@ final class PushService: Sendable {
     private let sender: PushSender
     private let feeder: PushFeeder
 
-    /// - Parameter waiting: commands of users that wait for a transaction; they go first. Any thread.
+    /// - Parameter waiting: how long the oldest command of a user has waited for a transaction; it goes first. Any thread.
     init(
-        _ settings: PushSettings, _ configuration: ServeConfiguration, waiting: @escaping @Sendable () -> Int, log: Log
+        _ settings: PushSettings, _ configuration: ServeConfiguration, waiting: @escaping @Sendable () -> Duration,
+        log: Log
     ) {
-        let pace = PushPace { waiting() >= Self.muchWaiting }
+        let pressedUntil = Locked(ContinuousClock.now)
+        let pace = PushPace {
+            let isLong = waiting() >= Self.longWaiting
+            return pressedUntil.withLock { until in
+                if isLong { until = .now + Self.calm }
+                return until > .now
+            }
+        }
         self.pool = PostgresPool(
             configuration.postgres("parley push"), size: Self.connections, maxQueued: 100,
             log: log.labelled("push-pool"))
@@ -38,7 +48,10 @@ final class PushService: Sendable {
     func registered(_ id: String) { self.worker.withLock { $0 = $0 ?? id } }
 
     /// There are new events. Any thread.
-    func nudge() { self.feeder.nudge() }
+    func nudge(_ events: [LogEvent]) {
+        guard !events.isEmpty else { return }
+        self.feeder.nudge(isUrgent: events.contains { $0.kind.hasPrefix("call:") })
+    }
 
     func shutdown() async { await self.pool.shutdown() }
 }

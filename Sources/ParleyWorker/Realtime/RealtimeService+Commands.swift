@@ -65,14 +65,19 @@ extension RealtimeService {
     }
 
     private func carryOut(_ actions: [CommandBatcher<SocketTurn>.Action]) {
-        let waiting = self.batcher.waitingCount
-        self.commandsWaiting.withLock { $0 = waiting }
+        let since = self.batcher.waitingSince
+        self.waitingSince.withLock { $0 = since }
         for action in actions {
             switch action {
             case .together(let entries): self.runTogether(entries)
             case .alone(let entry): self.runAlone(entry)
             }
         }
+    }
+
+    /// For how long the oldest command waits that a transaction could take. Any thread.
+    nonisolated var longestWait: Duration {
+        self.waitingSince.withLock { $0 }.map { .nanoseconds(Clock.steadyNanoseconds() - $0) } ?? .zero
     }
 
     private func runAlone(_ entry: CommandEntry) {

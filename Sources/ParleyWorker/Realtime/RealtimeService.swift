@@ -52,8 +52,8 @@ public actor RealtimeService {
     /// Commands that run or wait, of all sockets.
     var acceptedCommands = 0
     var batcher = CommandBatcher<SocketTurn>()
-    /// Commands that wait for a transaction. Any thread.
-    nonisolated let commandsWaiting = Locked(0)
+    /// Since when the oldest command waits for a transaction; nil if none does. Any thread.
+    nonisolated let waitingSince = Locked(Int64?.none)
     var upgrades: TokenBucket
     var keys = SharedTokens()
     var tailIsLive = false

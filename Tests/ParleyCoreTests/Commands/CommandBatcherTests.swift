@@ -25,8 +25,9 @@ private typealias Batcher = CommandBatcher<Int>
         var batcher = Batcher(running: 2)
         #expect(self.together(batcher.add(self.entry(1, 0, 0), now: 0)) == [[1]])
         #expect(self.together(batcher.add(self.entry(2, 1, 1), now: 0)) == [[2]])
-        #expect(batcher.add(self.entry(3, 2, 2), now: 0).isEmpty)
+        #expect(batcher.add(self.entry(3, 2, 2), now: 7).isEmpty)
         #expect(batcher.waitingCount == 1)
+        #expect(batcher.waitingSince == 7, "whatever it waited for before")
     }
 
     @Test func whatCameMeanwhileSharesTheNextTransaction() {
@@ -57,6 +58,7 @@ private typealias Batcher = CommandBatcher<Int>
             let entry = Batcher.Entry(command, conversation: self.conversations[0], user: UUID())
             #expect(batcher.add(entry, now: 0).isEmpty)
         }
+        #expect(batcher.waitingSince == nil, "nobody waits for the database")
         #expect(self.together(batcher.add(self.entry(51, 1, 1), now: 0)) == [[51]])
         #expect(batcher.waitingCount == 50)
         let next = batcher.finished([first], .answered, now: 0)

@@ -44,9 +44,9 @@ import Testing
             PostgresConfiguration(url: url), size: 1, maxQueued: 10, log: Log(label: "test", sink: { _ in }))
     }
 
-    private func feeder(_ pool: PostgresPool, _ metrics: PushMetrics = PushMetrics(), sayEvery: Duration) throws
-        -> PushFeeder
-    {
+    private func feeder(
+        _ pool: PostgresPool, _ metrics: PushMetrics = PushMetrics(), _ pace: PushPace = PushPace(), sayEvery: Duration
+    ) throws -> PushFeeder {
         let path = FileManager.default.temporaryDirectory.path() + "/push-\(UUID().uuidString).json"
         _ = FileManager.default.createFile(atPath: path, contents: Data(#"{"name": "west"}"#.utf8))
         defer { try? FileManager.default.removeItem(atPath: path) }
@@ -54,7 +54,7 @@ import Testing
         let log = Log(label: "push", sink: { _ in })
         let sender = PushSender(settings, queue: MemoryQueue([]), log: log)
         return PushFeeder(
-            settings, pool: pool, sender: sender, metrics: metrics, log: log, sayEvery: sayEvery)
+            settings, pool: pool, sender: sender, metrics: metrics, pace: pace, log: log, sayEvery: sayEvery)
     }
 
     private func number(_ sql: String, _ pool: PostgresPool) async throws -> Int64 {
@@ -81,7 +81,7 @@ import Testing
         await pool.shutdown()
     }
 
-    @Test func aBatchThatTakesTooLongIsHalvedUntilItPasses() async throws {
+    @Test func aBatchThatTakesTooLongShrinksUntilItPasses() async throws {
         let pool = try await self.pool(Self.functions)
         let metrics = PushMetrics()
         let feeder = try self.feeder(pool, metrics, sayEvery: .seconds(3600))
@@ -92,6 +92,30 @@ import Testing
         }
         #expect(try await self.number("select events from parley.waiting", pool) == 0)
         #expect(metrics.text().contains("parley_push_events_behind 3\n"))
+        run.cancel()
+        _ = await run.result
+        await pool.shutdown()
+    }
+
+    /// Every other time it fails; else it reads a single event, which takes a second.
+    @Test func whileUsersWaitOnlyWhoHasReadAllPausesLong() async throws {
+        let change = """
+            if nextval('parley.turn') % 2 = 1 then raise exception 'no'; end if;
+            perform pg_sleep(1);
+            v_read := least(1, v_read);
+            if v_read > 4 then
+            """
+        let pool = try await self.pool(
+            Self.functions.replacing(
+                "create schema parley;", with: "create schema parley; create sequence parley.turn;"
+            )
+            .replacing("if v_read > 4 then", with: change))
+        let feeder = try self.feeder(pool, PushMetrics(), PushPace { true }, sayEvery: .seconds(3600))
+        let start = ContinuousClock.now
+        let run = Task { try await feeder.run() }
+        #expect(try await self.eventually("select (events <= 95)::integer from parley.waiting", pool, is: 1))
+        // Ten pauses of three seconds, had it made them.
+        #expect(ContinuousClock.now - start < .seconds(28))
         run.cancel()
         _ = await run.result
         await pool.shutdown()

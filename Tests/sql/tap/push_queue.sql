@@ -44,7 +44,9 @@ create function t.settle(job jsonb, outcome text, more jsonb default '{}', worke
 $$;
 select is(t.settle(job, 'delivered', '{"claim": 2}'), 0, 'of another claim nothing counts') from lease;
 select is(t.settle(job, 'delivered', worker => 'other'), 0, 'nor of another worker') from lease;
+set local synchronous_commit = on;
 select is(t.settle(job, 'made up'), 0, 'nor what no outcome is') from lease;
+select is(current_setting('synchronous_commit'), 'off', 'nobody waits for such a commit');
 select is(t.settle(job, 'retry', '{"after_ms": 60000, "counts": true}'), 1, 'it is tried again') from lease;
 select is((select format('%s %s %s', state, attempts, answer) from parley.push_job where last_seq = 2), 'retrying 1 said so', 'and was tried');
 select is((select count(*) from t.claimed()), 1::bigint, 'later: now there is only the newer one');
@@ -74,8 +76,10 @@ select is((select dropped_at from parley.push_device where name = 'phone'), null
 select t.say('five');
 truncate lease;
 insert into lease select j from t.claimed() j;
+set local synchronous_commit = on;
 select is(t.settle(job, 'dead_token', jsonb_build_object('before', (extract(epoch from clock_timestamp()) * 1000)::bigint)), 1, 'or of this one') from lease;
 select is((select dropped_reason from parley.push_device where name = 'phone'), 'said so', 'then it is dropped');
+select is(current_setting('synchronous_commit'), 'on', 'and the log, which tells of it, loses nothing in a crash');
 select t.say('six');
 select is((select count(*) from parley.push_job where last_seq = 6), 0::bigint, 'and nothing is queued for it');
 select t.act('bob');
@@ -145,7 +149,7 @@ select t.act('ann');
 select t.send('them', 'again') is null as done \gset
 select t.host();
 select t.pump() > 0 as done \gset
-select is((select array_agg(j #>> '{target,token}' order by 1) from t.claimed('webhook') j), array[t.id('cid')::text, t.id('dan')::text], 'one for everybody is told of each');
+select is((select array_agg(j #>> '{target,token}' order by j #>> '{target,token}') from t.claimed('webhook') j), array[t.id('cid')::text, t.id('dan')::text], 'one for everybody is told of each');
 select is((select count(distinct device_id) from parley.push_job where last_seq = 2), 1::bigint, 'by one device');
 
 select t.claim('service_role', '{"role": "service_role"}');
@@ -249,6 +253,38 @@ select t.act('ann');
 select t.send('good', 'x') is null as done \gset
 select t.host();
 select throws_ok('select t.pump()', '40P01', null, 'what goes better another time is tried another time');
+rollback to failing;
+
+-- how many events go together
+select t.act('ann');
+select (t.send('good', 'x'), t.send('good', 'y')) is null as done \gset
+select t.host();
+select is(
+    (select parley.push_work(array_agg(e.id)) from parley.event as e where e.conversation_id = t.id('good')), 3::bigint,
+    'each participant is work, once for all messages of a sender'
+);
+create table t.share (n bigint generated always as identity, events integer);
+grant insert on t.share to public;
+create or replace function parley.queue_event_share(event_ids bigint[]) returns void language sql security definer
+set search_path = pg_catalog, pg_temp as $$ insert into t.share (events) values (cardinality(event_ids)) $$;
+create function t.shares(work bigint) returns text language plpgsql as $$
+begin
+    execute format('create or replace function parley.push_work(event_ids bigint[]) returns bigint language sql return %s', work);
+    delete from t.share;
+    perform t.act('ann');
+    for i in 1 .. 100 loop
+        perform t.send('good', 'x');
+    end loop;
+    perform t.host();
+    update parley.event set xid = '3' where xid = pg_current_xact_id();
+    update parley.consumer set snapshot = pg_current_snapshot(), max_id = parley.log_end() - 100 where name = 'push';
+    perform parley.enqueue_push(100);
+    return (select string_agg(s.events::text, ' ' order by s.n) from t.share as s);
+end
+$$;
+select t.pump() > 0 as done \gset
+select is(t.shares(0), '25 50 25', 'where they cost little ever more, but never more than twice as many, go together');
+select is(t.shares(100000), '25 25 25 25', 'but not if they are too much work for all at once');
 rollback to failing;
 
 -- the log is gone, or another one

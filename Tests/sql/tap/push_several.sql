@@ -72,5 +72,67 @@ select is(
 );
 select is(t.told(), 'suppressed level_none', 'for that reason');
 
+update parley.participant set notification_level = 'all' where user_id = t.id('bob');
+
+-- What comes of messages to Bob that are read from the log together: how the jobs stand, and for which messages.
+create function t.together(messages text[], change text default 'select') returns text language plpgsql as $$
+declare
+    v_before constant bigint := t.look(format('select last_seq from parley.conversation where id = %L', t.id('us')));
+begin
+    perform t.look('with d as (delete from parley.push_job returning 1) select count(*) from d');
+    for i in 1 .. array_length(messages, 1) loop
+        perform t.act(messages[i][1]);
+        perform parley_api.send_message(
+            t.id('us'), messages[i][2], mentions => case when messages[i][2] like '@%' then array[t.id('bob')] end
+        );
+    end loop;
+    perform t.host();
+    execute change;
+    perform t.pump();
+    return (
+        select string_agg(
+            concat_ws(' ', j.state, j.reason, concat_ws('-', j.first_seq - v_before, nullif(j.last_seq, j.first_seq) - v_before)),
+            ', ' order by j.last_seq
+        )
+        from parley.push_job as j
+        where j.user_id = t.id('bob')
+    );
+end
+$$;
+select is(t.together('{{ann,one},{ann,two},{cid,three},{ann,four}}'), 'queued 1-4', 'of those that are read together one notification tells');
+select is(t.push(), 'phone message Ann: four badge ' || parley.push_badge(t.id('bob')), 'of the newest');
+select is(
+    t.together('{{ann,one},{ann,two},{cid,three},{ann,four}}', $$insert into parley.restriction (restricter_id, restricted_id) values (t.id('bob'), t.id('ann'))$$),
+    'suppressed sender_restricted 1, suppressed sender_restricted 2, queued 3, suppressed sender_restricted 4', 'each that is not told has its reason'
+);
+select is(t.together('{{cid,one},{ann,two},{cid,three}}'), 'suppressed sender_restricted 2, queued 1-3', 'also between two that are told');
+select t.push() is null as done \gset
+select is(
+    (
+        select parley.push_step(m, p, a) ->> 'reason'
+        from parley.message as m
+        inner join parley.participant as p on p.conversation_id = m.conversation_id and p.user_id = t.id('bob')
+        inner join parley.account as a on a.id = p.user_id
+        where m.conversation_id = t.id('us') and m.content = 'two'
+        order by m.seq desc
+        limit 1
+    ),
+    'sender_restricted', 'and support is told of it'
+);
+delete from parley.restriction;
+select is(
+    t.together('{{ann,one},{ann,@bob},{ann,three}}', $$update parley.participant set notification_level = 'mentions' where user_id = t.id('bob')$$),
+    'suppressed level_mentions 1, queued 2, suppressed level_mentions 3', 'a mention counts by itself'
+);
+update parley.participant set notification_level = 'all' where user_id = t.id('bob');
+select is(
+    t.together('{{ann,one},{ann,two},{ann,three}}', $$update parley.participant as p set last_read_seq = c.last_seq - 2 from parley.conversation as c where c.id = t.id('us') and p.conversation_id = c.id and p.user_id = t.id('bob')$$),
+    'suppressed read 1, queued 2-3', 'so does one that was read'
+);
+select is(
+    t.together('{{ann,one},{ann,two},{ann,three}}', $$insert into parley.message_hidden (conversation_id, user_id, seq, message_id, own) select m.conversation_id, t.id('bob'), m.seq, m.id, false from parley.message as m where m.conversation_id = t.id('us') and m.content = 'two' order by m.seq desc limit 1$$),
+    'suppressed deleted_for_me 2, queued 1-3', 'or was deleted for oneself'
+);
+
 select * from finish();
 rollback;

@@ -4,15 +4,17 @@
 
 create or replace function parley.consumer_floor(consumer_epoch text, epoch text)
 returns bigint
-language sql stable security definer
+language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
+begin
     -- A cursor that came with a dump speaks of the transaction ids of the old cluster, as do the events that came with
     -- it: for this one read they fit together, and the floor, which hides them from cursors of this cluster, is off.
-    select case
-        when split_part(consumer_epoch, '/', 1) = split_part(epoch, '/', 1) then (select s.floor_id from parley.log_state s)
-        else 0
-    end
+    if split_part(consumer_epoch, '/', 1) <> split_part(consumer_floor.epoch, '/', 1) then
+        return 0;
+    end if;
+    return (select s.floor_id from parley.log_state as s);
+end;
 $$;
 comment on function parley.consumer_floor is 'The floor_id that a consumer with a cursor of this epoch must read with.';
 

@@ -123,23 +123,27 @@ comment on function parley.certain_snapshot is
 -- count it as in progress: its events, also those it has yet to write, are for the next reader.
 create or replace function parley.cursor_snapshot()
 returns pg_snapshot
-language sql stable
+language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select case
-        when o.xid is null or o.xid >= pg_snapshot_xmax(s.snap) or o.xid = any (s.xip) then s.snap
-        else (
-            least(pg_snapshot_xmin(s.snap)::text::numeric, o.xid::text::numeric) || ':'
-            || pg_snapshot_xmax(s.snap)::text || ':'
-            || (
-                select string_agg(x.xid::text, ',' order by x.xid::text::numeric)
-                from unnest(s.xip || o.xid) x (xid)
-            )
-        )::pg_snapshot
-    end
-    from
-        (select pg_current_xact_id_if_assigned() as xid) o,
-        (select parley.certain_snapshot() as snap, array(select pg_snapshot_xip(pg_current_snapshot())) as xip) s
+declare
+    v_snapshot constant pg_snapshot := parley.certain_snapshot();
+    v_own constant xid8 := pg_current_xact_id_if_assigned();
+    v_xip xid8[];
+begin
+    if v_own is null or v_own >= pg_snapshot_xmax(v_snapshot) then
+        return v_snapshot;
+    end if;
+    v_xip := array(select pg_snapshot_xip(pg_current_snapshot()));
+    if v_own = any (v_xip) then
+        return v_snapshot;
+    end if;
+    return (
+        least(pg_snapshot_xmin(v_snapshot)::text::numeric, v_own::text::numeric) || ':'
+        || pg_snapshot_xmax(v_snapshot)::text || ':'
+        || (select string_agg(x.xid::text, ',' order by x.xid::text::numeric) from unnest(v_xip || v_own) as x (xid))
+    )::pg_snapshot;
+end
 $$;
 comment on function parley.cursor_snapshot is
 'The current snapshot, with the calling transaction itself counted as in progress.';

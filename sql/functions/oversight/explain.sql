@@ -110,7 +110,11 @@ as $$
 #variable_conflict use_column
 declare
     v_jobs constant jsonb := parley.push_jobs_of(message, participant.user_id);
-    v_sent constant boolean := jsonb_path_exists(v_jobs, '$[*] ? (@.state == "sent")');
+    -- decided of the message itself, also where a notification stands for those around it
+    v_own constant text := jsonb_path_query_first(
+        v_jobs, '$[*] ? (@.state == "suppressed" && !exists (@.device_id)).reason'
+    ) #>> '{}';
+    v_sent constant boolean := v_own is null and jsonb_path_exists(v_jobs, '$[*] ? (@.state == "sent")');
     v_preference parley.push_preference;
     v_reason text;
 begin
@@ -137,6 +141,7 @@ begin
         end if;
     elsif not v_sent then
         v_reason := coalesce(
+            v_own,
             jsonb_path_query_first(v_jobs, '$[*] ? (exists (@.reason)).reason') #>> '{}',
             jsonb_path_query_first(v_jobs, '$[*] ? (exists (@.answer)).answer') #>> '{}',
             'not_looked_at'

@@ -115,7 +115,7 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_id bigint;
+    v_half constant integer := cardinality(event_ids) / 2;
 begin
     perform parley.queue_event_pushes(event_ids);
 exception
@@ -124,12 +124,48 @@ exception
             raise;
         end if;
         -- whatever it is, it must not stop the others
-        foreach v_id in array event_ids loop
-            perform parley.queue_event_push(v_id);
-        end loop;
+        if v_half = 0 then
+            perform parley.queue_event_push(event_ids[1]);
+        else
+            perform parley.queue_event_share(event_ids[:v_half]);
+            perform parley.queue_event_share(event_ids[v_half + 1:]);
+        end if;
 end;
 $$;
 comment on function parley.queue_event_share is 'Turns events into jobs; those that fail are passed over.';
+
+create or replace function parley.push_work(event_ids bigint[])
+returns bigint
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set jit = off
+set enable_seqscan = off
+as $$
+#variable_conflict use_column
+begin
+    return (
+        select coalesce(sum(s.senders * p.participants), 0)
+        from (
+            select e.conversation_id, count(distinct e.actor_id) as senders
+            from unnest(event_ids) as i (id)
+            cross join lateral (
+                select a.conversation_id, a.actor_id
+                from parley.event as a
+                where a.id = i.id and a.kind = 'message:new' and a.conversation_id is not null
+                offset 0
+            ) as e
+            group by e.conversation_id
+        ) as s
+        cross join lateral (
+            select count(*) as participants
+            from (select from parley.participant as q where q.conversation_id = s.conversation_id limit 1000) as q
+        ) as p
+    );
+end;
+$$;
+comment on function parley.push_work is
+'About how many decisions the messages among these events need: those of one sender in a conversation one for each participant.';
 
 create or replace function parley.enqueue_push(batch integer default 500)
 returns integer
@@ -137,8 +173,12 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    -- each may be a message to a large group, which is work for hundreds
-    v_share integer := 25;
+    -- each may be a message to a large group, which is work for hundreds: how many go together is learned from the time
+    -- that the last ones took, and more than these only if all of them are not too much work
+    v_few constant integer := 25;
+    v_most_work constant bigint := 3000;
+    v_share integer := v_few;
+    v_work bigint;
     v_until constant timestamptz := clock_timestamp() + interval '1 second';
     v_begun timestamptz;
     v_ids bigint[];
@@ -147,21 +187,36 @@ begin
     if not exists (select from parley.consumer as c where c.name = 'push') then
         return 0;
     end if;
+    -- the log is read again after a crash that loses this; none of it is sent before a claim has waited for its commit
+    perform set_config('synchronous_commit', 'off', true);
     perform parley.catch_up_push();
     -- share by share until there are no more, or this has taken long enough: the cursor stands behind the last one
     loop
         v_begun := clock_timestamp();
         v_share := least(v_share, batch - v_read);
         exit when v_share <= 0 or v_begun > v_until;
-        v_ids := parley.consume_ids('push', v_share);
+        begin
+            v_ids := parley.consume_ids('push', v_share);
+            if cardinality(v_ids) > v_few then
+                v_work := parley.push_work(v_ids);
+                if v_work > v_most_work then
+                    raise exception using errcode = 'PT503', message = 'These events are too much work at once.';
+                end if;
+            end if;
+        exception
+            -- the cursor is back where it was
+            when sqlstate 'PT503' then
+                v_share := greatest(v_few, v_share * v_most_work / v_work);
+                continue;
+        end;
         exit when v_ids = '{}';
         perform parley.queue_event_share(v_ids);
         v_read := v_read + cardinality(v_ids);
         exit when cardinality(v_ids) < v_share;
-        v_share := case
-            when clock_timestamp() < v_begun + interval '100 milliseconds' then least(50, v_share * 2)
-            else greatest(1, v_share / 2)
-        end;
+        -- at most twice as many: later ones may cost much more
+        v_share := greatest(
+            1, v_share * least(2, 0.2 / greatest(0.001, extract(epoch from clock_timestamp() - v_begun)))
+        );
     end loop;
     return v_read;
 end;

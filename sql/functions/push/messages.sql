@@ -1,5 +1,24 @@
 -- What is queued for messages, and for conversations that are new.
 
+-- Not in the query that asks: to be ready for all partitions costs it more than the rest, and it is seldom asked.
+create or replace function parley.pushed_message(conversation_id uuid, message_id uuid)
+returns parley.message
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
+as $$
+#variable_conflict use_column
+begin
+    return (
+        select m
+        from parley.message as m
+        where m.id = pushed_message.message_id and m.conversation_id = pushed_message.conversation_id
+    );
+end;
+$$;
+comment on function parley.pushed_message is 'A message that push has read of, as it is now.';
+
 create or replace function parley.queue_message_pushes(event_ids bigint[])
 returns void
 language plpgsql volatile security definer
@@ -35,7 +54,7 @@ begin
                 coalesce(m.sender_id, e.actor_id) as actor_id,
                 -- somebody was added to a conversation that was there
                 case when e.conversation_id is null then e.user_id end as only_user_id,
-                m.message
+                coalesce(m.is_plain, false) as is_plain
             from unnest(event_ids) as i (id)
             cross join lateral (
                 select a.kind, a.conversation_id, a.message_id, a.message_seq, a.user_id, a.actor_id, a.created_at, a.data
@@ -44,7 +63,18 @@ begin
                 offset 0
             ) as e
             left join lateral (
-                select b as message, b.sender_id, b.created_at
+                select
+                    b.sender_id,
+                    b.created_at,
+                    case when b.sender_id is null then b end as message,
+                    -- what is decided of the next one of its sender holds for it as well
+                    b.sender_id is not null
+                    and b.mentions is null
+                    and not b.mentions_all
+                    and b.deleted_at is null
+                    and b.expires_at is null
+                    and b.retired_at is null
+                    and b.created_at > v_now - interval '1 day' as is_plain
                 from parley.message as b
                 where b.id = e.message_id and b.conversation_id is not distinct from e.conversation_id
                 offset 0
@@ -57,16 +87,41 @@ begin
             end
         ),
 
+        -- the plain messages of one sender together, the newest first; each other one by itself
+        speech as (
+            select
+                x.conversation_id,
+                x.actor_id,
+                x.only_user_id,
+                array_agg(x.message_id order by x.seq desc) as message_ids,
+                array_agg(x.seq order by x.seq desc) as seqs,
+                min(x.seq) as first_seq,
+                max(x.seq) as last_seq
+            from about as x
+            group by x.conversation_id, x.actor_id, x.only_user_id, case when not x.is_plain then x.seq end
+        ),
+
+        said as materialized (
+            select s.*, m.message
+            from speech as s
+            left join lateral (
+                select b as message
+                from parley.message as b
+                where b.id = s.message_ids[1] and b.conversation_id = s.conversation_id
+                offset 0
+            ) as m on true
+        ),
+
         decided as materialized (
             select
                 x.conversation_id,
-                x.message_id,
-                x.seq,
+                h.message_ids,
+                h.seqs,
                 p.user_id,
-                parley.decide_push(x.message, p.participant, a.account, s.preference) as decision
-            from about as x
+                parley.decide_push(h.message, p.participant, a.account, s.preference) as decision
+            from said as x
             cross join lateral (
-                select q as participant, q.user_id
+                select q as participant, q.user_id, q.last_read_seq, q.history_from_seq
                 from parley.participant as q
                 where q.conversation_id = x.conversation_id
                     and q.left_at is null
@@ -81,6 +136,30 @@ begin
                 offset 0
             ) as p
             cross join lateral (
+                -- several are one for whoever has read none of them, sees all and hides none
+                select
+                    x.first_seq = x.last_seq
+                    or (
+                        p.last_read_seq < x.first_seq
+                        and p.history_from_seq <= x.first_seq
+                        and not exists (
+                            select from parley.message_hidden as d
+                            where d.conversation_id = x.conversation_id
+                                and d.user_id = p.user_id
+                                and d.seq between x.first_seq and x.last_seq
+                        )
+                    ) as are_one
+                offset 0
+            ) as w
+            cross join lateral (
+                select x.message_ids, x.seqs, x.message
+                where w.are_one
+                union all
+                select array[i.id], array[i.seq], parley.pushed_message(x.conversation_id, i.id)
+                from unnest(x.message_ids, x.seqs) as i (id, seq)
+                where not w.are_one
+            ) as h
+            cross join lateral (
                 select b as account from parley.account as b where b.id = p.user_id offset 0
             ) as a
             left join lateral (
@@ -91,8 +170,8 @@ begin
         addressed as materialized (
             select
                 u.conversation_id,
-                u.message_id,
-                u.seq,
+                u.message_ids,
+                u.seqs,
                 u.user_id,
                 (u.decision).reason as reason,
                 (u.decision).verdict as verdict,
@@ -114,11 +193,11 @@ begin
         job as (
             select
                 g.conversation_id,
-                (array_agg(g.message_id order by g.seq desc))[1] as message_id,
-                min(g.seq) as first_seq,
-                max(g.seq) as last_seq,
+                (array_agg(g.message_ids[1] order by g.seqs[1] desc))[1] as message_id,
+                min(g.seqs[cardinality(g.seqs)]) as first_seq,
+                max(g.seqs[1]) as last_seq,
                 g.user_id,
-                (array_agg(g.reason order by g.seq desc))[1] as reason,
+                (array_agg(g.reason order by g.seqs[1] desc))[1] as reason,
                 min(g.due_at) as due_at,
                 g.device_id,
                 g.provider,
@@ -130,9 +209,9 @@ begin
             union all
             select
                 n.conversation_id,
-                n.message_id,
-                n.seq,
-                n.seq,
+                i.message_id,
+                i.seq,
+                i.seq,
                 n.user_id,
                 case when n.verdict = 'suppress' then n.reason else parley.why_no_push_device(n.user_id) end,
                 n.due_at,
@@ -141,6 +220,7 @@ begin
                 null,
                 false
             from addressed as n
+            cross join lateral unnest(n.message_ids, n.seqs) as i (message_id, seq)
             where n.device_id is null
         ),
 

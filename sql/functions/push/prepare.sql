@@ -11,15 +11,17 @@ comment on function parley.push_urgency is 'Of several messages in one notificat
 
 create or replace function parley.is_final_push(decision parley.push_decision)
 returns boolean
-language sql immutable security invoker
+language plpgsql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
+begin
     -- what is said of the user or the conversation holds for older messages, too
-    select decision.verdict = 'send'
+    return decision.verdict = 'send'
         or coalesce(decision.reason in (
             'left', 'account_deleted', 'account_suspended', 'before_history', 'beyond_tier', 'request', 'read', 'push_off',
             'level_none', 'in_view'
-        ), false)
+        ), false);
+end;
 $$;
 comment on function parley.is_final_push is 'True if older messages of the conversation can change nothing.';
 

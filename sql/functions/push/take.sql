@@ -83,6 +83,11 @@ declare
     v_claimed jsonb[];
 begin
     foreach v_lane in array lanes loop
+        -- most of the time there is something in one of them alone
+        continue when not exists (
+            select from parley.push_job as j
+            where j.settled_at is null and j.provider = claim_push_jobs.provider and j.lane = v_lane
+        );
         select t.tenant_id into v_last
         from parley.push_turn as t
         where t.provider = claim_push_jobs.provider and t.lane = v_lane;
