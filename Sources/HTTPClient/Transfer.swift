@@ -46,6 +46,8 @@ final class Transfer: @unchecked Sendable {
             parley_curl_set_string(handle, CURLOPT_PROTOCOLS_STR, isCleartext ? "http" : "https"),
             parley_curl_set_string(handle, CURLOPT_REDIR_PROTOCOLS_STR, "https"),
             parley_curl_set_long(handle, CURLOPT_FOLLOWLOCATION, 0),
+            // The answer of a proxy to CONNECT is not the provider's.
+            parley_curl_set_long(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1),
             // Signals belong to the program, and libcurl is on a thread of its own.
             parley_curl_set_long(handle, CURLOPT_NOSIGNAL, 1),
             parley_curl_set_long(handle, CURLOPT_CONNECTTIMEOUT_MS, Self.milliseconds(configuration.connectTimeout)),

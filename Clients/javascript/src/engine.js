@@ -62,7 +62,7 @@ export class Engine extends Part {
         const { position } = this;
         const answer = await this.options.rpc(name, args);
         if (!(this.position > position)) return answer;
-        await this.sync().catch(() => {});
+        return this.sync().then(() => {}, () => answer);
     }
 
     // --- storage

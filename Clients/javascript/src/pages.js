@@ -25,7 +25,7 @@ export class Pages extends Part {
 
     async #refetch(conversation, tries) {
         const { refetch } = conversation;
-        if (refetch.delete(ALL)) for (const view of conversation.views) view.reload();
+        if (refetch.delete(ALL)) for (const seq of conversation.seqs) refetch.add(seq);
         if (refetch.size === 0 || this.stopped || !conversation.row) return refetch.clear();
         const first = Math.min(...refetch);
         const batch = [...refetch].filter((seq) => seq < first + 100);

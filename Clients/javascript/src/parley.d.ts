@@ -62,7 +62,7 @@ export interface Parley {
     start(): Promise<void>;
     /** Ends timers, sockets and views, and keeps the storage: the next start goes on from it. */
     stop(): Promise<void>;
-    /** stop, and wipes what is held and stored of the user here, in every tab. What is asked or answered later fails as signed-out. */
+    /** stop, and wipes what is held and stored of the user here, in every tab. What the server is asked, or answers, later fails as signed-out. */
     signOut(): Promise<void>;
     /** Connects now instead of after the wait. */
     reconnect(): void;

@@ -1,5 +1,6 @@
-// Sends the queue's entries: one of a conversation at a time, so their order stays, and only in the tab that may. Failed
-// by the network, an entry stays first and is tried again by itself; refused by the server, it does not hold up the others.
+// Sends the queue's entries, only in the tab that may: one of a conversation at a time, so their order stays, but
+// settings and marks, which may wait for a sync, beside them. Failed by the network, an entry stays first and is tried
+// again by itself; refused by the server, it does not hold up the others.
 import { ParleyError, aborted } from "./errors.js";
 import { Part, pause } from "./base.js";
 
@@ -8,9 +9,11 @@ const TOO_OLD_MS = 60 * 86_400_000;
 /** Requests at a time, of all conversations. */
 const AT_ONCE = 4;
 
+const laneOf = ({ conversation_id: id, kind }) => (kind === "settings" || kind === "unread" ? `${kind} ${id}` : id);
+
 /** options: outbox, perform(entry) -> result */
 export class Sender extends Part {
-    /** Conversations that are being worked off. */
+    /** What is being worked off. */
     lanes = new Set();
     #wakers = new Map();
     #active = 0;
@@ -19,19 +22,20 @@ export class Sender extends Part {
 
     run() {
         if (!this.may || this.stopped) return;
-        for (const { state, conversation_id: id } of this.options.outbox.list()) {
-            if (state !== "waiting" || this.lanes.has(id)) continue;
-            this.lanes.add(id);
-            this.#lane(id).finally(() => {
-                this.lanes.delete(id);
+        for (const entry of this.options.outbox.list()) {
+            const lane = laneOf(entry);
+            if (entry.state !== "waiting" || this.lanes.has(lane)) continue;
+            this.lanes.add(lane);
+            this.#lane(lane, entry.conversation_id).finally(() => {
+                this.lanes.delete(lane);
                 this.run();
             });
         }
     }
 
-    async #lane(conversationId) {
+    async #lane(lane, conversationId) {
         for (;;) {
-            const entry = this.options.outbox.of(conversationId).find((other) => other.state !== "failed");
+            const entry = this.options.outbox.of(conversationId).find((other) => laneOf(other) === lane && other.state !== "failed");
             if (!entry || this.stopped || !this.may) return;
             const wait = await this.#attempt(entry);
             if (wait) await this.#pause(wait);

@@ -523,7 +523,7 @@ test("without a network the queue and the inbox of a user who is named show, and
     await next.parley.stop();
 });
 
-test("a message goes through the channel where there is one, and by HTTP under its id where that gives no answer", async () => {
+test("a message goes through the channel, and by HTTP under its id where that gives no answer", async () => {
     const { parley, sockets, server, clock } = await open({ window: { live: true } });
     const topic = `realtime:conversation:${ROOM}`;
     const one = parley.send(ROOM, "one");

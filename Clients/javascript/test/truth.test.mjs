@@ -283,7 +283,7 @@ test("a private reading that comes after a sync which knew of it shows when the 
     await parley.stop();
 });
 
-test("what replies quote from further up is asked for within some seconds, at a moment of each client's own", async () => {
+test("what replies quote from further up is asked for within seconds, at a moment of each client's own", async () => {
     const quote = { id: "message-1", seq: 1, sender_id: OTHER, type: "text", content: "text 1", attachment: null, deleted: false };
     const reply = (n) => message(100 + n, { reply_to_id: "message-1", reply_to: quote });
     const all = Array.from({ length: 100 }, (_, n) => message(n + 1));
@@ -431,6 +431,46 @@ test("an answer that a sync has overtaken leaves the draft and the settings as t
     answers.settings({ ...row().me, notification_level: "mentions" });
     await clock.tick(100);
     assert.deepEqual([first(parley).draft.content, first(parley).me.notification_level], ["newer", "none"]);
+    await parley.stop();
+});
+
+test("a setting that waits for a sync holds up no message, and stays if the sync fails", async () => {
+    const answers = {};
+    const later = (name) => new Promise((resolve) => (answers[name] = resolve));
+    let sync = () => page([row()], { position: 20 });
+    const { parley, sockets, clock, server } = await open({
+        functions: { sync: () => sync(), update_participant_settings: () => later("settings") },
+    });
+    parley.updateSettings(ROOM, { notifications: "none" });
+    await turns();
+    sync = () => page([row()], { position: 30 });
+    sockets.last.drop();
+    parley.reconnect();
+    await turns(60);
+    sync = () => new Promise((_, reject) => (answers.sync = reject));
+    answers.settings({ ...row().me, notification_level: "none" });
+    await turns(60);
+    parley.send(ROOM, "hello");
+    await clock.tick(1_000);
+    assert.equal(server.of("send_message").length, 1);
+    answers.sync(new Error("the network is away"));
+    await turns(60);
+    assert.equal(first(parley).me.notification_level, "none");
+    await parley.stop();
+});
+
+test("a late event changes nothing of how far the reader has scrolled", async () => {
+    const all = Array.from({ length: 400 }, (_, n) => message(n + 1));
+    const rows = [row({ last_seq: 400 })];
+    const { live, shown, parley, clock, view, state } = await open({ messages: all, functions: { sync: () => page(rows, { position: 20 }) } });
+    for (let n = 0; n < 6; n++) await view.loadOlder();
+    const before = shown().length;
+    assert.ok(before > 250, String(before));
+    state.messages = all.map((each) => (each.seq === 120 ? { ...each, content: "edited" } : each));
+    await live("message:starred", { event_seq: null, message_id: "message-390", seq: 390 }, 19);
+    await clock.tick(3_000);
+    assert.equal(shown().length, before);
+    assert.equal(shown().find(({ seq }) => seq === 120).content, "edited");
     await parley.stop();
 });
 

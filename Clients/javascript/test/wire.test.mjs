@@ -182,7 +182,7 @@ test("the socket's address holds the key of the gateway, and the token goes with
     await parley.stop();
 });
 
-test("a Supabase session that could not be renewed offline is no sign-out, and its public key opens the socket", async () => {
+test("a Supabase session not renewed offline is no sign-out, and its public key opens the socket", async () => {
     const token = tokenOf(ME);
     let offline = true;
     const supabase = { supabaseKey: "anon key", auth: {

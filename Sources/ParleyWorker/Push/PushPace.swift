@@ -1,4 +1,5 @@
-/// Keeps push from taking the database away from those who talk: after each of its transactions it pauses.
+/// Keeps push from taking the database away from those who talk: after a transaction it pauses, unless more
+/// is due and nobody waits.
 ///
 /// As long as the transaction took, for each costs much the same however little it does, and what comes meanwhile goes
 /// together. While users wait for the database it pauses much longer: of all that is said in a conversation meanwhile one

@@ -267,7 +267,7 @@ create table t.share (n bigint generated always as identity, events integer);
 grant insert on t.share to public;
 create or replace function parley.queue_event_share(event_ids bigint[]) returns void language sql security definer
 set search_path = pg_catalog, pg_temp as $$ insert into t.share (events) values (cardinality(event_ids)) $$;
-create function t.shares(work bigint) returns text language plpgsql as $$
+create function t.shares(work bigint, late integer default 0) returns text language plpgsql as $$
 begin
     execute format('create or replace function parley.push_work(event_ids bigint[]) returns bigint language sql return %s', work);
     delete from t.share;
@@ -277,7 +277,9 @@ begin
     end loop;
     perform t.host();
     update parley.event set xid = '3' where xid = pg_current_xact_id();
-    update parley.consumer set snapshot = pg_current_snapshot(), max_id = parley.log_end() - 100 where name = 'push';
+    update parley.event set xid = '5' where id > parley.log_end() - 100 and id <= parley.log_end() - 100 + late;
+    -- transaction 5 had not begun at the cursor
+    update parley.consumer set snapshot = '5:5:', max_id = parley.log_end() - 100 + late where name = 'push';
     perform parley.enqueue_push(100);
     return (select string_agg(s.events::text, ' ' order by s.n) from t.share as s);
 end
@@ -285,6 +287,7 @@ $$;
 select t.pump() > 0 as done \gset
 select is(t.shares(0), '25 50 25', 'where they cost little ever more, but never more than twice as many, go together');
 select is(t.shares(100000), '25 25 25 25', 'but not if they are too much work for all at once');
+select is(t.shares(100000, 30), '55 25 20', 'late commits come on top, and hold up nothing');
 rollback to failing;
 
 -- the log is gone, or another one

@@ -165,7 +165,7 @@ begin
 end;
 $$;
 comment on function parley.push_work is
-'About how many decisions the messages among these events need: those of one sender in a conversation one for each participant.';
+'About how many decisions the messages among these events need: those of one sender in a conversation one for each participant. Mentions and messages that expire are one each, and are not counted so.';
 
 create or replace function parley.enqueue_push(batch integer default 500)
 returns integer
@@ -197,7 +197,8 @@ begin
         exit when v_share <= 0 or v_begun > v_until;
         begin
             v_ids := parley.consume_ids('push', v_share);
-            if cardinality(v_ids) > v_few then
+            -- late commits come on top of a share; where they alone are too much, a smaller one would not help
+            if v_share > v_few and cardinality(v_ids) > v_few then
                 v_work := parley.push_work(v_ids);
                 if v_work > v_most_work then
                     raise exception using errcode = 'PT503', message = 'These events are too much work at once.';
