@@ -377,7 +377,6 @@ declare
     'parley.near_texts(uuid, bigint, uuid)',
     'parley.new_profile(uuid, text, uuid)',
     'parley.next_conversation(uuid, uuid)',
-    'parley.next_to_index(integer, bigint)',
     'parley.not_yet_sent(uuid[], uuid, uuid)',
     'parley.note_complaint(uuid)',
     'parley.note_flag()',

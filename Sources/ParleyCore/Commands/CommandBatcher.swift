@@ -72,7 +72,7 @@ public struct CommandBatcher<Command: Sendable>: Sendable {
     }
 
     /// Commands that wait for a transaction.
-    public var waitingCount: Int { self.waiting.count }
+    var waitingCount: Int { self.waiting.count }
 
     /// Since when the command waits that has waited the longest while all transactions are in use; otherwise commands
     /// wait for one of their own conversation alone.

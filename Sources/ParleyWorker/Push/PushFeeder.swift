@@ -103,17 +103,9 @@ struct PushFeeder: Service {
                 said = .now
                 _ = await self.sayProviders()
             }
-            try await self.rest(after: max(Self.gather, time), isBehind: isBehind)
-        }
-    }
-
-    /// For the sake of those who talk.
-    private func rest(after time: Duration, isBehind: Bool) async throws {
-        let start = ContinuousClock.now
-        while let part = self.pace.pause(.reading, after: time, isBehind: isBehind, paused: .now - start),
-            !self.isUrgent.withLock({ $0 })
-        {
-            try await Task.sleep(for: part)
+            try await self.pace.rest(.reading, after: max(Self.gather, time), isBehind: isBehind) {
+                self.isUrgent.withLock { $0 }
+            }
         }
     }
 

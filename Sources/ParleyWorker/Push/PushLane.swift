@@ -229,13 +229,8 @@ actor PushLane<Provider: PushProvider> {
 
     /// For the sake of those who talk; not while the worker stops, nor when there is a call.
     func rest(after time: Duration, isBehind: Bool) async {
-        let start = self.clock.now
-        while !self.isDraining, !self.isUrgent,
-            let part = self.pace.pause(.sending, after: time, isBehind: isBehind, paused: self.clock.now - start)
-        {
-            // Ends with the task.
-            guard (try? await Task.sleep(for: part)) != nil else { return }
-        }
+        // Its loops end with the task by themselves.
+        try? await self.pace.rest(.sending, after: time, isBehind: isBehind) { self.isDraining || self.isUrgent }
     }
 
     /// There may be jobs, and urgent ones.

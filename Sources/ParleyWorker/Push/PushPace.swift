@@ -31,4 +31,15 @@ struct PushPace: Sendable {
             }
         return paused < length ? min(length - paused, Self.look) : nil
     }
+
+    /// Pauses for the sake of those who talk, until that was enough or `isOver`; ends with the task.
+    func rest(
+        _ stage: Stage, after time: Duration, isBehind: Bool, isolation: isolated (any Actor)? = #isolation,
+        until isOver: () -> Bool
+    ) async throws {
+        let start = ContinuousClock.now
+        while !isOver(), let part = self.pause(stage, after: time, isBehind: isBehind, paused: .now - start) {
+            try await Task.sleep(for: part)
+        }
+    }
 }

@@ -1,77 +1,6 @@
 -- Keeping the search index: a durable consumer of the log, so that each message is indexed exactly once, whatever
 -- crashes; and the rebuilding after a change of language, or of what was there before the index. Both in bounded steps.
 
-create or replace function parley.next_to_index(batch integer, max_bytes bigint, out size integer, out is_all boolean)
-language plpgsql stable security definer
-set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan
-set jit = off
-set enable_seqscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
-as $$
-#variable_conflict use_column
-declare
-    v_consumer parley.consumer;
-    v_ids bigint[];
-    v_until bigint;
-begin
-    select c.* into v_consumer from parley.consumer as c where c.name = 'search';
-    v_ids := parley.read_log_ids(
-        v_consumer.snapshot, v_consumer.max_id, batch, parley.consumer_floor(v_consumer.epoch, parley.log_epoch())
-    );
-    if v_ids = '{}' then
-        size := 0;
-        is_all := true;
-        return;
-    end if;
-    with changes as materialized (
-        select e.id, e.kind, e.message_id, w.conversation_id, (e.message_seq - 1) / 32 as block
-        from unnest(v_ids) as i (id)
-        cross join lateral (select a.* from parley.event as a where a.id = i.id offset 0) as e
-        cross join lateral (
-            select coalesce(e.conversation_id, (e.data ->> 'conversation_id')::uuid) as conversation_id offset 0
-        ) as w
-        where e.kind in ('message:new', 'message:updated', 'message:deleted')
-    ),
-
-    texts as (
-        select c.id, m.bytes
-        from changes as c
-        cross join lateral (
-            select octet_length(x.content)::bigint as bytes
-            from parley.message as x
-            where x.id = c.message_id and x.conversation_id is not distinct from c.conversation_id
-            offset 0
-        ) as m
-        where c.kind = 'message:new'
-        union all
-        -- their blocks are made anew, each once
-        select b.id, parley.block_bytes(b.conversation_id, b.block)
-        from (
-            select min(c.id) as id, c.conversation_id, c.block
-            from changes as c
-            where c.kind <> 'message:new'
-            group by c.conversation_id, c.block
-        ) as b
-    )
-
-    select min(s.id) into v_until
-    from (
-        select t.id, sum(t.bytes) over (order by t.id rows between unbounded preceding and 1 preceding) as bytes_before
-        from texts as t
-    ) as s
-    where s.bytes_before >= max_bytes;
-    -- late commits come whole and are not counted in a batch
-    select greatest(1, count(*) filter (where i.id < v_until or v_until is null)), v_until is null and count(*) < batch
-    into size, is_all
-    from unnest(v_ids) as i (id)
-    where i.id > v_consumer.max_id;
-end;
-$$;
-comment on function parley.next_to_index is
-'How many of the next events, at most batch, have text of max_bytes together, at least one. 0: there are none. is_all: there are no more.';
-
 create or replace function parley.index_new_messages(batch integer)
 returns boolean
 language plpgsql volatile security definer
@@ -86,32 +15,63 @@ as $$
 declare
     v_language constant regconfig := parley.search_language();
     v_version constant text := parley.terms_version(v_language);
-    v_next record;
+    -- A job has 30 seconds. A megabyte of Chinese takes two; of a language with spaces it is more than the events of a batch.
+    v_most_bytes constant bigint := 1000000;
+    v_size integer := batch;
     v_ids bigint[];
     v_touched record;
+    v_bytes bigint;
     v_left record;
 begin
-    -- A job has 30 seconds. A megabyte of Chinese takes two; of a language with spaces it is more than the events of a batch.
-    select n.* into v_next from parley.next_to_index(batch, 1000000) as n;
-    if v_next.size = 0 then
-        return false;
-    end if;
-    v_ids := parley.consume_ids('search', v_next.size);
-    select
-        array_agg(w.conversation_id) as conversation_ids,
-        array_agg((e.message_seq - 1) / 32) as blocks,
-        -- null: not a new message
-        array_agg(case when e.kind = 'message:new' then e.message_id end) as message_ids
-    into v_touched
-    from unnest(v_ids) as i (id)
-    cross join lateral (select a.* from parley.event as a where a.id = i.id offset 0) as e
-    -- an event for the sender alone names it in its data
-    cross join lateral (
-        select coalesce(e.conversation_id, (e.data ->> 'conversation_id')::uuid) as conversation_id offset 0
-    ) as w
-    where e.kind in ('message:new', 'message:updated', 'message:deleted')
-        -- what somebody has hidden is still there
-        and e.data ->> 'for_everyone' is distinct from 'false';
+    -- as many events as have not too much text together, or one
+    loop
+        begin
+            v_ids := parley.consume_ids('search', v_size);
+            if v_ids = '{}' then
+                return false;
+            end if;
+            select
+                array_agg(w.conversation_id) as conversation_ids,
+                array_agg((e.message_seq - 1) / 32) as blocks,
+                -- null: not a new message
+                array_agg(case when e.kind = 'message:new' then e.message_id end) as message_ids,
+                coalesce(sum(m.bytes), 0) as bytes
+            into v_touched
+            from unnest(v_ids) as i (id)
+            cross join lateral (select a.* from parley.event as a where a.id = i.id offset 0) as e
+            -- an event for the sender alone names it in its data
+            cross join lateral (
+                select coalesce(e.conversation_id, (e.data ->> 'conversation_id')::uuid) as conversation_id offset 0
+            ) as w
+            left join lateral (
+                select octet_length(x.content) as bytes
+                from parley.message as x
+                where e.kind = 'message:new'
+                    and x.id = e.message_id
+                    and x.conversation_id is not distinct from w.conversation_id
+                offset 0
+            ) as m on true
+            where e.kind in ('message:new', 'message:updated', 'message:deleted')
+                -- what somebody has hidden is still there
+                and e.data ->> 'for_everyone' is distinct from 'false';
+            -- the blocks of the others are made anew, each once
+            v_bytes := v_touched.bytes + (
+                select coalesce(sum(parley.block_bytes(c.conversation_id, c.block)), 0)
+                from (
+                    select distinct u.conversation_id, u.block
+                    from unnest(v_touched.conversation_ids, v_touched.blocks, v_touched.message_ids)
+                        as u (conversation_id, block, message_id)
+                    where u.message_id is null
+                ) as c
+            );
+            exit when v_bytes <= v_most_bytes or v_size = 1;
+            raise exception using errcode = 'PT503', message = 'These events have too much text at once.';
+        exception
+            -- the cursor is back where it was
+            when sqlstate 'PT503' then
+                v_size := greatest(1, least(v_size, cardinality(v_ids)) / 2);
+        end;
+    end loop;
     perform parley.lock_blocks(v_touched.conversation_ids, v_touched.blocks);
     -- New words go to the rows there are, in one statement: one for each row would cost three times as much. The rest is
     -- made anew, row by row.
@@ -188,7 +148,7 @@ begin
         from unnest(v_left.conversation_ids, v_left.blocks) as u (conversation_id, block)
         order by u.conversation_id, u.block
     ) as l;
-    return v_ids <> '{}' and not v_next.is_all;
+    return cardinality(v_ids) >= v_size;
 end;
 $$;
 comment on function parley.index_new_messages is

@@ -111,17 +111,13 @@ begin
         when program_limit_exceeded then
             v_terms := null;
     end;
-    insert into parley.search_block as s (conversation_id, block, first_id, last_id, language, terms)
-    values (
-        index_block.conversation_id, index_block.block, v_first_id, v_last_id,
-        parley.terms_version(index_block.language), v_terms
-    )
-    on conflict on constraint search_block_pkey do update
+    update parley.search_block as s
     set
-        first_id = excluded.first_id,
-        last_id = excluded.last_id,
-        language = excluded.language,
-        terms = excluded.terms;
+        first_id = v_first_id,
+        last_id = v_last_id,
+        language = parley.terms_version(index_block.language),
+        terms = v_terms
+    where s.conversation_id = index_block.conversation_id and s.block = index_block.block;
 end;
 $$;
 comment on function parley.index_block is
