@@ -131,7 +131,7 @@ async def bench(cluster: Cluster, verdict: Verdict) -> None:
     for row in preview:
         print("   ", row["action"], row["tier"], row["reason"], row["messages"], "messages", row["bytes"], "bytes")
     await owner.execute(f"create table year.foretold as select d.message_id, d.action from parley.retention_due({as_of}) d")
-    await owner.execute("create table year.there as select m.id, m.retired_at is not null as retired, pg_column_size(m) as bytes, "
+    await owner.execute("create table year.there as select m.id, m.retired_at is not null as retired, parley.purged_bytes(m) as bytes, "
                         "(select c.relname::text from pg_class c where c.oid = m.tableoid) as month from parley.message m")
     purge = [row for row in preview if row["action"] == "purge"]
     checksum = 0

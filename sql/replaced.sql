@@ -432,6 +432,7 @@ declare
     'parley.purge_retired(uuid, bigint, uuid, timestamptz, bigint)',
     'parley.purge_scheduled_messages()',
     'parley.purge_spam_records()',
+    'parley.purged_bytes(parley.message)',
     'parley.push_badge(uuid, uuid)',
     'parley.push_call_content(parley.push_job, parley.call, parley.push_preference, text, boolean)',
     'parley.push_device_content(parley.push_job, parley.push_device, jsonb, text, bigint)',

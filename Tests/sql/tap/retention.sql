@@ -220,7 +220,13 @@ select t.refused('23505', $$insert into parley.retention_policy (conversation_ty
 select is(t.preview(6), 'purge 2 free policy', 'a policy is shorter than every plan, and may leave no grace');
 select is(t.preview(11), 'purge 2 free policy, retire 1 privileged_plus policy', 'of two the more exact one counts');
 delete from parley.retention_policy where conversation_id = t.id('rich');
-select is(t.did(t.pass(6)), 'retired 3, returned 0, purged 2', 'what leaves no grace is retired and purged at once');
+select p.messages, p.bytes, p.checksum from parley.retention_preview(now() + interval '6 days') p where p.action = 'purge' \gset
+select r.id as run from t.pass(6) r \gset
+select is(t.did(r), 'retired 3, returned 0, purged 2', 'what leaves no grace is retired and purged at once') from parley.retention_run r where r.id = :run;
+select is(
+    t.look(format('select (purged, purged_bytes, checksum)::text from parley.retention_run where id = %s', :run)),
+    format('(%s,%s,%s)', :messages, :bytes, :checksum), 'as the preview told it'
+);
 delete from parley.retention_policy;
 select is(t.did(t.pass(6)), 'retired 0, returned 1, purged 0', 'without the policy the rest comes back');
 

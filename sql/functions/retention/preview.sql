@@ -36,7 +36,7 @@ begin
                 select
                     m.conversation_id,
                     m.id,
-                    pg_column_size(m)::bigint as bytes,
+                    parley.purged_bytes(m) as bytes,
                     case
                         when m.id >= v_floor then 'return'
                         when coalesce(m.retired_at, as_of) <= v_before and v_window.held then 'held'

@@ -1,6 +1,19 @@
 -- Purging: a message goes with all that hangs on it. Nobody has seen it for the grace period, and nobody can answer,
 -- pin, star, pass on or edit it, so no lock of the conversation is needed: who sends or reads never waits for this.
 
+create or replace function parley.purged_bytes(message parley.message)
+returns bigint
+language plpgsql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- what retiring adds is not told apart: a preview may be of before it
+    message.retired_at := null;
+    return pg_catalog.pg_column_size(message);
+end;
+$$;
+comment on function parley.purged_bytes is 'The bytes of a message, as previews and passes of retention count them.';
+
 create or replace function parley.keep_keys(messages parley.message[], as_of timestamptz)
 returns void
 language plpgsql volatile security definer

@@ -94,7 +94,7 @@ begin
     select count(*), sum(x.bytes), bit_xor(hashtextextended((x.message).id::text, 0)), max((x.message).seq), array_agg(x.message)
     into purged, bytes, checksum, last_seq, v_messages
     from (
-        select m as message, pg_column_size(m)::bigint as bytes
+        select m as message, parley.purged_bytes(m) as bytes
         from parley.message as m
         where m.conversation_id = purge_retired.conversation_id
             and m.seq <= purge_retired.retired_seq
