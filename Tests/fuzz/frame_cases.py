@@ -127,7 +127,10 @@ class Speaker:
     def __init__(self, port: int, version: str, key: str, token: str, topics: list[str]):
         query = urlencode({"apikey": key, "vsn": version})
         self.version = version
-        self.connection = connect(f"ws://127.0.0.1:{port}/realtime/v1/websocket?{query}", max_size=None, ping_interval=None, compression=None)
+        # with a bounded queue the library stops reading at 16 frames, and its close() then waits for 10 s
+        self.connection = connect(
+            f"ws://127.0.0.1:{port}/realtime/v1/websocket?{query}", max_size=None, max_queue=None, ping_interval=None, compression=None
+        )
         for topic in topics:
             payload = json.dumps({"config": {"private": True, "broadcast": {"ack": True}}, "access_token": token}).encode()
             join = Frame(version, topic, "phx_join", payload, 1)
