@@ -12,6 +12,8 @@ struct PushBounds: Sendable {
     var claimPause = Duration.milliseconds(50)...(.milliseconds(500))
     /// After a look that failed.
     var failurePause = Duration.seconds(2)
+    /// Between settlements that are not full: each costs much the same, and nobody waits for one.
+    var settlePause = Duration.milliseconds(50)
     /// How long to go on telling the queue how jobs ended.
     var settleTime = Duration.seconds(40)
 }

@@ -2,15 +2,16 @@ internal import ParleyCore
 internal import PostgresClient
 internal import Support
 
-/// Fills the queue of push from the event log, and tells the senders that there is something.
+/// Fills the queue of push from the event log, and gives the senders what they can take.
 ///
 /// What becomes a job is decided in the database (`parley.enqueue_push`), in one transaction with the position in the log.
-/// One worker at a time does it; the others find it busy and come back.
+/// One worker at a time does it; the others find it busy and come back. What its senders have room for it claims at once,
+/// so that a notification waits for one transaction, and the rest they claim themselves.
 struct PushFeeder: Service {
     let name = "push-feeder"
     /// Events of one transaction at most, and its time; the database ends it after about a second. Of the messages of a
     /// conversation that are read together one stands for all.
-    private static let mostEvents = 10_000
+    private static let mostEvents = 40_000
     private static let longest = Duration.seconds(20)
     /// Between two of them: events that come close together become one.
     private static let gather = Duration.milliseconds(5)
@@ -25,7 +26,7 @@ struct PushFeeder: Service {
 
     private let providers: String
     private let setName: String
-    private let pool: PostgresPool
+    private let queue: DatabasePushQueue
     private let sender: PushSender
     private let metrics: PushMetrics
     private let pace: PushPace
@@ -36,13 +37,13 @@ struct PushFeeder: Service {
     private let isUrgent = Locked(false)
 
     init(
-        _ settings: PushSettings, pool: PostgresPool, sender: PushSender, metrics: PushMetrics,
+        _ settings: PushSettings, queue: DatabasePushQueue, sender: PushSender, metrics: PushMetrics,
         pace: PushPace = PushPace(),
         log: Log, sayEvery: Duration = .seconds(3600)
     ) {
         self.providers = String(decoding: settings.providers.serialized(), as: UTF8.self)
         self.setName = settings.name
-        self.pool = pool
+        self.queue = queue
         self.sender = sender
         self.metrics = metrics
         self.pace = pace
@@ -70,6 +71,8 @@ struct PushFeeder: Service {
         var said = ContinuousClock.now
         var looked = said - .seconds(Self.lookEvery)
         var most = Self.mostEvents
+        // Not right after a failure: it may be a claim that fails, and the log has to get on.
+        var claims = true
         for await _ in self.bells {
             try Task.checkCancellation()
             let begun = ContinuousClock.now
@@ -77,9 +80,10 @@ struct PushFeeder: Service {
                 defer { isUrgent = false }
                 return isUrgent
             }
-            let reading = await self.enqueue(most, isUrgent: isUrgent)
+            let reading = await self.enqueue(most, claims: claims, isUrgent: isUrgent)
             let time = ContinuousClock.now - begun
             var isBehind = true
+            if case .read = reading { claims = true } else { claims = false }
             switch reading {
             case .read(let count):
                 // The database ends a long one early; of later events `nudge` tells.
@@ -118,15 +122,29 @@ struct PushFeeder: Service {
         case tookTooLong, failed
     }
 
-    private func enqueue(_ most: Int, isUrgent: Bool) async -> Reading {
-        do throws(PostgresError) {
-            let rows = try await self.run("select parley.enqueue_push($1::integer)", [String(most)])
-            let count = rows.first?.int64(0) ?? 0
-            if count > 0 { self.sender.nudge(isUrgent: isUrgent) }
-            return .read(count)
+    private func enqueue(_ most: Int, claims: Bool, isUrgent: Bool) async -> Reading {
+        let offers = claims ? await self.sender.offers() : []
+        let result: Result<(read: Int64, jobs: [PushJob]), any Error>
+        do {
+            result = .success(try await self.queue.feed(most, offers.map(\.claim), timeout: Self.longest))
         } catch {
+            result = .failure(error)
+        }
+        let jobs = (try? result.get().jobs) ?? []
+        var isMore = offers.count < self.sender.count
+        for offer in offers {
+            let share = jobs.filter { $0.target.provider == offer.claim.provider }
+            await offer.lane.receive(share, of: offer.claim)
+            if share.count == offer.claim.most { isMore = true }
+        }
+        switch result {
+        case .success(let (read, _)):
+            if read > 0 && isMore { self.sender.nudge(isUrgent: isUrgent) }
+            return .read(read)
+        case .failure(let error as PostgresError):
             self.complain(error)
             return error.sqlState == "57014" || error.code == .timeout ? .tookTooLong : .failed
+        case .failure: return .failed
         }
     }
 
@@ -157,7 +175,7 @@ struct PushFeeder: Service {
     /// Ends with the task.
     private func run(_ sql: String, _ parameters: [String]) async throws(PostgresError) -> [Row] {
         let transaction = Transaction([Statement(sql, parameters)], timeout: Self.longest)
-        return try await self.pool.runUnlessCancelled(transaction)[0].rows
+        return try await self.queue.pool.runUnlessCancelled(transaction)[0].rows
     }
 
     private func complain(_ error: PostgresError) {

@@ -19,7 +19,8 @@ extension PushLane {
             self.unsettled.removeFirst(batch.count)
             let begun = self.clock.now
             await self.deliver(batch)
-            await self.rest(after: self.clock.now - begun, isBehind: batch.count == self.bounds.mostClaimed)
+            let time = max(self.clock.now - begun, self.bounds.settlePause)
+            await self.rest(after: time, isBehind: batch.count == self.bounds.mostClaimed)
         }
         self.settling = nil
         self.resumeIdlers()

@@ -32,7 +32,8 @@ actor PushLane<Provider: PushProvider> {
     private var known: [String: Route] = [:]
     var held = 0
     var unsettled: [PushSettlement] = []
-    private var isClaiming = false
+    /// What claims under way may bring.
+    private var promised = 0
     var settling: Task<Void, Never>?
     var isDraining = false
     /// The task of `run` was cancelled: nobody waits for anything any more, and leases see to what is left.
@@ -84,7 +85,7 @@ actor PushLane<Provider: PushProvider> {
         var pause = self.bounds.claimPause.lowerBound
         while !self.isDraining {
             try Task.checkCancellation()
-            let room = self.bounds.mostHeld - self.held
+            let room = self.room
             // Calls have some room of their own.
             let isFull = room <= 0 || self.unsettled.count >= self.bounds.mostHeld
             let most = min(isFull ? room + self.bounds.callRoom : room, self.bounds.mostClaimed)
@@ -112,14 +113,8 @@ actor PushLane<Provider: PushProvider> {
 
     /// - Returns: how many came; nil if the queue did not say.
     private func claim(_ lanes: [PushJob.Lane], _ most: Int) async -> Int? {
-        let now = self.now.steady
-        let paused = self.known.filter { $0.value.machine.pausedUntil(now: now) != nil }.keys.sorted()
-        let wish = PushClaim(provider: self.routes.provider, lanes: lanes, most: most, paused: paused)
-        self.isClaiming = true
-        defer {
-            self.isClaiming = false
-            self.resumeIdlers()
-        }
+        let wish = self.promise(lanes, most)
+        defer { self.end(wish) }
         do {
             let jobs = try await self.queue.claim(wish)
             self.take(jobs)
@@ -129,6 +124,34 @@ actor PushLane<Provider: PushProvider> {
             self.log.warning("push jobs cannot be claimed", [("provider", self.routes.provider.rawValue)])
             return nil
         }
+    }
+
+    private var room: Int { self.bounds.mostHeld - self.held - self.promised }
+
+    private func promise(_ lanes: [PushJob.Lane], _ most: Int) -> PushClaim {
+        let now = self.now.steady
+        let paused = self.known.filter { $0.value.machine.pausedUntil(now: now) != nil }.keys.sorted()
+        self.promised += most
+        return PushClaim(provider: self.routes.provider, lanes: lanes, most: most, paused: paused)
+    }
+
+    private func end(_ claim: PushClaim) {
+        self.promised -= claim.most
+        self.resumeIdlers()
+    }
+
+    /// What somebody else may claim for it, and `receive`s it then, whatever came of it; nil when it has no room.
+    func offer() -> PushClaim? {
+        let most = min(self.room, self.bounds.mostClaimed)
+        guard most > 0, self.unsettled.count < self.bounds.mostHeld, !self.isDraining, !self.isCancelled else {
+            return nil
+        }
+        return self.promise(PushJob.Lane.allCases, most)
+    }
+
+    func receive(_ jobs: [PushJob], of offer: PushClaim) {
+        self.take(jobs)
+        self.end(offer)
     }
 
     private func take(_ jobs: [PushJob]) {
@@ -269,7 +292,7 @@ actor PushLane<Provider: PushProvider> {
 
     /// Waits for what is under way.
     private func finish() async {
-        while !self.isCancelled, self.held > 0 || self.settling != nil || self.isClaiming {
+        while !self.isCancelled, self.held > 0 || self.settling != nil || self.promised > 0 {
             await withCheckedContinuation { self.idlers.append($0) }
         }
     }

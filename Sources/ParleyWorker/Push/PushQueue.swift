@@ -1,5 +1,6 @@
 internal import ParleyCore
 internal import PostgresClient
+internal import Support
 
 /// Where jobs come from and outcomes go. Both calls end early when their task is cancelled.
 protocol PushQueue: Sendable {
@@ -16,6 +17,14 @@ struct PushClaim: Sendable, Equatable {
     var most: Int
     /// Routes that are stopped: apps, or origins of Web Push.
     var paused: [String]
+
+    /// As `parley.feed_push` takes it.
+    var json: JSONObject {
+        [
+            "provider": .string(self.provider.rawValue), "lanes": .array(self.lanes.map { .string($0.rawValue) }),
+            "max": .int(Int64(self.most)), "paused": .array(self.paused.map { .string($0) }),
+        ]
+    }
 }
 
 /// The queue in the database.
@@ -23,6 +32,7 @@ struct PushClaim: Sendable, Equatable {
 /// - `parley.claim_push_jobs(worker text, lanes text[], max integer, provider text, paused text[], secret text,
 ///   provider_set text)` returns the jobs as JSON (`PushJob.init(json:)`), calls first, tenants taking turns, none of a
 ///   route in `paused`.
+/// - `parley.feed_push(batch integer, worker text, claims jsonb, secret text, provider_set text)` reads the log first.
 /// - `parley.settle_push_job(worker text, settlements jsonb)` takes an array of `PushSettlement.json`. Of a job whose
 ///   claim is another by now nothing counts.
 struct DatabasePushQueue: PushQueue {
@@ -47,10 +57,31 @@ struct DatabasePushQueue: PushQueue {
                         self.secret, self.providerSet,
                     ])
             ]))
+        return try await self.jobs(results[0].rows.map { $0[0] ?? [] })
+    }
+
+    /// Turns at most so many events of the log into jobs, and claims some of what is due then in the same transaction.
+    /// - Returns: how many events it read.
+    func feed(_ most: Int, _ claims: [PushClaim], timeout: Duration) async throws -> (read: Int64, jobs: [PushJob]) {
+        let worker = self.worker()
+        let statement: Statement
+        if claims.isEmpty || worker == nil {
+            statement = Statement("select parley.enqueue_push($1::integer)", [String(most)])
+        } else {
+            let list = JSONValue.array(claims.map { .object($0.json) }).serialized()
+            statement = Statement(
+                "select read, job from parley.feed_push($1::integer, $2, $3::jsonb, $4, $5)",
+                [String(most), worker, String(decoding: list, as: UTF8.self), self.secret, self.providerSet])
+        }
+        let rows = try await self.pool.runUnlessCancelled(Transaction([statement], timeout: timeout))[0].rows
+        return (rows.first?.int64(0) ?? 0, try await self.jobs(rows.dropFirst().map { $0[1] ?? [] }))
+    }
+
+    private func jobs(_ texts: [[UInt8]]) async throws -> [PushJob] {
         var jobs: [PushJob] = []
         var unknown: [PushSettlement] = []
-        for row in results[0].rows {
-            let json = try JSONValue.parse(row[0] ?? [])
+        for text in texts {
+            let json = try JSONValue.parse(text)
             if let job = PushJob(json: json) {
                 jobs.append(job)
             } else if let id = json["id"]?.string {

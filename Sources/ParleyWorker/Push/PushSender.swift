@@ -56,6 +56,17 @@ struct PushSender: Service {
         }
     }
 
+    var count: Int { self.lanes.count }
+
+    /// What may be claimed for the lanes; each must be `receive`d then.
+    func offers() async -> [(lane: any PushLaneRunner, claim: PushClaim)] {
+        var offers: [(lane: any PushLaneRunner, claim: PushClaim)] = []
+        for lane in self.lanes {
+            if let claim = await lane.offer() { offers.append((lane, claim)) }
+        }
+        return offers
+    }
+
     /// There may be jobs, and urgent ones. Any thread.
     func nudge(isUrgent: Bool = false) {
         for lane in self.lanes { Task { await lane.nudge(isUrgent: isUrgent) } }
@@ -66,6 +77,8 @@ struct PushSender: Service {
 protocol PushLaneRunner: Actor {
     func run() async throws
     func drain() async
+    func offer() -> PushClaim?
+    func receive(_ jobs: [PushJob], of offer: PushClaim)
     func nudge(isUrgent: Bool)
 }
 

@@ -40,7 +40,7 @@ final class PushService: Sendable {
             providerSet: settings.name)
         self.sender = PushSender(settings, queue: queue, metrics: self.metrics, pace: pace, log: log)
         self.feeder = PushFeeder(
-            settings, pool: self.pool, sender: self.sender, metrics: self.metrics, pace: pace, log: log)
+            settings, queue: queue, sender: self.sender, metrics: self.metrics, pace: pace, log: log)
     }
 
     var services: [any Service] { [self.feeder, self.sender] }

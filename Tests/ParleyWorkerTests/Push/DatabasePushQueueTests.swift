@@ -21,6 +21,15 @@ import Testing
             from generate_series(1, max) n
             where worker = '7' and lanes = '{call,message,quiet}' and paused = array['a"b\c', 'd,e'] and provider_set = 'half'
         $$;
+        create function parley.enqueue_push(batch integer) returns integer language sql as $$ select batch + 1 $$;
+        create function parley.feed_push(batch integer, worker text, claims jsonb, secret text, provider_set text)
+        returns table (read integer, job jsonb) language sql as $$
+            select batch, null::jsonb
+            union all
+            select null, j
+            from jsonb_to_recordset(claims) as c (provider text, lanes text[], max integer, paused text[])
+            cross join lateral parley.claim_push_jobs(worker, lanes, max, provider, paused, secret, provider_set) as j
+        $$;
         create function parley.settle_push_job(worker text, settlements jsonb)
         returns integer language sql as $$ insert into parley.told values (worker, settlements) returning 1 $$;
         """#
@@ -40,6 +49,25 @@ import Testing
         #expect(told.rows.count == 1 && told.rows[0].string(0) == "7")
         let settlements = try JSONValue.parse(told.rows[0][1] ?? [])
         #expect(settlements.array?.first?["outcome"] == "retry" && settlements.array?.first?["counts"] == false)
+        await pool.shutdown()
+    }
+
+    @Test func whatIsReadIsClaimedAtOnce() async throws {
+        let url = try await FreshDatabase.bare()
+        try await blocking {
+            try PostgresConnection(PostgresConfiguration(url: url)).execute(script: Self.functions)
+        }
+        let pool = PostgresPool(
+            PostgresConfiguration(url: url), size: 1, maxQueued: 10, log: Log(label: "test", sink: { _ in }))
+        let queue = DatabasePushQueue(pool: pool, worker: { "7" }, secret: "the key", providerSet: "half")
+        let claim = { PushClaim(provider: $0, lanes: PushJob.Lane.allCases, most: $1, paused: [#"a"b\c"#, "d,e"]) }
+        let claims = [claim(.apns, 1), claim(.fcm, 3)]
+        let (read, jobs) = try await queue.feed(40, claims, timeout: .seconds(20))
+        #expect(read == 40 && jobs.map { "\($0.target.provider) \($0.id)" } == ["apns 1", "fcm 1", "fcm 3"])
+        // Without a name of its own it claims nothing.
+        let nameless = DatabasePushQueue(pool: pool, worker: { nil }, providerSet: "half")
+        let (readAlone, none) = try await nameless.feed(40, claims, timeout: .seconds(20))
+        #expect(readAlone == 41 && none.isEmpty)
         await pool.shutdown()
     }
 }

@@ -53,8 +53,9 @@ import Testing
         let settings = try PushSettings.load(path)
         let log = Log(label: "push", sink: { _ in })
         let sender = PushSender(settings, queue: MemoryQueue([]), log: log)
+        let queue = DatabasePushQueue(pool: pool, worker: { "7" }, providerSet: settings.name)
         return PushFeeder(
-            settings, pool: pool, sender: sender, metrics: metrics, pace: pace, log: log, sayEvery: sayEvery)
+            settings, queue: queue, sender: sender, metrics: metrics, pace: pace, log: log, sayEvery: sayEvery)
     }
 
     private func number(_ sql: String, _ pool: PostgresPool) async throws -> Int64 {

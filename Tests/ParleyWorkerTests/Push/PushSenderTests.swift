@@ -257,4 +257,26 @@ import Testing
         run.cancel()
         _ = await run.result
     }
+
+    @Test func aLaneOffersTheRoomItHasAndSendsWhatWasClaimedForIt() async throws {
+        let gateway = try await PushGateway()
+        let queue = MemoryQueue([])
+        var bounds = PushBounds()
+        bounds.mostHeld = 50
+        let settings = try PushSettings.load(gateway.settings)
+        let sender = PushSender(settings, queue: queue, bounds: bounds, log: Log(label: "push", sink: { _ in }))
+        let offers = await sender.offers()
+        #expect(offers.count == sender.count && offers.allSatisfy { $0.claim.most == 50 })
+        #expect(await sender.offers().isEmpty)
+        for offer in offers {
+            await offer.lane.receive(offer.claim.provider == .apns ? [self.job(.apns)] : [], of: offer.claim)
+        }
+        #expect(await self.eventually(.seconds(10)) { queue.settled.map(\.outcome) == [.delivered] })
+        let others = await sender.offers()
+        #expect(others.count == sender.count)
+        let drain = Task { await sender.drain() }
+        for offer in others { await offer.lane.receive([], of: offer.claim) }
+        await drain.value
+        #expect(await sender.offers().isEmpty)
+    }
 }

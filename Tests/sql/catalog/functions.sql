@@ -71,7 +71,7 @@ select bag_eq(
              ('replay'), ('create_consumer'), ('consume'), ('purge_events'), ('maintain'),
              ('run_job'), ('due_jobs'), ('job_states'), ('version'), ('event_kinds'),
              ('position_holds'), ('begin_epoch'), ('claim_export'), ('export_page'), ('export_advance'), ('restart_export'),
-             ('expired_exports'), ('export_expired'), ('configure_push'), ('enqueue_push'), ('claim_push_jobs'),
+             ('expired_exports'), ('export_expired'), ('configure_push'), ('enqueue_push'), ('feed_push'), ('claim_push_jobs'),
              ('settle_push_job'), ('renew_push_focus'), ('requeue_push_jobs'), ('push_test'), ('push_test_outcome'),
              ('push_queue_state'), ('push_log_state'), ('log_id_salt')$$,
     'the worker may execute exactly the worker''s functions'

@@ -255,21 +255,47 @@ select t.host();
 select throws_ok('select t.pump()', '40P01', null, 'what goes better another time is tried another time');
 rollback to failing;
 
+-- reading and claiming at once
+select t.pump() > 0 as done \gset
+delete from parley.push_job;
+select t.act('ann');
+select t.send('good', 'x') is null as done \gset
+select t.host();
+update parley.event set xid = '3' where xid = pg_current_xact_id();
+set local synchronous_commit = on;
+create temporary table fed as
+select * from parley.feed_push(
+    100, 'w', '[{"provider": "fcm", "lanes": ["call", "message"], "max": 10, "paused": []},
+                {"provider": "apns", "lanes": ["call", "message"], "max": 1, "paused": []}]'
+);
+select is((select count(*) from fed where read > 0 and job is null), 1::bigint, 'who reads the log can claim with it: it says how much was read');
+select is((select count(*) from fed where job -> 'target' ->> 'provider' = 'apns'), 1::bigint, 'and hands out as many jobs as were asked for');
+select is((select string_agg(state || coalesce(' ' || worker, ''), ', ' order by state) from parley.push_job where provider = 'apns'), 'leased w, queued', 'the others wait');
+select is(current_setting('synchronous_commit'), 'on', 'what was handed out must not be forgotten');
+select is((select count(*) from parley.feed_push(100, 'w', '[{"provider": "apns", "lanes": ["message"], "max": 1}]')), 1::bigint, 'who reads nothing claims nothing');
+select is(current_setting('synchronous_commit'), 'off', 'and waits for nothing');
+rollback to failing;
+
 -- how many events go together
 select t.act('ann');
-select (t.send('good', 'x'), t.send('good', 'y')) is null as done \gset
+select t.send('good', 'x') is null as done \gset
+select t.send('good', 'y') is null as done \gset
 select t.host();
 select is(
     (select parley.push_work(array_agg(e.id)) from parley.event as e where e.conversation_id = t.id('good')), 3::bigint,
     'each participant is work, once for all messages of a sender'
 );
+select is(
+    (select parley.push_work(array_agg(e.id), 1) from parley.event as e where e.conversation_id = t.id('good')), 6::bigint,
+    'or for every message, where each is decided by itself'
+);
 create table t.share (n bigint generated always as identity, events integer);
 grant insert on t.share to public;
 create or replace function parley.queue_event_share(event_ids bigint[]) returns void language sql security definer
 set search_path = pg_catalog, pg_temp as $$ insert into t.share (events) values (cardinality(event_ids)) $$;
-create function t.shares(work bigint, late integer default 0) returns text language plpgsql as $$
+create function t.shares(work text, late integer default 0) returns text language plpgsql as $$
 begin
-    execute format('create or replace function parley.push_work(event_ids bigint[]) returns bigint language sql return %s', work);
+    execute format('create or replace function parley.push_work(event_ids bigint[], apart numeric default 0) returns bigint language sql return %s', work);
     delete from t.share;
     perform t.act('ann');
     for i in 1 .. 100 loop
@@ -285,9 +311,10 @@ begin
 end
 $$;
 select t.pump() > 0 as done \gset
-select is(t.shares(0), '25 50 25', 'where they cost little ever more, but never more than twice as many, go together');
-select is(t.shares(100000), '25 25 25 25', 'but not if they are too much work for all at once');
-select is(t.shares(100000, 30), '55 25 20', 'late commits come on top, and hold up nothing');
+select is(t.shares('0'), '100', 'all go together that are little work');
+select is(t.shares('case cardinality(event_ids) when 100 then 12000 else 0 end'), '25 50 25', 'where they cost little ever more, but never more than twice as many, go together');
+select is(t.shares('100000'), '25 25 25 25', 'but not if they are too much work for all at once');
+select is(t.shares('100000', 30), '55 25 20', 'late commits come on top, and hold up nothing');
 rollback to failing;
 
 -- the log is gone, or another one

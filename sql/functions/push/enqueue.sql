@@ -134,7 +134,7 @@ end;
 $$;
 comment on function parley.queue_event_share is 'Turns events into jobs; those that fail are passed over.';
 
-create or replace function parley.push_work(event_ids bigint[])
+create or replace function parley.push_work(event_ids bigint[], apart numeric default 0)
 returns bigint
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -145,9 +145,9 @@ as $$
 #variable_conflict use_column
 begin
     return (
-        select coalesce(sum(s.senders * p.participants), 0)
+        select coalesce(ceil(sum(greatest(s.senders, s.messages * push_work.apart) * p.participants)), 0)
         from (
-            select e.conversation_id, count(distinct e.actor_id) as senders
+            select e.conversation_id, count(distinct e.actor_id) as senders, count(*) as messages
             from unnest(event_ids) as i (id)
             cross join lateral (
                 select a.conversation_id, a.actor_id
@@ -165,7 +165,7 @@ begin
 end;
 $$;
 comment on function parley.push_work is
-'About how many decisions the messages among these events need: those of one sender in a conversation one for each participant. Mentions and messages that expire are one each, and are not counted so.';
+'About how many decisions the messages among these events need: those of one sender in a conversation one for each participant. apart: the share of them that is decided one by one, as mentions, messages that expire, and those of which somebody has read some.';
 
 create or replace function parley.enqueue_push(batch integer default 500)
 returns integer
@@ -173,11 +173,12 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    -- each may be a message to a large group, which is work for hundreds: how many go together is learned from the time
-    -- that the last ones took, and more than these only if all of them are not too much work
+    -- each may be a message to a large group, which is work for hundreds: more than these go together only if all of them
+    -- are not too much work, and after the first share no more than the time allows that the last one took. The fewer
+    -- shares, the less is done: of a conversation every share decides anew
     v_few constant integer := 25;
     v_most_work constant bigint := 3000;
-    v_share integer := v_few;
+    v_share integer := batch;
     v_work bigint;
     v_until constant timestamptz := clock_timestamp() + interval '1 second';
     v_begun timestamptz;
@@ -199,7 +200,7 @@ begin
             v_ids := parley.consume_ids('push', v_share);
             -- late commits come on top of a share; where they alone are too much, a smaller one would not help
             if v_share > v_few and cardinality(v_ids) > v_few then
-                v_work := parley.push_work(v_ids);
+                v_work := parley.push_work(v_ids, apart => case when v_read = 0 then 0.125 else 0 end);
                 if v_work > v_most_work then
                     raise exception using errcode = 'PT503', message = 'These events are too much work at once.';
                 end if;
@@ -225,3 +226,51 @@ $$;
 comment on function parley.enqueue_push is
 'Turns the next events of the log into jobs, at most so many, and no further share of them after a second, in one transaction with the cursor; returns how many events it read. As many as asked for, or after a second: call it again soon.';
 grant execute on function parley.enqueue_push to parley_worker;
+
+create or replace function parley.feed_push(
+    batch integer, worker text, claims jsonb, secret text default null, provider_set text default null
+)
+returns table (read integer, job jsonb)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_commit constant text := current_setting('synchronous_commit');
+    v_begun constant timestamptz := clock_timestamp();
+    v_decided_since timestamptz;
+    v_claim record;
+    v_has_claimed boolean := false;
+begin
+    read := parley.enqueue_push(batch);
+    return next;
+    if read = 0 then
+        return;
+    end if;
+    read := null;
+    if clock_timestamp() < v_begun + interval '0.1 seconds' then
+        v_decided_since := v_begun;
+    end if;
+    for v_claim in
+        select c.provider, c.lanes, c.max, c.paused
+        from jsonb_to_recordset(claims) as c (provider text, lanes text[], max integer, paused text[])
+    loop
+        for job in
+            select j.job
+            from parley.claim_push_jobs(
+                feed_push.worker, v_claim.lanes, v_claim.max, v_claim.provider, v_claim.paused, feed_push.secret,
+                feed_push.provider_set, v_decided_since
+            ) as j (job)
+        loop
+            return next;
+            v_has_claimed := true;
+        end loop;
+    end loop;
+    if v_has_claimed then
+        -- what is sent must not be forgotten, or it would come again under another id
+        perform set_config('synchronous_commit', v_commit, true);
+    end if;
+end;
+$$;
+comment on function parley.feed_push is
+'enqueue_push, and at once, in the same transaction, what claim_push_jobs gives for each of claims, [{provider, lanes, max, paused}]: how many events were read, in a row of its own, and the jobs.';
+grant execute on function parley.feed_push to parley_worker;

@@ -1,7 +1,9 @@
 -- Deciding jobs that are due, under their locks: all of a claim at once. What does not depend on the device, as what is
 -- said and the number on the icon, is made once for all devices of a user, and every row is written once.
 
-create or replace function parley.lease_push_jobs(jobs parley.push_job[], worker text, secret text)
+create or replace function parley.lease_push_jobs(
+    jobs parley.push_job[], worker text, secret text, decided_since timestamptz default null
+)
 returns jsonb[]
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -99,7 +101,10 @@ begin
             case
                 when k.ended is not null then null
                 when k.is_message then case when k.n = k.first_alike then parley.prepare_message_push(
-                    k.job, p.participant, a.account, s.preference, m.message, k.floor_id
+                    k.job, p.participant, a.account, s.preference, m.message, k.floor_id,
+                    is_decided => coalesce(
+                        (k.job).created_at >= decided_since and (k.job).reason is null and (k.job).claim = 0, false
+                    )
                 ) end
                 when (k.job).kind in ('call', 'call_end') then parley.prepare_call_push(k.job)
                 else parley.prepare_other_push(k.job, k.device, k.badge)
@@ -234,4 +239,4 @@ begin
 end;
 $$;
 comment on function parley.lease_push_jobs is
-'Decides jobs that are due and locked, anew: ends them, puts them off, or leases them to the worker for a minute, and returns those as PushJob of the workers.';
+'Decides jobs that are due and locked, anew: ends them, puts them off, or leases them to the worker for a minute, and returns those as PushJob of the workers. decided_since: what was queued since then was decided just now.';

@@ -31,7 +31,8 @@ create or replace function parley.prepare_message_push(
     account parley.account,
     preference parley.push_preference,
     message parley.message,
-    floor_id uuid
+    floor_id uuid,
+    is_decided boolean default false
 )
 returns parley.push_draft
 language plpgsql stable security definer
@@ -51,6 +52,11 @@ begin
     end if;
     v_decision := case
         when job.message_id is not null and message.id is null then ('suppress', 'gone', null)::parley.push_decision
+        when is_decided
+            and participant.left_at is null
+            and message.deleted_at is null
+            and message.seq > participant.last_read_seq
+            then ('send', null, null)::parley.push_decision
         else parley.decide_push(message, participant, account, preference, job.delays, floor_id => prepare_message_push.floor_id)
     end;
     if job.first_seq < job.last_seq and not parley.is_final_push(v_decision) then
@@ -95,7 +101,7 @@ begin
 end;
 $$;
 comment on function parley.prepare_message_push is
-'What comes of a job of a message, and what it says: the same on every device. floor_id: message_floor_of the user.';
+'What comes of a job of a message, and what it says: the same on every device. floor_id: message_floor_of the user. is_decided: it was to be sent a moment ago.';
 
 create or replace function parley.prepare_call_push(job parley.push_job)
 returns parley.push_draft

@@ -44,7 +44,7 @@ comment on function parley.lease_each_push_job is
 
 create or replace function parley.claim_push_jobs(
     worker text, lanes text[], max integer, provider text, paused text[],
-    secret text default null, provider_set text default null
+    secret text default null, provider_set text default null, decided_since timestamptz default null
 )
 returns setof jsonb
 language plpgsql volatile security definer
@@ -155,7 +155,9 @@ begin
             end loop;
             exit when v_jobs = '{}';
             begin
-                v_claimed := parley.lease_push_jobs(v_jobs, claim_push_jobs.worker, v_secret);
+                v_claimed := parley.lease_push_jobs(
+                    v_jobs, claim_push_jobs.worker, v_secret, claim_push_jobs.decided_since
+                );
             exception
                 when others then
                     if parley.is_passing_error(sqlstate) then
@@ -182,5 +184,5 @@ begin
 end;
 $$;
 comment on function parley.claim_push_jobs is
-'Jobs of a provider that are due, decided anew and leased to the worker for a minute, as PushJob of the workers: lane by lane, tenants taking turns, none of a route in paused. secret: the private key of push_public_key; without it devices with a sealed token wait. provider_set: the name under which the worker told of its credentials; what others have is left to them.';
+'Jobs of a provider that are due, decided anew and leased to the worker for a minute, as PushJob of the workers: lane by lane, tenants taking turns, none of a route in paused. secret: the private key of push_public_key; without it devices with a sealed token wait. provider_set: the name under which the worker told of its credentials; what others have is left to them. decided_since: as of lease_push_jobs.';
 grant execute on function parley.claim_push_jobs to parley_worker;
