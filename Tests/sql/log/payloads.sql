@@ -1,6 +1,6 @@
 -- What readers receive, and what they never receive.
 begin;
-select plan(15);
+select plan(16);
 \ir ../setup.psql
 
 create temp view log as
@@ -67,6 +67,20 @@ select parley_api.remove_participant(:'conversation', :'eve') is null as removed
 select is(
     (select payload::jsonb -> 'conversation' from log where kind = 'conversation:new' and user_id = :'eve'),
     null, 'but not in a replay after having been removed'
+);
+
+-- a text just sent is put together as text
+select parley_api.send_message(:'conversation', E'"quoted" %s \\ \n 🎈', client_message_id => gen_random_uuid()) ->> 'id' as plain \gset
+select is(
+    (select payload::jsonb - 'at' from log where message_id = :'plain'),
+    (
+        select jsonb_build_object(
+            'conversation_id', e.conversation_id, 'event_seq', e.event_seq, 'actor_id', e.actor_id, 'message', parley.message_now_json(m)
+        )
+        from parley.event as e inner join parley.message as m on m.id = e.message_id
+        where e.message_id = :'plain'
+    ),
+    'a plain text comes as it is read in any other way, whatever its characters'
 );
 
 select * from finish();
