@@ -2,10 +2,14 @@
 
     make bench-compare OLD=<revision>      (BENCH="send messages", ROUNDS=5)
 
-The old revision is checked out and built below .build/compare. Each round runs each benchmark once on either side, in a
-fresh cluster with that side's own install.sql, worker and benchmark; the side that begins changes with every round. A
-figure is a ratio, new to old, of the two runs of one round: their geometric mean, and the interval that holds 95 of
-100 means of rounds drawn at random from those there were (bootstrap). "worse" and "better" are said of a figure whose
+The old revision is checked out and built below .build/compare, and either side has its own install.sql, worker and
+benchmark. A figure is a ratio, new to old, and there are two ways to it:
+- In slices: both sides stand at once, and one of them is frozen: its load, its worker and its Postgres, down to the
+  vacuum. They run for half a second each, old new new old, in a fresh pair of clusters every round. A ratio is of two slices
+  that follow each other, so what the machine does meanwhile concerns both.
+- In rounds: each runs the whole benchmark once a round, in a fresh cluster; the side that begins changes with every round.
+The geometric mean of the ratios is shown, and the interval that holds 95 of 100 means of what is drawn at random from those
+there were (bootstrap; of slices rounds are drawn, and then ratios of each). "worse" and "better" are said of a figure whose
 whole interval is on that side of 1. Fails if anything is worse by more than the tolerance (5 %) for certain, or if there
 were fewer than 5 rounds, after which nothing is.
 """
@@ -13,13 +17,16 @@ were fewer than 5 rounds, after which nothing is.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from lib.bench import ROOT, Verdict, median
@@ -40,15 +47,51 @@ except SystemExit as end:
         raise
 json.dump(rows, open(sys.argv[2], "w"))
 """
+# Sets up what a benchmark loads, starts the load, and says how to count what it has done: below, with the names that the
+# benchmarks of both sides have.
+SLICED = {
+    "send": ("send_message", """
+        with Cluster("--fsync") as cluster:
+            cluster.psql(bench.PREPARE)
+            cluster.psql(bench.OPEN)
+            cluster.psql("select parley.worker_start('bench', 'bench')", cluster.worker_url)
+            load(cluster, "pgbench", "-n", "-M", "prepared", "-c", str(bench.CLIENTS), "-j", "2", "-T", "86400",
+                 "-D", "turn=0", "-f", bench.send_script(), cluster.owner_url)
+    """),
+    "messages": ("maximum", """
+        serve = getattr(bench, "our_worker", lambda cluster: Worker(cluster, "--log-level", "warning", prefix=pinned(SERVER_CORE)))
+        with Cluster("--fsync") as cluster, serve(cluster) as worker:
+            spec = spec_file(worker.port, bench.our_sockets(cluster, worker))
+            load(cluster, *pinned(LOAD_CORE), loadgen_binary(), "pairs", spec, str(bench.OUTSTANDING), "0", "86400", also=[worker.pid])
+    """),
+}
+SETUP = """
+import importlib, json, subprocess, sys
+from pathlib import Path
+from lib.bench import LOAD_CORE, SERVER_CORE, loadgen_binary, pinned, spec_file
+from parley import Cluster, Worker
+bench = importlib.import_module(sys.argv[1])
+
+def load(cluster, *command, also=()):
+    postmaster = int((Path(cluster.data) / "postmaster.pid").read_text().split()[0])
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        print(json.dumps({"url": cluster.owner_url, "load": process.pid, "servers": [*also, postmaster]}), flush=True)
+        sys.stdin.read()
+        if process.poll() is not None:
+            sys.exit("the load has ended by itself")
+        process.kill()
+
+if True:
+"""
 # They serve sockets; the others ask the database alone.
 WITH_A_WORKER = {"messages", "fanout", "idle"}
 # Fewer rounds than this give an interval that is too narrow to be believed.
 ENOUGH = 5
+# Of a round: pairs of slices, after a warm-up of either side. Seconds.
+PAIRS, SLICE, WARM_UP = 30, 0.5, 3.0
 NUMBER = r"([\d,]*\.?\d+)"
 # Benchmark, its row, the number in it, and whether more of it is better. A row that one side does not have is left out.
 FIGURES = [
-    ("send", "send_message", rf"^\s*{NUMBER}", True),
-    ("messages", "parley, maximum", rf"^\s*{NUMBER}", True),
     ("messages", "parley, 1,000/s", rf"p50 {NUMBER}", False),
     ("messages", "parley, 1,000/s", rf"p99 {NUMBER}", False),
     ("fanout", "parley, saturated", rf"^\s*{NUMBER}", True),
@@ -76,6 +119,13 @@ def checkout(revision: str, builds: bool) -> Path:
     return tree
 
 
+def environment(tree: Path) -> dict[str, str]:
+    return {
+        "PARLEY_BENCH_MESSAGES": "100000", "PARLEY_BENCH_ROUNDS": "10", **os.environ, "PARLEY_WATCH": "off",
+        "PYTHONPATH": f"{tree / 'Benchmarks'}:{tree / 'Tests' / 'support'}",
+    }
+
+
 def run(tree: Path, benchmark: str) -> dict[str, str]:
     """The rows of one round."""
     answer = ROOT / ".build" / "compare" / "rows.json"
@@ -83,10 +133,7 @@ def run(tree: Path, benchmark: str) -> dict[str, str]:
     folder = tree / "Benchmarks"
     subprocess.run(
         [sys.executable, "-c", RUN, benchmark, str(answer)], cwd=folder, check=True, stdout=subprocess.DEVNULL,
-        env={
-            "PARLEY_BENCH_MESSAGES": "100000", "PARLEY_BENCH_ROUNDS": "10", **os.environ, "PARLEY_WATCH": "off",
-            "PYTHONPATH": f"{folder}:{tree / 'Tests' / 'support'}",
-        },
+        env=environment(tree),
     )
     # Of two rows of one name the first is the measure, the other a promise.
     rows: dict[str, str] = {}
@@ -95,12 +142,92 @@ def run(tree: Path, benchmark: str) -> dict[str, str]:
     return rows
 
 
-def interval(ratios: list[float]) -> tuple[float, float, float]:
-    """The geometric mean and the bounds of 95 % of the means of samples drawn from the ratios."""
-    logs = [math.log(ratio) for ratio in ratios]
+class Side:
+    """A load that runs for slices of time; between them it is frozen, with all that serves it."""
+
+    def __init__(self, tree: Path, benchmark: str):
+        self.driver = subprocess.Popen(
+            [sys.executable, "-c", SETUP + SLICED[benchmark][1], benchmark], cwd=tree / "Benchmarks", env=environment(tree),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+
+    def __enter__(self) -> Side:
+        self.place = json.loads(self.driver.stdout.readline() or "null")
+        if self.place is None:
+            raise SystemExit("a load could not be set up")
+        self.load(signal.SIGSTOP)
+        self.done = self.count()
+        self.servers(signal.SIGSTOP)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.servers(signal.SIGCONT)
+        self.load(signal.SIGCONT)
+        self.driver.communicate()
+        if self.driver.returncode != 0:
+            raise SystemExit(f"a load failed: {self.driver.returncode}")
+
+    def load(self, sign: signal.Signals) -> None:
+        os.kill(self.place["load"], sign)
+
+    def servers(self, sign: signal.Signals) -> None:
+        """A server first, so that it starts no child that would be missed."""
+        for server in self.place["servers"]:
+            os.kill(server, sign)
+            for child in Path(f"/proc/{server}/task/{server}/children").read_text().split():
+                try:
+                    os.kill(int(child), sign)
+                except ProcessLookupError:
+                    pass  # it has just ended
+
+    def count(self) -> int:
+        """Messages, once nothing is being done any more."""
+        counted = None
+        while True:
+            last, counted = counted, int(subprocess.run(
+                ["psql", "-XAtq", self.place["url"], "-c", "select sum(last_seq) from parley.conversation"],
+                check=True, stdout=subprocess.PIPE, text=True,
+            ).stdout)
+            if last == counted:
+                return counted
+
+    def slice(self, seconds: float) -> float:
+        """Messages a second."""
+        self.servers(signal.SIGCONT)
+        began = time.monotonic()
+        self.load(signal.SIGCONT)
+        time.sleep(seconds)
+        self.load(signal.SIGSTOP)
+        took = time.monotonic() - began
+        before, self.done = self.done, self.count()
+        self.servers(signal.SIGSTOP)
+        return (self.done - before) / took
+
+
+def in_slices(trees: dict[str, Path], benchmark: str) -> list[dict[str, float]]:
+    """Pairs of slices, one after the other of either side."""
+    with contextlib.ExitStack() as stack:
+        # each is frozen when the next is set up
+        sides = {name: stack.enter_context(Side(tree, benchmark)) for name, tree in trees.items()}
+        for side in sides.values():
+            side.slice(WARM_UP)
+        return [
+            {name: sides[name].slice(SLICE) for name in list(sides)[:: 1 if turn % 2 == 0 else -1]} for turn in range(PAIRS)
+        ]
+
+
+def interval(rounds: list[list[float]]) -> tuple[float, float, float]:
+    """The geometric mean and the bounds of 95 % of the means of samples drawn from the ratios of rounds."""
+    logs = [[math.log(ratio) for ratio in ratios] for ratios in rounds]
     draw = random.Random(1)
-    means = sorted(sum(draw.choices(logs, k=len(logs))) / len(logs) for _ in range(10_000))
-    return math.exp(sum(logs) / len(logs)), math.exp(means[249]), math.exp(means[-250])
+
+    def mean(rounds: list[list[float]]) -> float:
+        return sum(sum(ratios) / len(ratios) for ratios in rounds) / len(rounds)
+
+    means = sorted(
+        mean([draw.choices(ratios, k=len(ratios)) for ratios in draw.choices(logs, k=len(logs))]) for _ in range(10_000)
+    )
+    return math.exp(mean(logs)), math.exp(means[249]), math.exp(means[-250])
 
 
 def figure(rows: dict[str, str], name: str, pattern: str) -> float | None:
@@ -117,17 +244,24 @@ def main() -> None:
     asked = arguments.parse_args()
     benchmarks = asked.benchmarks or ["send", "messages", "history"]
     trees = {"old": checkout(asked.old, not WITH_A_WORKER.isdisjoint(benchmarks)), "new": ROOT}
+    whole = [name for name in benchmarks if any(name == figure[0] for figure in FIGURES)]
     results: dict[tuple[str, str], list[dict[str, str]]] = {}
+    slices: dict[str, list[list[dict[str, float]]]] = {}
     load = [os.getloadavg()[0]]
     for turn in range(asked.rounds):
-        for benchmark in benchmarks:
-            for side in list(trees)[:: 1 if turn % 2 == 0 else -1]:
+        sides = list(trees)[:: 1 if turn % 2 == 0 else -1]
+        for benchmark in filter(SLICED.get, benchmarks):
+            print(f"round {turn + 1} of {asked.rounds}: {benchmark}, in slices", file=sys.stderr, flush=True)
+            slices.setdefault(benchmark, []).append(in_slices({side: trees[side] for side in sides}, benchmark))
+        for benchmark in whole:
+            for side in sides:
                 print(f"round {turn + 1} of {asked.rounds}: {benchmark}, {side}", file=sys.stderr, flush=True)
                 results.setdefault((side, benchmark), []).append(run(trees[side], benchmark))
         load.append(os.getloadavg()[0])
-    verdict = Verdict(f"this tree against {asked.old}, {asked.rounds} rounds in turns: new / old")
-    verdict.row("load average of the machine", "   ".join(f"{value:.1f}" for value in load))
-    worst, seen = 0.0, 0
+    # name, whether more is better, and by round the pairs of either side
+    figures: list[tuple[str, bool, list[list[dict[str, float]]]]] = [
+        (f"{benchmark}: {SLICED[benchmark][0]}, messages/s", True, rounds) for benchmark, rounds in slices.items()
+    ]
     for benchmark, name, pattern, more_is_better in FIGURES:
         if benchmark not in benchmarks:
             continue
@@ -135,18 +269,22 @@ def main() -> None:
         if None in values["old"] + values["new"]:
             print(f"{benchmark}: not both sides have {name!r}", file=sys.stderr)
             continue
-        seen += 1
-        mean, low, high = interval([new / old for old, new in zip(values["old"], values["new"])])
+        pairs = [[{"old": old, "new": new}] for old, new in zip(values["old"], values["new"])]
+        figures.append((f"{benchmark}: {name}" + (f", {pattern[:3]}" if pattern[0] == "p" else ""), more_is_better, pairs))
+    if not figures:
+        raise SystemExit("no figure was found on both sides")
+    verdict = Verdict(f"this tree against {asked.old}, {asked.rounds} rounds in turns: new / old")
+    verdict.row("load average of the machine", "   ".join(f"{value:.1f}" for value in load))
+    worst = 0.0
+    for name, more_is_better, rounds in figures:
+        mean, low, high = interval([[pair["new"] / pair["old"] for pair in pairs] for pairs in rounds])
         good, bad = (low > 1, high < 1) if more_is_better else (high < 1, low > 1)
         # how much worse it is at least
         worst = max(worst, (1 / high if more_is_better else low) - 1)
+        old, new = (median([pair[side] for pairs in rounds for pair in pairs]) for side in ("old", "new"))
         verdict.row(
-            f"{benchmark}: {name}" + (f", {pattern[:3]}" if pattern[0] == "p" else ""),
-            f"{median(values['old']):>10,.2f} {median(values['new']):>10,.2f}   {mean:.2f} ({low:.2f} to {high:.2f})"
-            f" {'better' if good else 'worse' if bad else ''}",
+            name, f"{old:>10,.2f} {new:>10,.2f}   {mean:.3f} ({low:.3f} to {high:.3f}) {'better' if good else 'worse' if bad else ''}"
         )
-    if seen == 0:
-        raise SystemExit("no figure was found on both sides")
     if asked.rounds < ENOUGH:
         raise SystemExit(f"nothing is certain after fewer than {ENOUGH} rounds")
     verdict.promise("worse for certain, at most, %", worst * 100, asked.tolerance, at_least=False)

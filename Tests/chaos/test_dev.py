@@ -16,6 +16,7 @@ import jwt
 import pytest
 
 from parley import binary
+from waiting import until
 
 
 class Dev:
@@ -117,6 +118,11 @@ def test_dev_makes_a_project_and_keeps_it(dev):
     inbox = rpc(first, "get_user_conversations", alice["token"])["conversations"]
     assert len(inbox) == 1
     sent = rpc(first, "send_message", alice["token"], conversation_id=inbox[0]["id"], content="still here?")
+
+    export = rpc(first, "export_my_data", alice["token"])["id"]
+    until(lambda: rpc(first, "get_export", alice["token"], export_id=export)["state"] == "ready")
+    file = dev.folder / ".parley/exports" / f"{export}.jsonl"
+    assert "still here?" in file.read_text() and stat.S_IMODE(file.parent.stat().st_mode) == 0o700
 
     # A second one in the same folder is refused, and disturbs nothing.
     second = subprocess.run([binary(), "dev"], cwd=dev.folder, capture_output=True, text=True, timeout=30)

@@ -11,7 +11,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve
 
 from clock import Clock  # noqa: E402
 from parley import Cluster, Worker  # noqa: E402
-from seeds import SEEDS  # noqa: E402
+from seeds import RUNS  # noqa: E402
 from subject import HELPERS  # noqa: E402
 
 
@@ -33,4 +33,6 @@ def worker(cluster):
 
 
 def pytest_terminal_summary(terminalreporter):
-    terminalreporter.write_line(f"PARLEY_PROPERTY_SEEDS={','.join(map(str, SEEDS))} runs these again")
+    for steps in sorted({run.steps for run in RUNS}, reverse=True):
+        seeds = ",".join(str(run.seed) for run in RUNS if run.steps == steps)
+        terminalreporter.write_line(f"make property SEEDS={seeds} STEPS={steps}   runs these again")

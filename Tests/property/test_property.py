@@ -7,36 +7,35 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from random import Random
 
 import pytest
 from circumstances import THEMES
 from operations import Draw
 from play import explore, explore_gateway
-from seeds import FIXED, SEEDS
-
-STEPS = int(os.environ.get("PARLEY_PROPERTY_STEPS", "1000"))
+from seeds import FIXED, RUNS
 
 
-# Named by its place, so that a test is called the same whatever its seed is.
-@pytest.fixture(params=range(len(SEEDS)), ids=lambda place: f"run {place + 1}")
-def seed(request):
-    print(f"PARLEY_PROPERTY_SEEDS={SEEDS[request.param]}")
-    return SEEDS[request.param]
+@pytest.fixture(params=RUNS, ids=lambda run: run.name)
+def run(request):
+    return request.param
 
 
 def test_the_fixed_seeds_have_every_theme():
     assert {Draw(Random(seed)).theme for seed in FIXED} == {"", *THEMES}
 
 
-def test_random_operations_do_what_the_model_does(cluster, seed):
-    asyncio.run(explore(cluster, seed, STEPS))
+def test_random_operations_do_what_the_model_does(cluster, run):
+    with run.told():
+        asyncio.run(explore(cluster, run.seed, run.steps))
 
 
-def test_operations_at_once_do_what_one_order_does(cluster, seed):
-    asyncio.run(explore(cluster, seed, STEPS // 5, at_once=True))
+def test_operations_at_once_do_what_one_order_does(cluster, run):
+    with run.told():
+        asyncio.run(explore(cluster, run.seed, run.steps // 5, at_once=True))
 
 
 def test_the_gateway_does_what_the_model_does(worker):
-    asyncio.run(explore_gateway(worker, SEEDS[-1], STEPS // 5))
+    run = RUNS[min(len(RUNS), len(FIXED)) - 1]
+    with run.told():
+        asyncio.run(explore_gateway(worker, run.seed, run.steps // 5))

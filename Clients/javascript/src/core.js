@@ -23,6 +23,8 @@ export class Core extends Part {
     #starting = null;
     /** Signed out: what was asked before is answered to nobody. */
     #gone = false;
+    /** What ends with that. */
+    #waiting = new Set();
     #place;
     state = "connecting";
     userId = null;
@@ -37,11 +39,7 @@ export class Core extends Part {
         this.tokens = new Tokens({ ...options, onToken: (token) => this.#onToken(token) });
         const userId = () => this.userId;
         const http = new Http({ ...options, tokens: this.tokens, userId });
-        this.rpc = async (name, args) => {
-            const answer = this.#gone ? null : await http.rpc(name, args);
-            if (this.#gone) throw signedOut("Signed out.");
-            return answer;
-        };
+        this.rpc = (name, args) => this.within(() => http.rpc(name, args));
         this.connection = new Cell(() => this.#connection());
         this.vault = new Vault({ ...options, warn: (...warning) => this.#warn(...warning) });
         const common = { ...options, rpc: this.rpc, vault: this.vault, userId };
@@ -80,12 +78,21 @@ export class Core extends Part {
     }
 
     // --- start and stop
+    /** The result of some work; without waiting for it an error when the user signs out. */
+    within(work) {
+        return new Promise((resolve, reject) => {
+            const leave = () => reject(signedOut("Signed out."));
+            if (this.#gone) return leave();
+            this.#waiting.add(leave);
+            work().then(resolve, reject).finally(() => this.#waiting.delete(leave));
+        });
+    }
+
     start() {
-        this.#starting ??= this.#begin().catch((error) => {
+        return this.within(() => (this.#starting ??= this.#begin().catch((error) => {
             this.#starting = null;
             throw error;
-        });
-        return this.#starting;
+        })));
     }
 
     async #begin() {
@@ -166,7 +173,7 @@ export class Core extends Part {
 
     async signOut() {
         this.transport?.tell({ signOut: true });
-        await this.#forget();
+        this.#forget();
         await this.#wipe();
     }
 
@@ -177,10 +184,13 @@ export class Core extends Part {
     }
 
     // Whoever uses the page now, sees nothing of the user who was here.
-    async #forget() {
-        await this.stop();
+    #forget() {
+        this.outbox.forget();
+        this.stop();
         this.#gone = true;
-        for (const part of ["outbox", "typing", "engine"]) this[part].forget();
+        for (const leave of this.#waiting) leave();
+        this.vault.end();
+        for (const part of ["typing", "engine"]) this[part].forget();
         this.kept.messages.clear();
         for (const id of this.#present.keys()) this.#setPresent(id, []);
     }
@@ -297,7 +307,8 @@ export class Core extends Part {
         if (message.outbox) this.outbox.hear(message.outbox);
         if (!message.signOut) return;
         // what this tab was about to store would come after the other has removed all
-        this.#forget().then(() => this.emit("signed-out", { reason: "Signed out in another tab." }));
+        this.#forget();
+        this.emit("signed-out", { reason: "Signed out in another tab." });
         this.#wipe();
     }
 }

@@ -2,7 +2,7 @@
 // sent again with the same id until an answer comes: the server stores it once however often it arrives.
 import { Sender } from "./sender.js";
 import { Cell, Part, uuid } from "./base.js";
-import { ParleyError, aborted } from "./errors.js";
+import { ParleyError, aborted, signedOut } from "./errors.js";
 
 /**
  * options: vault, perform(entry) -> result, tell(message), onChange(conversationId), onDone(entry, result),
@@ -19,6 +19,8 @@ export class Outbox extends Part {
     #keeping = 0;
     /** Ids that are over, so that no other tab's copy brings them back, and as which message they are stored. */
     #over = new Map();
+    /** Why nothing is sent any more. */
+    #end;
     cell = new Cell(() => this.list());
 
     list() {
@@ -80,6 +82,7 @@ export class Outbox extends Part {
             this.options.tell({ o: "add", entry: this.#enter(whole) });
             this.sender.run();
         });
+        if (this.stopped) this.#leave();
         return { id, stored };
     }
 
@@ -150,12 +153,19 @@ export class Outbox extends Part {
     stop() {
         super.stop();
         this.sender.stop();
-        for (const { reject } of this.#promises.values()) reject(aborted("Stopped: the message stays queued."));
+        this.#end ??= aborted("Stopped: the message stays queued.");
+        this.#leave();
+    }
+
+    #leave() {
+        for (const { reject } of this.#promises.values()) reject(this.#end);
         this.#promises.clear();
     }
 
-    /** Nothing of the user stays in memory; the storage has it. */
+    /** Nothing of the user stays in memory. */
     forget() {
+        this.#end = signedOut("Signed out: the message is not sent.");
+        this.#leave();
         this.#entries.clear();
         this.cell.invalidate();
     }

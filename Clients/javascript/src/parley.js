@@ -45,7 +45,7 @@ export function createParley(options) {
         calls: core.calls.store,
         api: new Proxy({}, { get: (_, name) => (args) => core.rpc(name, args) }),
         rpc: core.rpc,
-        settled: async (timeout = 10_000) => (await import("./settled.js")).settled(core, timeout),
+        settled: (timeout = 10_000) => core.within(async () => (await import("./settled.js")).settled(core, timeout)),
 
         conversations: (choice) => core.inbox.store(choice),
         conversation: (id) => engine.get(id).cell,

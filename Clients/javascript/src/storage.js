@@ -125,9 +125,12 @@ export class Vault {
             this.#giveUp(error);
         }
     }
-    /** Removes all that begins with `prefix`, and keeps nothing from now on: what was under way must not come back. */
-    wipe(keeper, prefix) {
+    /** Keeps nothing from now on: whatever is said now is not the user's. */
+    end() {
         this.write = async () => {};
+    }
+    /** Removes all that begins with `prefix`, after the end: what was under way must not come back. */
+    wipe(keeper, prefix) {
         this.#late = false;
         this.begin();
         const work = async () => {

@@ -556,7 +556,7 @@ test("a message for a channel that the server has just closed goes by HTTP", asy
 test("signing out wipes what is stored and held of the user, and closes the socket", async () => {
     const { parley, storage, sockets, shown, clock } = await open({ functions: { send_message: away }, messages: [message(1)], rows: [row({ last_seq: 1, unread_count: 1 })], window: { live: true } });
     const { stored } = parley.send(ROOM, "hello");
-    const refused = assert.rejects(stored, { code: "aborted" });
+    const refused = assert.rejects(stored, { code: "signed-out" });
     parley.setDraft(ROOM, "words");
     sockets.last.broadcast(`realtime:conversation:${ROOM}`, "typing:start", { user_id: OTHER });
     await turns();
@@ -704,6 +704,52 @@ test("what ends after signing out is stored no more", async () => {
     answer();
     await turns();
     assert.deepEqual([...storage.items.keys()].filter((key) => key.includes(ME)), []);
+});
+
+test("nothing stays pending when the user signs out, and nothing that comes after it is kept", async () => {
+    const never = () => new Promise(() => {});
+    const { parley, storage, make, server, clock } = await open({ functions: { send_message: never, search_messages: never, start_conversation: never } });
+    const out = { code: "signed-out" };
+    const sent = () => parley.send(ROOM, "hello").stored;
+    const before = [sent(), parley.rpc("search_messages", {}), parley.startConversation({}), parley.settled()].map((one) => assert.rejects(one, out));
+    const elsewhere = make({ storage: new FakeStorage(), token: never, autoStart: false });
+    before.push(assert.rejects(elsewhere.start(), out));
+    await turns();
+    const leaving = [parley.signOut(), elsewhere.signOut()];
+    // at once, while the storage is being wiped, and later
+    const meanwhile = [assert.rejects(sent(), out)];
+    parley.setDraft(ROOM, "words");
+    await Promise.all([...before, ...leaving, ...meanwhile]);
+    const calls = server.calls.length;
+    await Promise.all([sent(), parley.rpc("search_messages", {}), parley.settled(), parley.start(), elsewhere.send(ROOM, "x").stored].map((one) => assert.rejects(one, out)));
+    for (const change of [() => parley.setDraft(ROOM, "words"), () => parley.markUnread(ROOM), () => parley.updateSettings(ROOM, { is_muted: true })]) change();
+    await clock.tick(60_000);
+    assert.deepEqual([[...storage.items.keys()], parley.outbox.getSnapshot()], [[], []]);
+    assert.equal(server.calls.length, calls);
+});
+
+test("what is said after another user's token came is not kept as the first one's", async () => {
+    const { parley, storage, tokens, clock } = await open({});
+    tokens.next = () => tokenOf(OTHER, 3600, clock.now());
+    await clock.tick(3_600_000);
+    assert.equal(parley.connection.getSnapshot().status, "closed");
+    const held = () => [...storage.items.keys()].filter((key) => /\/[od]\//.test(key));
+    const before = held();
+    await assert.rejects(parley.send(ROOM, "not Ann's").stored, { code: "signed-out" });
+    parley.setDraft(ROOM, "not Ann's");
+    await turns();
+    assert.deepEqual(held(), before);
+});
+
+test("a message that is sent after stop() says that it waits, and goes with the next page", async () => {
+    const { parley, storage, clock } = await open({});
+    await parley.stop();
+    await assert.rejects(parley.send(ROOM, "later").stored, { code: "aborted" });
+    await turns();
+    const next = await open({ storage, clock });
+    await next.clock.tick(100);
+    assert.deepEqual(next.server.of("send_message").map((args) => args.content), ["later"]);
+    await next.parley.stop();
 });
 
 test("what is answered after signing out shows nothing, and nothing more is asked", async () => {

@@ -44,7 +44,8 @@ public struct LimitBook: Sendable {
         var isAsked = false
         /// Not asked about again before, after an answer that did not come.
         var askAfter = Int64.min
-        var learnedAt: UInt64 = 0
+        /// The generation of what is known; later than an answer that was asked for before.
+        var learnedAt: UInt64
         var requests = TokenBucket(rate: .infinity, burst: 1)
         var receipts = TokenBucket(rate: .infinity, burst: 1)
     }
@@ -67,15 +68,30 @@ public struct LimitBook: Sendable {
     /// Whether anything is kept of a user: their limits, or that they are asked for.
     public func knows(_ user: UUID) -> Bool { self.users[user] != nil }
 
+    /// Whether the limits of a user are not known, or may be others now.
+    public func doubts(_ user: UUID) -> Bool {
+        guard let entry = self.users[user] else { return true }
+        return entry.limits == nil || !entry.isAsked
+    }
+
+    /// Begins a question about a user whose limits are in doubt; nil: they are known. From then on the user is known here,
+    /// so that what the log says meanwhile is noted, and outdates the answer.
+    ///
+    /// - Returns: for ``learn(_:of:asked:now:)``.
+    public mutating func question(of user: UUID, now: Int64) -> UInt64? {
+        guard self.doubts(user) else { return nil }
+        self.admit(user, now: now)
+        return self.generation
+    }
+
     /// Takes one request or receipt of a user, or says how long to wait.
     ///
     /// - Parameter now: monotonic nanoseconds.
     public mutating func take(_ kind: Kind, of user: UUID, now: Int64) -> Verdict {
         guard var entry = self.users[user], let limits = entry.limits else {
             if let known = self.users[user], known.isAsked || now < known.askAfter { return .allowed }
-            self.makeRoom(now: now)
-            self.users[user, default: Entry()].isAsked = true
-            return .unknown
+            self.admit(user, now: now)
+            return self.askAgain(user)
         }
         let path: WritableKeyPath<Entry, TokenBucket> = kind == .request ? \.requests : \.receipts
         let rate = kind == .request ? limits.requests : limits.receipts
@@ -91,19 +107,27 @@ public struct LimitBook: Sendable {
 
     /// Notes the limits of a user from now on; nil: they could not be had, and are asked for again.
     ///
+    /// An answer that was outdated while it came is better than none, and stays in doubt.
+    ///
     /// - Parameter question: ``generation`` when it was asked; nil for what the log says.
     public mutating func learn(_ limits: UserLimits?, of user: UUID, asked question: UInt64? = nil, now: Int64) {
-        if let question, let known = self.users[user], known.learnedAt > question { return }
+        let known = self.users[user]
+        // Of a user who was forgotten meanwhile nobody knows what came after the question.
+        if question != nil, known == nil { return }
+        let isOutdated = question.map { (known?.learnedAt ?? 0) > $0 } ?? false
+        if isOutdated, known?.limits != nil { return }
         guard let limits else {
             self.users[user]?.isAsked = false
             self.users[user]?.askAfter = now + Self.patience
             return
         }
-        if self.users[user] == nil { self.makeRoom(now: now) }
-        var entry = self.users[user, default: Entry()]
-        entry.isAsked = true
-        self.generation += 1
-        entry.learnedAt = self.generation
+        self.admit(user, now: now)
+        guard var entry = self.users[user] else { return }
+        if !isOutdated {
+            entry.isAsked = true
+            self.generation += 1
+            entry.learnedAt = self.generation
+        }
         entry.requests.configure(rate: limits.requests.perSecond, burst: limits.requests.capacity)
         entry.receipts.configure(rate: limits.receipts.perSecond, burst: limits.receipts.capacity)
         entry.limits = limits
@@ -125,10 +149,18 @@ public struct LimitBook: Sendable {
         return .unknown
     }
 
+    private mutating func admit(_ user: UUID, now: Int64) {
+        guard self.users[user] == nil else { return }
+        self.makeRoom(now: now)
+        // An answer to a question of before it was forgotten is out of date.
+        self.generation += 1
+        self.users[user] = Entry(learnedAt: self.generation)
+    }
+
     private mutating func makeRoom(now: Int64) {
         guard self.users.count >= self.capacity else { return }
         self.users = self.users.filter { _, entry in
-            guard let limits = entry.limits else { return false }
+            guard let limits = entry.limits else { return entry.isAsked }
             return entry.requests.wait(for: limits.requests.capacity, now: now) > 0
                 || entry.receipts.wait(for: limits.receipts.capacity, now: now) > 0
         }

@@ -34,6 +34,14 @@ final class UserLimiter: Sendable {
     /// Whether the limits of a user are known, or are being asked for.
     func knows(_ user: UUID) -> Bool { self.book.withLock { $0.knows(user) } }
 
+    /// Whether a user is to be asked about.
+    func doubts(_ user: UUID) -> Bool { self.book.withLock { $0.doubts(user) } }
+
+    /// Begins a question of somebody else's about a user; nil: there is no need.
+    func question(of user: UUID) -> UInt64? {
+        self.book.withLock { $0.question(of: user, now: Clock.steadyNanoseconds()) }
+    }
+
     /// Notes what the database said of a user.
     @discardableResult
     func learn(_ json: RawJSON?, of user: UUID, asked question: UInt64? = nil) -> UserLimits? {
@@ -48,7 +56,10 @@ final class UserLimiter: Sendable {
 
     /// Asks for the limits of users; `learned` is called for each, on any thread.
     func ask(_ users: [UUID], _ learned: @escaping @Sendable (UUID, UserLimits) -> Void) {
-        let question = self.book.withLock { $0.generation }
+        let question = self.book.withLock { book in
+            for user in users { _ = book.question(of: user, now: Clock.steadyNanoseconds()) }
+            return book.generation
+        }
         let statement = Statement(
             "select u.id, parley.worker_limits(u.id) from unnest($1::uuid[]) as u (id)",
             ["{" + users.map(\.lowercaseText).joined(separator: ",") + "}"])

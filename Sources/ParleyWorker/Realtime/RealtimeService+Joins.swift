@@ -15,19 +15,18 @@ extension RealtimeService {
     /// Asks the access rule. The ticket is opened first, so that nothing can fall between the answer and the log.
     func authorize(_ question: Authorization, for connection: SocketConnection) {
         let ticket = question.isRefresh ? nil : self.gate.openTicket()
-        let user = question.token.boundUser
-        let withLimits = user.map { self.limiter.limits(of: $0) == nil } ?? false
+        let asked = question.token.boundUser.flatMap { self.limiter.question(of: $0) }
         let transaction = JoinQuery.transaction(
-            question, withLimits: withLimits, maxReplayRows: self.configuration.maxReplayRows,
+            question, withLimits: asked != nil, maxReplayRows: self.configuration.maxReplayRows,
             timeout: self.configuration.joinTimeout)
         self.pool.submit(transaction, cancellation: connection.joins) { result in
-            self.onLoop { $0.authorized(question, ticket, result, withLimits) }
+            self.onLoop { $0.authorized(question, ticket, result, asked) }
         }
     }
 
     private func authorized(
         _ question: Authorization, _ ticket: JoinGate.Ticket?, _ result: Result<[ResultSet], PostgresError>,
-        _ withLimits: Bool
+        _ asked: UInt64?
     ) {
         let missed = ticket.map { self.gate.close($0) } ?? .events([])
         // The serial is never used twice: a socket that took the place of a closed one has no such channel.
@@ -35,12 +34,9 @@ extension RealtimeService {
         var plan: LivePlan?
         let answer: AuthorizationAnswer
         do {
-            let found = try JoinQuery.answer(result.get(), to: question, withLimits: withLimits)
-            // Nothing of an answer since which more came than was kept: what it says may be over.
-            if withLimits, found.grant != nil, let user = question.token.boundUser, case .events(let events) = missed {
-                self.limiter.learn(found.limits, of: user)
-                // What came since the answer was made is news to it.
-                for event in events { self.applyLimits(event) }
+            let found = try JoinQuery.answer(result.get(), to: question, withLimits: asked != nil)
+            if let asked, found.grant != nil, let user = question.token.boundUser {
+                self.limiter.learn(found.limits, of: user, asked: asked)
             }
             let isFull =
                 !question.isRefresh
@@ -86,6 +82,7 @@ extension RealtimeService {
             id, topic: channel.topic, version: connection.session.version, user: channel.token.boundUser,
             grant: plan.grant, missed: plan.missed, isCanonical: channel.isCanonical
         ) { event, delivery in
+            if self.isBeyondWindow(delivery.channel, self.daysOld(event)) { return }
             var frames = TopicFrames(event)
             if self.deliver(delivery, &frames) { self.metrics.deliveries += 1 }
         }
@@ -104,6 +101,8 @@ extension RealtimeService {
         }
         guard let user = token.boundUser else { return true }
         self.belong(connection, to: user)
+        // All limits changed while this was decided: who had no socket then was not asked about.
+        if self.limiter.doubts(user) { self.askAgain([user]) }
         return !self.closeSurplus(of: user).contains(connection.slot)
     }
 

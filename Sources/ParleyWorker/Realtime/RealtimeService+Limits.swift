@@ -23,7 +23,7 @@ extension RealtimeService {
     }
 
     /// Asks about all users with sockets, some at a time.
-    private func askAgain(_ users: ArraySlice<UUID>) {
+    func askAgain(_ users: ArraySlice<UUID>) {
         guard !users.isEmpty else { return }
         let some = Array(users.prefix(Self.usersPerQuestion))
         self.limiter.ask(some) { user, _ in self.onLoop { _ = $0.closeSurplus(of: user) } }
@@ -76,7 +76,7 @@ extension RealtimeService {
 
     /// Whether the user of a channel does not see back so many days.
     func isBeyondWindow(_ id: ChannelID, _ days: Int64) -> Bool {
-        guard let user = self.connections[id.slot]?.session.channel(id)?.token.boundUser,
+        guard days > 0, let user = self.connections[id.slot]?.session.channel(id)?.token.boundUser,
             let most = self.limiter.limits(of: user)?.retentionDays
         else { return false }
         return days >= most

@@ -26,7 +26,7 @@ extension RealtimeService {
         var delivered = 0
         let days = self.daysOld(event)
         let effects = self.index.apply(event) { _, delivery in
-            if days > 0, self.isBeyondWindow(delivery.channel, days) { return }
+            if self.isBeyondWindow(delivery.channel, days) { return }
             if self.deliver(delivery, &frames) { delivered += 1 }
         }
         self.applyLimits(event)

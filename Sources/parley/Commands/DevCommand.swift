@@ -21,7 +21,8 @@ enum DevCommand {
                 Makes a Postgres cluster in .parley/pg from the server programs of this machine, installs Parley with
                 demo users, and runs the worker in front of it. Serves the web client at / and two of the
                 demo users side by side at /demo. Writes .parley/dev.json, with addresses and tokens, when the worker
-                answers. Stops both on SIGTERM and SIGINT. The data stays until .parley is removed.
+                answers. Exports that users ask for come to .parley/exports. Stops both on SIGTERM and SIGINT. The data stays
+                until .parley is removed.
 
                 \(self.settings.help)
                 """
@@ -99,6 +100,10 @@ enum DevCommand {
         configuration.databaseURL = database.workerURL
         configuration.jwtSecret = database.secrets.jwt
         configuration.web = configuration.web ?? ReleaseFiles.web
+        if configuration.exportFolder == nil {
+            try folder.makeExports()
+            configuration.exportFolder = folder.exports
+        }
         let failure = Locked<CommandError?>(nil)
         let demoUsers: @Sendable () -> [UInt8] = { DevFile.demoUsers(database.secrets) }
         try await runServer(configuration, log: log, stops: signals.requests, demoUsers: demoUsers) { url in

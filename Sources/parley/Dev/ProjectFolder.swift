@@ -10,6 +10,7 @@ struct ProjectFolder: Sendable {
     var devFile: String { self.path + "/dev.json" }
     var secretsFile: String { self.path + "/secrets.json" }
     var cluster: String { self.path + "/pg" }
+    var exports: String { self.path + "/exports" }
 
     /// - Parameter project: the folder that holds, or will hold, `.parley`.
     init(in project: String) throws(CommandError) {
@@ -19,6 +20,13 @@ struct ProjectFolder: Sendable {
         // Others may pass through to the cluster, which may belong to another user, and see nothing else.
         guard mkdir(self.path, 0o711) == 0 || errno == EEXIST, chmod(self.path, 0o711) == 0 else {
             throw CommandError("'\(self.path)' cannot be made: \(String(cString: strerror(errno)))")
+        }
+    }
+
+    /// Makes the folder for the exports of users, closed to others.
+    func makeExports() throws(CommandError) {
+        guard mkdir(self.exports, 0o700) == 0 || errno == EEXIST else {
+            throw CommandError("'\(self.exports)' cannot be made: \(String(cString: strerror(errno)))")
         }
     }
 

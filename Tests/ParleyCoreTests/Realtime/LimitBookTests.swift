@@ -64,7 +64,7 @@ import Testing
 
     @Test func anAnswerDoesNotUndoWhatCameAfterItsQuestion() {
         var book = LimitBook()
-        let question = book.generation
+        let question = book.question(of: self.ann, now: 0)
         book.learn(self.limits(requests: 2), of: self.ann, now: 0)
         book.learn(self.limits(requests: 1), of: self.ann, asked: question, now: 0)
         #expect(book.limits(of: self.ann)?.requests.amount == 2)
@@ -78,8 +78,23 @@ import Testing
         let question = book.generation
         book.doubt()
         book.learn(self.limits(requests: 1), of: self.ann, asked: question, now: 0)
-        #expect(book.limits(of: self.ann) == nil)
+        #expect(book.doubts(self.ann), "better than none, and asked for again")
+        #expect(book.limits(of: self.ann)?.requests.amount == 1)
         #expect(book.take(.request, of: self.ann, now: 0) == .unknown)
+        book.learn(self.limits(requests: 2), of: self.ann, asked: book.generation, now: 0)
+        book.learn(self.limits(requests: 1), of: self.ann, asked: question, now: 0)
+        #expect(book.limits(of: self.ann)?.requests.amount == 2)
+    }
+
+    @Test func anAnswerAboutAUserWhoWasForgottenSaysNothing() {
+        var book = LimitBook(capacity: 1)
+        let question = book.question(of: self.ann, now: 0)
+        #expect(book.take(.request, of: self.bob, now: 0) == .unknown)
+        book.learn(self.limits(requests: 1), of: self.ann, asked: question, now: 0)
+        #expect(!book.knows(self.ann))
+        #expect(book.question(of: self.ann, now: 0) != question)
+        book.learn(self.limits(requests: 1), of: self.ann, asked: question, now: 0)
+        #expect(book.doubts(self.ann), "nobody knows what came since")
     }
 
     @Test func theNumberOfUsersIsBounded() {
