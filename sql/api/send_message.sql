@@ -19,11 +19,10 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- what the generated wrappers ask of every argument, looked at only where there is something
-    if octet_length($2) > 1048576 or octet_length($3) > 16384 then
-        perform parley.bounded_text($2, 'content', 1048576), parley.bounded_text($3, 'type', 16384);
-    end if;
-    if num_nonnulls($6, $7, $8) > 0 then
+    if octet_length($2) > 1048576 or octet_length($3) > 16384 or num_nonnulls($6, $7, $8) > 0 then
         perform
+            parley.bounded_text($2, 'content', 1048576),
+            parley.bounded_text($3, 'type', 16384),
             parley.bounded_list($6, 'attachment_ids', 16384),
             parley.bounded_list($7, 'mentions', 16384),
             parley.bounded_json($8, 'metadata', 262144);

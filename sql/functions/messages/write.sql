@@ -198,16 +198,16 @@ begin
         last_event_at = greatest(c.last_event_at, clock_timestamp())
     where c.id = write_message.conversation_id
     returning c.* into v_conversation;
-    if write_message.from_server then
-        if not found then
+    -- what the conversation says of sending is read under it, and only where it says something
+    if v_conversation.restricted or write_message.from_server then
+        if not write_message.from_server then
+            v_ttl := parley.require_may_send(write_message.conversation_id, v_user_id);
+            v_hidden_from := parley.silenced_for(write_message.conversation_id, v_user_id);
+        elsif v_conversation.id is null then
             raise exception using errcode = 'PT404', message = 'The conversation does not exist.';
         elsif v_conversation.restricted then
             perform parley.end_quiet(write_message.conversation_id);
         end if;
-    -- what the conversation says of sending is read under it, and only where it says something
-    elsif v_conversation.restricted then
-        v_ttl := parley.require_may_send(write_message.conversation_id, v_user_id);
-        v_hidden_from := parley.silenced_for(write_message.conversation_id, v_user_id);
     end if;
     -- The sender under it: a removal that committed before leaves nothing to update. Nobody need read what they said, or
     -- what the server says of them.
@@ -230,32 +230,36 @@ begin
     if not found and not write_message.from_server then
         perform parley.refuse_sender(write_message.conversation_id, v_user_id);
     end if;
-    if v_participant.folder = 'requests' and not write_message.from_server then
-        perform parley.accept_by_writing(write_message.conversation_id, v_user_id);
-    end if;
-    -- and what the message points at: nobody can leave, delete or clear it any more
-    if write_message.was_scheduled then
-        -- who has left meanwhile, or what has gone, is no reason to keep it from the others
-        v_mentions := nullif(parley.present_of(write_message.conversation_id, v_mentions), '{}');
-        if write_message.reply_to_id is not null and not parley.may_answer(
-            v_conversation.id, v_user_id, write_message.reply_to_id, v_participant.history_from_seq
-        ) then
-            write_message.reply_to_id := null;
+    if v_participant.folder = 'requests' or write_message.was_scheduled or write_message.mentions_all
+        or num_nonnulls(write_message.forwards_id, write_message.reply_to_id, v_mentions) > 0
+    then
+        if v_participant.folder = 'requests' and not write_message.from_server then
+            perform parley.accept_by_writing(write_message.conversation_id, v_user_id);
         end if;
-    elsif write_message.forwards_id is not null then
-        -- as it is now, should it have been changed or hidden while this one waited
-        v_source := parley.require_message(write_message.forwards_id, v_user_id);
-        perform parley.require_readable(v_source);
-        write_message.content := v_source.content;
-        v_metadata := v_source.metadata;
-    end if;
-    if v_mentions is not null or write_message.mentions_all then
-        perform parley.check_mentions(v_conversation.id, v_mentions, write_message.mentions_all, v_participant.role);
-    end if;
-    if write_message.reply_to_id is not null then
-        perform parley.check_reply(
-            v_conversation.id, v_user_id, write_message.reply_to_id, v_participant.history_from_seq
-        );
+        -- and what the message points at: nobody can leave, delete or clear it any more
+        if write_message.was_scheduled then
+            -- who has left meanwhile, or what has gone, is no reason to keep it from the others
+            v_mentions := nullif(parley.present_of(write_message.conversation_id, v_mentions), '{}');
+            if write_message.reply_to_id is not null and not parley.may_answer(
+                v_conversation.id, v_user_id, write_message.reply_to_id, v_participant.history_from_seq
+            ) then
+                write_message.reply_to_id := null;
+            end if;
+        elsif write_message.forwards_id is not null then
+            -- as it is now, should it have been changed or hidden while this one waited
+            v_source := parley.require_message(write_message.forwards_id, v_user_id);
+            perform parley.require_readable(v_source);
+            write_message.content := v_source.content;
+            v_metadata := v_source.metadata;
+        end if;
+        if v_mentions is not null or write_message.mentions_all then
+            perform parley.check_mentions(v_conversation.id, v_mentions, write_message.mentions_all, v_participant.role);
+        end if;
+        if write_message.reply_to_id is not null then
+            perform parley.check_reply(
+                v_conversation.id, v_user_id, write_message.reply_to_id, v_participant.history_from_seq
+            );
+        end if;
     end if;
     -- what strangers and new accounts send is judged; friends pay for the look at what was read anyway
     if v_user_id is not null then
@@ -292,21 +296,21 @@ begin
         write_message.type, write_message.content, v_metadata, v_mentions, write_message.forward_count,
         v_attachment_ids is not null, coalesce(write_message.mentions_all, false)
     );
-    if v_attachment_ids is not null then
-        select m.* into v_message from parley.message as m where m.id = v_id;
-        if write_message.forwards_id is not null then
-            perform parley.copy_attachments(v_message, v_attachment_ids);
-        else
-            perform parley.attach(v_message, v_attachment_ids);
+    if v_attachment_ids is not null or write_message.is_notice or v_participant.has_draft then
+        if v_attachment_ids is not null then
+            select m.* into v_message from parley.message as m where m.id = v_id;
+            if write_message.forwards_id is not null then
+                perform parley.copy_attachments(v_message, v_attachment_ids);
+            else
+                perform parley.attach(v_message, v_attachment_ids);
+            end if;
         end if;
-    end if;
-    if write_message.is_notice then
-        insert into parley.message_uncounted (conversation_id, seq, message_id, is_notice)
-        values (v_conversation.id, v_conversation.last_seq, v_id, true);
-    end if;
-    -- what was begun is said; a copy, a poll or what was scheduled is something else
-    if v_participant.has_draft then
-        if v_user_id is not null
+        if write_message.is_notice then
+            insert into parley.message_uncounted (conversation_id, seq, message_id, is_notice)
+            values (v_conversation.id, v_conversation.last_seq, v_id, true);
+        end if;
+        -- what was begun is said; a copy, a poll or what was scheduled is something else
+        if v_participant.has_draft and v_user_id is not null
             and not (write_message.was_scheduled or write_message.any_type or write_message.forwards_id is not null)
         then
             perform parley.clear_draft(v_conversation.id, v_user_id);
