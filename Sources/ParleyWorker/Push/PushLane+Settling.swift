@@ -19,8 +19,9 @@ extension PushLane {
             self.unsettled.removeFirst(batch.count)
             let begun = self.clock.now
             await self.deliver(batch)
-            let time = max(self.clock.now - begun, self.bounds.settlePause)
-            await self.rest(after: time, isBehind: batch.count == self.bounds.mostClaimed)
+            let isFull = batch.count == self.bounds.mostClaimed
+            let time = self.clock.now - begun
+            await self.rest(after: isFull ? time : max(time, self.bounds.settlePause), isBehind: isFull)
         }
         self.settling = nil
         self.resumeIdlers()

@@ -293,7 +293,7 @@ create table t.share (n bigint generated always as identity, events integer);
 grant insert on t.share to public;
 create or replace function parley.queue_event_share(event_ids bigint[]) returns void language sql security definer
 set search_path = pg_catalog, pg_temp as $$ insert into t.share (events) values (cardinality(event_ids)) $$;
-create function t.shares(work text, late integer default 0) returns text language plpgsql as $$
+create function t.shares(work text, late integer default 0, batch integer default 100) returns text language plpgsql as $$
 begin
     execute format('create or replace function parley.push_work(event_ids bigint[], apart numeric default 0) returns bigint language sql return %s', work);
     delete from t.share;
@@ -306,7 +306,7 @@ begin
     update parley.event set xid = '5' where id > parley.log_end() - 100 and id <= parley.log_end() - 100 + late;
     -- transaction 5 had not begun at the cursor
     update parley.consumer set snapshot = '5:5:', max_id = parley.log_end() - 100 + late where name = 'push';
-    perform parley.enqueue_push(100);
+    perform parley.enqueue_push(batch);
     return (select string_agg(s.events::text, ' ' order by s.n) from t.share as s);
 end
 $$;
@@ -315,6 +315,7 @@ select is(t.shares('0'), '100', 'all go together that are little work');
 select is(t.shares('case cardinality(event_ids) when 100 then 12000 else 0 end'), '25 50 25', 'where they cost little ever more, but never more than twice as many, go together');
 select is(t.shares('100000'), '25 25 25 25', 'but not if they are too much work for all at once');
 select is(t.shares('100000', 30), '55 25 20', 'late commits come on top, and hold up nothing');
+select is(t.shares('ceil(cardinality(event_ids) * 30.1)', 0, 40000), '99 1', 'and the share falls from what there is, however much was asked for');
 rollback to failing;
 
 -- the log is gone, or another one

@@ -145,27 +145,46 @@ as $$
 #variable_conflict use_column
 begin
     return (
-        select coalesce(ceil(sum(greatest(s.senders, s.messages * push_work.apart) * p.participants)), 0)
-        from (
-            select e.conversation_id, count(distinct e.actor_id) as senders, count(*) as messages
+        with
+        worth as (
+            select e.conversation_id, e.actor_id, e.kind = 'message:new' as is_message
             from unnest(event_ids) as i (id)
             cross join lateral (
-                select a.conversation_id, a.actor_id
+                select a.conversation_id, a.actor_id, a.kind
                 from parley.event as a
-                where a.id = i.id and a.kind = 'message:new' and a.conversation_id is not null
+                where a.id = i.id
                 offset 0
             ) as e
-            group by e.conversation_id
+            where e.kind in ('message:new', 'message:read', 'message:deleted') or e.kind like 'call:%'
+        )
+
+        select coalesce(ceil(sum(greatest(s.senders, s.messages * s.apart) * s.participants)), 0)
+            -- measured: each as much as eight decisions
+            + 8 * (select count(*) from worth as w where not w.is_message)
+        from (
+            select
+                m.senders,
+                m.messages,
+                case when c.restricted then 1 else push_work.apart end as apart,
+                (
+                    select count(*)
+                    from (select from parley.participant as q where q.conversation_id = m.conversation_id limit 1000) as q
+                ) as participants
+            from (
+                select w.conversation_id, count(distinct w.actor_id) as senders, count(*) as messages
+                from worth as w
+                where w.is_message and w.conversation_id is not null
+                group by w.conversation_id
+            ) as m
+            cross join lateral (
+                select x.restricted from parley.conversation as x where x.id = m.conversation_id offset 0
+            ) as c
         ) as s
-        cross join lateral (
-            select count(*) as participants
-            from (select from parley.participant as q where q.conversation_id = s.conversation_id limit 1000) as q
-        ) as p
     );
 end;
 $$;
 comment on function parley.push_work is
-'About how many decisions the messages among these events need: those of one sender in a conversation one for each participant. apart: the share of them that is decided one by one, as mentions, messages that expire, and those of which somebody has read some.';
+'About how many decisions these events need: the messages of one sender in a conversation one for each participant. apart: the share of them that is decided one by one, as mentions and those of which somebody has read some; all of them where messages expire or not everybody may write.';
 
 create or replace function parley.enqueue_push(batch integer default 500)
 returns integer
@@ -208,7 +227,8 @@ begin
         exception
             -- the cursor is back where it was
             when sqlstate 'PT503' then
-                v_share := greatest(v_few, v_share * v_most_work / v_work);
+                -- halved at least: late commits are in these, whatever the share is
+                v_share := greatest(v_few, least(v_share / 2, cardinality(v_ids) * v_most_work / v_work));
                 continue;
         end;
         exit when v_ids = '{}';
@@ -237,7 +257,6 @@ as $$
 declare
     v_commit constant text := current_setting('synchronous_commit');
     v_begun constant timestamptz := clock_timestamp();
-    v_decided_since timestamptz;
     v_claim record;
     v_has_claimed boolean := false;
 begin
@@ -247,9 +266,6 @@ begin
         return;
     end if;
     read := null;
-    if clock_timestamp() < v_begun + interval '0.1 seconds' then
-        v_decided_since := v_begun;
-    end if;
     for v_claim in
         select c.provider, c.lanes, c.max, c.paused
         from jsonb_to_recordset(claims) as c (provider text, lanes text[], max integer, paused text[])
@@ -258,7 +274,7 @@ begin
             select j.job
             from parley.claim_push_jobs(
                 feed_push.worker, v_claim.lanes, v_claim.max, v_claim.provider, v_claim.paused, feed_push.secret,
-                feed_push.provider_set, v_decided_since
+                feed_push.provider_set, v_begun
             ) as j (job)
         loop
             return next;

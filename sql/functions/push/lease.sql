@@ -103,7 +103,12 @@ begin
                 when k.is_message then case when k.n = k.first_alike then parley.prepare_message_push(
                     k.job, p.participant, a.account, s.preference, m.message, k.floor_id,
                     is_decided => coalesce(
-                        (k.job).created_at >= decided_since and (k.job).reason is null and (k.job).claim = 0, false
+                        (k.job).created_at >= decided_since
+                        -- somebody may have blocked, muted or gone since
+                        and decided_since > v_now - interval '0.1 seconds'
+                        and (k.job).reason is null
+                        and (k.job).claim = 0,
+                        false
                     )
                 ) end
                 when (k.job).kind in ('call', 'call_end') then parley.prepare_call_push(k.job)
