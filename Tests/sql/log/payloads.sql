@@ -1,6 +1,6 @@
 -- What readers receive, and what they never receive.
 begin;
-select plan(16);
+select plan(17);
 \ir ../setup.psql
 
 create temp view log as
@@ -70,7 +70,7 @@ select is(
 );
 
 -- a text just sent is put together as text
-select parley_api.send_message(:'conversation', E'"quoted" %s \\ \n 🎈', client_message_id => gen_random_uuid()) ->> 'id' as plain \gset
+select parley_api.send_message(:'conversation', E'"quoted" %s \\ \n 🎈', client_message_id => gen_random_uuid(), metadata => '{"n": 1e30, "t": "%1$s"}') ->> 'id' as plain \gset
 select is(
     (select payload::jsonb - 'at' from log where message_id = :'plain'),
     (
@@ -81,6 +81,10 @@ select is(
         where e.message_id = :'plain'
     ),
     'a plain text comes as it is read in any other way, whatever its characters'
+);
+select matches(
+    (select payload::text from log where message_id = :'plain'), '^{"conversation_id": ',
+    'which tells it from JSON, whose keys are in the order of their lengths'
 );
 
 select * from finish();

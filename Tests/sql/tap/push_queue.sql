@@ -276,6 +276,23 @@ select is((select count(*) from parley.feed_push(100, 'w', '[{"provider": "apns"
 select is(current_setting('synchronous_commit'), 'off', 'and waits for nothing');
 rollback to failing;
 
+-- what was decided a moment ago is not decided again, but later it is
+select t.pump() > 0 as done \gset
+delete from parley.push_job;
+select t.act('ann');
+select t.send('good', 'x') is null as done \gset
+select t.host();
+select t.pump() > 0 as done \gset
+update parley.participant set muted_until = 'infinity' where conversation_id = t.id('good') and user_id = t.id('bob');
+create function t.claimed_since(since interval) returns bigint language sql as $$
+    select count(*) from parley.claim_push_jobs('w', '{message}', 10, 'apns', '{}', decided_since => clock_timestamp() - since)
+$$;
+savepoint later;
+select is(t.claimed_since('0.2 seconds'), 1::bigint, 'a mute since the decision counts where the claim came late');
+rollback to later;
+select is(t.claimed_since('0.05 seconds'), 2::bigint, 'and not where it came at once');
+rollback to failing;
+
 -- how many events go together
 select t.act('ann');
 select t.send('good', 'x') is null as done \gset
@@ -289,6 +306,17 @@ select is(
     (select parley.push_work(array_agg(e.id), 1) from parley.event as e where e.conversation_id = t.id('good')), 6::bigint,
     'or for every message, where each is decided by itself'
 );
+insert into parley.event (kind, user_id) values ('message:read', t.id('bob'));
+select is(
+    (select parley.push_work(array_agg(e.id)) from parley.event as e where e.id = parley.log_end()), 8::bigint,
+    'who reads is as much work as eight decisions'
+);
+update parley.conversation set restricted = true where id = t.id('good');
+select is(
+    (select parley.push_work(array_agg(e.id)) from parley.event as e where e.conversation_id = t.id('good')), 6::bigint,
+    'where messages may expire each is decided by itself'
+);
+update parley.conversation set restricted = false where id = t.id('good');
 create table t.share (n bigint generated always as identity, events integer);
 grant insert on t.share to public;
 create or replace function parley.queue_event_share(event_ids bigint[]) returns void language sql security definer
@@ -314,8 +342,8 @@ select t.pump() > 0 as done \gset
 select is(t.shares('0'), '100', 'all go together that are little work');
 select is(t.shares('case cardinality(event_ids) when 100 then 12000 else 0 end'), '25 50 25', 'where they cost little ever more, but never more than twice as many, go together');
 select is(t.shares('100000'), '25 25 25 25', 'but not if they are too much work for all at once');
-select is(t.shares('100000', 30), '55 25 20', 'late commits come on top, and hold up nothing');
 select is(t.shares('ceil(cardinality(event_ids) * 30.1)', 0, 40000), '99 1', 'and the share falls from what there is, however much was asked for');
+select is(t.shares('100000', 30), '55 25 20', 'late commits come on top, and hold up nothing');
 rollback to failing;
 
 -- the log is gone, or another one

@@ -5,6 +5,8 @@
 -- for, so that a few events cost what their rows cost. One function reads and renders, for at low rates each message is
 -- read by itself: one more function with settings, statement and set of rows would cost more than the row.
 --
+-- By default it gives four pages of parley.page_bytes().
+--
 -- A payload has conversation_id, event_seq, actor_id and at, the ids and the delta of the event, and for the kinds
 -- message:new|updated, conversation:* and participant:* the thing itself.
 
@@ -84,8 +86,8 @@ begin
                     and x.message_id = e.message_id
                 offset 0
             ) as has_reactions
-        from unnest(v_events) as e
-        order by e.id
+        -- sorted below the columns: those of what the bound cuts off are not worked out
+        from (select u.* from unnest(v_events) as u order by u.id offset 0) as e
     loop
         v_event := v_read.event;
         v_is_message := v_event.kind in ('message:new', 'message:updated');
@@ -254,7 +256,7 @@ begin
 end;
 $$;
 comment on function parley.render_events is
-'These events by id, with the payloads clients receive, as of now. With max_bytes no more than those many bytes of payloads, but the first event and all up to the id whole_up_to come anyway.';
+'These events by id, each once, with the payloads clients receive, as of now. With max_bytes no more than those many bytes of payloads, but the first event and all up to the id whole_up_to come anyway.';
 
 create or replace function parley.events_json(
     ids bigint[], max_bytes bigint default null, whole_up_to bigint default 0
