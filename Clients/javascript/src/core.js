@@ -38,7 +38,7 @@ export class Core extends Part {
         this.#place = `parley/${options.url.replace(/^\w+:\/\//, "")}/`;
         this.tokens = new Tokens({ ...options, onToken: (token) => this.#onToken(token) });
         const userId = () => this.userId;
-        const http = new Http({ ...options, tokens: this.tokens, userId });
+        const http = new Http({ ...options, tokens: this.tokens, userId, gone: () => this.#gone });
         this.rpc = (name, args) => this.within(() => http.rpc(name, args));
         this.connection = new Cell(() => this.#connection());
         this.vault = new Vault({ ...options, warn: (...warning) => this.#warn(...warning) });
@@ -74,7 +74,7 @@ export class Core extends Part {
         const isHidden = () => this.visibility.hidden;
         this.typing = new Typing({ ...common, push: (id, event) => this.transport?.order({ t: "push", id, event, payload: {} }) });
         this.focus = new Focus({ ...common, isHidden, push: (payload) => this.transport?.order({ t: "push", event: "focus:set", payload }) });
-        this.calls = new LateCalls({ ...common, deviceId: () => this.deviceId });
+        this.calls = new LateCalls({ ...common, within: (work) => this.within(work), deviceId: () => this.deviceId });
     }
 
     // --- start and stop
@@ -99,7 +99,8 @@ export class Core extends Part {
         this.userId = this.options.userId ?? (await this.#whoIsIt());
         const place = this.#place + this.userId;
         const stored = await this.vault.open(await openStorage(this.options.storage), `${place}/`);
-        if (this.state === "closed") return;
+        // what was written meanwhile is kept for the next start
+        if (this.state === "closed") return this.vault.begin();
         this.deviceId = this.options.deviceId ?? stored.get("device") ?? this.options.newId();
         this.vault.put("device", this.deviceId);
         this.kept.restore(stored);
@@ -206,6 +207,8 @@ export class Core extends Part {
         const user = token && claimsOf(token)?.sub;
         if (user && this.userId && user !== this.userId) {
             this.#signedOut("The token is of another user.");
+            // what waits is told that it stays queued: the storage keeps it
+            this.stop();
             return void this.#forget();
         }
         this.transport?.useToken(token);

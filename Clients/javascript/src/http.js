@@ -6,7 +6,7 @@ const TIMEOUT_MS = 15_000;
 /** What is read may be long, and the line slow. */
 const READ_TIMEOUT_MS = 45_000;
 
-/** options: url, apikey, fetch, clock, tokens, userId() */
+/** options: url, apikey, fetch, clock, tokens, userId(), gone(): the user has signed out */
 export class Http {
     #options;
     constructor(options) {
@@ -25,9 +25,10 @@ export class Http {
     }
 
     async #post(name, args, token) {
-        const { url, apikey, fetch, clock, userId } = this.#options;
-        // Where another user has signed in meanwhile, what one has written is not said in the name of the other.
-        if (userId() && claimsOf(token)?.sub !== userId()) throw signedOut();
+        const { url, apikey, fetch, clock, userId, gone } = this.#options;
+        // The token may have been waited for. Where the user has signed out meanwhile, nothing more is said; where another
+        // has signed in, what one has written is not said in the name of the other.
+        if (gone() || (userId() && claimsOf(token)?.sub !== userId())) throw signedOut();
         const abort = new AbortController();
         const patience = /^(get_|sync$)/.test(name) ? READ_TIMEOUT_MS : TIMEOUT_MS;
         const timer = clock.setTimeout(() => abort.abort(), patience);

@@ -4,6 +4,7 @@ import { aborted } from "./errors.js";
 
 const NONE = Object.freeze({ incoming: Object.freeze([]), current: null, streams: Object.freeze({}), media: "none" });
 
+/** options: as those of Calls, without onChange(); within(work): its result, or an error when the user signs out */
 export class LateCalls {
     #options;
     #calls = null;
@@ -13,7 +14,9 @@ export class LateCalls {
         this.#options = { ...options, onChange: () => cell.invalidate() };
         const { subscribe, getSnapshot } = cell;
         this.store = { subscribe, getSnapshot, setStream: (stream) => this.#calls?.setStream(stream) };
-        for (const name of ["start", "accept", "decline", "hangUp"]) this.store[name] = async (...args) => (await this.#load())[name](...args);
+        for (const name of ["start", "accept", "decline", "hangUp"]) {
+            this.store[name] = (...args) => options.within(async () => (await this.#load())[name](...args));
+        }
     }
     async #load() {
         if (!this.#calls) {

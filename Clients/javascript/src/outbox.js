@@ -164,8 +164,9 @@ export class Outbox extends Part {
 
     /** Nothing of the user stays in memory. */
     forget() {
-        this.#end = signedOut("Signed out: the message is not sent.");
+        this.#end = signedOut("Signed out: what was not sent yet is not sent any more.");
         this.#leave();
+        this.#end = signedOut("Signed out: the message is not sent.");
         this.#entries.clear();
         this.cell.invalidate();
     }

@@ -62,7 +62,7 @@ export interface Parley {
     start(): Promise<void>;
     /** Ends timers, sockets and views, and keeps the storage: the next start goes on from it. */
     stop(): Promise<void>;
-    /** stop, and wipes what is held and stored of the user here, in every tab. Whatever waits for something fails as signed-out, and so does what is asked or sent later; neither is kept for anybody. */
+    /** stop, and wipes what is held and stored of the user here, in every tab. Whatever waits for something fails as signed-out, and so does what is asked or sent later; neither is kept for anybody. A send that is already on its way may still arrive. */
     signOut(): Promise<void>;
     /** Connects now instead of after the wait. */
     reconnect(): void;
@@ -146,7 +146,7 @@ export interface ParleyEvents {
 }
 
 export class ParleyError extends Error {
-    /** As in docs/errors.md (`PT403`, `42501`); `network` or `timeout` where no answer came; `expired` for a queued send of more than 60 days; `aborted` after stop() or cancel(); `signed-out` without a token, and after signOut(). */
+    /** As in docs/errors.md (`PT403`, `42501`); `network` or `timeout` where no answer came; `expired` for a queued send of more than 60 days; `aborted` after stop() or cancel(), and for a send that waits when the token of another user comes: it stays queued; `signed-out` without a token, and after signOut() or that token. */
     code: string;
     /** HTTP status; 0: no answer. */
     status: number;

@@ -119,7 +119,7 @@ function world() {
     };
     const device = (user) => (devices[user] = new LateCalls({
         clock, RTCPeerConnection: FakePeer, newId: () => "id", userId: () => user, deviceId: () => `device of ${user}`,
-        rpc: async (name, args) => functions[name](user, args),
+        rpc: async (name, args) => functions[name](user, args), within: (work) => work(),
     }));
     return { clock, log, functions, me: device(ME), other: device(OTHER), get call() { return call; } };
 }

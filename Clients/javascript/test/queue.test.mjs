@@ -708,10 +708,14 @@ test("what ends after signing out is stored no more", async () => {
 
 test("nothing stays pending when the user signs out, and nothing that comes after it is kept", async () => {
     const never = () => new Promise(() => {});
-    const { parley, storage, make, server, clock } = await open({ functions: { send_message: never, search_messages: never, start_conversation: never } });
+    const { parley, storage, make, server, clock } = await open({ functions: { send_message: never, search_messages: never, start_conversation: never, start_call: never } });
     const out = { code: "signed-out" };
+    const { calls } = parley;
     const sent = () => parley.send(ROOM, "hello").stored;
-    const before = [sent(), parley.rpc("search_messages", {}), parley.startConversation({}), parley.settled()].map((one) => assert.rejects(one, out));
+    const asked = [parley.rpc("search_messages", {}), parley.startConversation({}), parley.settled(), calls.start(ROOM)];
+    const before = asked.map((one) => assert.rejects(one, out));
+    // it may be on its way, and arrive
+    before.push(assert.rejects(sent(), { ...out, message: "Signed out: what was not sent yet is not sent any more." }));
     const elsewhere = make({ storage: new FakeStorage(), token: never, autoStart: false });
     before.push(assert.rejects(elsewhere.start(), out));
     await turns();
@@ -720,12 +724,71 @@ test("nothing stays pending when the user signs out, and nothing that comes afte
     const meanwhile = [assert.rejects(sent(), out)];
     parley.setDraft(ROOM, "words");
     await Promise.all([...before, ...leaving, ...meanwhile]);
-    const calls = server.calls.length;
-    await Promise.all([sent(), parley.rpc("search_messages", {}), parley.settled(), parley.start(), elsewhere.send(ROOM, "x").stored].map((one) => assert.rejects(one, out)));
+    const answered = server.calls.length;
+    const later = [parley.rpc("search_messages", {}), parley.settled(), parley.start(), elsewhere.send(ROOM, "x").stored];
+    later.push(calls.start(ROOM), calls.accept("call"), calls.decline("call"), calls.hangUp(), elsewhere.calls.start(ROOM));
+    await Promise.all(later.map((one) => assert.rejects(one, out)));
+    await assert.rejects(sent(), { ...out, message: "Signed out: the message is not sent." });
     for (const change of [() => parley.setDraft(ROOM, "words"), () => parley.markUnread(ROOM), () => parley.updateSettings(ROOM, { is_muted: true })]) change();
     await clock.tick(60_000);
     assert.deepEqual([[...storage.items.keys()], parley.outbox.getSnapshot()], [[], []]);
-    assert.equal(server.calls.length, calls);
+    assert.equal(server.calls.length, answered);
+});
+
+test("a message that waits when another user's token comes stays queued, and says so", async () => {
+    let offline = true;
+    const functions = { send_message: (args) => (offline ? away() : message(1, { ...args, sender_id: ME })) };
+    const { parley, make, tokens, server, clock } = await open({ functions });
+    const { stored, client_message_id: id } = parley.send(ROOM, "mine");
+    const queued = assert.rejects(stored, { code: "aborted", message: "Stopped: the message stays queued." });
+    tokens.next = () => tokenOf(OTHER, 3600, clock.now());
+    await clock.tick(3_600_000);
+    assert.equal(parley.connection.getSnapshot().status, "closed");
+    await queued;
+    offline = false;
+    tokens.next = () => tokenOf(ME, 3600, clock.now());
+    const tries = server.of("send_message").length;
+    const next = make();
+    await clock.tick(1_000);
+    assert.deepEqual(server.of("send_message").slice(tries).map((args) => args.client_message_id), [id]);
+    await next.stop();
+});
+
+test("a message that waits for the storage when the client ends stays queued, as it says", async () => {
+    for (const end of [(parley) => parley.stop(), (parley) => parley.rpc("get_privacy").catch(() => {})]) {
+        const storage = new FakeStorage();
+        const { getAllKeys } = storage;
+        let answer;
+        const late = new Promise((resolve) => (answer = resolve));
+        storage.getAllKeys = () => late.then(getAllKeys);
+        const { parley, make, tokens, server, clock } = world({ storage, userId: ME });
+        const queued = assert.rejects(parley.send(ROOM, "mine").stored, { code: "aborted", message: "Stopped: the message stays queued." });
+        tokens.next = () => tokenOf(OTHER, 3600, clock.now());
+        await turns();
+        end(parley);
+        await queued;
+        answer();
+        await turns(60);
+        tokens.next = () => tokenOf(ME, 3600, clock.now());
+        const next = make();
+        await clock.tick(1_000);
+        assert.deepEqual(server.of("send_message").map((args) => args.content), ["mine"]);
+        await next.stop();
+    }
+});
+
+test("a message that waits for a token when the user signs out is not sent when that comes", async () => {
+    const { parley, tokens, server, clock } = await open({ functions: { send_message: () => refuse(401) } });
+    let give;
+    tokens.next = () => new Promise((resolve) => (give = () => resolve(tokenOf(ME, 3600, clock.now() + 1_000))));
+    const refused = assert.rejects(parley.send(ROOM, "mine").stored, { code: "signed-out" });
+    await turns(60);
+    const sends = server.of("send_message").length;
+    await parley.signOut();
+    give();
+    await turns(60);
+    await refused;
+    assert.deepEqual([sends, server.of("send_message").length], [1, 1]);
 });
 
 test("what is said after another user's token came is not kept as the first one's", async () => {
