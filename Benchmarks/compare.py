@@ -5,8 +5,9 @@
 The old revision is checked out and built below .build/compare, and either side has its own install.sql, worker and
 benchmark. A figure is a ratio, new to old, and there are two ways to it:
 - In slices: both sides stand at once, and one of them is frozen: its load, its worker and its Postgres, down to the
-  vacuum. They run for half a second each, old new new old, in a fresh pair of clusters every round. A ratio is of two slices
-  that follow each other, so what the machine does meanwhile concerns both.
+  vacuum. They are loaded for half a second each, old new new old, in a fresh pair of clusters every round, and a slice lasts
+  until what was asked for is done. A ratio is of two slices that follow each other, so what the machine does meanwhile
+  concerns both.
 - In rounds: each runs the whole benchmark once a round, in a fresh cluster; the side that begins changes with every round.
 The geometric mean of the ratios is shown, and the interval that holds 95 of 100 means of what is drawn at random from those
 there were (bootstrap; of slices rounds are drawn, and then ratios of each). "worse" and "better" are said of a figure whose
@@ -156,7 +157,7 @@ class Side:
         if self.place is None:
             raise SystemExit("a load could not be set up")
         self.load(signal.SIGSTOP)
-        self.done = self.count()
+        self.done, _ = self.count()
         self.servers(signal.SIGSTOP)
         return self
 
@@ -180,28 +181,28 @@ class Side:
                 except ProcessLookupError:
                     pass  # it has just ended
 
-    def count(self) -> int:
-        """Messages, once nothing is being done any more."""
-        counted = None
+    def count(self) -> tuple[int, float]:
+        """Messages, once nothing is being done any more, and when there were so many."""
+        counted, at = None, 0.0
         while True:
             last, counted = counted, int(subprocess.run(
                 ["psql", "-XAtq", self.place["url"], "-c", "select sum(last_seq) from parley.conversation"],
                 check=True, stdout=subprocess.PIPE, text=True,
             ).stdout)
             if last == counted:
-                return counted
+                return counted, at
+            at = time.monotonic()
 
     def slice(self, seconds: float) -> float:
-        """Messages a second."""
+        """Messages a second. What is still in flight when the load stops counts with the time that it takes."""
         self.servers(signal.SIGCONT)
         began = time.monotonic()
         self.load(signal.SIGCONT)
         time.sleep(seconds)
         self.load(signal.SIGSTOP)
-        took = time.monotonic() - began
-        before, self.done = self.done, self.count()
+        before, (self.done, ended) = self.done, self.count()
         self.servers(signal.SIGSTOP)
-        return (self.done - before) / took
+        return (self.done - before) / (ended - began)
 
 
 def in_slices(trees: dict[str, Path], benchmark: str) -> list[dict[str, float]]:
