@@ -217,6 +217,12 @@ def in_slices(trees: dict[str, Path], benchmark: str) -> list[dict[str, float]]:
         ]
 
 
+def with_a_ratio(rounds: list[list[dict[str, float]]]) -> tuple[list[list[dict[str, float]]], int]:
+    """Without the pairs in which one side did nothing, as during a checkpoint, and how many those were."""
+    kept = [[pair for pair in pairs if all(pair.values())] for pairs in rounds]
+    return [pairs for pairs in kept if pairs], sum(map(len, rounds)) - sum(map(len, kept))
+
+
 def interval(rounds: list[list[float]]) -> tuple[float, float, float]:
     """The geometric mean and the bounds of 95 % of the means of samples drawn from the ratios of rounds."""
     logs = [[math.log(ratio) for ratio in ratios] for ratios in rounds]
@@ -276,8 +282,14 @@ def main() -> None:
         raise SystemExit("no figure was found on both sides")
     verdict = Verdict(f"this tree against {asked.old}, {asked.rounds} rounds in turns: new / old")
     verdict.row("load average of the machine", "   ".join(f"{value:.1f}" for value in load))
-    worst = 0.0
-    for name, more_is_better, rounds in figures:
+    worst, fewest = 0.0, asked.rounds
+    for name, more_is_better, all_rounds in figures:
+        rounds, idle = with_a_ratio(all_rounds)
+        if idle:
+            verdict.row(f"{name}: pairs left out, one side did nothing", f"{idle}")
+        fewest = min(fewest, len(rounds))
+        if not rounds:
+            continue
         mean, low, high = interval([[pair["new"] / pair["old"] for pair in pairs] for pairs in rounds])
         good, bad = (low > 1, high < 1) if more_is_better else (high < 1, low > 1)
         # how much worse it is at least
@@ -286,7 +298,7 @@ def main() -> None:
         verdict.row(
             name, f"{old:>10,.2f} {new:>10,.2f}   {mean:.3f} ({low:.3f} to {high:.3f}) {'better' if good else 'worse' if bad else ''}"
         )
-    if asked.rounds < ENOUGH:
+    if fewest < ENOUGH:
         raise SystemExit(f"nothing is certain after fewer than {ENOUGH} rounds")
     verdict.promise("worse for certain, at most, %", worst * 100, asked.tolerance, at_least=False)
     verdict.close()
