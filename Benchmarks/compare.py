@@ -90,6 +90,7 @@ WITH_A_WORKER = {"messages", "fanout", "idle"}
 ENOUGH = 5
 # Of a round: pairs of slices, after a warm-up of either side. Seconds.
 PAIRS, SLICE, WARM_UP = 30, 0.5, 3.0
+ENDS = (signal.SIGINT, signal.SIGTERM)
 NUMBER = r"([\d,]*\.?\d+)"
 # Benchmark, its row, the number in it, and whether more of it is better. A row that one side does not have is left out.
 FIGURES = [
@@ -143,43 +144,56 @@ def run(tree: Path, benchmark: str) -> dict[str, str]:
     return rows
 
 
+def tell(process: int, sign: signal.Signals) -> None:
+    """A process may have ended by itself; the others are told all the same."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process, sign)
+
+
+def end(number: int, _: object) -> None:
+    """Ends this process by way of what thaws and stops the sides, once."""
+    for sign in ENDS:
+        signal.signal(sign, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
 class Side:
     """A load that runs for slices of time; between them it is frozen, with all that serves it."""
 
     def __init__(self, tree: Path, benchmark: str):
         self.driver = subprocess.Popen(
             [sys.executable, "-c", SETUP + SLICED[benchmark][1], benchmark], cwd=tree / "Benchmarks", env=environment(tree),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            # a Ctrl-C is for this process alone, which thaws what is frozen before the driver stops it
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
         )
+        self.place: dict | None = None
 
-    def __enter__(self) -> Side:
+    def start(self) -> None:
         self.place = json.loads(self.driver.stdout.readline() or "null")
         if self.place is None:
             raise SystemExit("a load could not be set up")
         self.load(signal.SIGSTOP)
         self.done, _ = self.count()
         self.servers(signal.SIGSTOP)
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self.servers(signal.SIGCONT)
-        self.load(signal.SIGCONT)
+    def stop(self) -> None:
+        if self.place is not None:
+            self.servers(signal.SIGCONT)
+            self.load(signal.SIGCONT)
         self.driver.communicate()
         if self.driver.returncode != 0:
             raise SystemExit(f"a load failed: {self.driver.returncode}")
 
     def load(self, sign: signal.Signals) -> None:
-        os.kill(self.place["load"], sign)
+        tell(self.place["load"], sign)
 
     def servers(self, sign: signal.Signals) -> None:
         """A server first, so that it starts no child that would be missed."""
         for server in self.place["servers"]:
-            os.kill(server, sign)
-            for child in Path(f"/proc/{server}/task/{server}/children").read_text().split():
-                try:
-                    os.kill(int(child), sign)
-                except ProcessLookupError:
-                    pass  # it has just ended
+            tell(server, sign)
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                for child in Path(f"/proc/{server}/task/{server}/children").read_text().split():
+                    tell(int(child), sign)
 
     def count(self) -> tuple[int, float]:
         """Messages, once nothing is being done any more, and when there were so many."""
@@ -208,8 +222,15 @@ class Side:
 def in_slices(trees: dict[str, Path], benchmark: str) -> list[dict[str, float]]:
     """Pairs of slices, one after the other of either side."""
     with contextlib.ExitStack() as stack:
-        # each is frozen when the next is set up
-        sides = {name: stack.enter_context(Side(tree, benchmark)) for name, tree in trees.items()}
+        for sign in ENDS:
+            stack.callback(signal.signal, sign, signal.signal(sign, end))
+        sides: dict[str, Side] = {}
+        for name, tree in trees.items():
+            sides[name] = Side(tree, benchmark)
+            # also what is frozen half
+            stack.callback(sides[name].stop)
+            # frozen when the next is set up
+            sides[name].start()
         for side in sides.values():
             side.slice(WARM_UP)
         return [
