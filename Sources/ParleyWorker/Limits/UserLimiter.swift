@@ -37,6 +37,12 @@ final class UserLimiter: Sendable {
     /// Whether a user is to be asked about.
     func doubts(_ user: UUID) -> Bool { self.book.withLock { $0.doubts(user) } }
 
+    /// Keeps what is known of a user who has a socket now.
+    func keep(_ user: UUID) { self.book.withLock { $0.keep(user, now: Clock.steadyNanoseconds()) } }
+
+    /// The last socket of a user is gone.
+    func release(_ user: UUID) { self.book.withLock { $0.release(user) } }
+
     /// Begins a question of somebody else's about a user; nil: there is no need.
     func question(of user: UUID) -> UInt64? {
         self.book.withLock { $0.question(of: user, now: Clock.steadyNanoseconds()) }

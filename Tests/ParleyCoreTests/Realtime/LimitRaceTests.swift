@@ -141,6 +141,7 @@ import Testing
             guard let grant = join.grant, case .events(let events) = missed else { return }
             if let asked = join.asked { self.book.learn(join.limits, of: self.user, asked: asked, now: 0) }
             self.sockets.append(number)
+            self.book.keep(self.user, now: 0)
             if self.book.doubts(self.user) { self.askAgain(number) }
             self.closeSurplus()
             guard self.sockets.contains(number) else { return }
