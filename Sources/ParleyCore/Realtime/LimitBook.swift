@@ -46,6 +46,8 @@ public struct LimitBook: Sendable {
         /// Not asked about again before, after an answer that did not come.
         var askAfter = Int64.min
         var hasSocket = false
+        /// The generation of a question of the worker's own that is under way.
+        var awaited: UInt64?
         /// The generation of what is known; later than an answer that was asked for before.
         var learnedAt: UInt64
         var requests = TokenBucket(rate: .infinity, burst: 1)
@@ -103,6 +105,18 @@ public struct LimitBook: Sendable {
         self.usersWithSocket -= 1
     }
 
+    /// Begins a question of the worker's own about a user, which is always answered; in doubt or not.
+    public mutating func awaitAnswer(about user: UUID, now: Int64) {
+        self.admit(user, now: now)
+        self.users[user]?.awaited = self.generation
+    }
+
+    /// Whether such a question is under way whose answer will not be out of date.
+    public func awaitsAnswer(about user: UUID) -> Bool {
+        guard let entry = self.users[user], let awaited = entry.awaited else { return false }
+        return awaited >= entry.learnedAt
+    }
+
     /// Takes one request or receipt of a user, or says how long to wait.
     ///
     /// - Parameter now: monotonic nanoseconds.
@@ -137,6 +151,7 @@ public struct LimitBook: Sendable {
         if isOutdated, known?.limits != nil { return }
         guard let limits else {
             self.users[user]?.isAsked = false
+            self.users[user]?.awaited = nil
             self.users[user]?.askAfter = now + Self.patience
             return
         }

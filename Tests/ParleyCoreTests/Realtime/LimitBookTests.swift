@@ -107,6 +107,28 @@ import Testing
         }
     }
 
+    @Test func aQuestionUnderWayIsNotAskedAgainUntilItIsOutOfDate() {
+        var book = LimitBook()
+        book.learn(self.limits(requests: 1), of: self.ann, now: 0)
+        book.doubt()
+        #expect(book.doubts(self.ann) && !book.awaitsAnswer(about: self.ann))
+        book.awaitAnswer(about: self.ann, now: 0)
+        let question = book.generation
+        #expect(book.doubts(self.ann) && book.awaitsAnswer(about: self.ann))
+        book.learn(self.limits(requests: 2), of: self.bob, now: 0)
+        #expect(book.awaitsAnswer(about: self.ann), "what is said of others changes nothing")
+        book.doubt()
+        #expect(book.doubts(self.ann) && !book.awaitsAnswer(about: self.ann))
+        book.learn(self.limits(requests: 2), of: self.ann, asked: question, now: 0)
+        #expect(book.doubts(self.ann) && !book.awaitsAnswer(about: self.ann), "the answer was out of date")
+        book.awaitAnswer(about: self.ann, now: 0)
+        book.learn(nil, of: self.ann, now: 0)
+        #expect(book.doubts(self.ann) && !book.awaitsAnswer(about: self.ann), "there was no answer")
+        book.awaitAnswer(about: self.ann, now: 0)
+        book.learn(self.limits(requests: 2), of: self.ann, asked: book.generation, now: 0)
+        #expect(!book.doubts(self.ann))
+    }
+
     @Test func aUserIsKeptWhileTheyHaveASocket() {
         var book = LimitBook(capacity: 4)
         // Before, after, and without what is known of them; of no limit the buckets are always full.
