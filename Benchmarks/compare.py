@@ -5,8 +5,9 @@
 The old revision is checked out and built below .build/compare, and either side has its own install.sql, worker and
 benchmark. A figure is a ratio, new to old, and there are two ways to it:
 - In slices: both sides stand at once, and one of them is frozen: its load, its worker and its Postgres, down to the
-  vacuum. They run for half a second each, old new new old, in a fresh pair of clusters every round. A ratio is of two slices
-  that follow each other, so what the machine does meanwhile concerns both.
+  vacuum. They are loaded for half a second each, old new new old, in a fresh pair of clusters every round, and a slice lasts
+  until what was asked for is done. A ratio is of two slices that follow each other, so what the machine does meanwhile
+  concerns both.
 - In rounds: each runs the whole benchmark once a round, in a fresh cluster; the side that begins changes with every round.
 The geometric mean of the ratios is shown, and the interval that holds 95 of 100 means of what is drawn at random from those
 there were (bootstrap; of slices rounds are drawn, and then ratios of each). "worse" and "better" are said of a figure whose
@@ -89,6 +90,7 @@ WITH_A_WORKER = {"messages", "fanout", "idle"}
 ENOUGH = 5
 # Of a round: pairs of slices, after a warm-up of either side. Seconds.
 PAIRS, SLICE, WARM_UP = 30, 0.5, 3.0
+ENDS = (signal.SIGINT, signal.SIGTERM)
 NUMBER = r"([\d,]*\.?\d+)"
 # Benchmark, its row, the number in it, and whether more of it is better. A row that one side does not have is left out.
 FIGURES = [
@@ -142,78 +144,104 @@ def run(tree: Path, benchmark: str) -> dict[str, str]:
     return rows
 
 
+def tell(process: int, sign: signal.Signals) -> None:
+    """A process may have ended by itself; the others are told all the same."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process, sign)
+
+
+def end(number: int, _: object) -> None:
+    """Ends this process by way of what thaws and stops the sides, once."""
+    for sign in ENDS:
+        signal.signal(sign, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
 class Side:
     """A load that runs for slices of time; between them it is frozen, with all that serves it."""
 
     def __init__(self, tree: Path, benchmark: str):
         self.driver = subprocess.Popen(
             [sys.executable, "-c", SETUP + SLICED[benchmark][1], benchmark], cwd=tree / "Benchmarks", env=environment(tree),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            # a Ctrl-C is for this process alone, which thaws what is frozen before the driver stops it
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
         )
+        self.place: dict | None = None
 
-    def __enter__(self) -> Side:
+    def start(self) -> None:
         self.place = json.loads(self.driver.stdout.readline() or "null")
         if self.place is None:
             raise SystemExit("a load could not be set up")
         self.load(signal.SIGSTOP)
-        self.done = self.count()
+        self.done, _ = self.count()
         self.servers(signal.SIGSTOP)
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self.servers(signal.SIGCONT)
-        self.load(signal.SIGCONT)
+    def stop(self) -> None:
+        if self.place is not None:
+            self.servers(signal.SIGCONT)
+            self.load(signal.SIGCONT)
         self.driver.communicate()
         if self.driver.returncode != 0:
             raise SystemExit(f"a load failed: {self.driver.returncode}")
 
     def load(self, sign: signal.Signals) -> None:
-        os.kill(self.place["load"], sign)
+        tell(self.place["load"], sign)
 
     def servers(self, sign: signal.Signals) -> None:
         """A server first, so that it starts no child that would be missed."""
         for server in self.place["servers"]:
-            os.kill(server, sign)
-            for child in Path(f"/proc/{server}/task/{server}/children").read_text().split():
-                try:
-                    os.kill(int(child), sign)
-                except ProcessLookupError:
-                    pass  # it has just ended
+            tell(server, sign)
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                for child in Path(f"/proc/{server}/task/{server}/children").read_text().split():
+                    tell(int(child), sign)
 
-    def count(self) -> int:
-        """Messages, once nothing is being done any more."""
-        counted = None
+    def count(self) -> tuple[int, float]:
+        """Messages, once nothing is being done any more, and when there were so many."""
+        counted, at = None, 0.0
         while True:
             last, counted = counted, int(subprocess.run(
                 ["psql", "-XAtq", self.place["url"], "-c", "select sum(last_seq) from parley.conversation"],
                 check=True, stdout=subprocess.PIPE, text=True,
             ).stdout)
             if last == counted:
-                return counted
+                return counted, at
+            at = time.monotonic()
 
     def slice(self, seconds: float) -> float:
-        """Messages a second."""
+        """Messages a second. What is still in flight when the load stops counts with the time that it takes."""
         self.servers(signal.SIGCONT)
         began = time.monotonic()
         self.load(signal.SIGCONT)
         time.sleep(seconds)
         self.load(signal.SIGSTOP)
-        took = time.monotonic() - began
-        before, self.done = self.done, self.count()
+        before, (self.done, ended) = self.done, self.count()
         self.servers(signal.SIGSTOP)
-        return (self.done - before) / took
+        return (self.done - before) / (ended - began)
 
 
 def in_slices(trees: dict[str, Path], benchmark: str) -> list[dict[str, float]]:
     """Pairs of slices, one after the other of either side."""
     with contextlib.ExitStack() as stack:
-        # each is frozen when the next is set up
-        sides = {name: stack.enter_context(Side(tree, benchmark)) for name, tree in trees.items()}
+        for sign in ENDS:
+            stack.callback(signal.signal, sign, signal.signal(sign, end))
+        sides: dict[str, Side] = {}
+        for name, tree in trees.items():
+            sides[name] = Side(tree, benchmark)
+            # also what is frozen half
+            stack.callback(sides[name].stop)
+            # frozen when the next is set up
+            sides[name].start()
         for side in sides.values():
             side.slice(WARM_UP)
         return [
             {name: sides[name].slice(SLICE) for name in list(sides)[:: 1 if turn % 2 == 0 else -1]} for turn in range(PAIRS)
         ]
+
+
+def with_a_ratio(rounds: list[list[dict[str, float]]]) -> tuple[list[list[dict[str, float]]], int]:
+    """Without the pairs in which one side did nothing, as during a checkpoint, and how many those were."""
+    kept = [[pair for pair in pairs if all(pair.values())] for pairs in rounds]
+    return [pairs for pairs in kept if pairs], sum(map(len, rounds)) - sum(map(len, kept))
 
 
 def interval(rounds: list[list[float]]) -> tuple[float, float, float]:
@@ -275,8 +303,14 @@ def main() -> None:
         raise SystemExit("no figure was found on both sides")
     verdict = Verdict(f"this tree against {asked.old}, {asked.rounds} rounds in turns: new / old")
     verdict.row("load average of the machine", "   ".join(f"{value:.1f}" for value in load))
-    worst = 0.0
-    for name, more_is_better, rounds in figures:
+    worst, fewest = 0.0, asked.rounds
+    for name, more_is_better, all_rounds in figures:
+        rounds, idle = with_a_ratio(all_rounds)
+        if idle:
+            verdict.row(f"{name}: pairs left out, one side did nothing", f"{idle}")
+        fewest = min(fewest, len(rounds))
+        if not rounds:
+            continue
         mean, low, high = interval([[pair["new"] / pair["old"] for pair in pairs] for pairs in rounds])
         good, bad = (low > 1, high < 1) if more_is_better else (high < 1, low > 1)
         # how much worse it is at least
@@ -285,7 +319,7 @@ def main() -> None:
         verdict.row(
             name, f"{old:>10,.2f} {new:>10,.2f}   {mean:.3f} ({low:.3f} to {high:.3f}) {'better' if good else 'worse' if bad else ''}"
         )
-    if asked.rounds < ENOUGH:
+    if fewest < ENOUGH:
         raise SystemExit(f"nothing is certain after fewer than {ENOUGH} rounds")
     verdict.promise("worse for certain, at most, %", worst * 100, asked.tolerance, at_least=False)
     verdict.close()

@@ -3,7 +3,8 @@ public import FoundationEssentials
 /// What every user may do of what no row is written for, and how much of it is left: requests and receipts at one worker.
 ///
 /// A user of whom nothing is known yet passes, and is asked about. What was used up stays used up when the limits change.
-/// Users whose buckets are full and who have no socket are forgotten first; the number kept is bounded.
+/// A user with a socket is kept: the window of their plan is asked for with every old message, and an unknown one hides
+/// nothing. Of the others the number is bounded, and those whose buckets are full are forgotten first.
 public struct LimitBook: Sendable {
     /// What counts against which limit.
     public enum Kind: Sendable, Equatable {
@@ -44,6 +45,9 @@ public struct LimitBook: Sendable {
         var isAsked = false
         /// Not asked about again before, after an answer that did not come.
         var askAfter = Int64.min
+        var hasSocket = false
+        /// The generation of a question of the worker's own that is under way.
+        var awaited: UInt64?
         /// The generation of what is known; later than an answer that was asked for before.
         var learnedAt: UInt64
         var requests = TokenBucket(rate: .infinity, burst: 1)
@@ -54,9 +58,11 @@ public struct LimitBook: Sendable {
     private static let patience: Int64 = 10_000_000_000
     private let capacity: Int
     private var users: [UUID: Entry] = [:]
+    private var usersWithSocket = 0
     /// Counts what was learned, so that an answer does not undo what came after its question.
     public private(set) var generation: UInt64 = 0
 
+    /// - Parameter capacity: users without a socket; the server bounds the sockets.
     public init(capacity: Int = 65_536) { self.capacity = capacity }
 
     /// Users of whom anything is kept.
@@ -82,6 +88,33 @@ public struct LimitBook: Sendable {
         guard self.doubts(user) else { return nil }
         self.admit(user, now: now)
         return self.generation
+    }
+
+    /// Keeps a user while they have a socket.
+    public mutating func keep(_ user: UUID, now: Int64) {
+        self.admit(user, now: now)
+        guard self.users[user]?.hasSocket == false else { return }
+        self.users[user]?.hasSocket = true
+        self.usersWithSocket += 1
+    }
+
+    /// The last socket of a user is gone.
+    public mutating func release(_ user: UUID) {
+        guard self.users[user]?.hasSocket == true else { return }
+        self.users[user]?.hasSocket = false
+        self.usersWithSocket -= 1
+    }
+
+    /// Begins a question of the worker's own about a user, which is always answered; in doubt or not.
+    public mutating func awaitAnswer(about user: UUID, now: Int64) {
+        self.admit(user, now: now)
+        self.users[user]?.awaited = self.generation
+    }
+
+    /// Whether such a question is under way whose answer will not be out of date.
+    public func awaitsAnswer(about user: UUID) -> Bool {
+        guard let entry = self.users[user], let awaited = entry.awaited else { return false }
+        return awaited >= entry.learnedAt
     }
 
     /// Takes one request or receipt of a user, or says how long to wait.
@@ -118,6 +151,7 @@ public struct LimitBook: Sendable {
         if isOutdated, known?.limits != nil { return }
         guard let limits else {
             self.users[user]?.isAsked = false
+            self.users[user]?.awaited = nil
             self.users[user]?.askAfter = now + Self.patience
             return
         }
@@ -158,12 +192,15 @@ public struct LimitBook: Sendable {
     }
 
     private mutating func makeRoom(now: Int64) {
-        guard self.users.count >= self.capacity else { return }
+        guard self.users.count - self.usersWithSocket >= self.capacity else { return }
         self.users = self.users.filter { _, entry in
+            if entry.hasSocket { return true }
             guard let limits = entry.limits else { return entry.isAsked }
             return entry.requests.wait(for: limits.requests.capacity, now: now) > 0
                 || entry.receipts.wait(for: limits.receipts.capacity, now: now) > 0
         }
-        while self.users.count >= self.capacity, let user = self.users.keys.first { self.users[user] = nil }
+        while self.users.count - self.usersWithSocket >= self.capacity,
+            let user = self.users.first(where: { !$0.value.hasSocket })?.key
+        { self.users[user] = nil }
     }
 }

@@ -23,7 +23,7 @@ final class UserLimiter: Sendable {
         switch self.book.withLock({ $0.take(kind, of: user, now: Clock.steadyNanoseconds()) }) {
         case .allowed: return nil
         case .unknown:
-            self.ask([user]) { _, _ in }
+            self.ask([user])
             return nil
         case .refused(let refusal): return APIError(refusal)
         }
@@ -34,8 +34,14 @@ final class UserLimiter: Sendable {
     /// Whether the limits of a user are known, or are being asked for.
     func knows(_ user: UUID) -> Bool { self.book.withLock { $0.knows(user) } }
 
-    /// Whether a user is to be asked about.
-    func doubts(_ user: UUID) -> Bool { self.book.withLock { $0.doubts(user) } }
+    /// Whether a user is in doubt, and no question is under way that their sockets can count on.
+    func isToAsk(_ user: UUID) -> Bool { self.book.withLock { $0.doubts(user) && !$0.awaitsAnswer(about: user) } }
+
+    /// Keeps what is known of a user who has a socket now.
+    func keep(_ user: UUID) { self.book.withLock { $0.keep(user, now: Clock.steadyNanoseconds()) } }
+
+    /// The last socket of a user is gone.
+    func release(_ user: UUID) { self.book.withLock { $0.release(user) } }
 
     /// Begins a question of somebody else's about a user; nil: there is no need.
     func question(of user: UUID) -> UInt64? {
@@ -54,10 +60,17 @@ final class UserLimiter: Sendable {
     /// Rows of limits changed: users are asked about again, those with sockets at once.
     func doubt() { self.book.withLock { $0.doubt() } }
 
-    /// Asks for the limits of users; `learned` is called for each, on any thread.
-    func ask(_ users: [UUID], _ learned: @escaping @Sendable (UUID, UserLimits) -> Void) {
+    /// Asks for the limits of users; `learned` is called for each, on any thread; without it sockets do not count on the answer.
+    func ask(_ users: [UUID], _ learned: (@Sendable (UUID, UserLimits) -> Void)? = nil) {
         let question = self.book.withLock { book in
-            for user in users { _ = book.question(of: user, now: Clock.steadyNanoseconds()) }
+            for user in users {
+                let now = Clock.steadyNanoseconds()
+                if learned == nil {
+                    _ = book.question(of: user, now: now)
+                } else {
+                    book.awaitAnswer(about: user, now: now)
+                }
+            }
             return book.generation
         }
         let statement = Statement(
@@ -73,7 +86,7 @@ final class UserLimiter: Sendable {
                     guard let user = row.string(0).flatMap(UUID.init(text:)) else { continue }
                     missing.remove(user)
                     let json = row[1].flatMap { try? RawJSON($0) }
-                    if let limits = self.learn(json, of: user, asked: question) { learned(user, limits) }
+                    if let limits = self.learn(json, of: user, asked: question) { learned?(user, limits) }
                 }
             }
             guard !missing.isEmpty else { return }

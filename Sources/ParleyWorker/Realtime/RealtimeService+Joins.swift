@@ -102,7 +102,7 @@ extension RealtimeService {
         guard let user = token.boundUser else { return true }
         self.belong(connection, to: user)
         // All limits changed while this was decided: who had no socket then was not asked about.
-        if self.limiter.doubts(user) { self.askAgain([user]) }
+        if self.limiter.isToAsk(user) { self.askAgain([user]) }
         return !self.closeSurplus(of: user).contains(connection.slot)
     }
 

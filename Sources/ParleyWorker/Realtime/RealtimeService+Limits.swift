@@ -37,13 +37,16 @@ extension RealtimeService {
         self.leave(connection)
         connection.user = user
         self.socketsByUser[user, default: []].append(connection.slot)
+        self.limiter.keep(user)
     }
 
     func leave(_ connection: SocketConnection) {
         guard let user = connection.user else { return }
         connection.user = nil
         self.socketsByUser[user]?.removeAll { $0 == connection.slot }
-        if self.socketsByUser[user]?.isEmpty ?? false { self.socketsByUser[user] = nil }
+        guard self.socketsByUser[user]?.isEmpty ?? false else { return }
+        self.socketsByUser[user] = nil
+        self.limiter.release(user)
     }
 
     /// Closes the newest sockets of a user who has more than the plan allows. - Returns: their slots.

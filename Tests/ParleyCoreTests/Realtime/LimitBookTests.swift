@@ -107,6 +107,53 @@ import Testing
         }
     }
 
+    @Test func aQuestionUnderWayIsNotAskedAgainUntilItIsOutOfDate() {
+        var book = LimitBook()
+        book.learn(self.limits(requests: 1), of: self.ann, now: 0)
+        book.doubt()
+        #expect(book.doubts(self.ann) && !book.awaitsAnswer(about: self.ann))
+        book.awaitAnswer(about: self.ann, now: 0)
+        let question = book.generation
+        #expect(book.doubts(self.ann) && book.awaitsAnswer(about: self.ann))
+        book.learn(self.limits(requests: 2), of: self.bob, now: 0)
+        #expect(book.awaitsAnswer(about: self.ann), "what is said of others changes nothing")
+        book.doubt()
+        #expect(book.doubts(self.ann) && !book.awaitsAnswer(about: self.ann))
+        book.learn(self.limits(requests: 2), of: self.ann, asked: question, now: 0)
+        #expect(book.doubts(self.ann) && !book.awaitsAnswer(about: self.ann), "the answer was out of date")
+        book.awaitAnswer(about: self.ann, now: 0)
+        book.learn(nil, of: self.ann, now: 0)
+        #expect(book.doubts(self.ann) && !book.awaitsAnswer(about: self.ann), "there was no answer")
+        book.awaitAnswer(about: self.ann, now: 0)
+        book.learn(self.limits(requests: 2), of: self.ann, asked: book.generation, now: 0)
+        #expect(!book.doubts(self.ann))
+    }
+
+    @Test func aUserIsKeptWhileTheyHaveASocket() {
+        var book = LimitBook(capacity: 4)
+        // Before, after, and without what is known of them; of no limit the buckets are always full.
+        book.learn(self.limits(requests: nil), of: self.ann, now: 0)
+        book.keep(self.ann, now: 0)
+        book.keep(self.ann, now: 0)
+        book.keep(self.bob, now: 0)
+        book.learn(self.limits(requests: 1), of: self.bob, now: 0)
+        let others = (0..<6).map { _ in UUID() }
+        for user in others { book.keep(user, now: 0) }
+        for _ in 0..<50 {
+            _ = book.take(.request, of: UUID(), now: 0)
+            #expect(book.count <= 8 + 4)
+        }
+        #expect(book.limits(of: self.ann) != nil)
+        #expect(book.limits(of: self.bob) != nil)
+        #expect(others.allSatisfy { book.knows($0) })
+        book.release(self.ann)
+        book.release(self.ann)
+        for _ in 0..<4 { _ = book.take(.request, of: UUID(), now: 0) }
+        #expect(book.count <= 7 + 4)
+        #expect(book.limits(of: self.ann) == nil, "like anybody without a socket")
+        #expect(book.limits(of: self.bob) != nil)
+    }
+
     @Test func limitsAreReadAsTheDatabaseShowsThem() throws {
         let text = """
             {"requests_per_minute": {"amount": 100, "period_seconds": 60, "burst": 200},

@@ -141,7 +141,8 @@ import Testing
             guard let grant = join.grant, case .events(let events) = missed else { return }
             if let asked = join.asked { self.book.learn(join.limits, of: self.user, asked: asked, now: 0) }
             self.sockets.append(number)
-            if self.book.doubts(self.user) { self.askAgain(number) }
+            self.book.keep(self.user, now: 0)
+            if self.book.doubts(self.user), !self.book.awaitsAnswer(about: self.user) { self.askAgain(number) }
             self.closeSurplus()
             guard self.sockets.contains(number) else { return }
             var out: [LogEvent] = []
@@ -154,7 +155,7 @@ import Testing
         }
 
         private mutating func askAgain(_ join: Int) {
-            _ = self.book.question(of: self.user, now: 0)
+            self.book.awaitAnswer(about: self.user, now: 0)
             self.joins[join].again = self.book.generation
         }
 
