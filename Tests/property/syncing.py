@@ -73,8 +73,9 @@ class Syncing:
         return sorted([*kept, *(e for events in world.own.values() for _, e in events)], key=lambda e: e.order)
 
     def must_sync_afresh(self, user: str, seen: dict | None) -> bool:
-        """What came since the cursor begins before the window."""
+        """What came since the cursor begins before the window, or the event it points at went with its conversation."""
         if seen is None or not seen["last"]:
             return False
-        new = [e for e in self.kept_events() if e.order > seen["last"][0].order]
-        return bool(new) and not self.world.in_window(user, new[0].at)
+        kept, last = self.kept_events(), seen["last"][0].order
+        new = [e for e in kept if e.order > last]
+        return bool(new) and not self.world.in_window(user, new[0].at) or all(e.order != last for e in kept)

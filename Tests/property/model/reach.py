@@ -187,9 +187,9 @@ class Reach:
         return request if request and request.sender == user and request.status != "accepted" else None
 
     def asked(self, c: Conversation, user: str) -> list[Request]:
-        """What the user has asked of a group, as long as all others there have it among their requests."""
-        let_in = any(c.members[name].folder == "inbox" for name in c.present if name != user)
-        if c.type == "direct" or let_in:
+        """What the user has asked of a group, as long as others are there, and all have it among their requests."""
+        others = [name for name in c.present if name != user]
+        if c.type == "direct" or not others or any(c.members[name].folder == "inbox" for name in others):
             return []
         return [request for request in c.requests.values() if request.sender == user and request.status == "pending"]
 

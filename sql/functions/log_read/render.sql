@@ -48,9 +48,11 @@ declare
     v_bytes bigint := 0;
 begin
     if ids is null then
-        v_events := array(select e from parley.log_since(after_id, batch, null, v_xmax, v_xip, v_own) as e);
+        v_events := array(
+            select e from parley.log_since(after_id, batch, null, v_xmax, v_xip, v_own) as e order by e.id
+        );
     else
-        v_events := array(select e from parley.event as e where e.id = any (ids));
+        v_events := array(select e from parley.event as e where e.id = any (ids) order by e.id);
     end if;
     if cardinality(v_events) = 0 then
         return;
@@ -86,8 +88,8 @@ begin
                     and x.message_id = e.message_id
                 offset 0
             ) as has_reactions
-        -- sorted below the columns: those of what the bound cuts off are not worked out
-        from (select u.* from unnest(v_events) as u order by u.id offset 0) as e
+        -- in their order already, so that nothing is worked out of what the bound cuts off
+        from unnest(v_events) as e
     loop
         v_event := v_read.event;
         v_is_message := v_event.kind in ('message:new', 'message:updated');
