@@ -40,7 +40,11 @@ declare
     v_message parley.message := parley.lock_message(star_message.message_id, v_user_id);
     v_starred_at timestamptz;
 begin
-    perform parley.require_readable(v_message);
+    -- hiding takes the participant's row alone, and takes the star away: this comes before it, or is refused
+    perform from parley.participant as p
+    where p.conversation_id = v_message.conversation_id and p.user_id = v_user_id
+    for no key update;
+    perform parley.require_readable(parley.require_message(v_message.id, v_user_id));
     insert into parley.message_star as s (conversation_id, message_id, user_id)
     values (v_message.conversation_id, v_message.id, v_user_id)
     on conflict do nothing
