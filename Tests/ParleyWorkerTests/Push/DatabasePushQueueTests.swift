@@ -34,13 +34,17 @@ import Testing
         returns integer language sql as $$ insert into parley.told values (worker, settlements) returning 1 $$;
         """#
 
-    @Test func jobsOfAnUnknownFormWaitForAnotherWorker() async throws {
+    private static func pool() async throws -> PostgresPool {
         let url = try await FreshDatabase.bare()
         try await blocking {
-            try PostgresConnection(PostgresConfiguration(url: url)).execute(script: Self.functions)
+            try PostgresConnection(PostgresConfiguration(url: url)).execute(script: self.functions)
         }
-        let pool = PostgresPool(
+        return PostgresPool(
             PostgresConfiguration(url: url), size: 1, maxQueued: 10, log: Log(label: "test", sink: { _ in }))
+    }
+
+    @Test func jobsOfAnUnknownFormWaitForAnotherWorker() async throws {
+        let pool = try await Self.pool()
         let queue = DatabasePushQueue(pool: pool, worker: { "7" }, secret: "the key", providerSet: "half")
         let wish = PushClaim(provider: .apns, lanes: PushJob.Lane.allCases, most: 3, paused: [#"a"b\c"#, "d,e"])
         let jobs = try await queue.claim(wish)
@@ -53,12 +57,7 @@ import Testing
     }
 
     @Test func whatIsReadIsClaimedAtOnce() async throws {
-        let url = try await FreshDatabase.bare()
-        try await blocking {
-            try PostgresConnection(PostgresConfiguration(url: url)).execute(script: Self.functions)
-        }
-        let pool = PostgresPool(
-            PostgresConfiguration(url: url), size: 1, maxQueued: 10, log: Log(label: "test", sink: { _ in }))
+        let pool = try await Self.pool()
         let queue = DatabasePushQueue(pool: pool, worker: { "7" }, secret: "the key", providerSet: "half")
         let claim = { PushClaim(provider: $0, lanes: PushJob.Lane.allCases, most: $1, paused: [#"a"b\c"#, "d,e"]) }
         let claims = [claim(.apns, 1), claim(.fcm, 3)]
