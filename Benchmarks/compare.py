@@ -9,6 +9,7 @@ benchmark. A figure is a ratio, new to old, and there are two ways to it:
   until what was asked for is done. A ratio is of two slices that follow each other, so what the machine does meanwhile
   concerns both.
 - In rounds: each runs the whole benchmark once a round, in a fresh cluster; the side that begins changes with every round.
+Both are loaded by the generator of this tree.
 The geometric mean of the ratios is shown, and the interval that holds 95 of 100 means of what is drawn at random from those
 there were (bootstrap; of slices rounds are drawn, and then ratios of each). "worse" and "better" are said of a figure whose
 whole interval is on that side of 1. Fails if anything is worse by more than the tolerance (5 %) for certain, or if there
@@ -30,12 +31,13 @@ import sys
 import time
 from pathlib import Path
 
-from lib.bench import ROOT, Verdict, median
+from lib.bench import ROOT, Verdict, loadgen_binary, median
 
 # Runs a benchmark for a single round, and writes its rows as JSON to the file.
 RUN = """
 import json, sys
 import lib.bench
+lib.bench.loadgen_binary = lambda: sys.argv[3]
 rows = []
 lib.bench.Verdict.row = lambda self, name, text: rows.append((name.strip(), text))
 module = __import__(sys.argv[1])
@@ -63,13 +65,13 @@ SLICED = {
         serve = getattr(bench, "our_worker", lambda cluster: Worker(cluster, "--log-level", "warning", prefix=pinned(SERVER_CORE)))
         with Cluster("--fsync") as cluster, serve(cluster) as worker:
             spec = spec_file(worker.port, bench.our_sockets(cluster, worker))
-            load(cluster, *pinned(LOAD_CORE), loadgen_binary(), "pairs", spec, str(bench.OUTSTANDING), "0", "86400", also=[worker.pid])
+            load(cluster, *pinned(LOAD_CORE), sys.argv[2], "pairs", spec, str(bench.OUTSTANDING), "0", "86400", also=[worker.pid])
     """),
 }
 SETUP = """
 import importlib, json, subprocess, sys
 from pathlib import Path
-from lib.bench import LOAD_CORE, SERVER_CORE, loadgen_binary, pinned, spec_file
+from lib.bench import LOAD_CORE, SERVER_CORE, pinned, spec_file
 from parley import Cluster, Worker
 bench = importlib.import_module(sys.argv[1])
 
@@ -134,7 +136,7 @@ def run(tree: Path, benchmark: str) -> dict[str, str]:
     answer.unlink(missing_ok=True)
     folder = tree / "Benchmarks"
     subprocess.run(
-        [sys.executable, "-c", RUN, benchmark, str(answer)], cwd=folder, check=True, stdout=subprocess.DEVNULL,
+        [sys.executable, "-c", RUN, benchmark, str(answer), loadgen_binary()], cwd=folder, check=True, stdout=subprocess.DEVNULL,
         env=environment(tree),
     )
     # Of two rows of one name the first is the measure, the other a promise.
@@ -162,7 +164,7 @@ class Side:
 
     def __init__(self, tree: Path, benchmark: str):
         self.driver = subprocess.Popen(
-            [sys.executable, "-c", SETUP + SLICED[benchmark][1], benchmark], cwd=tree / "Benchmarks", env=environment(tree),
+            [sys.executable, "-c", SETUP + SLICED[benchmark][1], benchmark, loadgen_binary()], cwd=tree / "Benchmarks", env=environment(tree),
             # a Ctrl-C is for this process alone, which thaws what is frozen before the driver stops it
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
         )

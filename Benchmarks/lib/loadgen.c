@@ -28,6 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -274,15 +275,18 @@ static void on_publisher(struct publisher *p) {
     p->rx_len = 0;
     p->busy = 0;
 }
-static void turn(int timeout_ms) {
+/* To the nanosecond: waiting in a loop for less than a millisecond would take the core from who is measured. */
+static void turn_ns(uint64_t timeout) {
     static struct epoll_event ev[1024];
-    int n = epoll_wait(ep, ev, 1024, timeout_ms);
+    struct timespec t = {.tv_sec = (time_t)(timeout / 1000000000u), .tv_nsec = (long)(timeout % 1000000000u)};
+    int n = epoll_pwait2(ep, ev, 1024, &t, NULL);
     for (int i = 0; i < n; i++) {
         uintptr_t ptr = (uintptr_t)ev[i].data.ptr;
         if (pubs && ptr >= (uintptr_t)pubs && ptr < (uintptr_t)(pubs + npubs)) on_publisher(ev[i].data.ptr);
         else on_socket(ev[i].data.ptr, ev[i].events);
     }
 }
+static void turn(int timeout_ms) { turn_ns((uint64_t)timeout_ms * 1000000u); }
 static void connect_all(void) {
     uint64_t limit = now_ns() + 60ull * 1000000000;
     int next = 0;
@@ -313,6 +317,7 @@ static void report(double seconds) {
 int main(int argc, char **argv) {
     if (argc < 3) { fprintf(stderr, "usage: see the head of loadgen.c\n"); return 2; }
     lat = calloc(BUCKETS, sizeof *lat);
+    prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);
     ep = epoll_create1(0);
     load_spec(argv[2]);
     if (strcmp(argv[1], "hold") == 0) {
@@ -361,7 +366,7 @@ int main(int argc, char **argv) {
             for (int i = 0; i < nsocks; i++) send_message(i, now_ns());
     if (rate > 0) outstanding = 0;
     while (now_ns() < end) {
-        int wait = 10;
+        uint64_t wait = 10000000;
         if (rate > 0) {
             while (due <= now_ns() && due < end) {
                 if (pairs) { send_message(next, due); next = (next + 1) % nsocks; due += step; }
@@ -374,11 +379,11 @@ int main(int argc, char **argv) {
                 }
             }
             uint64_t t = now_ns();
-            wait = due > t ? (int)((due - t) / 1000000) : 0;
+            wait = due > t ? due - t : 0;
         } else if (!pairs) {
             for (int i = 0; i < npubs; i++) if (!pubs[i].busy) publish(i, now_ns());
         }
-        turn(wait);
+        turn_ns(wait);
     }
     double took = (double)(now_ns() - start) / 1e9;
     if (rate > 0) { /* what is still under way counts, with its latency */
