@@ -125,7 +125,7 @@ def checkout(revision: str, builds: bool) -> Path:
 
 def environment(tree: Path) -> dict[str, str]:
     return {
-        "PARLEY_BENCH_MESSAGES": "100000", "PARLEY_BENCH_ROUNDS": "10", **os.environ, "PARLEY_WATCH": "off",
+        "PARLEY_BENCH_MESSAGES": "100000", "PARLEY_BENCH_ROUNDS": "40", **os.environ, "PARLEY_WATCH": "off",
         "PYTHONPATH": f"{tree / 'Benchmarks'}:{tree / 'Tests' / 'support'}",
     }
 
