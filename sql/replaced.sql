@@ -88,6 +88,7 @@ declare
     'parley.check_mentions(uuid, uuid[], boolean, text)',
     'parley.check_message_body(parley.message_type, text, jsonb, bigint, bigint)',
     'parley.check_message_request(uuid, uuid, text, text, bigint, uuid[], jsonb, interval, boolean)',
+    'parley.check_name()',
     'parley.check_push_device(text, text, text, text, text, text)',
     'parley.check_reply(uuid, uuid, uuid, bigint)',
     'parley.check_roles(jsonb, uuid[])',

@@ -418,6 +418,21 @@ latin() {
     says "encoding UTF8" install "$base/latin"
 }
 check "an encoding other than UTF8 is refused" latin
+# Letters are then those of ASCII alone, unless an expression says otherwise.
+plain_letters() {
+    psql -d "$super/postgres" -c "create database plain_letters owner parley_owner template template0 encoding 'UTF8' locale 'C'"
+    install "$base/plain_letters"
+    # р and а are Cyrillic, as is all of the second host; the field begins with a blank that does not break
+    psql -d "$base/plain_letters" -At >"$work/letters" <<'SQL'
+select (parley.links_of('see http://раypal.com/x'))[1].host, (parley.links_of('see www.Пример.com'))[1].host;
+select parley.csv_field(E'\u00a0=1') like '"''%', parley.fold_name('ΣΊΣΥΦΟΣ');
+SQL
+    same - "$work/letters" <<'TEXT'
+раypal.com|www.пример.com
+t|σισυφοσ
+TEXT
+}
+check "what is a letter does not depend on the database's locale" plain_letters
 defaults() {
     database defaults
     psql -d "$base/defaults" -c "alter default privileges grant execute on functions to anon, authenticated"

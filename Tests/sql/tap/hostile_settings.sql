@@ -1,7 +1,7 @@
 -- Whatever a session has set, functions mean the same. The settings come before any function of Parley has been called, so
 -- that each is read and planned under them.
 begin;
-select plan(31);
+select plan(32);
 \ir ../people.psql
 
 -- A literal with a backslash is written E'': it is then the same with and without standard_conforming_strings.
@@ -14,6 +14,16 @@ select is_empty(
                 regexp_replace(regexp_replace(p.prosrc, '--[^\n]*', '', 'g'), E'\\mE''(?:[^''\\\\]|\\\\.|'''')*''', '', 'g'), E'\\'
             ) > 0$$,
     'no function has a backslash outside of an E literal'
+);
+-- Which characters are letters or blanks is a matter of the locale, unless the expression names its collation.
+select is_empty(
+    $$select p.oid::regprocedure
+        from pg_proc p
+        where p.pronamespace in ('parley'::regnamespace, 'parley_api'::regnamespace)
+            and p.prosqlbody is null
+            and p.prosrc ~ E'\\[:[a-z]+:\\]|\\\\\\\\[swdSWDmMyY]'
+            and p.prosrc !~ 'collate parley.unicode'$$,
+    'no function leaves it to the locale what is a letter, a digit or a blank'
 );
 
 set local standard_conforming_strings = off;

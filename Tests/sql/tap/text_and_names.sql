@@ -1,6 +1,6 @@
 -- What text must show, what names may hold, and how they are found: the same rules at every argument.
 begin;
-select plan(55);
+select plan(59);
 \ir ../people.psql
 
 create table t.unseen (what text, value text);
@@ -38,11 +38,15 @@ insert into t.door values
     ('a file name', $$select parley_api.declare_attachment(t.id('talk'), 'image', $v$%s$v$, 'image/png', 10)$$),
     ('a search of messages', $$select parley_api.search_messages($v$%s$v$)$$),
     ('a display name', $$select parley_api.upsert_account(t.id('dan'), $v$%s$v$)$$),
+    ('a row of an account', $$insert into parley.account (id, display_name, tier_name) values (gen_random_uuid(), $v$%s$v$, 'free')$$),
+    ('a row of a tenant', $$insert into parley.tenant (name) values ($v$%s$v$)$$),
     ('the reason of an auditor', $$select parley_api.conversation_as_of(t.id('talk'), 1, $v$%s$v$)$$);
 grant select on t.door to public;
 create function t.takes(door t.door, value text) returns boolean language plpgsql as $$
 begin
-    if door.what in ('a display name', 'the reason of an auditor', 'send_system_message') then
+    if door.what like 'a row of %' then
+        reset role;
+    elsif door.what in ('a display name', 'the reason of an auditor', 'send_system_message') then
         perform t.host();
     end if;
     execute format(door.query, value);
@@ -70,7 +74,7 @@ select is(
             ('control', E'a\u0007b'), ('line end', E'a\nb'), ('line separator', E'a\u2028b'), ('direction', E'a\u202eb'),
             ('isolate', E'a\u2066b'), ('C1', E'a\u0085b')
         ) as n (what, value)
-        where d.what in ('a poll option', 'a title', 'a context', 'a file name', 'a display name') and t.takes(d, n.value)
+        where d.what in ('a poll option', 'a title', 'a context', 'a file name', 'a display name', 'a row of an account', 'a row of a tenant') and t.takes(d, n.value)
     ),
     null, 'names have no control characters, line ends or changes of direction'
 );

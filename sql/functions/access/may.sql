@@ -91,7 +91,7 @@ begin
             return v_decision;
         end if;
     end if;
-    if action = 'start' and type = 'direct' and v_initiators ~ '[^[:space:]]'
+    if action = 'start' and type = 'direct' and parley.shows_something(v_initiators)
         and not parley.own_app_roles(actor_id) && parley.setting_list('initiating_app_roles')
     then
         return parley.denied(

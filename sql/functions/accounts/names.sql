@@ -40,3 +40,31 @@ as $$
     select case who when 'everyone' then 'everyone' else 'only admins' end
 $$;
 comment on function parley.people_of is 'everyone or admins_only in words.';
+
+-- A host may write these rows itself. Only names that are not plain letters of ASCII are looked at closely.
+create or replace function parley.check_name()
+returns trigger
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform parley.require_name(to_jsonb(new) ->> tg_argv[0], tg_argv[0]);
+    return new;
+end;
+$$;
+comment on function parley.check_name is
+'Trigger: the name that stands in the column of its argument shows something, within one line and in one direction, or PT400, whoever writes it.';
+
+create trigger account_name_trigger
+before insert or update of display_name on parley_wanted.account
+for each row
+when (new.display_name ~ '[^ -~]' or new.display_name !~ '[!-~]')
+execute function parley.check_name('display_name');
+comment on trigger account_name_trigger on parley_wanted.account is 'Refuses names that could not be shown in one line.';
+
+create trigger tenant_name_trigger
+before insert or update of name on parley_wanted.tenant
+for each row
+when (new.name ~ '[^ -~]' or new.name !~ '[!-~]')
+execute function parley.check_name('name');
+comment on trigger tenant_name_trigger on parley_wanted.tenant is 'Refuses names that could not be shown in one line.';

@@ -91,7 +91,7 @@ as $$
         case
             when d.kind = 'grant' and d.state = 'missing' then format('grant %s;', d.name)
             when d.kind = 'grant'
-                then format('revoke %s cascade;', regexp_replace(d.name, E' to (\\w+)( with grant option)?$', E' from \\1'))
+                then format('revoke %s cascade;', regexp_replace(d.name, E' to ([^ ]+)( with grant option)?$', E' from \\1'))
             when d.kind = 'policy' and d.state = 'must not be' then format('drop policy %s;', d.name)
             when d.kind = 'owner'
                 then format(

@@ -256,7 +256,7 @@ begin
                 )
             )
     loop
-        execute 'revoke ' || regexp_replace(v_grant, E' to (\\w+)( with grant option)?$', E' from \\1 cascade');
+        execute 'revoke ' || regexp_replace(v_grant, E' to ([^ ]+)( with grant option)?$', E' from \\1 cascade');
     end loop;
 end
 $revoke$;

@@ -57,7 +57,7 @@ begin
             when v_span ? 'url' and (
                 jsonb_typeof(v_span -> 'url') <> 'string'
                 or char_length(v_span ->> 'url') > 2000
-                or v_span ->> 'url' !~* '^https?://[^[:space:][:cntrl:]/?#]+([/?#][^[:space:][:cntrl:]]*)?$'
+                or (v_span ->> 'url') collate parley.unicode !~* '^https?://[^[:space:][:cntrl:]/?#]+([/?#][^[:space:][:cntrl:]]*)?$'
             ) then 'has a url that is not http or https'
             when v_span - '{start,length,style,url}'::text[] <> '{}' then 'has keys other than start, length, style and url'
         end;

@@ -59,7 +59,7 @@ begin
     if char_length(icon_url) > 2000 then
         raise exception using errcode = 'PT400', message = 'icon_url may have at most 2000 characters.';
     end if;
-    if icon_url <> '' and icon_url !~ '^(https?://|/)[^[:space:]<>"'']+$' then
+    if icon_url <> '' and icon_url collate parley.unicode !~ '^(https?://|/)[^[:space:]<>"'']+$' then
         raise exception using errcode = 'PT400', message = 'icon_url must be an http(s) address or a path.';
     end if;
     if status not in ('active', 'archived', 'locked') then

@@ -7,7 +7,7 @@ set search_path = pg_catalog, pg_temp
 as $$
     -- a spreadsheet takes what begins so for a formula; an apostrophe makes it text
     select '"' || replace(
-        case when value ~ E'^[\\s\\u0000-\\u0020]*[=+@\\uff1d\\uff0b\\uff0d\\uff20-]' or value ~ E'^[\\t\\r\\n]' then '''' || value else value end,
+        case when value collate parley.unicode ~ E'^[\\s\\u0000-\\u0020]*[=+@\\uff1d\\uff0b\\uff0d\\uff20-]' or value ~ E'^[\\t\\r\\n]' then '''' || value else value end,
         '"', '""'
     ) || '"'
 $$;

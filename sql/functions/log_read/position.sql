@@ -84,7 +84,7 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if reason is null or reason !~ '[[:alnum:]]' then
+    if reason is null or not parley.shows_something(reason) then
         raise exception using errcode = 'PT400', message = 'reason must say why a new epoch begins.';
     end if;
     update parley.log_state as s

@@ -54,7 +54,7 @@ begin
             m.conversation_id,
             m.sender_id,
             c.unanswered or parley.is_new_account(m.sender_id) as is_of_stranger,
-            m.content ~ E'\\.[[:alnum:]]|://|[\uff0e\u3002]' and parley.links_of(m.content) <> '{}' as has_links
+            m.content ~ E'\\.[0-9A-Za-z\u00aa-\U000e0fff]|://|[\uff0e\u3002]' and parley.links_of(m.content) <> '{}' as has_links
         from written as w
         inner join parley.message as m on w.message_id = m.id and w.conversation_id = m.conversation_id
         inner join parley.conversation as c on w.conversation_id = c.id

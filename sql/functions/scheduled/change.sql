@@ -146,7 +146,7 @@ begin
         raise exception using errcode = 'PT400', message = 'status must be pending, held, sent, cancelled or failed.';
     end if;
     if get_scheduled_messages.cursor is not null then
-        v_cursor := regexp_match(get_scheduled_messages.cursor, E'^(\\d{1,17})\\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$');
+        v_cursor := regexp_match(get_scheduled_messages.cursor, E'^([0-9]{1,17})\\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$');
         if v_cursor is null then
             raise exception using
                 errcode = 'PT400',

@@ -130,7 +130,7 @@ begin
             v_code,
             case
                 when v_code = 'PT429'
-                    then coalesce(least(substring(v_detail from E'Retry-After: (\\d{1,9})')::integer, 3600), 60)
+                    then coalesce(least(substring(v_detail from E'Retry-After: ([0-9]{1,9})')::integer, 3600), 60)
                 else least(1 << least(v_scheduled.attempts, 9)::integer, 300)
             end
         );

@@ -82,7 +82,7 @@ begin
         -- As in search_terms, a word ends where a script without spaces begins. A letter here and there, which is a word of
         -- nobody, keeps what is no word short enough for the parser.
         v_masked := regexp_replace(
-            regexp_replace(v_text, v_unspaced, '_', 'g'),
+            regexp_replace(v_text, v_unspaced, '_', 'g') collate parley.unicode,
             '[^[:alnum:]]{32}', rpad(lpad(chr(685), 16, '_'), 32, '_'), 'g'
         );
         v_marked := ts_headline(

@@ -29,7 +29,7 @@ begin
         v_at := strpos(v_text, v_run);
         v_mark := 'parleyrunq' || chr(97 + cardinality(runs));
         v_text := left(v_text, v_at - 1)
-            || case when substr(v_text, v_at - 1, 1) ~ '[[:alnum:]]' then ' ' else '' end
+            || case when substr(v_text, v_at - 1, 1) collate parley.unicode ~ '[[:alnum:]]' then ' ' else '' end
             || v_mark || ' ' || substr(v_text, v_at + char_length(v_run));
         runs := runs || v_run;
         -- as the dictionaries of the language leave it

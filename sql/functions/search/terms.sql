@@ -45,7 +45,7 @@ as $$
             string_agg(
                 case
                     when p.n % 2 = 0 then p.part
-                    else regexp_replace(p.part, E'(^|[\\s(])-', E'\\1\u0001', 'g')
+                    else regexp_replace(p.part collate parley.unicode, E'(^|[\\s(])-', E'\\1\u0001', 'g')
                 end,
                 '"' order by p.n
             )

@@ -93,7 +93,7 @@ as $$
 declare
     -- what has no dot before a letter, and no colon with slashes, has no link
     v_links parley.message_link[] := case
-        when content ~ E'\\.[[:alnum:]]|://|[\uff0e\u3002]' then parley.links_of(content) else '{}'
+        when content ~ E'\\.[0-9A-Za-z\u00aa-\U000e0fff]|://|[\uff0e\u3002]' then parley.links_of(content) else '{}'
     end;
     v_has_links constant boolean := v_links <> '{}';
     v_has_record constant boolean := parley.complaints_about(spam_findings.sender_id) > 0;

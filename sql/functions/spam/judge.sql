@@ -60,7 +60,7 @@ begin
         );
     else
         v_words := parley.spam_words(content);
-        v_has_link := content ~ E'\\.[[:alnum:]]|://|[\uff0e\u3002]';
+        v_has_link := content ~ E'\\.[0-9A-Za-z\u00aa-\U000e0fff]|://|[\uff0e\u3002]';
     end if;
     v_add := 15 - cardinality(v_words) / 2;
     -- 4 to 31 words

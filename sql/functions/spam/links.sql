@@ -126,7 +126,8 @@ begin
         -- only in words that can have one: the expression is dear
         from string_to_table(translate(v_text, E'\t\n\r<>"', '      '), ' ') as w (word)
         cross join lateral regexp_matches(
-            w.word,
+            -- letters are letters whatever the locale: in C they would be none
+            w.word collate parley.unicode,
             -- a scheme, or www, or a name of a common ending that is not part of an address of mail
             E'(?:(https?)://(?:([^\\s/?#@]*)@)?|(?<![\\w@.-])(?=(?:www\\.)?[\\w-]+(?:\\.[\\w-]+)*\\.(?:com|net|org|info|biz|co|io|ly|me|ru|cn|xyz|top|'
             || E'club|online|site|shop|store|app|link|click|live|gl|gd|to|uk|de|fr|es|it|nl|pl|tk|ml|ga|cf|in|cc|us|eu|tv|pw|icu|vip|win|bid)\\M(?!@)))'
@@ -136,7 +137,7 @@ begin
         where strpos(w.word, '.') > 0 or strpos(w.word, '://') > 0
         limit 50
     loop
-        v_link.host := rtrim(lower(v_match[3]), '.-_');
+        v_link.host := rtrim(lower(v_match[3] collate parley.unicode), '.-_');
         continue when v_link.host = '';
         v_link.url := coalesce(lower(v_match[1]), 'http') || '://' || v_link.host || rtrim(v_match[4], '.,;:!?)''');
         v_shown := case
