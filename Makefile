@@ -1,5 +1,5 @@
 # Parley. The two commands are `make demo` and `make test`.
-.PHONY: all build release setup setup-test demo test fuzz property lint clean test-versions \
+.PHONY: all build release setup setup-test demo test fuzz property push-oracle lint clean test-versions \
     bench bench-send bench-strangers bench-spam bench-fanout bench-idle bench-messages bench-latency bench-history \
     bench-push bench-push-queue bench-web bench-hostile bench-fresh bench-load bench-compare bench-retention \
     bench-export
@@ -38,6 +38,12 @@ fuzz: setup-test
 property: setup-test
 	@scripts/step.sh "building the worker" swift build -c release --product parley
 	@PARLEY_PROPERTY_SEEDS=$(or $(SEEDS),new) PARLEY_PROPERTY_STEPS=$(or $(STEPS),1000) .venv/bin/python -m pytest -q Tests/property
+
+# Push against its model, thousands of steps of seeds that it prints, or: make push-oracle SEEDS=4711 ROUNDS=200
+push-oracle: setup-test
+	@scripts/step.sh "building the worker" swift build -c release --product parley
+	@PARLEY_PUSH_SEEDS=$(or $(SEEDS),new) PARLEY_PUSH_ROUNDS=$(or $(ROUNDS),100) .venv/bin/python -m pytest -q -s \
+	    Tests/push/test_oracle.py
 
 lint: setup-test
 	@scripts/lint.sh

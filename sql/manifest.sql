@@ -116,7 +116,7 @@
 \ir apply.sql
 \set version 24
 \set name '0024_push'
-\set sha256 '150e35396e7d1a635062ed3a29f1830b50ad24041a553ad66d842e2b7a89ea9f'
+\set sha256 '5c43d996700c571847c59e5e18c5bfaeffc3c69d93fd45b9952b16ab7cdac643'
 \set breaking false
 \ir apply.sql
 \set version 25

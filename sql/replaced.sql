@@ -450,7 +450,7 @@ declare
     'parley.push_message_content(parley.push_job, parley.message, parley.participant, parley.push_preference, boolean)',
     'parley.push_privacy(text, text, text)',
     'parley.push_queue_state()',
-    'parley.push_route(text, text, text)',
+    'parley.push_route(text, text, text, text)',
     'parley.push_settings_json(parley.push_preference)',
     'parley.push_step(parley.message, parley.participant, parley.account)',
     'parley.push_target_json(parley.push_job, parley.push_device, text)',

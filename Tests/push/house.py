@@ -151,10 +151,10 @@ class House:
             time.sleep(0.02)
         return found
 
-    def settled(self, seconds: float = PATIENCE) -> None:
-        """Until the log was read to its end and no job waits."""
-        waiting = """
-            select (select count(*) from parley.push_job where settled_at is null)
+    def settled(self, seconds: float = PATIENCE, but: str = "false") -> None:
+        """Until the log was read to its end and no job waits, but for some."""
+        waiting = f"""
+            select (select count(*) from parley.push_job where settled_at is null and not ({but}))
                 + (select count(*) from parley.event e where e.id > (select c.max_id from parley.consumer c where c.name = 'push'))
         """
         self.wait(lambda: self.sql(waiting) == "0", "everything settled", seconds)

@@ -14,6 +14,7 @@ class Person:
     push: bool = True
     # None, or what comes in quiet hours that never end.
     quiet: str | None = None
+    dnd: bool = False
     has_been_quiet: bool = False
     mentions_pierce: bool = False
     blocked: set[str] = field(default_factory=set)
@@ -77,7 +78,12 @@ class World:
             return Verdict("muted")
         if part.level == "mentions" and not mentioned:
             return Verdict("level_mentions")
-        if person.quiet and not (person.mentions_pierce and mentioned):
+        if person.mentions_pierce and mentioned:
+            return Verdict("")
+        if person.dnd:
+            return Verdict("do_not_disturb")
+        # What is held comes when the quiet hours end, before the round does.
+        if person.quiet:
             return Verdict("quiet_hours" if person.quiet == "drop" else "", person.quiet == "silent")
         return Verdict("")
 
@@ -146,11 +152,12 @@ class Changes:
         self.house.rpc(one.id, "unrestrict_user" if turn else "restrict_user", user_id=other.id)
         return f"{one.name} {other.name} {not turn}"
 
-    def settings(self) -> str:
+    def settings(self, *quiet: str) -> str:
         person = self.person()
         person.push = self.random.random() < 0.8
-        person.quiet = self.random.choice([None, None, "silent", "drop"])
-        person.has_been_quiet |= person.quiet is not None
+        person.quiet = self.random.choice(quiet or [None, None, "silent", "drop", "hold"])
+        person.dnd = self.random.random() < 0.15
+        person.has_been_quiet |= person.quiet is not None or person.dnd
         person.mentions_pierce = self.random.random() < 0.5
         zone = self.random.choice(["UTC", "Asia/Kathmandu", "America/St_Johns", "Pacific/Chatham"])
         # From midnight to midnight, every day: the whole day, in whatever zone.
@@ -158,8 +165,9 @@ class Changes:
         self.house.rpc(
             person.id, "set_push_settings", enabled=person.push, mentions_pierce_quiet=person.mentions_pierce, time_zone=zone,
             quiet_hours=always if person.quiet else [], quiet_mode=person.quiet or "silent",
+            dnd_until="infinity" if person.dnd else "2000-01-01T00:00:00Z",
         )
-        return f"{person.name} {person.push} {person.quiet} {zone}"
+        return f"{person.name} {person.push} {person.quiet} {person.dnd} {zone}"
 
     def add_device(self) -> str:
         person = self.person()

@@ -26,6 +26,8 @@ class Checks:
     shown: dict[tuple[str, str, str], int]
     history: list[str]
     broken: str
+    # Jobs that were held until quiet hours ended.
+    held: int
 
     def compare(self, sent: list[tuple[Talk, Message]], first: dict[tuple[str, str], Verdict]) -> None:
         entries = list(self.house.gateway.log)
@@ -104,6 +106,29 @@ class Checks:
             assert not late, f"{id} was sent after it was settled: {job} {late}\n{self.story()}"
             heard = [entry for entry in attempts if House.was_accepted(entry) and was_heard(entry, entries)]
             assert len(heard) <= 1 or self.broken, f"{id} was accepted {len(heard)} times: {heard}\n{self.story()}"
+        # Nor older news of a conversation, under whatever id, after newer ones; two workers may send in the same moment.
+        newest: dict[tuple[str, str], list[tuple[float, int]]] = {}
+        for entry in entries:
+            if entry["kind"] == "token" or kind(entry) != "message":
+                continue
+            told = newest.setdefault((House.target(entry), self.conversation(entry)), [])
+            newer = [seq for settled, seq in told if entry["wall"] > settled + 1 and seq > self.seq(entry)]
+            assert not newer, f"{self.seq(entry)} was sent after {newer}: {entry}\n{self.story()}"
+            job = jobs[push_id(entry)]
+            if House.was_accepted(entry) and job["state"] == "sent":
+                told.append((job["settled"], self.seq(entry)))
+
+    def check_held(self, held: list[dict]) -> None:
+        self.held += len(held)
+        shown = [entry for entry in list(self.house.gateway.log) if entry["kind"] != "token" and is_shown(entry)]
+        devices = {device.target: device.id for person in self.world.people.values() for device in person.devices}
+        for job in held:
+            early = [
+                entry for entry in shown
+                if devices.get(House.target(entry)) == job["device_id"] and self.conversation(entry) == job["conversation_id"]
+                and job["first_seq"] <= self.seq(entry) <= job["last_seq"]
+            ]
+            assert not early, f"{job} is held and was shown: {early}\n{self.story()}"
 
     def check_reading(self, person: Person, conversation: str) -> None:
         """What the devices showed is taken back, and icons have the right number."""

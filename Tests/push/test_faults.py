@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 import time
 
-from house import House, is_shown, push_id, text
+import pytest
+from house import Device, House, is_shown, push_id, text
 
 
 def conversations(house: House, bob: str, count: int) -> list[tuple[str, str]]:
@@ -54,21 +55,65 @@ def test_an_older_notice_drops_no_newer_token(house: House):
     house.wait(lambda: "two" in phone.texts(), "it is still sent to")
 
 
-def test_a_notice_about_a_token_that_was_registered_meanwhile_drops_nothing(house: House):
+@pytest.mark.parametrize("status, reason", [(410, "Unregistered"), (400, "BadDeviceToken")])
+def test_a_notice_about_a_token_that_was_registered_meanwhile_drops_nothing(house: House, status: int, reason: str):
     house.worker()
     alice, bob = house.user("Alice"), house.user("Bob")
     phone = house.device(bob)
     conversation = house.conversation(alice, bob)
     house.calm()
-    # The notice is of now, and takes a while; the app gives the same token again before it comes.
+    # The notice is of now, if it says of when, and takes a while; the app gives the same token again before it comes.
     gone = int(time.time() * 1000) + 500
-    phone.answers({"status": 410, "body": {"reason": "Unregistered", "timestamp": gone}, "delay": 3}, {})
+    phone.answers({"status": status, "body": {"reason": reason} | ({"timestamp": gone} if status == 410 else {}), "delay": 3}, {})
     house.send(alice, conversation, "one")
     house.wait(lambda: phone.got, "the attempt")
     house.wait(lambda: time.time() * 1000 > gone, "the time that the notice gives")
     house.rpc(bob, "register_device", provider="apns", app_id="com.example.chat", token=phone.token)
     house.settled()
     assert [device["dropped"] for device in house.rpc(bob, "list_devices")] == [None]
+
+
+def attempt_twice(house: House, outcome: dict, pause: str = "0") -> Device:
+    """A first attempt that ends so, and the next, once it may be made; in between it waits for so long at least."""
+    house.worker()
+    alice, bob = house.user("Alice"), house.user("Bob")
+    phone = house.device(bob)
+    conversation = house.conversation(alice, bob)
+    house.calm()
+    phone.answers(outcome, {})
+    house.send(alice, conversation, "once")
+    waits = f"state = 'retrying' and attempts = 1 and due_at > created_at + interval '{pause} seconds'"
+    house.wait(lambda: house.sql(f"select {waits} from parley.push_job where message_id is not null") == "t", "it is to be tried again")
+    house.sql("update parley.push_job set due_at = now() where state = 'retrying'")
+    house.settled()
+    first, second = phone.got
+    assert push_id(first) == push_id(second) and House.was_accepted(second)
+    house.check_gateway()
+    return phone
+
+
+@pytest.mark.parametrize("outcome", [{"hang": True}, {"body_delay": 60}], ids=["no answer", "an answer that does not end"])
+def test_what_was_not_answered_in_time_is_sent_again_with_the_same_id(house: House, outcome: dict):
+    first, second = attempt_twice(house, outcome).got
+    # A provider has fifteen seconds.
+    assert second["at"] - first["at"] > 10
+
+
+def test_a_slow_body_is_read_to_its_end(house: House):
+    house.worker()
+    alice, bob = house.user("Alice"), house.user("Bob")
+    phone = house.device(bob)
+    conversation = house.conversation(alice, bob)
+    house.calm()
+    phone.answers({"status": 400, "body": {"reason": "BadDeviceToken"}, "body_delay": 1})
+    house.send(alice, conversation, "once")
+    house.settled()
+    assert len(phone.got) == 1 and [device["dropped"] for device in house.rpc(bob, "list_devices")] == ["BadDeviceToken"]
+
+
+@pytest.mark.parametrize("status, reason", [(429, "TooManyRequests"), (503, "ServiceUnavailable")])
+def test_retry_after_is_obeyed(house: House, status: int, reason: str):
+    attempt_twice(house, {"status": status, "body": {"reason": reason}, "headers": {"retry-after": "600"}}, "590")
 
 
 def test_a_goaway_in_flight_loses_nothing(house: House):

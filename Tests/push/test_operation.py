@@ -80,6 +80,31 @@ def test_a_device_is_tried_out_through_the_queue(house: House):
     house.check_gateway()
 
 
+def test_what_was_given_up_is_tried_again_by_a_command(house: House):
+    house.worker()
+    alice, bob, carol = house.user("Alice"), house.user("Bob"), house.user("Carol")
+    phone, other = house.device(bob), house.device(carol)
+    conversation = house.conversation(alice, bob, carol, title="Trip")
+    house.calm()
+    phone.answers({"status": 400, "body": {"reason": "BadPath"}}, {})
+    other.answers({"status": 400, "body": {"reason": "PayloadEmpty"}}, {})
+    house.send(alice, conversation, "given up")
+    house.settled()
+    assert house.sql("select count(*) from parley.push_job where state = 'dead'") == "2"
+
+    def requeue(*arguments: str) -> str:
+        ran = push(house, "requeue", *arguments)
+        assert ran.returncode == 0, ran.stderr
+        house.settled()
+        return ran.stdout.strip()
+
+    assert requeue("--provider", "fcm") == "notifications that are tried again: 0"
+    assert requeue("--answer", "BadPath", "--since", "1 hour") == "notifications that are tried again: 1"
+    assert (phone.texts(), other.texts()) == (["Alice: given up"], [])
+    assert requeue() == "notifications that are tried again: 1"
+    assert (phone.texts(), other.texts()) == (["Alice: given up"], ["Alice: given up"])
+
+
 def test_why_somebody_was_not_told_is_one_command(house: House):
     house.worker()
     alice, bob = house.user("Alice"), house.user("Bob")
@@ -121,4 +146,5 @@ def test_metrics_count_what_was_sent(house: House):
     assert status == 200 and text.endswith("# EOF\n")
     assert 'parley_push_settled_total{provider="apns",outcome="delivered",reason="200"}' in text
     assert 'parley_push_delay_seconds{provider="apns",quantile="0.99"}' in text
+    house.wait(lambda: "parley_push_log_resets_total 0" in metrics(house, worker.service_key)[1], "the log")
     house.wait(lambda: 'parley_push_queue_age_seconds{provider="apns",lane="call"} 0.0' in metrics(house, worker.service_key)[1], "the queue")

@@ -1,9 +1,10 @@
 """Random people, messages and changes, random kills of three workers and of Postgres: who is told is who the model says.
 
-    PARLEY_PUSH_SEEDS=4711 PARLEY_PUSH_ROUNDS=200 pytest Tests/push/test_oracle.py      one run of thousands of steps
+    make push-oracle                            thousands of steps of seeds that nobody has tried, which it prints
+    make push-oracle SEEDS=4711 ROUNDS=200      those of one seed
 
 In each round people change what they want, then messages are sent while things break, or while jobs are held back until
-people have changed their minds; then everything settles and is compared: every device that should have had news of a
+people have changed their minds; then everything settles, quiet hours end in which something is held, and it is compared: every device that should have had news of a
 conversation was sent its last message, and accepted it; nobody else got anything; nothing was sent again once its acceptance
 was recorded; and every message that somebody was not told of has its reason. At last somebody reads: what their devices
 show is taken back, and their icons have the right number.
@@ -14,16 +15,27 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from random import Random
+from random import Random, SystemRandom
 
 import pytest
 from house import House
 from oracle import Changes, Message, Part, Person, Talk, Verdict, World
 from oracle_checks import Checks
 
-# The same in every run of all tests, as in Tests/property: new ones are tried by themselves.
-SEEDS = [int(seed) for seed in os.environ.get("PARLEY_PUSH_SEEDS", "1,1000446894").split(",")]
 ROUNDS = int(os.environ.get("PARLEY_PUSH_ROUNDS", "6"))
+
+
+def runs() -> dict[str, tuple[int, int]]:
+    """Seed and rounds, by a name that stays: the same in every run of all tests and a short new one, or those that are named."""
+    named, new = os.environ.get("PARLEY_PUSH_SEEDS"), SystemRandom()
+    if named == "new":
+        named = f"{new.randrange(1 << 32)},{new.randrange(1 << 32)}"
+    seeds = [int(seed) for seed in (named or "1,1000446894").split(",")]
+    fixed = {f"run {place}": (seed, ROUNDS) for place, seed in enumerate(seeds, 1)}
+    return fixed if named else fixed | {"new run": (new.randrange(1 << 32), 2)}
+
+
+RUNS = runs()
 NAMES = ["Ann", "Bob", "Cyd", "Dan", "Eve", "Fay"]
 # While there is a row, what becomes a job is not due for an hour.
 HOLD = """
@@ -38,6 +50,8 @@ end $$;
 create trigger push_job_hold_trigger before insert on parley.push_job for each row execute function public.hold();
 """
 UNREAD = "select count(*) from parley.event e where e.id > (select c.max_id from parley.consumer c where c.name = 'push')"
+# What is held until quiet hours end.
+HELD = "reason = 'quiet_hours' and due_at > now() + interval '2 minutes'"
 # Of providers; none that lets a route rest for half a minute.
 ODDITIES = [{"delay": 0.3}, {"goaway": "before"}, {"goaway": "after"}, {"reset": 7}, {"close": True}]
 
@@ -46,7 +60,7 @@ class Play(Checks):
     def __init__(self, house: House, seed: int):
         self.house, self.random, self.world = house, Random(seed), World()
         self.changes = Changes(house, self.world, self.random)
-        self.steps = self.kills = 0
+        self.steps = self.kills = self.held = 0
         self.active: set[str] = set()
         self.history: list[str] = []
         self.shown: dict[tuple[str, str, str], int] = {}
@@ -77,6 +91,9 @@ class Play(Checks):
         self.readers: set[str] = set()
         for _ in range(self.random.randint(2, 8)):
             self.note(self.changes.any())
+        # Ends with the round, so it is drawn more often than the rest.
+        if self.random.random() < 0.6:
+            self.note(f"settings {self.changes.settings('hold')}")
         self.active |= {name for talk in self.world.talks for name, part in talk.parts.items() if part.read}
         # Some of it was taken back, or stands for a device that is gone.
         self.shown.clear()
@@ -103,6 +120,7 @@ class Play(Checks):
                 self.read_meanwhile()
         self.house.gateway.script.clear()
         self.settle()
+        self.end_quiet_hours()
         return sent
 
     def change_their_minds(self) -> tuple[list[tuple[Talk, Message]], dict[tuple[str, str], Verdict]]:
@@ -119,7 +137,21 @@ class Play(Checks):
         self.house.wait(lambda: self.house.sql(UNREAD) == "0", "the log read")
         self.house.superuser("delete from public.hold; update parley.push_job set due_at = clock_timestamp() where settled_at is null")
         self.settle()
+        self.end_quiet_hours()
         return sent, first
+
+    def end_quiet_hours(self) -> None:
+        """Of what is held nothing was shown; then it comes."""
+        self.check_held(self.house.rows(
+            f"select device_id, conversation_id, first_seq, last_seq from parley.push_job where settled_at is null and {HELD}"
+        ))
+        for person in self.world.people.values():
+            if person.quiet == "hold":
+                self.ask(person.id, "set_push_settings", quiet_hours=[])
+                person.quiet = None
+                self.note(f"the quiet hours of {person.name} end")
+        self.house.sql("update parley.push_job set due_at = clock_timestamp() where settled_at is null")
+        self.settle()
 
     def read_at_rest(self) -> None:
         """Somebody whose devices show something reads it, and nothing else happens."""
@@ -216,23 +248,20 @@ class Play(Checks):
                         "update parley.push_job set due_at = clock_timestamp() "
                         "where state = 'leased' and due_at between clock_timestamp() and clock_timestamp() + interval '52 seconds'"
                     )
-                self.house.settled(2)
+                self.house.settled(2, HELD)
                 return
             except AssertionError:
                 if time.monotonic() > limit:
                     raise
 
 
-@pytest.fixture(params=range(len(SEEDS)), ids=lambda place: f"run {place + 1}")
-def seed(request):
-    print(f"PARLEY_PUSH_SEEDS={SEEDS[request.param]} PARLEY_PUSH_ROUNDS={ROUNDS}")
-    return SEEDS[request.param]
-
-
-def test_those_are_told_who_should_be_and_nobody_else(house: House, seed: int):
+@pytest.mark.parametrize("run", RUNS)
+def test_those_are_told_who_should_be_and_nobody_else(house: House, run: str):
+    seed, rounds = RUNS[run]
+    print(f"make push-oracle SEEDS={seed} ROUNDS={rounds}")
     play = Play(house, seed)
     play.set_up()
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         play.round()
-    print(f"{play.steps} steps, {play.kills} kills")
-    assert play.steps >= ROUNDS * 4
+    print(f"{play.steps} steps, {play.kills} kills, {play.held} held")
+    assert play.steps >= rounds * 4

@@ -4,8 +4,8 @@
 until its standard input ends, or the process that is named
 
 What they check is in push_checks.py. `script` says how the next sends to a token, an endpoint or a webhook end, in
-order; the last one of a list stays. An outcome is a dict: status, body, headers, delay (s), hang, reset (an error code),
-goaway ("before": this stream is not processed, "after": it is), close, interim (an answer of status 103 first).
+order; the last one of a list stays. An outcome is a dict: status, body, headers, delay (s), body_delay (s, after the
+headers), hang, reset (an error code), goaway ("before": this stream is not processed, "after": it is), close, interim (an answer of status 103 first).
 `max_streams` is what a connection allows once primed, and `prime` whether it allows one stream until the first 200.
 GET /control/log tells what came, POST /control changes script and settings, POST /control/subscribe makes a browser.
 """
@@ -38,7 +38,7 @@ class LenientConnection(H2Connection):
 
 class Connection(asyncio.Protocol):
     def __init__(self, gateway: PushGateway):
-        self.gateway, self.requests, self.open, self.unsent = gateway, {}, set(), {}
+        self.gateway, self.requests, self.open, self.unsent, self.slow = gateway, {}, set(), {}, set()
         self.h2 = LenientConnection(H2Configuration(client_side=False, header_encoding="utf-8"))
         self.limit = 1 if gateway.prime else gateway.max_streams
 
@@ -73,6 +73,7 @@ class Connection(asyncio.Protocol):
             elif isinstance(event, StreamReset):
                 self.requests.pop(event.stream_id, None)
                 self.open.discard(event.stream_id)
+                self.slow.discard(event.stream_id)
                 self.gateway.resets += 1
             elif isinstance(event, WindowUpdated):
                 for stream in list(self.unsent):
@@ -90,17 +91,27 @@ class Connection(asyncio.Protocol):
         self.gateway.most_streams = max(self.gateway.most_streams, len(self.open))
         self.requests[event.stream_id] = (dict(event.headers), bytearray())
 
-    def answer(self, stream, status, headers, body):
-        """Whether it was written."""
+    def answer(self, stream, status, headers, body, body_delay=0):
+        """Whether it was written, or its headers were."""
         if stream not in self.open or self.transport.is_closing():
             return False
         self.open.discard(stream)
-        self.h2.send_headers(stream, [(":status", str(status)), *headers.items()], end_stream=not body)
-        if body:
+        self.h2.send_headers(stream, [(":status", str(status)), *headers.items()], end_stream=not body and not body_delay)
+        if body_delay:
+            self.slow.add(stream)
+            asyncio.get_running_loop().call_later(body_delay, self.finish, stream, body)
+        elif body:
             self.unsent[stream] = body
             self.pump(stream)
         self.flush()
         return True
+
+    def finish(self, stream, body):
+        if stream in self.slow and not self.transport.is_closing():
+            self.slow.discard(stream)
+            self.unsent[stream] = body or b" "
+            self.pump(stream)
+            self.flush()
 
     def pump(self, stream):
         """As much of an answer's body as the client's windows allow."""
@@ -222,7 +233,7 @@ class PushGateway:
         fields = self.checks.answer_headers(entry) | outcome.get("headers", {})
 
         def respond():
-            entry["answered"] = connection.answer(stream, status, fields, answer)
+            entry["answered"] = connection.answer(stream, status, fields, answer, outcome.get("body_delay", 0))
             if status < 300:
                 connection.opened_up()
             if goaway:

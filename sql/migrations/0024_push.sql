@@ -57,7 +57,7 @@ comment on column parley.push_device.provider is 'apns, fcm, webpush or webhook.
 comment on column parley.push_device.kind is 'Of apns alert or voip, of fcm token or fid, else alert.';
 comment on column parley.push_device.environment is 'production, or sandbox: of apns, which environment made the token.';
 comment on column parley.push_device.app_id is 'The app its token belongs to: a name among the credentials of the workers.';
-comment on column parley.push_device.route is 'What can fail as a whole: the app, or of webpush the origin of its push service.';
+comment on column parley.push_device.route is 'What can fail as a whole: the app, its sandbox, or of webpush the origin of its push service.';
 comment on column parley.push_device.platform is 'ios, android, web and so on, as its app says.';
 comment on column parley.push_device.session_id is 'The session it was registered in, if its token says one.';
 comment on column parley.push_device.locale is 'The language of the device, for texts of the app''s own.';

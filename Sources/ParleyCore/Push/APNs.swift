@@ -111,6 +111,8 @@ public struct APNs: PushProvider {
             aps["category"] = content.category.map { .string($0) }
             // The app may put what it fetched, or decrypted, in place of this.
             aps["mutable-content"] = 1
+            // So that an app that rings by CallKit, where no push may follow, learns that it is over.
+            if content.kind == .callEnd { aps["content-available"] = 1 }
         }
         aps["badge"] = content.badge.map { .int($0) }
         return aps

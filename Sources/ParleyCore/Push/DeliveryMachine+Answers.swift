@@ -31,10 +31,10 @@ extension DeliveryMachine {
             actions.append(.settle(PushSettlement(job, .delivered, reason)))
         case .deadToken(let since):
             self.works(flight, now, &actions)
-            // A token that was given anew since then is another's, or alive again.
-            let isOlder = since.map { job.target.registeredAt <= $0 } ?? true
+            // A token that was given anew since then is another's, or alive again. Without a time it is what it was sent to.
+            let end = since ?? job.target.registeredAt
             actions.append(
-                .settle(PushSettlement(job, isOlder ? .deadToken(before: since ?? now.unix) : .dead, reason)))
+                .settle(PushSettlement(job, job.target.registeredAt <= end ? .deadToken(before: end) : .dead, reason)))
         case .badJob:
             self.works(flight, now, &actions)
             self.refused(job, reason, &actions)

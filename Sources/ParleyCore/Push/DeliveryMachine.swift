@@ -143,8 +143,7 @@ public struct DeliveryMachine<Provider: PushProvider>: Sendable {
             actions.append(.send(entry.job.id, request))
             return true
         } catch {
-            let outcome = error.isToken ? PushSettlement.Outcome.deadToken(before: now.unix) : .dead
-            actions.append(.settle(PushSettlement(entry.job, outcome, error.reason)))
+            actions.append(.settle(PushSettlement(entry.job, error)))
             return false
         }
     }

@@ -90,6 +90,11 @@ public struct PushSettlement: Sendable, Equatable {
         self.madeAt = job.madeAt
     }
 
+    /// A job that cannot be sent.
+    public init(_ job: PushJob, _ refusal: PushRefusal) {
+        self.init(job, refusal.isToken ? .deadToken(before: job.target.registeredAt) : .dead, refusal.reason)
+    }
+
     public init(jobID: String, claim: Int64, _ outcome: Outcome, _ reason: String) {
         self.jobID = jobID
         self.claim = claim

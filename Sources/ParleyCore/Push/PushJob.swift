@@ -69,12 +69,15 @@ public struct PushTarget: Sendable, Equatable {
     public var auth: String
     /// Of FCM: `ios` for an app on an Apple device.
     public var platform: String
+    /// The language of the device, as its app says.
+    public var locale: String
     /// Milliseconds since 1970: when the device last gave its token.
     public var registeredAt: Int64
 
     public init(
         _ provider: Provider, appID: String, token: String, kind: String = "alert", isSandbox: Bool = false,
-        p256dh: String = "", auth: String = "", platform: String = "", registeredAt: Int64 = 0
+        p256dh: String = "", auth: String = "", platform: String = "", locale: String = "",
+        registeredAt: Int64 = 0
     ) {
         self.provider = provider
         self.appID = appID
@@ -84,10 +87,11 @@ public struct PushTarget: Sendable, Equatable {
         self.p256dh = p256dh
         self.auth = auth
         self.platform = platform
+        self.locale = locale
         self.registeredAt = registeredAt
     }
 
-    /// `{provider, app_id, token, kind, environment, p256dh, auth, platform, registered_at}`.
+    /// `{provider, app_id, token, kind, environment, p256dh, auth, platform, locale, registered_at}`.
     public init?(json: JSONValue) {
         guard let provider = json["provider"]?.string.flatMap(Provider.init(rawValue:)),
             let appID = json["app_id"]?.string, let token = json["token"]?.string
@@ -96,6 +100,6 @@ public struct PushTarget: Sendable, Equatable {
             provider, appID: appID, token: token, kind: json["kind"]?.string ?? "alert",
             isSandbox: json["environment"]?.string == "sandbox", p256dh: json["p256dh"]?.string ?? "",
             auth: json["auth"]?.string ?? "", platform: json["platform"]?.string ?? "",
-            registeredAt: json["registered_at"]?.int64 ?? 0)
+            locale: json["locale"]?.string ?? "", registeredAt: json["registered_at"]?.int64 ?? 0)
     }
 }

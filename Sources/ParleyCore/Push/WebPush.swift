@@ -69,6 +69,7 @@ public struct WebPush: PushProvider {
         // For service workers with texts of their own.
         data["loc_key"] = content.locKey.map { .string($0) }
         if !content.shownArguments.isEmpty { data["loc_args"] = .array(content.shownArguments.map { .string($0) }) }
+        if !job.target.locale.isEmpty { data["locale"] = .string(job.target.locale) }
         data["category"] = content.category.map { .string($0) }
         shown["data"] = .object(data)
         var payload: JSONObject = ["web_push": 8030, "notification": .object(shown), "mutable": true]

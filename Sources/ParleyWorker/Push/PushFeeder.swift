@@ -158,8 +158,12 @@ struct PushFeeder: Service {
                     provider: row.string(0) ?? "", lane: row.string(1) ?? "", due: row.int64(2) ?? 0,
                     age: row.int64(3) ?? 0)
             })
-        if let row = await self.ask("select events, age_ms from parley.push_log_state()", [])?.first {
-            self.metrics.saw(PushMetrics.LogState(events: row.int64(0) ?? 0, age: row.int64(1) ?? 0))
+        let log = await self.ask("select events, age_ms, resets, skipped from parley.push_log_state()", [])
+        if let row = log?.first {
+            self.metrics.saw(
+                PushMetrics.LogState(
+                    events: row.int64(0) ?? 0, age: row.int64(1) ?? 0, resets: row.int64(2) ?? 0,
+                    skipped: row.int64(3) ?? 0))
         }
     }
 

@@ -171,8 +171,7 @@ actor PushLane<Provider: PushProvider> {
                 }
                 shares[name, default: []].append(job)
             } catch {
-                let outcome = error.isToken ? PushSettlement.Outcome.deadToken(before: self.now.unix) : .dead
-                self.settle(PushSettlement(job, outcome, error.reason))
+                self.settle(PushSettlement(job, error))
             }
         }
         for (name, jobs) in shares { self.feed(.claimed(jobs), to: name) }
@@ -227,24 +226,6 @@ actor PushLane<Provider: PushProvider> {
                 }
             case .report(let report): self.tell(report, of: name)
             }
-        }
-    }
-
-    private func tell(_ report: Machine.Report, of name: String) {
-        let place = [("provider", self.routes.provider.rawValue), ("route", name)]
-        switch report {
-        case .stopped, .credentialRefused: self.metrics.route(name, of: self.routes.provider, isStopped: true)
-        case .works: self.metrics.route(name, of: self.routes.provider, isStopped: false)
-        case .refused: break
-        }
-        switch report {
-        case .stopped(let reason, let pause):
-            self.log.warning("push has stopped for a while", place + [("reason", reason), ("pause", "\(pause)")])
-        case .works: self.log.info("push works again", place)
-        case .credentialRefused(let reason):
-            self.log.error("push credentials are refused", place + [("reason", reason)])
-        case .refused(let job, let reason):
-            self.log.warning("a push was refused for good", place + [("job", job), ("reason", reason)])
         }
     }
 

@@ -24,6 +24,9 @@ final class PushMetrics: Sendable {
         var events: Int64
         /// Of the oldest of them, in milliseconds.
         var age: Int64
+        /// Of this database: how often events were passed over because they were gone, and how many because they failed.
+        var resets: Int64
+        var skipped: Int64
     }
 
     private struct State: Sendable {
@@ -126,6 +129,12 @@ final class PushMetrics: Sendable {
         family(
             "parley_push_events_age_seconds", "gauge", "How long ago the oldest of them was written.",
             state.behind.map { [("", "\(Double($0.age) / 1000)")] } ?? [])
+        family(
+            "parley_push_log_resets", "counter", "How often push began anew at the end of the log.",
+            state.behind.map { [("_total", "\($0.resets)")] } ?? [])
+        family(
+            "parley_push_events_skipped", "counter", "Events that push passed over, because they failed.",
+            state.behind.map { [("_total", "\($0.skipped)")] } ?? [])
         return lines.map { $0 + "\n" }.joined()
     }
 }

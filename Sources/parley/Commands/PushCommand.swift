@@ -10,6 +10,9 @@ enum PushCommand {
         var databaseURL = ""
         var device: String?
         var reason = "parley push"
+        var provider: String?
+        var answer: String?
+        var since = "1 day"
         var logLevel = Log.Level.warning
     }
 
@@ -21,6 +24,7 @@ enum PushCommand {
                 usage: parley push test --push <file> [settings] <jobs
                        parley push test --device <id> --database-url <url>
                        parley push explain <message> <user> --database-url <url>
+                       parley push requeue [--provider <name>] [--answer <word>] [--since <time>] --database-url <url>
 
                 test sends the notifications that standard input describes, one JSON object a line, once each, and writes
                 a line with the outcome of each; docs/push.md has the form. With --device a notification goes through the
@@ -28,6 +32,9 @@ enum PushCommand {
                 Exits with 0 if all were delivered.
 
                 explain says why a user got a message or a notification of it, or not. It is recorded with the reason.
+
+                requeue tries notifications of messages again that were given up (dead), and prints how many. What was read
+                meanwhile is not sent.
 
                 \(self.settings.help)
                 """
@@ -45,6 +52,7 @@ enum PushCommand {
                     }
                     return try self.explain(
                         arguments[1], to: arguments[2], try self.options(arguments.dropFirst(3), environment))
+                case "requeue": return try self.requeue(try self.options(arguments.dropFirst(), environment))
                 default: throw CommandError("there is no such word", hint: "see parley push --help")
                 }
             })
@@ -73,6 +81,15 @@ enum PushCommand {
                 Setting(
                     "reason", \.reason, .text("text", "a text"), defaults: Options(),
                     help: "Why somebody wants to know, for the audit log."),
+                Setting(
+                    "provider", \.provider, .text("name", "apns, fcm, webpush or webhook"), defaults: Options(),
+                    help: "Requeues what was for this provider alone."),
+                Setting(
+                    "answer", \.answer, .text("word", "a provider's answer"), defaults: Options(),
+                    help: "Requeues what has this answer alone, as parley push explain says it."),
+                Setting(
+                    "since", \.since, .text("time", "an interval like 6 hours"), defaults: Options(),
+                    help: "Requeues what is no older than this."),
                 Setting(
                     "log-level", environment: "PARLEY_LOG_LEVEL", \.logLevel, .logLevel, defaults: Options(),
                     help: "The least that is written to standard error."),
@@ -122,6 +139,15 @@ enum PushCommand {
         let answer = try connection.query(
             "select jsonb_pretty(parley.explain_delivery($1::uuid, $2::uuid, $3))", [message, user, options.reason])
         Terminal.print(answer.rows.first?.string(0) ?? "")
+        return 0
+    }
+
+    private static func requeue(_ options: Options) throws -> Int32 {
+        let connection = try self.connect(options)
+        defer { connection.close() }
+        let answer = try connection.query(
+            "select parley.requeue_push_jobs($1, $2, $3::interval)", [options.provider, options.answer, options.since])
+        Terminal.print("notifications that are tried again: \(answer.rows.first?.int64(0) ?? 0)")
         return 0
     }
 

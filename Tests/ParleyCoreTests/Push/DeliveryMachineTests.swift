@@ -135,6 +135,19 @@ import Testing
         #expect(rig.last == .dead)
     }
 
+    @Test func anEndWithoutATimeIsThatOfTheTokenItWasSentTo() {
+        var rig = self.rig()
+        rig.open()
+        let job = PushFixture.job(1, registeredAt: PushFixture.start - 1000)
+        rig.claim([job])
+        rig.answer(job, PushFixture.answer(400, "BadDeviceToken"))
+        #expect(rig.last == .deadToken(before: job.target.registeredAt))
+        var other = job
+        other.target.token = "no token"
+        rig.claim([other])
+        #expect(rig.last == .deadToken(before: job.target.registeredAt))
+    }
+
     @Test func aPayloadThatIsTooLargeIsSentOnceMoreWithIdsAlone() throws {
         var rig = self.rig()
         rig.open()

@@ -49,6 +49,9 @@ import Testing
         let call = try self.request(PushFixture.content(.call), kind: "voip")
         #expect(self.headers(call)["apns-topic"] == "com.example.chat.voip")
         #expect(self.headers(call)["apns-push-type"] == "voip" && self.headers(call)["apns-priority"] == "10")
+        // It has to wake an app that rings by CallKit.
+        let end = try JSONValue.parse(try self.request(PushFixture.content(.callEnd)).body)
+        #expect(end["aps"]?["content-available"] == 1 && end["aps"]?["alert"] != nil)
         #expect(throws: PushRefusal.self) { try self.request(PushFixture.content(), kind: "voip") }
         #expect(throws: PushRefusal.self) { try self.request(PushFixture.content(.callEnd), kind: "voip") }
     }
@@ -194,6 +197,7 @@ import Testing
     private func request(_ content: PushContent) throws -> PushRequest {
         var job = PushFixture.job(1, .webpush, content)
         job.target.token = "https://push.example/1"
+        job.target.locale = "pt-BR"
         return try self.service.request(for: job, credential: "vapid x", reduced: false, now: PushFixture.moment(0))
     }
 
@@ -203,6 +207,7 @@ import Testing
         #expect(payload["web_push"] == 8030 && payload["app_badge"] == 3 && payload["mutable"] == true)
         #expect(payload["notification"]?["title"] == "Trip")
         #expect(payload["notification"]?["navigate"] == "https://chat.example/")
+        #expect(payload["notification"]?["data"]?["locale"] == "pt-BR")
         let headers = Dictionary(request.headers.map { ($0.name, $0.value) }) { _, last in last }
         #expect(headers["ttl"] == "3600" && headers["urgency"] == "normal")
         #expect(headers["topic"] == PushFixture.conversation.replacing("-", with: ""))
@@ -258,11 +263,12 @@ import Testing
         let json = try JSONValue.parse(
             """
             {"id":"a","claim":4,"lane":"call","attempts":2,"expires_at":9,"target":{"provider":"apns","app_id":"app",
-            "token":"0a","kind":"voip","environment":"sandbox","registered_at":3},"content":{"kind":"call","privacy":"sender",
-            "call_id":"c","badge":0,"loc_args":["x"],"silent":true}}
+            "token":"0a","kind":"voip","environment":"sandbox","locale":"de","registered_at":3},"content":{"kind":"call",
+            "privacy":"sender","call_id":"c","badge":0,"loc_args":["x"],"silent":true}}
             """)
         let job = try #require(PushJob(json: json))
-        #expect(job.claim == 4 && job.lane == .call && job.attempts == 2 && job.target.isSandbox)
+        #expect(job.claim == 4 && job.lane == .call && job.attempts == 2)
+        #expect(job.target.isSandbox && job.target.locale == "de")
         #expect(job.content.callID == "c" && job.content.badge == 0 && job.content.isSilent)
         #expect(PushJob(json: ["id": "a"]) == nil)
         let settlement = PushSettlement(job, .retry(after: .milliseconds(1500), counts: true), "503")

@@ -33,8 +33,8 @@ import Testing
         $$;
         create function parley.push_queue_state() returns table (provider text, lane text, due bigint, age_ms bigint)
         language sql as $$ select 'apns', 'call', 1, 2 $$;
-        create function parley.push_log_state() returns table (events bigint, age_ms bigint)
-        language sql as $$ select 3, 4 $$;
+        create function parley.push_log_state() returns table (events bigint, age_ms bigint, resets bigint, skipped bigint)
+        language sql as $$ select 3, 4, 5, 6 $$;
         """
 
     private func pool(_ script: String) async throws -> PostgresPool {
@@ -93,6 +93,8 @@ import Testing
         }
         #expect(try await self.number("select events from parley.waiting", pool) == 0)
         #expect(metrics.text().contains("parley_push_events_behind 3\n"))
+        #expect(metrics.text().contains("parley_push_log_resets_total 5\n"))
+        #expect(metrics.text().contains("parley_push_events_skipped_total 6\n"))
         run.cancel()
         _ = await run.result
         await pool.shutdown()

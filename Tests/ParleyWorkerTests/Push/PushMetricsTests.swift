@@ -18,7 +18,7 @@ import Testing
         metrics.route("app", of: .apns, isStopped: true)
         metrics.saw([PushMetrics.QueueState(provider: "apns", lane: "call", due: 2, age: 1500)])
         #expect(!metrics.text().contains("parley_push_events_behind"))
-        metrics.saw(PushMetrics.LogState(events: 7, age: 2500))
+        metrics.saw(PushMetrics.LogState(events: 7, age: 2500, resets: 2, skipped: 1))
         let text = metrics.text()
         for line in [
             #"parley_push_settled_total{provider="apns",outcome="delivered",reason="200"} 3"#,
@@ -26,7 +26,8 @@ import Testing
             #"parley_push_tokens_dropped_total{provider="apns"} 1"#, #"parley_push_routes_stopped{provider="apns"} 1"#,
             #"parley_push_delay_seconds_count{provider="apns"} 3"#,
             #"parley_push_queue_age_seconds{provider="apns",lane="call"} 1.5"#,
-            "parley_push_events_behind 7", "parley_push_events_age_seconds 2.5",
+            "parley_push_events_behind 7", "parley_push_events_age_seconds 2.5", "parley_push_log_resets_total 2",
+            "parley_push_events_skipped_total 1",
         ] { #expect(text.contains(line + "\n"), "\(line) is not in\n\(text)") }
     }
 

@@ -201,7 +201,10 @@ begin
     perform pg_sleep(0.05 * cardinality(event_ids));
 end
 $$;
+update parley.push_state set resets = 2, skipped = 3;
 select ok(events between 99 and 101 and age_ms >= 0, 'operators see how far push is behind') from parley.push_log_state();
+select is((select format('%s %s', resets, skipped) from parley.push_log_state()), '2 3', 'how often it began anew, and how many events it passed over');
+update parley.push_state set resets = 0, skipped = 0;
 select ok(parley.enqueue_push() between 1 and 60, 'where events take long, some are read, and then the transaction ends');
 create or replace function parley.queue_event_pushes(event_ids bigint[]) returns void language sql as $$
     insert into queued select unnest(event_ids)
@@ -293,6 +296,20 @@ savepoint later;
 select is(t.claimed_since('0.2 seconds'), 1::bigint, 'a mute since the decision counts where the claim came late');
 rollback to later;
 select is(t.claimed_since('0.05 seconds'), 2::bigint, 'and not where it came at once');
+rollback to failing;
+
+-- a token that is given again while the provider answers
+select t.only_one();
+select t.pump() > 0 as done \gset
+update parley.push_device set registered_at = date_trunc('second', registered_at) + interval '0.0004 seconds' where name = 'phone';
+create temporary table answered as select j.job from t.claimed() as j (job) where j.job #>> '{target,token}' = t.token('apns', 'phone');
+savepoint answered;
+update parley.push_device set registered_at = registered_at + interval '1 ms' where name = 'phone';
+select t.settle(job, 'dead_token', jsonb_build_object('before', job #> '{target,registered_at}')) is null as done from answered \gset
+select is((select dropped_reason from parley.push_device where name = 'phone'), null, 'what a provider says of it is of the former registration');
+rollback to answered;
+select t.settle(job, 'dead_token', jsonb_build_object('before', job #> '{target,registered_at}')) is null as done from answered \gset
+select is((select dropped_reason from parley.push_device where name = 'phone'), 'said so', 'which it drops if it is still the same');
 rollback to failing;
 
 -- how many events go together

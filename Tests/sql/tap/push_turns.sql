@@ -79,5 +79,25 @@ select is(t.of_set('webpush', 'b'), 'https://push.example', 'who has the key of 
 select is(t.of_set('apns', 'c'), null, 'who told of nothing gets nothing');
 select is((select string_agg(route, ' ') from parley.push_job where state = 'queued'), 'three', 'what nobody has waits');
 
+-- Apple's sandbox fails by itself
+delete from parley.push_job;
+select parley.configure_push('[{"provider": "apns", "app_id": "app"}]', 'w') is null as done \gset
+select t.act('bob');
+select parley_api.register_device('apns', 'app', t.token('apns', 'prototype'), environment => 'sandbox', name => 'prototype') is null as done \gset
+select t.act('ann');
+select t.keep('chat', parley_api.start_conversation(array[t.id('bob')]) ->> 'id');
+select t.host();
+select t.pump() is null as done \gset
+create function t.reached(paused text[]) returns text language sql as $$
+    select string_agg(j #>> '{target,environment}', ' ' order by j #>> '{target,environment}')
+    from parley.claim_push_jobs('w', '{message}', 10, 'apns', paused, provider_set => 'w') j
+$$;
+savepoint waiting;
+select is(t.reached('{}'), 'production sandbox', 'a worker with the credentials of an app sends to both environments');
+rollback to waiting;
+select is(t.reached('{app}'), 'sandbox', 'when one of them is stopped, the other goes on');
+rollback to waiting;
+select is(t.reached('{app sandbox}'), 'production', 'whichever it is');
+
 select * from finish();
 rollback;

@@ -31,7 +31,7 @@ begin
         'auth', v_keys ->> 'auth',
         'platform', device.platform,
         'locale', device.locale,
-        'registered_at', (extract(epoch from device.registered_at) * 1000)::bigint
+        'registered_at', floor(extract(epoch from device.registered_at) * 1000)
     ));
 end;
 $$;

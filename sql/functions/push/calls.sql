@@ -1,6 +1,6 @@
 -- Calls ring on devices that are not connected, and stop ringing when they were answered elsewhere. Phones ring by
--- their VoIP tokens, on which nothing but a ringing call may be sent; where a session has none, and on other devices,
--- a notification says it.
+-- their VoIP tokens, on which nothing but a ringing call may be sent: the other token of the session has them stop.
+-- Where a session has none, and on other devices, a notification says both.
 
 create or replace function parley.queue_call_pushes(conversation_id uuid, call_id uuid)
 returns void
@@ -98,7 +98,7 @@ begin
         for v_device in
             select d.* from parley.push_devices_of(v_part.user_id) as d
             where d.kind <> 'voip'
-                -- whoever missed it learns of it; else only a device that was told to ring
+                -- whoever missed it learns of it; else only a device that was told to ring, a phone by its VoIP token
                 and (
                     v_part.state = 'missed'
                     or exists (
@@ -107,8 +107,16 @@ begin
                             and j.conversation_id = v_part.conversation_id
                             and j.last_seq is null
                             and j.call_id = v_part.call_id
-                            and j.device_id = d.id
                             and j.state in ('leased', 'retrying', 'sent')
+                            and (j.device_id = d.id or j.device_id = any (array(
+                                select o.id
+                                from parley.push_device as o
+                                where o.user_id = d.user_id
+                                    and o.kind = 'voip'
+                                    and o.app_id = d.app_id
+                                    and d.provider = 'apns'
+                                    and o.session_id is not distinct from d.session_id
+                            )))
                     )
                 )
         loop

@@ -61,7 +61,7 @@ begin
         locked as materialized (
             select d.id, o.badge, o.reason, o.is_dead and d.provider <> 'webhook'
                 -- a token that was registered after what the provider speaks of is another one; looked at under the lock
-                and extract(epoch from d.registered_at) * 1000 <= o.before as is_dropped
+                and floor(extract(epoch from d.registered_at) * 1000) <= o.before as is_dropped
             from of_device as o
             inner join parley.push_device as d on o.device_id = d.id
             where d.dropped_at is null and (o.is_dead or d.last_badge is distinct from o.badge and o.badge is not null)

@@ -62,8 +62,9 @@ declare
     -- what this worker has credentials for; every push service takes those of the deployment
     v_apps constant text[] := case
         when provider_set is not null and provider <> 'webpush' then array(
-            select p.app_id
+            select r.route
             from parley.push_provider as p
+            cross join lateral unnest(array[p.app_id, p.app_id || ' sandbox']) as r (route)
             where p.worker = claim_push_jobs.provider_set and p.provider = claim_push_jobs.provider
         )
     end;

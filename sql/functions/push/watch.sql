@@ -51,7 +51,7 @@ comment on function parley.push_queue_state is
 grant execute on function parley.push_queue_state to parley_worker;
 
 create or replace function parley.push_log_state()
-returns table (events bigint, age_ms bigint)
+returns table (events bigint, age_ms bigint, resets bigint, skipped bigint)
 language sql stable security definer
 rows 1
 set search_path = pg_catalog, pg_temp
@@ -61,15 +61,18 @@ set jit = off
 as $$
     select
         greatest(0, parley.log_end() - c.max_id),
-        coalesce((extract(epoch from clock_timestamp() - e.created_at) * 1000)::bigint, 0)
+        coalesce((extract(epoch from clock_timestamp() - e.created_at) * 1000)::bigint, 0),
+        s.resets,
+        s.skipped
     from parley.consumer as c
+    cross join parley.push_state as s
     left join lateral (
         select o.created_at from parley.event as o where o.id > c.max_id order by o.id limit 1
     ) as e on true
     where c.name = 'push'
 $$;
 comment on function parley.push_log_state is
-'How many events push has not read, at most, and how old the first of them is. No row: nobody reads them.';
+'How many events push has not read, at most, and how old the first of them is; how often it began anew, and how many events it passed over. No row: nobody reads them.';
 grant execute on function parley.push_log_state to parley_worker;
 
 create or replace function parley.push_test_outcome(job_id uuid)

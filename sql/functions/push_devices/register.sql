@@ -140,8 +140,8 @@ begin
     values (
         parley.uuid_v7(), v_user_id, register_device.provider, v_kind, register_device.environment,
         register_device.app_id,
-        parley.push_route(register_device.provider, register_device.app_id, v_token), register_device.platform,
-        v_session_id, register_device.locale, register_device.name, v_hash,
+        parley.push_route(register_device.provider, register_device.app_id, register_device.environment, v_token),
+        register_device.platform, v_session_id, register_device.locale, register_device.name, v_hash,
         case when v_sealed is null then v_token end, v_sealed, case when v_sealed is null then v_keys end
     )
     on conflict on constraint push_device_token_key do update

@@ -54,17 +54,18 @@ end;
 $$;
 comment on function parley.push_keys is 'The keys of a browser''s subscription as they are stored, or PT400; null for others.';
 
-create or replace function parley.push_route(provider text, app_id text, token text)
+create or replace function parley.push_route(provider text, app_id text, environment text, token text)
 returns text
 language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
     select case
         when provider = 'webpush' then regexp_replace(substring(token from '^https://[^/]+'), ':443$', '')
+        when provider = 'apns' and environment = 'sandbox' then app_id || ' sandbox'
         else app_id
     end
 $$;
-comment on function parley.push_route is 'What of a provider can fail as a whole: the app, or the origin of a push service.';
+comment on function parley.push_route is 'What of a provider can fail as a whole: the app, apart from it "<app> sandbox", or the origin of a push service.';
 
 create or replace function parley.push_token_hash(
     provider text, app_id text, environment text, kind text, token text, keys jsonb default null
