@@ -43,12 +43,12 @@ class Frozen:
                 pass
 
 
-async def post(worker, path: str, token: str, body: object) -> tuple[int, dict]:
+async def post(worker, path: str, token: str, body: object, method: str = "POST") -> tuple[int, dict]:
     def ask():
         connection = http.client.HTTPConnection("127.0.0.1", worker.port, timeout=20)
         try:
             headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
-            connection.request("POST", path, json.dumps(body).encode(), headers)
+            connection.request(method, path, json.dumps(body).encode(), headers)
             answer = connection.getresponse()
             return answer.status, json.loads(answer.read())
         finally:
@@ -79,12 +79,15 @@ async def test_every_answer_comes_within_eight_seconds():
                     seconds(late.join(room.topic, token)),
                     seconds(member.send_message(room.id, "during")),
                     seconds(post(worker, "/realtime/v1/api/broadcast", token, broadcast)),
+                    seconds(post(worker, "/rest/v1/rpc/sync", token, {})),
+                    seconds(post(worker, "/rest/v1/messages", token, None, "GET")),
                     seconds(member.heartbeat()),
                 )
             for taken, _ in answers:
                 assert taken < 8, answers
-            joined, sent, posted, _ = (result for _, result in answers)
+            joined, sent, posted, *requested, _ = (result for _, result in answers)
             assert joined["reason"].startswith(("QueryCanceled: ", "UnableToConnectToProject: ")), joined
             assert sent["retriable"] is True and sent["message"] and sent["code"], sent
             status, body = posted
             assert status in (503, 504) and set(body) == {"code", "message", "details", "hint"}, posted
+            assert [(status, body["code"]) for status, body in requested] == [(504, "PGRST003")] * 2, requested

@@ -129,6 +129,27 @@ async def test_case_41_a_silent_client_is_closed(small, version):
     assert not hidden.closed.done() and not alive.closed.done()
 
 
+async def test_case_41_a_client_that_vanishes_is_not_present_for_long(small):
+    """Less than half a minute by default, a third of the time after which its socket is closed."""
+    who = {"presence": {"key": "a", "enabled": True}}
+    watching = await small.member("Bob", presence={"key": "b", "enabled": True})
+    vanishing = await small.member(**who)
+    await vanishing.push(small.topic, "presence", {"type": "presence", "event": "track", "payload": {"n": 1}})
+
+    async def seen(change: str, count: int) -> dict:
+        await watching.wait(lambda: len(watching.seen("presence_diff")) == count)
+        return watching.seen("presence_diff")[-1]["payload"][change]["a"]["metas"][0]
+
+    await seen("joins", 1)
+    # it reads no ping any more, and so answers none
+    vanishing.connection.transport.pause_reading()
+    assert (await seen("leaves", 2))["n"] == 1
+    vanishing.connection.transport.resume_reading()
+    back = await seen("joins", 3)
+    assert back["n"] == 1 and back["user_id"] == small.people.id("Alice")
+    assert not vanishing.closed.done()
+
+
 async def test_case_41_what_the_server_sends_does_not_count(small):
     """A client that is gone without a word must not be kept alive by what is sent to it."""
     talking = await small.member()

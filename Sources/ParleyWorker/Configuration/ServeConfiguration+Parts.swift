@@ -20,6 +20,7 @@ extension ServeConfiguration {
         server.maxQueuedBytes = self.maxQueueBytes
         server.idleTimeout = self.idleTimeout
         server.pingInterval = min(self.pingInterval, self.idleTimeout / 3)
+        server.attentivePingInterval = min(.seconds(10), self.idleTimeout / 9)
         server.establishTimeout = self.joinTimeout
         if let certificate = self.tlsCertificate, let key = self.tlsKey {
             server.tls = .init(certificatePath: certificate, keyPath: key)
@@ -58,9 +59,10 @@ extension ServeConfiguration {
         // Half of what closes the socket: the other half is for the log.
         realtime.maxReplayQueue = self.maxQueueBytes / 2
         realtime.maxEphemeralQueue = self.maxQueueBytes / 2
-        realtime.joinTimeout = min(self.statementTimeout, RealtimeConfiguration.longestAnswer)
+        realtime.joinTimeout = min(self.statementTimeout, AnswerTime.longest)
         realtime.commandTimeout = realtime.joinTimeout
         realtime.lockTimeout = self.lockTimeout
+        realtime.presenceSilence = min(.seconds(25), self.idleTimeout * 5 / 18)
         return realtime
     }
 
@@ -81,7 +83,7 @@ extension ServeConfiguration {
     var gateway: GatewayConfiguration {
         var gateway = GatewayConfiguration()
         gateway.maxAnswerBytes = self.maxAnswerBytes
-        gateway.statementTimeout = self.statementTimeout
+        gateway.statementTimeout = min(self.statementTimeout, AnswerTime.longestStatement)
         gateway.lockTimeout = self.lockTimeout
         return gateway
     }

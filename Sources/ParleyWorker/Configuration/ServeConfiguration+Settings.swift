@@ -38,7 +38,8 @@ extension ServeConfiguration {
             Setting(
                 "statement-timeout", environment: "PARLEY_STATEMENT_TIMEOUT", \.statementTimeout,
                 .duration(.milliseconds(100) ... .seconds(300)), defaults: defaults,
-                help: "The longest a request's statement may run in the database."),
+                help: "The longest a request's statement may run in the database. "
+                    + "Every answer comes within 8s, whatever is said here."),
             Setting(
                 "lock-timeout", environment: "PARLEY_LOCK_TIMEOUT", \.lockTimeout,
                 .duration(.milliseconds(10) ... .seconds(300)), defaults: defaults,

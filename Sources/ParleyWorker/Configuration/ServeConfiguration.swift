@@ -10,7 +10,7 @@ public struct ServeConfiguration: Sendable {
     public var databasePoolSize = 8
     /// Transactions that may wait for a pooled connection; one more is answered 503 at once.
     public var databaseQueueSize = 4096
-    public var statementTimeout = Duration.seconds(10)
+    public var statementTimeout = AnswerTime.longestStatement
     /// How long a request's statement may wait for a lock, for example while another transaction changes a conversation.
     public var lockTimeout = Duration.seconds(2)
     public var pollOnly = false

@@ -192,8 +192,7 @@ public final class Gateway: Sendable {
                 GatewayStatements.query(plan, caller, self.configuration),
             ],
             mode: plan.isReadOnly ? .readOnly : .readWrite,
-            // The server gives up first, and says so better than a lost connection would.
-            timeout: self.configuration.statementTimeout + .seconds(5), contention: plan.conversation,
+            timeout: AnswerTime.longest, contention: plan.conversation,
             contentionTable: "conversation", lane: plan.isReadOnly ? .reading : .prompt, owner: caller.owner)
         // A change that was asked for is made, whether somebody still listens or not.
         self.pool.submit(transaction, cancellation: plan.isReadOnly ? cancellation : nil) { result in

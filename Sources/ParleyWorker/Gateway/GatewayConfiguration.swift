@@ -7,7 +7,7 @@ public struct GatewayConfiguration: Sendable {
     /// The largest answer of a read; a larger one does not leave the database.
     public var maxAnswerBytes = 8 << 20
     /// Longest run of one statement in the database.
-    public var statementTimeout = Duration.seconds(10)
+    public var statementTimeout = AnswerTime.longestStatement
     /// Longest wait of one statement for a lock; then it fails with 55P03, answered 503.
     public var lockTimeout = Duration.seconds(2)
 

@@ -16,6 +16,7 @@ public struct HTTPRouter: Sendable {
             HTTPResponse(
                 status: 404,
                 headers: [("Content-Type", "application/json; charset=utf-8")] + CrossOrigin.headers,
-                body: Array(#"{"code":"not_found","message":"There is nothing at this path."}"#.utf8)))
+                body: Array(
+                    #"{"code":"PT404","message":"There is nothing at this path.","details":null,"hint":null}"#.utf8)))
     }
 }

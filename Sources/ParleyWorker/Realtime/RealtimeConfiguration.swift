@@ -13,12 +13,13 @@ public struct RealtimeConfiguration: Sendable {
     /// Upgrades per second over all clients, and how many may come at once.
     public var upgradesPerSecond = 2_000.0
     public var upgradeBurst = 5_000
-    /// Stock clients give up after 10 s: every answer is there well before, whatever the database does.
-    public static let longestAnswer = Duration.milliseconds(7_500)
+    /// Whose socket is silent for so long is no longer shown as present; the socket stays. Longer than two of the pings that
+    /// it is sent meanwhile.
+    public var presenceSilence = Duration.seconds(25)
     /// How long the database may take to decide a join.
-    public var joinTimeout = longestAnswer
+    public var joinTimeout = AnswerTime.longest
     /// How long a command may take, all waiting included; also its `statement_timeout`.
-    public var commandTimeout = longestAnswer
+    public var commandTimeout = AnswerTime.longest
     /// How long a command may wait for a lock that another transaction holds; then it may be sent again.
     public var lockTimeout: Duration = .seconds(2)
     /// The same for a transaction that several commands share: short, because then each of them waits by itself.

@@ -67,6 +67,7 @@ extension RealtimeService {
 
     func track(_ track: PresenceTrack, _ connection: SocketConnection) {
         guard let topic = connection.session.channel(track.channel)?.topic else { return }
+        self.away[track.channel] = nil
         let action = self.presence[topic, default: PresenceTable()].track(
             member: track.channel.memberID, user: track.user, key: track.key, fields: track.shownFields,
             ref: self.presenceRefs.next())
@@ -76,6 +77,7 @@ extension RealtimeService {
         case .unchanged: outcome = .done
         case .changed(let change):
             self.tracked[track.channel] = topic
+            connection.socket.attend()
             diff = change
             outcome = .done
         case .tooLarge: outcome = .tooLarge
@@ -88,14 +90,22 @@ extension RealtimeService {
 
     /// Ends the presence of a channel, if it has one.
     func untrack(_ id: ChannelID) {
-        guard let topic = self.tracked.removeValue(forKey: id) else { return }
+        self.away[id] = nil
+        _ = self.endPresence(id)
+    }
+
+    /// - Returns: what was shown until now.
+    func endPresence(_ id: ChannelID) -> AwayPresence? {
+        guard let topic = self.tracked.removeValue(forKey: id) else { return nil }
         let user = self.presence[topic]?.user(of: id.memberID)
         let diff = self.presence[topic]?.remove(member: id.memberID)
         if self.presence[topic]?.isEmpty ?? false { self.presence[topic] = nil }
-        if let diff { self.send(diff, of: user, to: topic) }
+        guard let diff else { return nil }
+        self.send(diff, of: user, to: topic)
+        return diff.leaves.first.map { AwayPresence(topic: topic, user: user, key: $0.key, fields: $0.meta.fields) }
     }
 
-    private func send(_ diff: PresenceDiff, of user: UUID?, to topic: Topic) {
+    func send(_ diff: PresenceDiff, of user: UUID?, to topic: Topic) {
         let json = diff.json()
         var frames = TopicFrames { RealtimeCodec.presenceDiff($0, topic: $1, diff: json) }
         self.index.forEachChannel(of: topic) { delivery in

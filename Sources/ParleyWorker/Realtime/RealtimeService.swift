@@ -34,6 +34,8 @@ public actor RealtimeService {
     var presence: [Topic: PresenceTable] = [:]
     /// Where a channel is tracked.
     var tracked: [ChannelID: Topic] = [:]
+    /// Presences of silent sockets, which are not shown.
+    var away: [ChannelID: AwayPresence] = [:]
     var presenceRefs: PresenceRefs
     var typing = TypingTable()
     var focus = FocusTable()
@@ -129,6 +131,7 @@ public actor RealtimeService {
     private func tick() {
         let context = self.context()
         self.endTyping(self.typing.expire(now: context.steady))
+        self.watchPresences()
         self.reportRefusals()
         self.renewFocus(now: context.steady)
         self.discretion.keep(self.isFollowed)

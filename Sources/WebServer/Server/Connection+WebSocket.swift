@@ -66,6 +66,13 @@ extension Connection {
         self.life?.heard(self.server.now)
     }
 
+    func attend() {
+        self.life?.ping(every: self.server.limits.attentivePing)
+        self.expireSocket()
+    }
+
+    var silence: Duration { .milliseconds(self.life?.silence(self.server.now) ?? 0) }
+
     /// The socket's deadline has come, or is to be set.
     func expireSocket() {
         switch self.life?.due(self.server.now) {

@@ -45,6 +45,8 @@ public struct ServerConfiguration: Sendable {
     public var idleTimeout: Duration = .seconds(90)
     /// How often a WebSocket is sent a ping, whose pong is such a frame.
     public var pingInterval: Duration = .seconds(30)
+    /// The same for a WebSocket on whose being there others rely (``WebSocket/attend()``).
+    public var attentivePingInterval: Duration = .seconds(10)
     /// A WebSocket whose handler has not called ``WebSocket/establish()`` is closed with 1008 after this time.
     public var establishTimeout: Duration = .seconds(30)
     /// An HTTP connection is closed when no request came for this long, or its peer took no 128 KiB of an answer.

@@ -12,6 +12,7 @@ final class ServerCore {
         let response: Int64
         let close: Int64
         let ping: Int64
+        let attentivePing: Int64
         let establish: Int64
         let keepAlive: Int64
         let stall: Int64
@@ -27,6 +28,7 @@ final class ServerCore {
             self.response = milliseconds(configuration.responseTimeout)
             self.close = milliseconds(configuration.closeTimeout)
             self.ping = milliseconds(configuration.pingInterval)
+            self.attentivePing = milliseconds(configuration.attentivePingInterval)
             self.establish = milliseconds(configuration.establishTimeout)
             self.keepAlive = milliseconds(configuration.keepAliveTimeout)
             self.stall = milliseconds(configuration.stallTimeout)
@@ -36,8 +38,8 @@ final class ServerCore {
         var sweep: Duration {
             let shortest =
                 [
-                    self.idle, self.header, self.body, self.response, self.close, self.ping, self.establish,
-                    self.keepAlive,
+                    self.idle, self.header, self.body, self.response, self.close, self.ping, self.attentivePing,
+                    self.establish, self.keepAlive,
                 ].min() ?? 1000
             return .milliseconds(max(5, min(1000, shortest / 4)))
         }

@@ -13,7 +13,7 @@ struct SocketLife {
     }
 
     let idle: Int64
-    let ping: Int64
+    private(set) var ping: Int64
     let establish: Int64
     private let opened: Int64
     private var heardAt: Int64
@@ -33,6 +33,12 @@ struct SocketLife {
     mutating func heard(_ now: Int64) { self.heardAt = now }
 
     mutating func established() { self.isEstablished = true }
+
+    /// How long nothing has come.
+    func silence(_ now: Int64) -> Int64 { now - self.heardAt }
+
+    /// From now on pings are no further apart than that.
+    mutating func ping(every interval: Int64) { self.ping = min(self.ping, interval) }
 
     /// What is due. Called when the time it named has come, and once at the start.
     mutating func due(_ now: Int64) -> Action {

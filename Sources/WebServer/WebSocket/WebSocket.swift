@@ -54,6 +54,18 @@ public final class WebSocket: @unchecked Sendable {
         self.connection?.life?.established()
     }
 
+    /// Others rely on this socket's being there: it is pinged every `attentivePingInterval` from now on.
+    public func attend() {
+        self.thread.check()
+        self.connection?.attend()
+    }
+
+    /// For how long no frame of any kind has come.
+    public var silence: Duration {
+        self.thread.check()
+        return self.connection?.silence ?? .zero
+    }
+
     /// Sends a frame after those before it; all that is sent in one turn of the loop leaves in one write.
     ///
     /// When more than `maxQueuedBytes` would wait, the socket is closed with 1013 instead, and what waited is dropped

@@ -66,11 +66,15 @@ import Testing
         #expect(error.response.headers.contains(HeaderField("Content-Type", "application/json; charset=utf-8")))
     }
 
-    @Test func hidesTheServersInside() {
+    @Test(arguments: [
+        ("XX001", "Internal error of the database"),
+        ("53100", "The database has no room for this at the moment; try again later."),
+    ])
+    func hidesTheServersInside(state: String, message: String) {
         let failure = DatabaseFailure(
-            sqlState: "XX001", message: "invalid page in block 7 of relation base/1/2", detail: "d", hint: "h")
+            sqlState: state, message: "could not extend file \"base/1/2\"", detail: "d", hint: "h")
         let error = APIError(failure, authenticated: true)
-        #expect(error.message == "Internal error of the database")
+        #expect(error.message == message)
         #expect(error.details == nil)
         #expect(error.hint == nil)
     }

@@ -27,6 +27,18 @@ import Testing
         #expect(life.due(2081) == .silent)
     }
 
+    @Test func isPingedMoreOftenWhereOthersRelyOnIt() {
+        var life = self.life()
+        life.established()
+        life.ping(every: 10)
+        #expect(life.due(1012) == .ping(until: 1022))
+        life.heard(1013)
+        #expect(life.silence(1020) == 7)
+        // never less often
+        life.ping(every: 60)
+        #expect(life.due(1022) == .ping(until: 1032))
+    }
+
     @Test func hasLittleTimeToBecomeOfUse() {
         var life = self.life()
         life.heard(1019)
