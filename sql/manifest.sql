@@ -116,7 +116,7 @@
 \ir apply.sql
 \set version 24
 \set name '0024_push'
-\set sha256 '5c43d996700c571847c59e5e18c5bfaeffc3c69d93fd45b9952b16ab7cdac643'
+\set sha256 '815b78fccac6293edd08c519248ad179d50260f44c35c09983743c01fd65f86c'
 \set breaking false
 \ir apply.sql
 \set version 25

@@ -368,6 +368,7 @@ declare
     'parley.message_verdict(parley.message, uuid, bigint, uuid)',
     'parley.messages_as_of(uuid, bigint, bigint, integer)',
     'parley.messaging_is_flagged()',
+    'parley.move_push_jobs(uuid, uuid, text, boolean)',
     'parley.move_retired(uuid, bigint, bigint, timestamptz)',
     'parley.move_to_requests(uuid, uuid, uuid)',
     'parley.my_conversation_ids()',

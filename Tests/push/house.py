@@ -23,11 +23,13 @@ class Device:
     def __init__(self, house: House, user: str, provider: str, kind: str, token: str, target: str, row: dict):
         self.house, self.user, self.provider, self.kind = house, user, provider, kind
         self.token, self.target, self.id = token, target, row["id"]
+        # Where it was reached before its app registered another token.
+        self.former: set[str] = set()
 
     @property
     def got(self) -> list[dict]:
         """What was sent to it, in the order it came, whatever the answer was."""
-        return [entry for entry in list(self.house.gateway.log) if self.house.target(entry) == self.target]
+        return [entry for entry in list(self.house.gateway.log) if self.house.target(entry) in {self.target, *self.former}]
 
     @property
     def accepted(self) -> list[dict]:
@@ -111,18 +113,31 @@ class House:
     def send(self, user: str, conversation: str, content: str, **more: Any) -> dict:
         return self.rpc(user, "send_message", conversation_id=conversation, content=content, **more)
 
-    def device(self, user: str, provider: str = "apns", kind: str | None = None, session: str | None = None, **more: Any) -> Device:
+    def token(self, provider: str) -> tuple[str, dict]:
+        """Where the gateway gets what is sent to a new token, and how an app registers that."""
         if provider == "webpush":
             browser = self.gateway.checks.subscribe()
-            token, target = browser["endpoint"], "/wp/" + browser["endpoint"].rpartition("/")[2]
-            more["keys"] = {"p256dh": browser["p256dh"], "auth": browser["auth"]}
-        else:
-            token = target = uuid.uuid4().hex * 2
-        row = self.rpc(
-            user, "register_device", session=session, provider=provider, app_id=APP, token=token,
-            **({"kind": kind} if kind else {}), **more,
-        )
-        return Device(self, user, provider, row["kind"], token, target, row)
+            target = "/wp/" + browser["endpoint"].rpartition("/")[2]
+            keys = {"p256dh": browser["p256dh"], "auth": browser["auth"]}
+            return target, {"provider": provider, "app_id": APP, "token": browser["endpoint"], "keys": keys}
+        token = uuid.uuid4().hex * 2
+        return token, {"provider": provider, "app_id": APP, "token": token}
+
+    def device(self, user: str, provider: str = "apns", kind: str | None = None, session: str | None = None, **more: Any) -> Device:
+        target, how = self.token(provider)
+        row = self.rpc(user, "register_device", session=session, **how, **({"kind": kind} if kind else {}), **more)
+        device = Device(self, user, provider, row["kind"], how["token"], target, row)
+        device.session, device.how = session, how
+        return device
+
+    def app_starts(self, device: Device, is_new: bool, rpc: Callable[..., Any] | None = None) -> None:
+        """The app of a device that was registered in a session says which token it has: the same, or a new one."""
+        target, how = self.token(device.provider) if is_new else (device.target, device.how)
+        row = (rpc or self.rpc)(device.user, "register_device", session=device.session, **how)
+        assert row["id"] == device.id, f"a new token of the same session is another device: {row}"
+        if is_new:
+            device.former.add(device.target)
+        device.token, device.target, device.how = how["token"], target, how
 
     def webhook(self, user: str) -> Device:
         worker = self.workers[0]

@@ -88,11 +88,17 @@ class World:
         return Verdict("")
 
 
+def new_device(house, random: Random, person: Person):
+    return house.device(person.id, random.choice(["apns", "fcm", "webpush"]), session=f"session {random.getrandbits(64)}")
+
+
 class Changes:
     """Draws what people change, and does it to the world and to Parley."""
 
     def __init__(self, house, world: World, random: Random):
         self.house, self.world, self.random = house, world, random
+        # Whose number on the icon has moved.
+        self.moved: set[str] = set()
 
     def person(self) -> Person:
         return self.random.choice(list(self.world.people.values()))
@@ -104,19 +110,22 @@ class Changes:
 
     def any(self) -> str:
         change = self.random.choice(
-            [self.level, self.mute, self.read, self.block, self.unblock, self.restrict, self.settings, self.add_device, self.drop_device, self.leave]
+            [self.level, self.mute, self.read, self.block, self.unblock, self.restrict, self.settings, self.add_device, self.drop_device, self.start_app, self.leave]
         )
         return f"{change.__name__} {change()}"
 
     def level(self) -> str:
         talk, person, part = self.part()
-        part.level = self.random.choice(["all", "mentions", "none"])
+        before, part.level = part.level, self.random.choice(["all", "mentions", "none"])
+        if part.level != before:
+            self.moved.add(person.name)
         self.house.rpc(person.id, "update_participant_settings", conversation_id=talk.id, notifications=part.level)
         return f"{person.name} {part.level}"
 
     def mute(self) -> str:
         talk, person, part = self.part()
         part.muted = not part.muted
+        self.moved.add(person.name)
         until = "infinity" if part.muted else "2000-01-01T00:00:00Z"
         self.house.rpc(person.id, "update_participant_settings", conversation_id=talk.id, mute_until=until)
         return f"{person.name} {part.muted}"
@@ -172,8 +181,14 @@ class Changes:
     def add_device(self) -> str:
         person = self.person()
         if len(person.devices) < 4:
-            person.devices.append(self.house.device(person.id, self.random.choice(["apns", "fcm", "webpush"])))
+            person.devices.append(new_device(self.house, self.random, person))
         return person.name
+
+    def start_app(self, rpc=None) -> str:
+        person = self.person()
+        device, is_new = self.random.choice(person.devices), self.random.random() < 0.6
+        self.house.app_starts(device, is_new, rpc)
+        return f"{person.name} {device.provider} {'new' if is_new else 'same'}"
 
     def drop_device(self) -> str:
         person = self.person()
@@ -189,6 +204,7 @@ class Changes:
         talk = self.random.choice(groups)
         name = self.random.choice(list(talk.parts)[1:])
         del talk.parts[name]
+        self.moved.add(name)
         self.house.rpc(self.world.people[name].id, "leave_conversation", conversation_id=talk.id)
         # Says so in the conversation.
         talk.last = int(self.house.sql(f"select last_seq from parley.conversation where id = '{talk.id}'"))

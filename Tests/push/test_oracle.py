@@ -19,7 +19,7 @@ from random import Random, SystemRandom
 
 import pytest
 from house import House
-from oracle import Changes, Message, Part, Person, Talk, Verdict, World
+from oracle import Changes, Message, Part, Person, Talk, Verdict, World, new_device
 from oracle_checks import Checks
 
 ROUNDS = int(os.environ.get("PARLEY_PUSH_ROUNDS", "6"))
@@ -73,7 +73,7 @@ class Play(Checks):
             person = Person(name, self.house.user(name))
             self.world.people[name] = person
             for _ in range(self.random.randint(1, 3)):
-                person.devices.append(self.house.device(person.id, self.random.choice(["apns", "fcm", "webpush"])))
+                person.devices.append(new_device(self.house, self.random, person))
         ids = {name: person.id for name, person in self.world.people.items()}
         for one, other in [("Ann", "Bob"), ("Cyd", "Dan"), ("Ann", "Eve"), ("Bob", "Fay")]:
             self.world.talks.append(Talk(self.house.conversation(ids[one], ids[other]), False, {one: Part(), other: Part()}))
@@ -89,6 +89,7 @@ class Play(Checks):
 
     def round(self) -> None:
         self.readers: set[str] = set()
+        self.changes.moved.clear()
         for _ in range(self.random.randint(2, 8)):
             self.note(self.changes.any())
         # Ends with the round, so it is drawn more often than the rest.
@@ -98,6 +99,7 @@ class Play(Checks):
         # Some of it was taken back, or stands for a device that is gone.
         self.shown.clear()
         self.house.calm()
+        self.check_icons(self.changes.moved)
         if self.random.random() < 0.4:
             self.broken = ""
             self.compare(*self.change_their_minds())
@@ -118,6 +120,8 @@ class Play(Checks):
             sent.append(self.send())
             if self.random.random() < 0.15:
                 self.read_meanwhile()
+            if self.random.random() < 0.15:
+                self.note(f"while it is sent: start_app {self.changes.start_app(self.ask)}")
         self.house.gateway.script.clear()
         self.settle()
         self.end_quiet_hours()
@@ -131,7 +135,7 @@ class Play(Checks):
         first = {(message.id, name): self.world.decide(talk, message, name) for talk, message in sent for name in NAMES}
         changes = self.changes
         for _ in range(self.random.randint(1, 5)):
-            change = self.random.choice([changes.level, changes.mute, changes.block, changes.settings, changes.read])
+            change = self.random.choice([changes.level, changes.mute, changes.block, changes.settings, changes.read, changes.start_app])
             self.note(f"while jobs wait: {change.__name__} {change()}")
         self.active |= {name for talk in self.world.talks for name, part in talk.parts.items() if part.read}
         self.house.wait(lambda: self.house.sql(UNREAD) == "0", "the log read")

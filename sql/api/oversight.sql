@@ -20,7 +20,7 @@ begin atomic
     select parley.explain_delivery($1, $2, parley.bounded_text($3, 'reason', 16384));
 end;
 comment on function parley_api.explain_delivery is
-'Why somebody got a message or did not, for owners and moderators of the tenant and the application: {message, events, participants}, of one user or of everybody who is or was in the conversation. Of each: answer, a sentence; and steps in order, member, window, blocked, request, muted, rendered, pushed (to which devices, by which worker, with which answer), delivered, read. blocked_by is the reason why a participant cannot see it. The content is left out. Each call is in the audit log with its reason.';
+'Why somebody got a message or did not, for owners and moderators of the tenant and the application: {message, events, participants}, of one user or of everybody who is or was in the conversation. Of each: answer, a sentence; and steps in order, member, window, blocked, request, muted, rendered, pushed (to which devices, by which worker, with which answer), delivered, read. Those with as_of are of now; the reason of pushed is of then. blocked_by is the reason why a participant cannot see it. The content is left out. Each call is in the audit log with its reason.';
 grant execute on function parley_api.explain_delivery to authenticated, service_role;
 
 create or replace function parley_api.export_messages(conversation_id uuid, reason text, format text default 'jsonl', after_seq bigint default 0, page_size integer default 500)

@@ -20,7 +20,7 @@ begin atomic
     select parley.register_device(parley.bounded_text($1, 'provider', 16384), parley.bounded_text($2, 'app_id', 16384), parley.bounded_text($3, 'token', 16384), parley.bounded_text($4, 'environment', 16384), parley.bounded_text($5, 'kind', 16384), parley.bounded_json($6, 'keys', 262144), parley.bounded_text($7, 'locale', 16384), parley.bounded_text($8, 'name', 16384), parley.bounded_text($9, 'platform', 16384));
 end;
 comment on function parley_api.register_device is
-'Tells where the caller''s app is reached: provider apns, fcm or webpush (token: the endpoint, with keys). An app calls it whenever it starts. A token of another user''s changes hands; a new one replaces the former one of the session. kind: alert or voip of apns, token or fid of fcm.';
+'Tells where the caller''s app is reached: provider apns, fcm or webpush (token: the endpoint, with keys). An app calls it whenever it starts. A token of another user''s changes hands; a new one takes the place of the former one of the session, on the same device. kind: alert or voip of apns, token or fid of fcm.';
 grant execute on function parley_api.register_device to authenticated;
 
 create or replace function parley_api.remove_device(device_id uuid)

@@ -52,7 +52,7 @@ comment on column parley.push_device.registered_at
 is 'When it last gave its token: what a provider says of an older one does not count.';
 comment on column parley.push_device.dropped_at is 'Set: it is not sent to any more.';
 comment on column parley.push_device.enabled is 'False: its user wants nothing on it.';
-comment on column parley.push_device.last_badge is 'The number its icon was last told to show. Null: none, since it registered.';
+comment on column parley.push_device.last_badge is 'The number its icon was last told to show. -1: one that nobody knows, for its app has registered again since. Null: none ever.';
 comment on column parley.push_device.provider is 'apns, fcm, webpush or webhook.';
 comment on column parley.push_device.kind is 'Of apns alert or voip, of fcm token or fid, else alert.';
 comment on column parley.push_device.environment is 'production, or sandbox: of apns, which environment made the token.';

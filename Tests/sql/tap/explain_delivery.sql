@@ -106,8 +106,6 @@ $$;
 select is(t.answer('bob', 'm'), 'They have read it.', 'who has read it got it');
 select is(t.answer('clear', 'm'), 'They cannot see it. They have deleted it for themselves.', 'who cannot see it did not');
 select is(t.answer('cid', 'm'), 'It has reached a device of theirs, and is not read.', 'who got it has not read it yet');
-select is(t.pushed('tier', 'm') ->> 'reason', 'no_device', 'who has no device was sent nothing');
-select is(t.answer('tier', 'm'), 'They can see it, and no device of theirs has fetched it. No notification was sent: They had no device on which they can be reached.', 'in words');
 select t.act('tier');
 select t.device('phone') is null as done \gset
 select t.act('cid');
@@ -120,6 +118,8 @@ select t.host();
 select is(t.pushed('tier', 'n') ->> 'reason', 'not_looked_at', 'what is not decided yet') from parley.push_provider limit 1;
 select t.pump() > 0 as done \gset
 select is(t.pushed('tier', 'n'), '{"ok": false, "reason": "not_looked_at"}', 'and what waits');
+select is(t.pushed('tier', 'm') ->> 'reason', 'no_device', 'who had no device was sent nothing');
+select is(t.answer('tier', 'm'), 'They can see it, and no device of theirs has fetched it. No notification was sent: They had no device on which they can be reached.', 'in words');
 select t.push() is null as done \gset
 select is(t.pushed('tier', 'n'), '{"ok": true, "reason": null}', 'what was sent');
 select is(t.answer('tier', 'n'), 'A provider accepted a notification of it. No device of theirs has fetched it since.', 'is told');
@@ -135,6 +135,41 @@ select is(
     '{member,window,blocked,request,muted,rendered,pushed,delivered,read}', 'step by step'
 );
 select is(t.answer('ann', 'n'), 'They sent it, or caused it, themselves.', 'its sender');
+-- nobody without a device has a row
+select t.act('late');
+select t.device('bought later') is null as done \gset
+select t.host();
+select is(t.pushed('late', 'n') ->> 'reason', 'no_device', 'who has a device now had none then');
+select t.act('late');
+select parley_api.mark_as_read(t.id('talk')) is null as read \gset
+select t.host();
+select is(t.pushed('late', 'n') ->> 'reason', 'no_device', 'also once it is read');
+select is(t.pushed('late', 'm') ->> 'reason', 'before_history', 'nor was there a notification of what was before they came');
+-- who leaves afterwards was there when it was sent
+select t.act('tier');
+select parley_api.leave_conversation(t.id('talk')) is null as has_left \gset
+select t.act('cid');
+select parley_api.leave_conversation(t.id('talk')) is null as has_left \gset
+select t.host();
+select is(
+    (parley.explain_delivery(t.id('n'), t.id('tier'), 'a test') #> '{participants,0,steps,0}') - '{joined_at,left_at}'::text[],
+    '{"step": "member", "ok": true, "reason": null}'::jsonb, 'who leaves afterwards was there when it was sent'
+);
+select is(t.answer('tier', 'n'), 'A provider accepted a notification of it. No device of theirs has fetched it since.', 'and was told');
+select is(t.answer('cid', 'n'), 'They have left since, and no device of theirs had fetched it. No notification was sent: They had muted the conversation.', 'or was not');
+select is(t.answer('gone', 'n'), 'They cannot see it. They have left the conversation.', 'who had left before was not there');
+select is(t.pushed('gone', 'n') ->> 'reason', 'left', 'and was not to be told');
+delete from parley.push_job where user_id = t.id('tier');
+select is(t.pushed('tier', 'n') ->> 'reason', 'passed_over', 'who had a device has a row, unless the log was passed over');
+select t.act('ann');
+select t.keep('two', parley_api.start_conversation(array[t.id('cid')]) ->> 'id');
+select t.act('cid');
+select parley_api.block_user(t.id('ann')) is null as done \gset
+select t.act('ann');
+select t.keep('unheard', t.send('two', 'you do not hear this')::text);
+select t.host();
+select t.pump() >= 0 as done \gset
+select is(t.pushed('cid', 'unheard') ->> 'reason', 'sender_blocked', 'one that reaches nobody but its sender');
 -- every reason there can be has words
 select is_empty(
     $$select r.word from (

@@ -206,9 +206,58 @@ select t.host();
 select t.pump() > 0 as done \gset
 select is(t.push(), null, 'not where a newer one stands in its place');
 
-select is(t.device('phone', session => 's1') ->> 'name', 'phone', 'an app that is installed anew') from t.act('bob');
+-- the number on the icon goes with whatever changes it
+create function t.icons(change text, who text default 'bob') returns text language plpgsql as $$
+begin
+    perform t.act('ann');
+    perform t.keep('last', t.send('us', 'more')::text);
+    perform t.send('group', 'more');
+    perform t.host();
+    perform t.pump();
+    perform t.everywhere();
+    perform t.act(who);
+    execute change;
+    perform t.host();
+    perform t.pump();
+    perform t.due();
+    perform t.everywhere();
+    return (
+        select string_agg(distinct d.last_badge::text, ' ') || case when bool_and(d.last_badge = parley.push_badge(d.user_id)) then '' else ' wrong' end
+        from parley.push_device d where d.user_id = t.id('bob') and d.kind <> 'voip' and d.provider <> 'webpush'
+    );
+end
+$$;
+select t.act('ann');
+select t.keep('group', parley_api.start_conversation(array[t.id('bob'), t.id('cid')], 'group') ->> 'id');
+select is(
+    t.icons($$select parley_api.mark_as_read(t.id('us')), parley_api.mark_as_read(t.id('group'))$$), '0', 'all is read'
+);
+select is(t.icons($$select parley_api.delete_message(t.id('last'), true)$$, 'ann'), '1', 'a message is deleted for everyone');
+select is(t.icons($$select parley_api.delete_message(t.id('last'))$$), '2', 'or for oneself');
+select is(t.icons($$select parley_api.update_participant_settings(t.id('us'), mute_until => 'infinity')$$), '3', 'a conversation is muted');
+select is(t.icons($$select parley_api.update_participant_settings(t.id('us'), mute_until => '2000-01-01T00:00:00Z')$$), '6', 'or not any more');
+select is(t.icons($$select parley_api.block_user(t.id('ann'))$$), '8', 'what a user that is blocked has written before counts as ever');
+select t.act('bob');
+select parley_api.unblock_user(t.id('ann')) is null as done \gset
+select is(t.icons($$select parley_api.leave_conversation(t.id('group'))$$), '4', 'a group is left');
+select is(t.icons($$select parley_api.update_participant_settings(t.id('us'), archive => true)$$), '0', 'a conversation is archived');
+
+-- an app registers at each start: whether its icon still shows a number nobody knows
+select t.act('ann');
+select t.send('us', 'last') is null as done \gset
 select t.host();
-select is((select last_badge from parley.push_device where name = 'phone'), null, 'shows no number that anybody knows');
+select t.pump() > 0 as done \gset
+select matches(t.push(), 'phone message last', 'a message is shown');
+select is(t.device('phone', session => 's1') ->> 'name', 'phone', 'its app starts') from t.act('bob');
+select t.device('new tablet', session => 's2') ->> 'name' = 'new tablet' as done \gset
+select parley_api.mark_as_read(t.id('us')) is null as done \gset
+select t.host();
+select t.pump() > 0 as done \gset
+select t.due();
+select is(
+    t.push(), 'new tablet badge badge 0 silent, new tablet clear silent, phone badge badge 0 silent, phone clear silent',
+    'what is read elsewhere takes number and notification away, after a new token, too'
+);
 
 select * from finish();
 rollback;

@@ -110,8 +110,35 @@ select is(
     (select d ->> 'session_id' from jsonb_array_elements(parley.push_jobs_of((select m from parley.message m where m.conversation_id = t.id('waits') and m.seq = 1), t.id('dan'))) d), 's1',
     'and it is told to which session'
 );
+select t.act('ann');
+select t.send('waits', 'refused for now') is null as done \gset
+select t.host();
+select t.pump() > 0 as done \gset
+select parley.settle_push_job('w', (select jsonb_agg(j || '{"outcome": "retry", "reason": "503"}') from t.claimed() j)) is null as done \gset
 select t.act('dan');
-select parley_api.remove_device(t.id('latter')) is null as done \gset
+select t.device('latest', session => 's1') is null as done \gset
+select t.host();
+select t.due();
+select is(t.push(), 'latest message refused for now badge 2', 'so does what is tried again');
+select t.act('ann');
+select t.send('waits', 'under way') is null as done \gset
+select t.host();
+select t.pump() > 0 as done \gset
+create temp table under_way as select j.job from t.claimed() as j (job);
+select t.act('dan');
+select parley_api.update_device(t.id('latest'), privacy => 'sender') is null as done \gset
+select is(
+    t.device('newest', session => 's1') - '{name,registered_at}'::text[] @> jsonb_build_object('id', t.id('latest'), 'privacy', 'sender'), true,
+    'a new token of a session is of the same device, with what its user wants of it'
+);
+select t.host();
+select is(
+    parley.settle_push_job('w', (select jsonb_agg(job || '{"outcome": "dead_token", "reason": "Unregistered"}') from under_way)), 0,
+    'the answer for a former token says nothing of the new one'
+);
+select is(t.push(), 'newest message under way badge 3', 'to which comes, at once, what was being sent');
+select t.act('dan');
+select parley_api.remove_device(t.id('newest')) is null as done \gset
 
 -- the provider knows it no longer
 select t.host();

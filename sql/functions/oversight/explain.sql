@@ -44,6 +44,7 @@ as $$
         when 'sealed_with_another_key' then 'The workers'' private key does not open the token of the device.'
         when 'no_provider' then 'No worker has credentials for notifications to their devices.'
         when 'not_looked_at' then 'It is not decided yet.'
+        when 'passed_over' then 'Push was not set up then, or read of it too late.'
         when 'not_kept' then 'It is too long ago: what was decided is no longer kept.'
     end
 $$;
@@ -116,19 +117,17 @@ declare
     ) #>> '{}';
     v_sent constant boolean := v_own is null and jsonb_path_exists(v_jobs, '$[*] ? (@.state == "sent")');
     v_preference parley.push_preference;
+    v_blocker text;
     v_reason text;
 begin
     if v_jobs = '[]' then
         -- nothing was kept: what can be told from what is there
         select s.* into v_preference from parley.push_preference as s where s.user_id = participant.user_id;
         v_reason := (parley.decide_push(message, participant, account, v_preference)).reason;
+        v_blocker := parley.message_blocker(message, participant, account);
         if v_reason is distinct from 'own' and v_reason is distinct from 'notice' and v_reason is distinct from 'call' then
             v_reason := case
                 when not exists (select from parley.push_provider) then 'no_provider'
-                when not exists (
-                    select from parley.push_device as d
-                    where d.user_id = participant.user_id or d.user_id is null
-                ) then 'no_device'
                 when message.created_at < clock_timestamp()
                     - make_interval(days => greatest(1, least(365, parley.setting_number('push_keep_days', 14)))::integer)
                     then 'not_kept'
@@ -136,7 +135,16 @@ begin
                     select from parley.consumer as c
                     where c.name = 'push' and c.updated_at < message.created_at
                 ) then 'not_looked_at'
-                else coalesce(v_reason, parley.why_no_push_device(participant.user_id))
+                -- they were not there, or it reached nobody but its sender: there was nothing to decide
+                when v_blocker in ('left', 'before_history', 'sender_blocked') then v_blocker
+                -- who had a device has a row; of one that registers anew since nobody knows when it came
+                when exists (
+                    select from parley.push_device as d
+                    where (d.user_id = participant.user_id or d.user_id is null)
+                        and d.dropped_at is null
+                        and d.registered_at < message.created_at
+                ) then 'passed_over'
+                else 'no_device'
             end;
         end if;
     elsif not v_sent then

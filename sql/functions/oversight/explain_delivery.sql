@@ -9,10 +9,17 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    v_blocker constant text := parley.message_blocker(message, participant, account);
+    v_was_there constant boolean := coalesce(participant.left_at > message.created_at, true);
+    v_then parley.participant := participant;
+    v_blocker text;
     v_read constant boolean := message.seq between participant.history_from_seq and participant.last_read_seq;
     v_event parley.event;
 begin
+    -- who left afterwards could see it until then
+    if v_was_there then
+        v_then.left_at := null;
+    end if;
+    v_blocker := parley.message_blocker(message, v_then, account);
     select e.* into v_event
     from parley.event as e
     where e.conversation_id = message.conversation_id
@@ -23,7 +30,7 @@ begin
     return jsonb_build_array(
         jsonb_build_object(
             'step', 'member',
-            'ok', participant.left_at is null and account.deleted_at is null and account.suspended_at is null,
+            'ok', v_was_there and account.deleted_at is null and account.suspended_at is null,
             'joined_at', participant.joined_at,
             'left_at', participant.left_at,
             'reason', case when v_blocker in ('left', 'account_deleted', 'account_suspended') then v_blocker end
@@ -43,11 +50,13 @@ begin
         ),
         jsonb_build_object(
             'step', 'request',
+            'as_of', 'now',
             'ok', participant.folder <> 'requests',
             'reason', case when participant.folder = 'requests' then 'request' end
         ),
         jsonb_build_object(
             'step', 'muted',
+            'as_of', 'now',
             'ok', participant.notification_level <> 'none' and coalesce(participant.muted_until <= now(), true),
             'notification_level', participant.notification_level,
             'muted_until', participant.muted_until,
@@ -63,7 +72,7 @@ begin
             'event_seq', v_event.event_seq,
             'at', v_event.created_at
         ),
-        parley.push_step(message, participant, account),
+        parley.push_step(message, v_then, account),
         -- who comes later begins with horizons behind what was said before
         jsonb_build_object(
             'step', 'delivered',
@@ -103,8 +112,11 @@ as $$
             then 'It has reached a device of theirs, and is not read.'
         when jsonb_path_exists(steps, '$[*] ? (@.step == "pushed" && @.ok == true)')
             then 'A provider accepted a notification of it. No device of theirs has fetched it since.'
-        else 'They can see it, and no device of theirs has fetched it. No notification was sent: '
-            || coalesce(parley.delivery_words(p.reason), p.reason)
+        else case
+            when jsonb_path_exists(steps, '$[*] ? (@.step == "member" && @.left_at != null)')
+                then 'They have left since, and no device of theirs had fetched it.'
+            else 'They can see it, and no device of theirs has fetched it.'
+        end || ' No notification was sent: ' || coalesce(parley.delivery_words(p.reason), p.reason)
     end
     from (
         select
@@ -224,5 +236,5 @@ begin
 end;
 $$;
 comment on function parley.explain_delivery is
-'Why somebody got a message or did not, for owners and moderators of the tenant and the application: {message, events, participants}, of one user or of everybody who is or was in the conversation. Of each: answer, a sentence; and steps in order, member, window, blocked, request, muted, rendered, pushed (to which devices, by which worker, with which answer), delivered, read. blocked_by is the reason why a participant cannot see it. The content is left out. Each call is in the audit log with its reason.';
+'Why somebody got a message or did not, for owners and moderators of the tenant and the application: {message, events, participants}, of one user or of everybody who is or was in the conversation. Of each: answer, a sentence; and steps in order, member, window, blocked, request, muted, rendered, pushed (to which devices, by which worker, with which answer), delivered, read. Those with as_of are of now; the reason of pushed is of then. blocked_by is the reason why a participant cannot see it. The content is left out. Each call is in the audit log with its reason.';
 grant execute on function parley.explain_delivery to authenticated, service_role;

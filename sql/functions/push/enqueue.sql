@@ -53,7 +53,8 @@ begin
         select e.*
         from unnest(event_ids) as i (id)
         cross join lateral (select a.* from parley.event as a where a.id = i.id offset 0) as e
-        where e.kind in ('message:read', 'message:deleted') or e.kind like 'call:%'
+        where e.kind in ('message:read', 'message:deleted', 'participant:left', 'participant:updated')
+            or e.kind like 'call:%'
         order by e.id
     loop
         perform parley.queue_pushes_of(v_event);
@@ -84,10 +85,13 @@ begin
         'call:answered_elsewhere', 'call:declined', 'call:busy', 'call:missed', 'call:cancelled', 'call:ended'
     ) then
         perform parley.queue_call_ends(v_conversation_id, v_call_id);
+    elsif event.kind not like 'call:%' and event.user_id is not null then
+        -- muted, archived, left, hidden: other messages count for this user
+        perform parley.queue_badge_pushes(event.user_id, parley.push_tenant(v_conversation_id));
     end if;
 end;
 $$;
-comment on function parley.queue_pushes_of is 'Queues what an event of reading, of deleting or of a call is worth.';
+comment on function parley.queue_pushes_of is 'Queues what an event is worth that is not a new message: of reading, of deleting, of a call, or one that changes what counts for a user.';
 
 create or replace function parley.queue_event_push(event_id bigint)
 returns void
@@ -155,7 +159,9 @@ begin
                 where a.id = i.id
                 offset 0
             ) as e
-            where e.kind in ('message:new', 'message:read', 'message:deleted') or e.kind like 'call:%'
+            where e.kind in (
+                'message:new', 'message:read', 'message:deleted', 'participant:left', 'participant:updated'
+            ) or e.kind like 'call:%'
         )
 
         select coalesce(ceil(sum(greatest(s.senders, s.messages * s.apart) * s.participants)), 0)

@@ -107,8 +107,9 @@ begin
             'clear:' || queue_deleted_pushes.conversation_id, queue_deleted_pushes.conversation_id, null,
             queue_deleted_pushes.seq, v_now, v_now + interval '1 hour'
         );
+        perform parley.queue_badge_pushes(v_shown.user_id, v_tenant_id);
     end loop;
 end;
 $$;
 comment on function parley.queue_deleted_pushes is
-'After a message was deleted for everyone, or has expired: takes it back where it was the last that was shown.';
+'After a message was deleted for everyone, or has expired: takes it back where it was the last that was shown, and has the icons of those who were told of it show the new number.';

@@ -48,8 +48,7 @@ begin
         dropped_reason = left(drop_push_device.reason, 64),
         token = null,
         token_sealed = null,
-        keys = null,
-        last_badge = null
+        keys = null
     where d.id = drop_push_device.device_id and d.dropped_at is null
     returning d.user_id into v_user_id;
     if not found then
@@ -63,6 +62,44 @@ $$;
 comment on function parley.drop_push_device is
 'Forgets the token of a device and tells its user''s apps, which register anew; the row stays for 30 days to tell them.';
 
+create or replace function parley.move_push_jobs(former_id uuid, device_id uuid, route text, is_sealed boolean)
+returns void
+language sql volatile security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
+as $$
+    -- where as much waits for the new token already, what waits for the former one ends with it. What is being sent is sent
+    -- again with the same id: the answer of the former token says nothing of the new one, and does not count
+    update parley.push_job as j
+    set
+        device_id = move_push_jobs.device_id,
+        route = move_push_jobs.route,
+        is_sealed = move_push_jobs.is_sealed,
+        state = case j.state when 'leased' then 'retrying' else j.state end,
+        due_at = case j.state when 'leased' then clock_timestamp() else j.due_at end
+    where j.id = any (array(
+        select o.id
+        from parley.push_job as o
+        where o.device_id = move_push_jobs.former_id
+            and o.settled_at is null
+            and not (
+                o.state = 'queued'
+                and exists (
+                    select from parley.push_job as n
+                    where n.device_id = move_push_jobs.device_id
+                        and n.user_id = o.user_id
+                        and n.collapse_key = o.collapse_key
+                        and n.state = 'queued'
+                        and n.id <> o.id
+                )
+            )
+        order by o.id
+        for update
+    )) and j.settled_at is null
+$$;
+comment on function parley.move_push_jobs is 'What is not at its end goes to another token of the same app.';
+
 create or replace function parley.replace_push_device(former parley.push_device, device parley.push_device)
 returns void
 language plpgsql volatile security definer
@@ -72,23 +109,10 @@ set jit = off
 as $$
 #variable_conflict use_column
 begin
-    -- what waits is for the same app: it goes to the new token, but where as much waits for that already
-    update parley.push_job as j
-    set device_id = device.id, route = device.route, is_sealed = device.token_sealed is not null
-    where j.id = any (array(
-        select o.id
-        from parley.push_job as o
-        where o.device_id = former.id
-            and o.state = 'queued'
-            and not exists (
-                select from parley.push_job as n
-                where n.device_id = device.id
-                    and n.user_id = o.user_id
-                    and n.collapse_key = o.collapse_key
-                    and n.state = 'queued'
-            )
-        for update
-    )) and j.state = 'queued';
+    perform parley.move_push_jobs(former.id, device.id, device.route, device.token_sealed is not null);
+    update parley.push_device as d
+    set last_badge = -1
+    where d.id = device.id and d.last_badge is null and former.last_badge is not null;
     perform parley.delete_push_device(former.id, 'replaced');
 end;
 $$;

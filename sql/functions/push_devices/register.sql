@@ -98,6 +98,8 @@ declare
     v_keys jsonb;
     v_hash bytea;
     v_sealed bytea;
+    v_route text;
+    v_former_id uuid;
     v_most bigint;
     v_device parley.push_device;
     v_old record;
@@ -121,6 +123,9 @@ begin
         perform parley.take_tier_token(v_user_id, 'devices_per_hour');
     end if;
     v_sealed := parley.seal_push_token(v_token, v_keys);
+    v_route := parley.push_route(
+        register_device.provider, register_device.app_id, register_device.environment, v_token
+    );
 
     -- one registration of a user at a time: they count and replace each other
     perform from parley.account as a where a.id = v_user_id for no key update;
@@ -133,6 +138,28 @@ begin
         perform parley.delete_push_device(v_old.id, 'handed_over');
         perform parley.tell_device_dropped(v_old.user_id, v_old.id, 'handed_over');
     end loop;
+    -- a session has one token of each kind: the newest, on the same device
+    select d.id into v_former_id
+    from parley.push_device as d
+    where d.user_id = v_user_id
+        and d.session_id = v_session_id
+        and d.provider = register_device.provider
+        and d.app_id = register_device.app_id
+        and d.environment = register_device.environment
+        and d.kind = v_kind
+        and not exists (select from parley.push_device as o where o.token_hash = v_hash)
+    order by d.registered_at desc
+    limit 1;
+    if found then
+        -- jobs before their device, as who settles them
+        perform parley.move_push_jobs(v_former_id, v_former_id, v_route, v_sealed is not null);
+        begin
+            update parley.push_device as d set token_hash = v_hash where d.id = v_former_id;
+        exception
+            -- two users with one token, at the same time: see below
+            when unique_violation then null;
+        end;
+    end if;
     insert into parley.push_device as d (
         id, user_id, provider, kind, environment, app_id, route, platform, session_id, locale, name,
         token_hash, token, token_sealed, keys
@@ -140,8 +167,8 @@ begin
     values (
         parley.uuid_v7(), v_user_id, register_device.provider, v_kind, register_device.environment,
         register_device.app_id,
-        parley.push_route(register_device.provider, register_device.app_id, register_device.environment, v_token),
-        register_device.platform, v_session_id, register_device.locale, register_device.name, v_hash,
+        v_route, register_device.platform,
+        v_session_id, register_device.locale, register_device.name, v_hash,
         case when v_sealed is null then v_token end, v_sealed, case when v_sealed is null then v_keys end
     )
     on conflict on constraint push_device_token_key do update
@@ -155,8 +182,9 @@ begin
         token_sealed = excluded.token_sealed,
         keys = excluded.keys,
         kind = excluded.kind,
-        -- an app that was installed anew shows none
-        last_badge = null,
+        route = excluded.route,
+        -- an app that was installed anew shows none, one that starts anew what it has shown
+        last_badge = case when d.last_badge is not null then -1 end,
         dropped_at = null,
         dropped_reason = null
     where d.user_id = v_user_id
@@ -167,7 +195,7 @@ begin
             errcode = '40001', message = 'The token was just registered by another user.', hint = 'Try again.';
     end if;
 
-    -- a session has one token of each kind: the newest
+    -- where the token had a device already, of another session, the former one of this session goes
     if v_session_id is not null then
         perform parley.replace_push_device(d, v_device)
         from parley.push_device as d
@@ -201,5 +229,5 @@ begin
 end;
 $$;
 comment on function parley.register_device is
-'Tells where the caller''s app is reached: provider apns, fcm or webpush (token: the endpoint, with keys). An app calls it whenever it starts. A token of another user''s changes hands; a new one replaces the former one of the session. kind: alert or voip of apns, token or fid of fcm.';
+'Tells where the caller''s app is reached: provider apns, fcm or webpush (token: the endpoint, with keys). An app calls it whenever it starts. A token of another user''s changes hands; a new one takes the place of the former one of the session, on the same device. kind: alert or voip of apns, token or fid of fcm.';
 grant execute on function parley.register_device to authenticated;
