@@ -711,6 +711,7 @@ declare
     'parley.window_start(uuid)',
     'parley.with_permissions(parley.conversation_profile, jsonb)',
     'parley.without_old_pushes(parley.push_job[])',
+    'parley.without_overtaking_pushes(parley.push_job[], text)',
     'parley.worker_beat(bigint)',
     'parley.worker_limits(uuid)',
     'parley.worker_start(text, text)',

@@ -134,5 +134,25 @@ select is(
     'suppressed deleted_for_me 2, queued 1-3', 'or was deleted for oneself'
 );
 
+-- Two workers: the newer message waits for the older one, which the other may still be sending.
+delete from parley.push_job where state = 'queued';
+select parley.worker_start('other', '0') is not null as done \gset
+create function t.next(worker text) returns text language sql as $$
+    select string_agg(j #>> '{content,body}', ', ') from t.claimed(worker => worker) as j
+$$;
+select t.act('ann');
+select t.send('us', 'older') is null as done \gset
+select t.host();
+select t.pump() > 0 as done \gset
+select is(t.next('w1'), 'Ann: older', 'one worker sends a message');
+select t.act('ann');
+select t.send('us', 'newer') is null as done \gset
+select t.host();
+select t.pump() > 0 as done \gset
+select is(t.next('w2'), null, 'meanwhile no other worker sends a newer one of the conversation to the device');
+select is(t.told(), 'queued', 'which waits');
+update parley.push_job set due_at = clock_timestamp() - interval '1 ms' where state = 'queued';
+select is(t.next('w1'), 'Ann: newer', 'the same worker may: it keeps the order');
+
 select * from finish();
 rollback;

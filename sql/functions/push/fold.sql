@@ -71,3 +71,47 @@ end;
 $$;
 comment on function parley.without_old_pushes is
 'Ends the jobs for which a newer one of the same device and conversation stands, and returns the others.';
+
+create or replace function parley.without_overtaking_pushes(jobs parley.push_job[], worker text)
+returns parley.push_job[]
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set jit = off
+set enable_seqscan = off
+as $$
+#variable_conflict use_column
+declare
+    v_ids constant uuid[] := array(
+        select j.id
+        from unnest(jobs) as j
+        where j.kind = 'message' and exists (
+            select from (
+                select o.device_id, o.state, o.due_at, o.worker
+                from parley.push_job as o
+                where o.user_id = j.user_id
+                    and o.conversation_id = j.conversation_id
+                    and o.last_seq <= j.last_seq
+                    and o.kind = 'message'
+                    and o.device_id is not null
+                order by o.user_id, o.conversation_id, o.last_seq desc
+                limit 100
+            ) as o
+            where o.device_id = j.device_id
+                and o.state = 'leased'
+                and o.due_at > clock_timestamp()
+                and o.worker <> without_overtaking_pushes.worker
+        )
+    );
+begin
+    if v_ids = '{}' then
+        return jobs;
+    end if;
+    update parley.push_job as j
+    set due_at = clock_timestamp() + interval '0.5 seconds'
+    where j.id = any (v_ids);
+    return array(select j from unnest(jobs) as j where j.id <> all (v_ids));
+end;
+$$;
+comment on function parley.without_overtaking_pushes is
+'Puts off the messages whose older ones another worker is sending to the same device: it could come to do so after the newer one was shown. Returns the others.';

@@ -24,6 +24,10 @@ begin
     if exists (select from unnest(jobs) as j where j.claim > 0 and j.kind = 'message') then
         v_jobs := parley.without_old_pushes(jobs);
     end if;
+    -- one worker sends those of a device in their order
+    if exists (select from parley.worker as w where w.id::text <> lease_push_jobs.worker) then
+        v_jobs := parley.without_overtaking_pushes(v_jobs, lease_push_jobs.worker);
+    end if;
     with looked as (
         select
             x.n,
