@@ -2,7 +2,7 @@
 public enum AnswerTime {
     /// Of every door: stock clients give up after 10 s.
     public static let longest = Duration.milliseconds(7_500)
-    /// Of a request's statement in the database: the server gives up first, and says so better than a connection that is
-    /// given up.
-    public static let longestStatement = Duration.seconds(7)
+    /// Of a request's statement in the database, which gives up first and says so better: half a second before the pool asks
+    /// it to, and that is a second before the answer is due.
+    public static let longestStatement = Duration.seconds(6)
 }

@@ -144,6 +144,8 @@ public final class Gateway: Sendable {
         _ request: GatewayRequest, _ caller: GatewayCaller, _ cancellation: PoolCancellation?,
         named: @escaping @Sendable (String) -> Void, _ finish: @escaping Finish
     ) {
+        // It also counts the wait for the schema, which a request for something unknown has to load again.
+        let deadline = ContinuousClock.now + AnswerTime.longest
         let make: SchemaCacheStore.Make<Step> = { cache throws(APIError) in
             let planner = GatewayPlanner(cache: cache, maxRows: self.configuration.maxRows)
             if request.method == "OPTIONS" {
@@ -160,7 +162,7 @@ public final class Gateway: Sendable {
             case .success(.query(let plan)):
                 // It is planned, so there is something of this name: it is no text of the client's.
                 if let name = request.segments.last { named(name) }
-                self.execute(plan, request, caller, cancellation, finish)
+                self.execute(plan, request, caller, deadline, cancellation, finish)
             case .success(.response(let response)): finish(.success(response))
             case .failure(let error): finish(.failure(error))
             }
@@ -183,8 +185,8 @@ public final class Gateway: Sendable {
     }
 
     private func execute(
-        _ plan: GatewayPlan, _ request: GatewayRequest, _ caller: GatewayCaller, _ cancellation: PoolCancellation?,
-        _ finish: @escaping Finish
+        _ plan: GatewayPlan, _ request: GatewayRequest, _ caller: GatewayCaller, _ deadline: ContinuousClock.Instant,
+        _ cancellation: PoolCancellation?, _ finish: @escaping Finish
     ) {
         let transaction = Transaction(
             [
@@ -192,7 +194,7 @@ public final class Gateway: Sendable {
                 GatewayStatements.query(plan, caller, self.configuration),
             ],
             mode: plan.isReadOnly ? .readOnly : .readWrite,
-            timeout: AnswerTime.longest, contention: plan.conversation,
+            timeout: max(.milliseconds(1), deadline - .now), contention: plan.conversation,
             contentionTable: "conversation", lane: plan.isReadOnly ? .reading : .prompt, owner: caller.owner)
         // A change that was asked for is made, whether somebody still listens or not.
         self.pool.submit(transaction, cancellation: plan.isReadOnly ? cancellation : nil) { result in

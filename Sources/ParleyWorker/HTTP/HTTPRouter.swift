@@ -12,11 +12,6 @@ public struct HTTPRouter: Sendable {
     /// Called on the server's loop.
     public func handle(_ request: HTTPRequest, _ responder: HTTPResponder) {
         for route in self.routes where route(request, responder) { return }
-        responder.respond(
-            HTTPResponse(
-                status: 404,
-                headers: [("Content-Type", "application/json; charset=utf-8")] + CrossOrigin.headers,
-                body: Array(
-                    #"{"code":"PT404","message":"There is nothing at this path.","details":null,"hint":null}"#.utf8)))
+        responder.respond(HTTPRefusal(404, "There is nothing at this path.").response)
     }
 }

@@ -25,6 +25,11 @@ private struct RestPlan: Sendable {
     var responder: HTTPResponder
     var access: AccessLog?
     var start: Int64
+    /// When it is answered at the latest, however many steps there are.
+    var deadline: ContinuousClock.Instant
+
+    /// A statement's time limit of 0 would be none.
+    var timeLeft: Duration { max(.milliseconds(1), self.deadline - .now) }
 
     func respond(_ response: HTTPResponse) {
         self.access?.note(
@@ -82,7 +87,8 @@ extension RealtimeService {
             }
         }
         let plan = RestPlan(
-            token: token, isBatch: isBatch, responder: responder, access: self.access, start: start)
+            token: token, isBatch: isBatch, responder: responder, access: self.access, start: start,
+            deadline: .now + self.configuration.commandTimeout)
         let make = Self.commands(of: steps, token)
         if let known = self.schema.plan(make) { return self.proceed(known, plan) }
         self.schema.planAfresh(make) { result in
@@ -124,7 +130,7 @@ extension RealtimeService {
 
     /// Leaves out the steps whose topics the access rule refuses, and runs the others.
     private func authorize(_ steps: [RestStep], _ topics: [Topic], _ plan: RestPlan) {
-        let transaction = JoinQuery.permissions(topics, plan.token, timeout: self.configuration.joinTimeout)
+        let transaction = JoinQuery.permissions(topics, plan.token, timeout: plan.timeLeft)
         self.pool.submit(transaction) { result in
             self.onLoop { service in
                 switch result {
@@ -160,7 +166,7 @@ extension RealtimeService {
             self.publish(Typing(channel: nil, sender: nil, conversation: conversation, user: user, isTyping: isTyping))
         case .command:
             guard let command = step.planned else { preconditionFailure("every command was planned") }
-            self.pool.submit(self.transactions.alone(command, within: self.configuration.commandTimeout)) { result in
+            self.pool.submit(self.transactions.alone(command, within: plan.timeLeft)) { result in
                 self.onLoop { service in
                     switch result {
                     case .success: service.run(steps.dropFirst(), plan)

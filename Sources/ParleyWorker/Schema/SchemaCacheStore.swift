@@ -132,7 +132,7 @@ extension SchemaCacheStore {
                     Statement(SchemaCache.CatalogQuery.functions, [schema]),
                     Statement("select name from parley.event_kinds()"),
                     Statement(SchemaCache.CatalogQuery.grants, [schema, APIRoles.all.sorted().joined(separator: ",")]),
-                ], mode: .repeatableReadOnly, lane: .upkeep)
+                ], mode: .repeatableReadOnly, timeout: AnswerTime.longest, lane: .upkeep)
             pool.submit(transaction) { result in
                 switch result {
                 case .success(let sets):

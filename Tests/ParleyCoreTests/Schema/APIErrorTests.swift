@@ -79,6 +79,17 @@ import Testing
         #expect(error.hint == nil)
     }
 
+    /// A full disk, too many files: the text names files of the server.
+    @Test(arguments: ["53000", "53100", "53200", "53300", "53400"])
+    func hidesFilesThatLackRoom(state: String) {
+        let file = "base/16384/2619"
+        let failure = DatabaseFailure(
+            sqlState: state, message: "could not extend file \"\(file)\"", detail: "wrote \(file)", hint: "see \(file)")
+        let error = APIError(failure, authenticated: true)
+        #expect(!String(decoding: error.body, as: UTF8.self).contains(file))
+        #expect(error.message.hasPrefix("The database has no room") && error.details == nil && error.hint == nil)
+    }
+
     @Test func challengesWithAWellFormedHeader() {
         let error = APIError.claims("JWT \"expired\"\r\n", details: "Invalid by 5 seconds")
         #expect(error.status == 401)
