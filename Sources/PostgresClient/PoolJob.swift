@@ -37,6 +37,8 @@ final class PoolJob {
 
     /// It waits for others of its contention, and is not one of those that run.
     var isHeld = false
+    /// Its owner has overdrawn the budget of time: it is likely to be slow.
+    var isInDebt = false
     /// `PoolQueue` counts it as in flight.
     var isRunning = false
     /// It no longer counts as waiting.
@@ -83,7 +85,7 @@ final class PoolJob {
     var isExplicit: Bool { self.submission?.transaction.mode == .repeatableReadOnly }
 
     /// Nothing may be sent behind it.
-    var isAlone: Bool { self.isExplicit || self.submission?.transaction.alone ?? true }
+    var isAlone: Bool { self.isExplicit || self.isInDebt || self.submission?.transaction.alone ?? true }
 
     /// Running it twice is the same as running it once.
     var isReadOnly: Bool { self.submission.map { $0.transaction.mode != .readWrite } ?? false }

@@ -90,11 +90,13 @@ extension PoolLoop {
                     ("transactions.in_flight", String(link.inFlight.count)),
                 ])
         }
-        for job in link.takeInFlight().reversed() where job.submission != nil { self.settle(job, after: link) }
+        for job in link.takeInFlight().reversed() where job.submission != nil {
+            self.settle(job, after: link, now: now)
+        }
     }
 
-    private func settle(_ job: PoolJob, after link: PoolLink) {
-        self.queue.left(job)
+    private func settle(_ job: PoolJob, after link: PoolLink, now: ContinuousClock.Instant) {
+        self.queue.left(job, now: now)
         if job.isComplete { return }
         if job.timedOut { return self.fail(job, self.noAnswer(job)) }
         if job.isCancelled {
@@ -102,7 +104,7 @@ extension PoolLoop {
                 job,
                 PostgresError(.cancelled, message: "taken back by its caller", outcomeUnknown: !job.isReadOnly))
         }
-        if (!job.wasSentWhole || job.isReadOnly) && job.linkRetries < 3 { return self.sendAgain(job) }
+        if (!job.wasSentWhole || job.isReadOnly) && job.linkRetries < 3 { return self.sendAgain(job, now: now) }
         self.fail(
             job,
             PostgresError(

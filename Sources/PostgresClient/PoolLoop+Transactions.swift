@@ -10,11 +10,11 @@ extension PoolLoop {
             self.delayed.removeAll { ($0.notBefore ?? now) <= now }
             for job in ready { self.queue.enter(job) }
         }
-        while let (job, link) = self.queue.next({ self.place(for: $0, now: now) }) {
+        while let (job, link) = self.queue.next(now: now, { self.place(for: $0, now: now) }) {
             if link.inFlight.isEmpty, link.hasUnreadInput {
                 self.receive(link)
                 if link.isLost || link.isRetiring {
-                    self.sendAgain(job)
+                    self.sendAgain(job, now: now)
                     continue
                 }
             }
@@ -56,7 +56,7 @@ extension PoolLoop {
 
     private func answered(_ job: PoolJob, on link: PoolLink, now: ContinuousClock.Instant) {
         self.backoff.reset()
-        self.queue.left(job)
+        self.queue.left(job, now: now)
         guard let submission = job.submission else {
             // Our own: if even that failed, the session is of no use.
             if job.error != nil { link.isRetiring = true }
@@ -88,18 +88,18 @@ extension PoolLoop {
             return self.fail(job, PostgresError(.cancelled, message: "taken back by its caller"))
         case "57014" where job.wasHitByCancel && job.linkRetries < 3:
             // The cancel request was meant for the transaction before it, and came late.
-            return self.sendAgain(job)
+            return self.sendAgain(job, now: now)
         case "42P05":
             // The name stands for the text, so somebody else has prepared the text: the session is not ours alone.
             guard self.configuration.preparedStatements, job.linkRetries == 0 else { break }
             self.stopPreparing()
             link.isRetiring = true
-            return self.sendAgain(job)
+            return self.sendAgain(job, now: now)
         case "26000", "0A000":
             // The prepared statement is gone (DISCARD ALL, a pooler), or its table changed under it.
             guard self.configuration.preparedStatements, job.linkRetries == 0 else { break }
             link.isRetiring = true
-            return self.sendAgain(job)
+            return self.sendAgain(job, now: now)
         case "55P03":
             // Somebody holds the lock for long: those who wait for the same would learn it one after the other.
             guard let key = submission.transaction.contention else { break }
@@ -126,9 +126,9 @@ extension PoolLoop {
     }
 
     /// Again, for a reason of the link and not of its own.
-    func sendAgain(_ job: PoolJob) {
+    func sendAgain(_ job: PoolJob, now: ContinuousClock.Instant) {
         job.linkRetries += 1
-        self.queue.left(job)
+        self.queue.left(job, now: now)
         self.queue.enter(job, first: true)
     }
 

@@ -60,7 +60,9 @@ final class PoolLoop {
             case .upkeep: quarter
             }
         }
-        self.queue = PoolQueue(mostRunning: limits.runningPerOwner ?? quarter, mostContenders: quarter)
+        self.queue = PoolQueue(
+            mostRunning: limits.runningPerOwner ?? quarter, mostContenders: quarter,
+            mostInDebt: max(1, self.laneCaps[Transaction.Lane.reading.rawValue] / 2))
         self.backoff = Backoff(configuration.reconnectDelay)
         self.downSince = .now
     }

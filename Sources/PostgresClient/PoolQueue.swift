@@ -1,14 +1,16 @@
-/// What waits in the pool, and which of it is sent next. No I/O and no clock.
+/// What waits in the pool, and which of it is sent next. No I/O and no clock: the times are passed in.
 ///
 /// - Lanes: prompt work goes before reads, reads before upkeep; but whoever was passed over often enough goes first.
 /// - Owners of one lane take turns, and each has only so many transactions in flight.
+/// - Reads have a budget of time besides: who has overdrawn it goes on with one at a time, and all who have share half of
+///   the lane's connections. The others find one of the other half.
 /// - Contention: of the transactions that name the same, only so many wait in a lane or run; the others are held.
 struct PoolQueue {
     /// What one owner has in one lane.
     private struct Place {
         var waiting = FIFO<PoolJob>()
         var running = 0
-        /// The owner stands in `Lane.turns`.
+        /// The owner stands in `Lane.turns` or in `Lane.turnsInDebt`.
         var isInTurn = false
 
         var isUnused: Bool { self.waiting.isEmpty && self.running == 0 && !self.isInTurn }
@@ -18,8 +20,25 @@ struct PoolQueue {
         var owners: [String?: Place] = [:]
         /// Owners that may have another in flight, in the order of their turns.
         var turns = FIFO<String?>()
+        /// The same of owners in debt: one of these and one of the others take turns.
+        var turnsInDebt = FIFO<String?>()
+        var wasInDebt = false
         /// How often one of another lane was sent while one of this lane waited.
         var passedOver = 0
+
+        mutating func first() -> PoolJob? { Self.first(of: &self.turns, &self.owners) }
+        mutating func firstInDebt() -> PoolJob? { Self.first(of: &self.turnsInDebt, &self.owners) }
+
+        private static func first(of turns: inout FIFO<String?>, _ owners: inout [String?: Place]) -> PoolJob? {
+            while let owner = turns.first {
+                if let job = owners[owner]?.waiting.first { return job }
+                // What it had to wait for was given up.
+                _ = turns.popFirst()
+                owners[owner]?.isInTurn = false
+                if owners[owner]?.isUnused == true { owners[owner] = nil }
+            }
+            return nil
+        }
     }
 
     /// A lane that was passed over so often goes first once.
@@ -27,6 +46,10 @@ struct PoolQueue {
 
     private let mostRunning: Int
     private let mostContenders: Int
+    /// Reads in flight whose owners are in debt.
+    private let mostInDebt: Int
+    /// Of the reads.
+    private(set) var budget = PoolBudget()
     private var lanes = Transaction.Lane.allCases.map { _ in Lane() }
     /// How many of each contention wait in a lane or run; and who waits for one of them to end.
     private var contenders: [String: Int] = [:]
@@ -34,8 +57,9 @@ struct PoolQueue {
     /// Everything that waits here, the held ones included.
     private(set) var count = 0
 
-    init(mostRunning: Int, mostContenders: Int) {
+    init(mostRunning: Int, mostContenders: Int, mostInDebt: Int) {
         self.mostRunning = mostRunning
+        self.mostInDebt = mostInDebt
         self.mostContenders = mostContenders
     }
 
@@ -68,32 +92,40 @@ struct PoolQueue {
     // MARK: Out
 
     /// The next to be sent, with the place that `place` finds for it. It counts as running until `left`.
-    mutating func next<Found>(_ place: (PoolJob) -> Found?) -> (job: PoolJob, place: Found)? {
+    mutating func next<Found>(
+        now: ContinuousClock.Instant, _ place: (PoolJob) -> Found?
+    ) -> (job: PoolJob, place: Found)? {
         if self.isEmpty { return nil }
-        var best: (lane: Int, found: Found)?
+        var best: (lane: Int, isInDebt: Bool, found: Found)?
         for lane in self.lanes.indices {
-            guard let job = self.first(lane) else { continue }
+            guard let (job, isInDebt) = self.first(lane, now: now) else { continue }
             if let chosen = best?.lane, !self.isOverdue(lane) || self.isOverdue(chosen) {
                 self.lanes[lane].passedOver += 1
                 continue
             }
             guard let found = place(job) else { continue }
-            best = (lane, found)
+            best = (lane, isInDebt, found)
         }
-        guard let best, let owner = self.lanes[best.lane].turns.popFirst() else { return nil }
+        guard let best else { return nil }
+        let turn =
+            best.isInDebt ? self.lanes[best.lane].turnsInDebt.popFirst() : self.lanes[best.lane].turns.popFirst()
+        guard let owner = turn else { return nil }
+        self.lanes[best.lane].wasInDebt = best.isInDebt
         self.lanes[best.lane].passedOver = 0
         self.lanes[best.lane].owners[owner]?.isInTurn = false
         guard let job = self.lanes[best.lane].owners[owner]?.waiting.popFirst() else { return nil }
         self.count -= 1
         job.isRunning = true
         self.change(job) { $0.running += 1 }
+        if let owner = Self.payer(of: job) { self.budget.started(owner, now: now) }
         return (job, best.found)
     }
 
     /// It is in flight no more. Called again it does nothing.
-    mutating func left(_ job: PoolJob) {
+    mutating func left(_ job: PoolJob, now: ContinuousClock.Instant) {
         guard job.isRunning else { return }
         job.isRunning = false
+        if let owner = Self.payer(of: job) { self.budget.ended(owner, now: now) }
         self.change(job) { $0.running -= 1 }
     }
 
@@ -140,16 +172,28 @@ struct PoolQueue {
 
     private func isOverdue(_ lane: Int) -> Bool { self.lanes[lane].passedOver >= Self.patience }
 
-    /// The transaction whose turn it is in a lane.
-    private mutating func first(_ lane: Int) -> PoolJob? {
-        while let owner = self.lanes[lane].turns.first {
-            if let job = self.lanes[lane].owners[owner]?.waiting.first { return job }
-            // What it had to wait for was given up.
+    /// Whose time it takes; nil if nobody's.
+    private static func payer(of job: PoolJob) -> String? { job.lane == .reading ? job.owner : nil }
+
+    /// The transaction whose turn it is in a lane, and whether the turn is one of those in debt.
+    private mutating func first(_ lane: Int, now: ContinuousClock.Instant) -> (job: PoolJob, isInDebt: Bool)? {
+        var first = self.lanes[lane].first()
+        while let owner = first.flatMap(Self.payer), self.budget.isInDebt(owner, now: now) {
             _ = self.lanes[lane].turns.popFirst()
-            self.lanes[lane].owners[owner]?.isInTurn = false
-            self.forget(owner, lane)
+            if self.lanes[lane].owners[owner]?.running == 0 {
+                self.lanes[lane].turnsInDebt.append(owner)
+            } else {
+                // When the one in flight has left, the owner has a turn again.
+                self.lanes[lane].owners[owner]?.isInTurn = false
+            }
+            first = self.lanes[lane].first()
         }
-        return nil
+        if first == nil || !self.lanes[lane].wasInDebt, let job = self.lanes[lane].firstInDebt() {
+            job.isInDebt = Self.payer(of: job).map { self.budget.isInDebt($0, now: now) } ?? false
+            if !job.isInDebt || self.budget.runningInDebt(now: now) < self.mostInDebt { return (job, true) }
+        }
+        first?.isInDebt = false
+        return first.map { ($0, false) }
     }
 
     private mutating func change(_ job: PoolJob, _ body: (inout Place) -> Void) {
