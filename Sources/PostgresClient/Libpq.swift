@@ -101,8 +101,8 @@ enum Libpq {
         offsets.reserveCapacity(strings.count)
         for string in strings {
             offsets.append(string == nil ? -1 : bytes.count)
-            guard let string else { continue }
-            for byte in string.utf8 { bytes.append(CChar(bitPattern: byte)) }
+            guard var string else { continue }
+            string.withUTF8 { bytes.append(contentsOf: UnsafeRawBufferPointer($0).bindMemory(to: CChar.self)) }
             bytes.append(0)
         }
         return bytes.withUnsafeBufferPointer { bytes in

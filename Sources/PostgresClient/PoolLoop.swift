@@ -83,7 +83,9 @@ final class PoolLoop {
     }
 
     var isIdle: Bool {
-        self.queue.isEmpty && self.delayed.isEmpty && self.links.allSatisfy(\.inFlight.isEmpty)
+        guard self.queue.isEmpty, self.delayed.isEmpty else { return false }
+        for case .up(let link) in self.slots where !link.inFlight.isEmpty { return false }
+        return true
     }
 
     var links: [PoolLink] {

@@ -1,4 +1,5 @@
 internal import CPostgres
+internal import Glibc
 
 extension PostgresError {
     /// What the server said in a failed result.
@@ -56,7 +57,7 @@ extension PostgresError {
                 .server, sqlState: "54000",
                 message: "a statement may have \(longest) bytes of text beside its parameters")
         }
-        if statement.sql.utf8.contains(0) || statement.parameters.contains(where: { $0?.utf8.contains(0) ?? false }) {
+        if Self.holdsZero(statement.sql) || statement.parameters.contains(where: { $0.map(Self.holdsZero) ?? false }) {
             // What the server answers where the bytes reach it.
             return PostgresError(
                 .server, sqlState: "22021", message: #"invalid byte sequence for encoding "UTF8": 0x00"#)
@@ -66,5 +67,10 @@ extension PostgresError {
                 .server, sqlState: "54011", message: "a statement takes at most 65535 parameters")
         }
         return nil
+    }
+
+    private static func holdsZero(_ text: String) -> Bool {
+        var text = text
+        return text.withUTF8 { bytes in bytes.baseAddress.map { memchr($0, 0, bytes.count) != nil } ?? false }
     }
 }

@@ -15,20 +15,21 @@ public import FoundationEssentials
 ///
 /// A command is waiting, shared or alone, and ends by `finished`. Commands of one socket and conversation come one at a
 /// time (their order is the caller's business), so overtaking happens only between different senders.
-public struct CommandBatcher<Command: Sendable>: Sendable {
+public struct CommandBatcher: Sendable {
     /// A command with what it is likely to lock.
     public struct Entry: Sendable {
-        public var command: Command
+        /// Its number with the caller. Commands themselves are large, and would be copied at every step.
+        public var command: Int
         public var conversation: UUID
         public var user: UUID?
-        /// Since when it has been here.
-        public fileprivate(set) var since: Int64 = 0
 
-        public init(_ command: Command, conversation: UUID, user: UUID?) {
+        public init(_ command: Int, conversation: UUID, user: UUID?) {
             self.command = command
             self.conversation = conversation
             self.user = user
         }
+
+        fileprivate var line: CommandQueue.Line { .init(conversation: self.conversation, user: self.user) }
     }
 
     public enum Action: Sendable {
@@ -54,7 +55,7 @@ public struct CommandBatcher<Command: Sendable>: Sendable {
     private let apartFor: Int64
     private let capacity: Int
 
-    private var waiting: [Entry] = []
+    private var waiting = CommandQueue()
     private var shared = 0
     /// Conversations and users of the shared transactions that run.
     private var busy: Set<UUID> = []
@@ -73,10 +74,12 @@ public struct CommandBatcher<Command: Sendable>: Sendable {
 
     /// Commands that wait for a transaction.
     var waitingCount: Int { self.waiting.count }
+    /// Steps that it took to find those that may run.
+    var looks: Int { self.waiting.looks }
 
     /// Since when the command waits that has waited the longest while all transactions are in use; otherwise commands
     /// wait for one of their own conversation alone.
-    public var waitingSince: Int64? { self.shared < self.running ? nil : self.waiting.first?.since }
+    public var waitingSince: Int64? { self.shared < self.running ? nil : self.waiting.since }
 
     /// A command to run.
     ///
@@ -85,9 +88,7 @@ public struct CommandBatcher<Command: Sendable>: Sendable {
         if self.alone[entry.conversation] != nil || self.isApart(entry, now: now) { return [self.runAlone(entry)] }
         // What waits already waits for a transaction to end, and goes on waiting.
         guard self.shared < self.running, !self.isBusy(entry) else {
-            var entry = entry
-            entry.since = now
-            self.waiting.append(entry)
+            self.waiting.append(entry, entry.line, since: now, isBusy: self.busy.contains)
             return []
         }
         return [self.runTogether([entry])]
@@ -102,17 +103,20 @@ public struct CommandBatcher<Command: Sendable>: Sendable {
     ) -> [Action] {
         self.shared -= 1
         for entry in entries {
-            self.busy.remove(entry.conversation)
-            if let user = entry.user { self.busy.remove(user) }
+            self.release(entry.conversation)
+            if let user = entry.user { self.release(user) }
         }
         var again = outcome == .answered ? [] : entries.map { self.runAlone($0) }
         if let culprit, entries.indices.contains(culprit), entries.count > 1 {
             self.setApart(entries[culprit], outcome, now: now)
-            let waiting = self.waiting
-            self.waiting = waiting.filter { !self.isApart($0, now: now) }
-            again += waiting.filter { self.isApart($0, now: now) }.map { self.runAlone($0) }
+            let apart = self.waiting.removeAll { [apart] in Self.isApart($0.conversation, $0.user, apart, now: now) }
+            again += apart.map { self.runAlone($0) }
         }
         return again + self.dispatch()
+    }
+
+    private mutating func release(_ key: UUID) {
+        if self.busy.remove(key) != nil { self.waiting.release(key) }
     }
 
     /// The end of an `Action.alone`.
@@ -154,16 +158,11 @@ public struct CommandBatcher<Command: Sendable>: Sendable {
         self.busy.contains(entry.conversation) || entry.user.map(self.busy.contains) ?? false
     }
 
-    /// The first that may run now, sorted so that two workers lock conversations in the same order. Looks past all that
+    /// The next that may run now, sorted so that two workers lock conversations in the same order. Looks past all that
     /// may not: however many wait for one conversation, the others do not.
     private mutating func take() -> [Entry]? {
-        guard self.waiting.contains(where: { !self.isBusy($0) }) else { return nil }
-        var batch: [Entry] = []
-        var others: [Entry] = []
-        for entry in self.waiting {
-            if batch.count < self.largest, !self.isBusy(entry) { batch.append(entry) } else { others.append(entry) }
-        }
-        self.waiting = others
+        let batch = self.waiting.take(self.largest, isBusy: self.busy.contains)
+        if batch.isEmpty { return nil }
         // a stable order: two commands for one conversation stay as they came
         let order = batch.indices.sorted {
             batch[$0].conversation == batch[$1].conversation
@@ -173,10 +172,13 @@ public struct CommandBatcher<Command: Sendable>: Sendable {
     }
 
     private func isApart(_ entry: Entry, now: Int64) -> Bool {
-        for key in [entry.conversation, entry.user] {
-            if let key, let until = self.apart[key], now < until { return true }
-        }
-        return false
+        Self.isApart(entry.conversation, entry.user, self.apart, now: now)
+    }
+
+    private static func isApart(_ conversation: UUID, _ user: UUID?, _ apart: [UUID: Int64], now: Int64) -> Bool {
+        if apart.isEmpty { return false }
+        if let until = apart[conversation], now < until { return true }
+        return user.flatMap { apart[$0] }.map { now < $0 } ?? false
     }
 
     /// Beyond `capacity` nobody new is set apart until some have expired: it costs time, never a wrong answer.

@@ -11,25 +11,27 @@ public struct CommandPlanner: Sendable {
 
     /// Plans a command of a channel. - Parameter role: of the caller, to refuse what it may not do.
     public func plan(_ command: DatabaseCommand, role: String? = nil) throws(APIError) -> CommandPlan {
-        let arguments = ArgumentList.object(self.arguments(of: command))
-        let choice = try self.cache.function(command.function, arguments: arguments.names, form: .object)
+        try self.shape(of: command, role: role).plan(command)
+    }
+
+    func shape(of command: DatabaseCommand, role: String?) throws(APIError) -> CommandShape {
+        let takesConversation = self.takesConversation(command)
+        var names = command.arguments.names
+        if takesConversation { names.insert("conversation_id") }
+        let choice = try self.cache.function(command.function, arguments: names, form: .object)
         try self.cache.check(function: choice.function.name, for: role)
-        try arguments.check(for: choice)
-        var writer = SQLWriter()
-        let invocation = Invocation(choice, arguments, schema: self.cache.schema, &writer)
-        let function = choice.function
-        return CommandPlan(
-            sql: function.result.isSet ? self.set(invocation) : invocation.single(stripsNulls: false),
-            parameters: writer.parameters, isReadOnly: function.isReadOnly, isVoid: function.result == .void)
+        let invocation = Invocation(choice, names: names, schema: self.cache.schema)
+        return CommandShape(
+            choice: choice, takesConversation: takesConversation,
+            sql: choice.function.result.isSet ? self.set(invocation) : invocation.single(stripsNulls: false),
+            hasParameter: invocation.hasParameter)
     }
 
     /// A function that takes a conversation gets the one of the channel, unless the client named one.
-    private func arguments(of command: DatabaseCommand) -> CommandArguments {
-        guard let conversation = command.channelConversation, command.arguments["conversation_id"] == nil,
-            let overloads = self.cache.functions[command.function],
-            overloads.contains(where: { $0.parameters.contains { $0.name == "conversation_id" } })
-        else { return command.arguments }
-        return command.arguments.adding("conversation_id", conversation.lowercaseText)
+    private func takesConversation(_ command: DatabaseCommand) -> Bool {
+        guard command.channelConversation != nil, command.arguments["conversation_id"] == nil else { return false }
+        return self.cache.functions[command.function, default: []]
+            .contains { $0.parameters.contains { $0.name == "conversation_id" } }
     }
 
     private func set(_ invocation: Invocation) -> String {

@@ -7,36 +7,53 @@ struct Invocation {
     let from: String
     /// ` from ...` with the function's rows as `t`.
     let rows: String
+    /// The object is a parameter of the statement, or texts are.
+    let hasParameter: Bool
+
+    /// With one object, the statement's first parameter, of which only the names matter. - Parameter names: checked for `choice`.
+    init(_ choice: SchemaCache.Choice, names: Set<String>, schema: String) {
+        let function = choice.function
+        var columns: [String] = []
+        var given: [String] = []
+        if choice.takesWholeObject {
+            given = ["$1::" + function.parameters[0].type]
+        } else {
+            for parameter in function.parameters where names.contains(parameter.name) {
+                let name = SQLWriter.identifier(parameter.name)
+                columns.append(name + " " + parameter.type)
+                given.append(Self.argument(parameter, name, "a." + name))
+            }
+        }
+        let from =
+            columns.isEmpty
+            ? "" : " from json_to_record($1::json) a(" + columns.joined(separator: ", ") + ")"
+        self.init(function, given, from: from, schema: schema, hasParameter: !given.isEmpty)
+    }
 
     /// - Parameter arguments: checked for `choice`.
     init(_ choice: SchemaCache.Choice, _ arguments: ArgumentList, schema: String, _ writer: inout SQLWriter) {
-        let function = choice.function
-        var from = ""
-        var given: [String] = []
         switch arguments {
-        case .object(let object) where choice.takesWholeObject:
-            given = [writer.parameter(Self.text(object), as: function.parameters[0].type)]
         case .object(let object):
-            for parameter in function.parameters where object[parameter.name] != nil {
-                let name = SQLWriter.identifier(parameter.name)
-                from += (from.isEmpty ? "" : ", ") + name + " " + parameter.type
-                given.append(Self.argument(parameter, name, "a." + name))
-            }
-            if !given.isEmpty {
-                from = " from json_to_record(" + writer.parameter(Self.text(object), as: "json") + ") a(" + from + ")"
-            }
+            self.init(choice, names: object.names, schema: schema)
+            if self.hasParameter { writer.append(String(decoding: object.json, as: UTF8.self)) }
         case .texts(let texts):
-            for parameter in function.parameters {
+            var given: [String] = []
+            for parameter in choice.function.parameters {
                 guard let text = texts.first(where: { $0.name == parameter.name })?.text else { continue }
                 let name = SQLWriter.identifier(parameter.name)
                 given.append(Self.argument(parameter, name, writer.parameter(text, as: parameter.type)))
             }
+            self.init(choice.function, given, from: "", schema: schema, hasParameter: !given.isEmpty)
         }
+    }
+
+    private init(_ function: APIFunction, _ given: [String], from: String, schema: String, hasParameter: Bool) {
         let name = SQLWriter.identifier(schema) + "." + SQLWriter.identifier(function.name)
         self.function = function
         self.expression = name + "(" + given.joined(separator: ", ") + ")"
         self.from = from
         self.rows = from.isEmpty ? " from \(self.expression) t" : "\(from) cross join lateral \(self.expression) t"
+        self.hasParameter = hasParameter
     }
 
     /// The statement for a function that returns no set: one row, whose one column is the JSON text of the result (of
@@ -56,10 +73,6 @@ struct Invocation {
     var set: (query: String, item: String) {
         if case .rows = self.function.result { return ("select t.*\(self.rows)", "s.*") }
         return ("select \(self.expression) as value\(self.from)", "s.value")
-    }
-
-    private static func text(_ arguments: CommandArguments) -> String {
-        String(decoding: arguments.json, as: UTF8.self)
     }
 
     private static func argument(_ parameter: APIFunction.Parameter, _ name: String, _ value: String) -> String {

@@ -11,6 +11,9 @@ struct SQLWriter {
         return "$\(self.parameters.count)::\(type)"
     }
 
+    /// The parameter of a placeholder that is written already.
+    mutating func append(_ value: String?) { self.parameters.append(value) }
+
     static func identifier(_ name: String) -> String {
         // of ours none has a quote, and a send writes several
         guard name.utf8.contains(UInt8(ascii: "\"")) else { return "\"" + name + "\"" }

@@ -9,6 +9,8 @@ public struct SchemaCache: Sendable, Equatable {
     public var functions: [String: [APIFunction]]
     /// By role, for the roles that were asked for.
     public var grants: [String: APIGrants] = [:]
+    /// The number of the load: what was made by another one may be out of date.
+    public var generation = 0
 
     public init(
         schema: String, comment: String? = nil, relations: [APIRelation] = [], functions: [APIFunction] = []

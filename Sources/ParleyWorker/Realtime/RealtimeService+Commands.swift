@@ -32,21 +32,24 @@ extension RealtimeService {
 
     private func plan(_ waiting: WaitingCommand, _ key: CommandKey) {
         let command = waiting.command
-        let make: SchemaCacheStore.Make<PlannedCommand> = { cache throws(APIError) in
-            let plan = try CommandPlanner(cache: cache).plan(command.command, role: command.token.role)
-            return PlannedCommand(request: command, plan: plan)
+        let known = self.schema.plan { cache throws(APIError) in
+            try self.shapes.plan(command.command, role: command.token.role, by: cache)
         }
-        if let known = self.schema.plan(make) { return self.submit(known, waiting, key) }
-        self.schema.planAfresh(make) { result in
+        if let known { return self.submit(known, waiting, key) }
+        self.schema.planAfresh { cache throws(APIError) in
+            try CommandPlanner(cache: cache).plan(command.command, role: command.token.role)
+        } _: { result in
             self.onLoop { $0.submit(result, waiting, key) }
         }
     }
 
-    private func submit(_ planned: Result<PlannedCommand, APIError>, _ waiting: WaitingCommand, _ key: CommandKey) {
+    private func submit(_ planned: Result<CommandPlan, APIError>, _ waiting: WaitingCommand, _ key: CommandKey) {
         switch planned {
-        case .success(let planned):
+        case .success(let plan):
             self.submit(
-                SocketTurn(command: planned, key: key, deadline: waiting.deadline, came: waiting.came))
+                SocketTurn(
+                    command: PlannedCommand(request: waiting.command, plan: plan), key: key, deadline: waiting.deadline,
+                    came: waiting.came))
         case .failure(let refusal):
             self.note(waiting.command, target: nil, refusal.status, since: waiting.came)
             self.finished(waiting.command.reply, key, isError: true, response: CommandResponse.failure(refusal))
@@ -60,11 +63,14 @@ extension RealtimeService {
                 self.onLoop { $0.finished(turn, result.map(\.last)) }
             }
         }
-        let entry = CommandEntry(turn, conversation: command.subject, user: turn.command.request.token.subject)
+        self.turnNumber += 1
+        self.turns[self.turnNumber] = turn
+        let entry = CommandBatcher.Entry(
+            self.turnNumber, conversation: command.subject, user: turn.command.request.token.subject)
         self.carryOut(self.batcher.add(entry, now: Clock.steadyNanoseconds()))
     }
 
-    private func carryOut(_ actions: [CommandBatcher<SocketTurn>.Action]) {
+    private func carryOut(_ actions: [CommandBatcher.Action]) {
         let since = self.batcher.waitingSince
         self.waitingSince.withLock { $0 = since }
         for action in actions {
@@ -80,24 +86,27 @@ extension RealtimeService {
         self.waitingSince.withLock { $0 }.map { .nanoseconds(Clock.steadyNanoseconds() - $0) } ?? .zero
     }
 
-    private func runAlone(_ entry: CommandEntry) {
-        self.pool.submit(self.transactions.alone(entry.command.command, within: entry.command.timeLeft)) { result in
+    private func runAlone(_ entry: CommandBatcher.Entry) {
+        guard let turn = self.turns[entry.command] else { return }
+        self.pool.submit(self.transactions.alone(turn.command, within: turn.timeLeft)) { result in
             self.onLoop { service in
                 service.batcher.finishedAlone(entry, Self.outcome(result), now: Clock.steadyNanoseconds())
-                service.finished(entry.command, result.map(\.last))
+                service.turns[entry.command] = nil
+                service.finished(turn, result.map(\.last))
             }
         }
     }
 
-    private func runTogether(_ entries: [CommandEntry]) {
-        let timeLeft = entries.map(\.command.timeLeft).min() ?? self.configuration.commandTimeout
-        let transaction = self.transactions.together(entries.map(\.command.command), within: timeLeft)
+    private func runTogether(_ entries: [CommandBatcher.Entry]) {
+        let turns = entries.compactMap { self.turns[$0.command] }
+        let timeLeft = turns.map(\.timeLeft).min() ?? self.configuration.commandTimeout
+        let transaction = self.transactions.together(turns.map(\.command), within: timeLeft)
         self.pool.submit(transaction) { result in
             self.onLoop { $0.finishedTogether(entries, result) }
         }
     }
 
-    private func finishedTogether(_ entries: [CommandEntry], _ result: Result<[ResultSet], PostgresError>) {
+    private func finishedTogether(_ entries: [CommandBatcher.Entry], _ result: Result<[ResultSet], PostgresError>) {
         var outcome = Self.outcome(result)
         // By itself it would fail in the same way; only a lock would then be waited for.
         if entries.count == 1, outcome == .refused { outcome = .answered }
@@ -108,8 +117,9 @@ extension RealtimeService {
         self.carryOut(self.batcher.finished(entries, outcome, culprit: culprit, now: Clock.steadyNanoseconds()))
         guard outcome == .answered else { return }
         for (index, entry) in entries.enumerated() {
+            guard let turn = self.turns.removeValue(forKey: entry.command) else { continue }
             self.finished(
-                entry.command,
+                turn,
                 result.map { results in
                     let position = (index + 1) * CommandTransaction.statementsPerCommand - 1
                     return position < results.count ? results[position] : nil
@@ -118,7 +128,7 @@ extension RealtimeService {
     }
 
     /// Only what the server said about a statement rolls back for certain, and may be run again.
-    private static func outcome(_ result: Result<[ResultSet], PostgresError>) -> CommandBatcher<SocketTurn>.Outcome {
+    private static func outcome(_ result: Result<[ResultSet], PostgresError>) -> CommandBatcher.Outcome {
         guard case .failure(let error) = result, error.code == .server, !error.outcomeUnknown else { return .answered }
         return ["55P03", "40P01", "40001"].contains(error.sqlState) ? .locked : .refused
     }
@@ -163,8 +173,6 @@ extension RealtimeService {
         self.plan(next, key)
     }
 }
-
-typealias CommandEntry = CommandBatcher<SocketTurn>.Entry
 
 /// A command, and the place of its answer in the order of its socket.
 struct SocketTurn: Sendable {

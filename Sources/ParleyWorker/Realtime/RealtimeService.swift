@@ -53,7 +53,11 @@ public actor RealtimeService {
     var waitingCommands: [CommandKey: [WaitingCommand]] = [:]
     /// Commands that run or wait, of all sockets.
     var acceptedCommands = 0
-    var batcher = CommandBatcher<SocketTurn>()
+    var shapes = CommandShapes()
+    var batcher = CommandBatcher()
+    /// The commands that the batcher has, by their numbers.
+    var turns: [Int: SocketTurn] = [:]
+    var turnNumber = 0
     /// Since when the oldest command waits for a transaction; nil if none does. Any thread.
     nonisolated let waitingSince = Locked(Int64?.none)
     var upgrades: TokenBucket

@@ -2,7 +2,7 @@ internal import ParleyCore
 
 /// What is read from the catalog at once.
 struct LoadedSchema: Sendable {
-    let cache: SchemaCache
+    var cache: SchemaCache
     /// The names of `parley.event_kind`.
     let reserved: ReservedEvents
 }

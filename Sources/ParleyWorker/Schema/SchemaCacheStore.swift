@@ -81,7 +81,7 @@ public final class SchemaCacheStore: Sendable {
     typealias Make<Plan> = @Sendable (SchemaCache) throws(APIError) -> Plan
 
     /// Plans by the cache there is; nil when only a newer one can tell.
-    func plan<Plan>(_ make: Make<Plan>) -> Result<Plan, APIError>? {
+    func plan<Plan>(_ make: (SchemaCache) throws(APIError) -> Plan) -> Result<Plan, APIError>? {
         guard let cache = self.current else { return nil }
         do throws(APIError) {
             return .success(try make(cache))
@@ -110,6 +110,7 @@ public final class SchemaCacheStore: Sendable {
             if let loaded {
                 state.loaded = loaded
                 state.generation += 1
+                state.loaded?.cache.generation = state.generation
             }
             defer { state.waiters = [] }
             return (state.cache, state.waiters)

@@ -3,7 +3,7 @@ internal import Testing
 
 @testable internal import ParleyCore
 
-private typealias Batcher = CommandBatcher<Int>
+private typealias Batcher = CommandBatcher
 
 @Suite struct CommandBatcherTests {
     private let conversations = (0..<6).map { _ in UUID() }
@@ -68,6 +68,49 @@ private typealias Batcher = CommandBatcher<Int>
         #expect(self.together(batcher.finished([self.entry(51, 1, 1)], .answered, now: 0)) == [[52]])
     }
 
+    /// What waits for somebody busy costs the others nothing: who may run is found by what is free.
+    @Test(arguments: [true, false]) func whatMayNotRunIsNotLookedAt(ofOneUser: Bool) {
+        func looks(waiting: Int) -> Int {
+            var batcher = Batcher(running: 2)
+            _ = batcher.add(self.entry(0, 0, 0), now: 0)
+            for command in 1...waiting {
+                let entry = Batcher.Entry(
+                    command, conversation: ofOneUser ? UUID() : self.conversations[0],
+                    user: ofOneUser ? self.users[0] : UUID())
+                #expect(batcher.add(entry, now: 0).isEmpty)
+            }
+            var running = self.entry(-1, 1, 1)
+            #expect(self.together(batcher.add(running, now: 0)) == [[-1]])
+            for command in 2...9 {
+                let next = self.entry(-command, 1 + command % 2, 1 + command % 2)
+                #expect(batcher.add(next, now: 0).isEmpty)
+                #expect(self.together(batcher.finished([running], .answered, now: 0)) == [[-command]])
+                running = next
+            }
+            return batcher.looks
+        }
+        #expect(looks(waiting: 10) == looks(waiting: 5_000))
+    }
+
+    @Test func aBatchThatIsCutLeavesTheRestInTurn() {
+        var batcher = Batcher(running: 1, largest: 2)
+        var running = [self.entry(0, 0, 0)]
+        _ = batcher.add(running[0], now: 0)
+        let waiting = (1...5).map { self.entry($0, $0 % 2, $0) }
+        for (index, entry) in waiting.enumerated() { _ = batcher.add(entry, now: Int64(index)) }
+        var ended: [Int] = []
+        while !running.isEmpty {
+            #expect(batcher.waitingSince == waiting.first { !ended.contains($0.command) }.map { Int64($0.command - 1) })
+            let next = batcher.finished(running, .answered, now: 9)
+            running = next.flatMap { (action: Batcher.Action) -> [Batcher.Entry] in
+                if case .together(let entries) = action { entries } else { [] }
+            }
+            ended += running.map(\.command)
+        }
+        #expect(ended.filter { $0 % 2 == 0 } == [2, 4] && ended.filter { $0 % 2 == 1 } == [1, 3, 5])
+        #expect(batcher.waitingCount == 0 && batcher.waitingSince == nil)
+    }
+
     @Test func callsOfOneConversationStayInOrder() {
         var batcher = Batcher(running: 1)
         let first = self.entry(0, 5, 5)
@@ -79,8 +122,8 @@ private typealias Batcher = CommandBatcher<Int>
         #expect(next[0].filter { $0 % 2 == 1 } == [1, 3, 5, 7])
     }
 
-    @Test(arguments: [CommandBatcher<Int>.Outcome.refused, .locked])
-    func whoShareAFailureRunByThemselves(outcome: CommandBatcher<Int>.Outcome) {
+    @Test(arguments: [CommandBatcher.Outcome.refused, .locked])
+    func whoShareAFailureRunByThemselves(outcome: CommandBatcher.Outcome) {
         var batcher = Batcher(running: 1)
         let entries = [self.entry(1, 0, 0), self.entry(2, 1, 1)]
         _ = batcher.add(entries[0], now: 0)

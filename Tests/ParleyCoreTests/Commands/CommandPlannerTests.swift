@@ -89,4 +89,49 @@ import Testing
         let refusal = #expect(throws: APIError.self) { try CommandArguments(json: Array(json.utf8)) }
         #expect(refusal?.code.rawValue == code)
     }
+
+    /// What is remembered must not depend on who came first: names, role, channel and values all matter.
+    @Test func whatIsRememberedPlansAsIfItWereNew() throws {
+        var cache = SchemaCache(
+            schema: "api",
+            functions: [
+                APIFunction(
+                    "say", [.init("conversation_id", "uuid"), .init("text", "text", hasDefault: true)],
+                    result: .value(isJSON: true)),
+                APIFunction("say", [.init("call_id", "uuid"), .init("n", "integer")], result: .void),
+                APIFunction("whole", [.init("", "json")], result: .void),
+            ])
+        cache.grants = ["user": APIGrants(functions: ["say", "whole"]), "nobody": APIGrants()]
+        let id = self.room.uuidString
+        let commands = try [
+            self.command("say", #"{"text":"a"}"#, in: self.room), self.command("say", #"{"text":"b"}"#, in: UUID()),
+            self.command("say", #"{"text":"c"}"#), self.command("say", "{}", in: self.room),
+            self.command("say", #"{"conversation_id":"\#(id)"}"#, in: UUID()),
+            self.command("say", #"{"conversation_id":"nonsense"}"#), self.command("say", #"{"n":1}"#, in: self.room),
+            self.command("say", #"{"call_id":"\#(id)","n":1}"#), self.command("say", #"{"call_id":"\#(id)","n":"x"}"#),
+            self.command("whole", #"{"a":1}"#), self.command("whole", #"{"b":1}"#, in: self.room),
+            self.command("unknown"),
+        ]
+        for bytes in [0, 700, 1 << 20] {
+            var shapes = CommandShapes(bytes: bytes)
+            for _ in 0..<3 {
+                for command in commands {
+                    for role in ["user", "nobody", nil] {
+                        let known = Result { () throws(APIError) in try shapes.plan(command, role: role, by: cache) }
+                        let fresh = Result { () throws(APIError) in
+                            try CommandPlanner(cache: cache).plan(command, role: role)
+                        }
+                        #expect(known == fresh)
+                    }
+                }
+            }
+            #expect(bytes > 0 || shapes.count == 0)
+            // A newer cache: nothing of the old one holds.
+            var newer = cache
+            newer.generation = 1
+            newer.functions["say"] = nil
+            #expect(throws: APIError.self) { try shapes.plan(commands[0], role: "user", by: newer) }
+            #expect(shapes.count == 0)
+        }
+    }
 }
