@@ -49,7 +49,7 @@ lint: setup-test
 	@scripts/lint.sh
 
 # Figures of the README, each next to its peer in one run.
-bench: bench-send bench-fanout bench-idle bench-messages bench-latency bench-history bench-push bench-hostile bench-fresh
+bench: bench-send bench-fanout bench-idle bench-messages bench-latency bench-history bench-push bench-push-queue bench-hostile bench-fresh
 
 bench-send bench-fanout bench-idle bench-messages bench-latency bench-web bench-hostile bench-fresh: setup-test
 	@swift build -c release --product parley

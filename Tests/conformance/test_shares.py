@@ -49,8 +49,8 @@ def test_slow_reads_of_one_hold_up_no_other(cluster, slow):
     people.rpc("Bob", "get_unread_counts")
     token = people.token("Alice")
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
-        # In the end only one at a time: the user has overdrawn the budget of time.
-        reads = [pool.submit(read, slow, token, 1.5) for _ in range(10)]
+        # Two at a time: as many as are through before an answer is due.
+        reads = [pool.submit(read, slow, token, 1.5) for _ in range(6)]
         time.sleep(0.3)
         took = []
         for n in range(10):
@@ -60,7 +60,7 @@ def test_slow_reads_of_one_hold_up_no_other(cluster, slow):
             took.append(time.monotonic() - began)
         assert not all(one.done() for one in reads)
         assert max(took) < 1.4, took
-        assert [one.result() for one in reads] == [200] * 10
+        assert [one.result() for one in reads] == [200] * 6
 
 
 def test_slow_reads_of_many_leave_room_for_quick_ones(cluster, slow):
@@ -94,10 +94,10 @@ def test_slow_reads_of_many_leave_room_for_quick_ones(cluster, slow):
             assert max(took) < 1, took
         finally:
             ended.set()
-        # Nobody starves: each one's reads were answered.
+        # Nobody starves; what waits for longer than an answer may take is told so.
         for one in insisting:
             answers = one.result()
-            assert len(answers) >= 2 and set(answers) == {200}, answers
+            assert 200 in answers and set(answers) <= {200, 504}, answers
 
 
 def test_a_read_ends_when_its_client_leaves(cluster, slow):
