@@ -69,8 +69,7 @@ struct CommandQueue: Sendable {
             guard let index = self.places.index(forKey: place) else { continue }
             self.places.values[index].isReady = false
             if isBusy(place) { continue }
-            // it may have been taken out
-            if let line = self.places.values[index].lines.popFirst(), self.lines[line] != nil {
+            if let line = self.places.values[index].lines.popFirst() {
                 if let other = line.other(than: place), isBusy(other) {
                     self.stand(line, at: other, isBusy)
                 } else if let entry = self.leave(line) {
@@ -91,6 +90,8 @@ struct CommandQueue: Sendable {
             guard let waiting = self.lines.removeValue(forKey: line) else { continue }
             taken += waiting.all
         }
+        // so that a line that comes again does not stand twice
+        for index in self.places.indices { self.places.values[index].lines.removeAll(where: matches) }
         self.count -= taken.count
         self.forgetWhoLeft()
         return taken.sorted { $0.number < $1.number }.map(\.entry)

@@ -228,7 +228,8 @@ private typealias Batcher = CommandBatcher
                     let outcome =
                         [Batcher.Outcome.answered, .refused, .locked].randomElement(using: &fuzz.random) ?? .answered
                     if outcome == .answered { for entry in entries { ended[entry.command, default: 0] += 1 } }
-                    start(batcher.finished(entries, outcome, now: now))
+                    let culprit = outcome == .answered ? nil : entries.indices.randomElement(using: &fuzz.random)
+                    start(batcher.finished(entries, outcome, culprit: culprit, now: now))
                 }
             }
             for command in 0..<60 {
