@@ -62,16 +62,18 @@ def test_readers_that_do_not_read(cluster):
                 highest = max(highest, resident_mb(worker))
                 assert time.monotonic() < limit
                 try:
-                    assert status_of(last.recv(65536)) == 200
+                    # it waits behind a hundred of the same user, and for no longer than an answer may take
+                    assert status_of(last.recv(65536)) in (200, 504)
                     break
                 except TimeoutError:
                     continue
         # Whole or begun, refused in words, or cut after it had stalled: nothing waits.
         answers = [first_status(connection) for connection in held]
-        assert set(answers) <= {200, 503, None}, answers
+        assert set(answers) <= {200, 503, 504, None}, answers
         # How many of each depends on how soon those that stalled are cut, which makes room for the next.
-        assert 503 in answers and 200 in answers, answers
-        print(f"{before} MB before, {highest} MB at most; {answers.count(200)} answers given, {answers.count(503)} refused")
+        refused = answers.count(503) + answers.count(504)
+        assert refused and 200 in answers, answers
+        print(f"{before} MB before, {highest} MB at most; {answers.count(200)} answers given, {refused} refused")
         assert highest - before < 200, f"from {before} to {highest} MB"
         for connection in held:
             connection.close()
