@@ -292,6 +292,7 @@ declare
     'parley.is_named(text, text, text)',
     'parley.is_new_account(uuid)',
     'parley.is_of_conversations(text)',
+    'parley.is_older_push_leased(parley.push_job, text)',
     'parley.is_outside_kind(text)',
     'parley.is_passing_error(text)',
     'parley.is_push_news(parley.message)',

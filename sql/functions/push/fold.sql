@@ -72,6 +72,38 @@ $$;
 comment on function parley.without_old_pushes is
 'Ends the jobs for which a newer one of the same device and conversation stands, and returns the others.';
 
+create or replace function parley.is_older_push_leased(job parley.push_job, except_worker text default null)
+returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set jit = off
+set enable_seqscan = off
+as $$
+#variable_conflict use_column
+begin
+    return exists (
+        select from (
+            select o.device_id, o.state, o.due_at, o.worker
+            from parley.push_job as o
+            where o.user_id = job.user_id
+                and o.conversation_id = job.conversation_id
+                and o.last_seq <= job.last_seq
+                and o.kind = 'message'
+                and o.device_id is not null
+            order by o.user_id, o.conversation_id, o.last_seq desc
+            limit 100
+        ) as j
+        where j.device_id = job.device_id
+            and j.state = 'leased'
+            and j.due_at > clock_timestamp()
+            and j.worker is distinct from except_worker
+    );
+end;
+$$;
+comment on function parley.is_older_push_leased is
+'Whether a message of the job''s conversation, not newer than it, is being sent to its device; by another worker than that, if one is named.';
+
 create or replace function parley.without_overtaking_pushes(jobs parley.push_job[], worker text)
 returns parley.push_job[]
 language plpgsql volatile security definer
@@ -85,23 +117,7 @@ declare
     v_ids constant uuid[] := array(
         select j.id
         from unnest(jobs) as j
-        where j.kind = 'message' and exists (
-            select from (
-                select o.device_id, o.state, o.due_at, o.worker
-                from parley.push_job as o
-                where o.user_id = j.user_id
-                    and o.conversation_id = j.conversation_id
-                    and o.last_seq <= j.last_seq
-                    and o.kind = 'message'
-                    and o.device_id is not null
-                order by o.user_id, o.conversation_id, o.last_seq desc
-                limit 100
-            ) as o
-            where o.device_id = j.device_id
-                and o.state = 'leased'
-                and o.due_at > clock_timestamp()
-                and o.worker <> without_overtaking_pushes.worker
-        )
+        where j.kind = 'message' and parley.is_older_push_leased(j, without_overtaking_pushes.worker)
     );
 begin
     if v_ids = '{}' then

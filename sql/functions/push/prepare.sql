@@ -179,21 +179,8 @@ begin
             and j.state in ('queued', 'leased', 'retrying', 'sent')
     ) then
         return ('suppress', 'newer_unread', null, null)::parley.push_draft;
-    elsif exists (
+    elsif parley.is_older_push_leased(job) then
         -- what is being sent just now must not come after it
-        select from (
-            select o.device_id, o.state, o.due_at
-            from parley.push_job as o
-            where o.user_id = job.user_id
-                and o.conversation_id = job.conversation_id
-                and o.last_seq <= job.last_seq
-                and o.kind = 'message'
-                and o.device_id is not null
-            order by o.user_id, o.conversation_id, o.last_seq desc
-            limit 100
-        ) as j
-        where j.device_id = job.device_id and j.state = 'leased' and j.due_at > clock_timestamp()
-    ) then
         return ('delay', 'being_sent', clock_timestamp() + interval '2 seconds', null)::parley.push_draft;
     end if;
     return (
